@@ -1,0 +1,46 @@
+"""kantor trains generative models and says, in numbers that can be trusted, how good they are.
+
+`kantor.train(overrides=[…])` does what `kantor train` does; `kantor.load(DIR)` opens a run. Importing kantor is cheap:
+torch is imported when a run needs it.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+from kantor.errors import UserError
+
+if TYPE_CHECKING:
+    from kantor.api import Run
+
+__version__ = "0.1.0"
+__all__ = ["UserError", "__version__", "load", "train"]
+
+
+def load(path: str | os.PathLike[str]) -> "Run":
+    """The run in a directory.
+
+    Args:
+        path: a run directory, or "latest" for the newest below outputs/.
+
+    Raises:
+        UserError: there is no run, or it cannot be read.
+    """
+    from kantor.api import Run
+
+    return Run.open(path)
+
+
+def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run":
+    """Train as `kantor train` does, and open the run.
+
+    Args:
+        overrides: `key=value` in Hydra's grammar, `experiment=NAME` among them.
+        config_dirs: directories with further groups, as `--config-dir`.
+
+    Raises:
+        UserError: the overrides are wrong; nothing is written.
+    """
+    from kantor import config, run
+    from kantor.api import Run
+
+    return Run(run.train(config.compose(overrides, config_dirs=config_dirs)))

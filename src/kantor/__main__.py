@@ -1,0 +1,8 @@
+"""`python -m kantor` is `kantor`."""
+
+import sys
+
+from kantor.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""A run as Python sees it: `kantor.load(DIR)` and what `kantor.train([...])` returns."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kantor import run
+from kantor.models.base import GenerativeModel, Weights
+from kantor.rundir import RunDirectory, latest
+
+
+class Run:
+    """A run directory with its configuration, scores, metrics, model and samples."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "Run":
+        """The run in a directory, or the newest below outputs/ for "latest".
+
+        Raises:
+            UserError: there is none.
+        """
+        return cls(latest(Path("outputs")) if path == "latest" else RunDirectory.open(path))
+
+    def __repr__(self) -> str:
+        return f"kantor.load({str(self.path)!r})"
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self._directory.path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, as plain containers."""
+        return self._directory.config()
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Scores with protocol, error and floor, budget and cost."""
+        return self._directory.card()
+
+    def metrics(self) -> dict[str, list[float | None]]:
+        """metrics.csv as columns, ready for `pandas.DataFrame(run.metrics())`; None where a step has no value."""
+        return self._directory.metrics()
+
+    def model(self, checkpoint: str = "last") -> GenerativeModel:
+        """The model with its weights, in eval mode, on the CPU.
+
+        Args:
+            checkpoint: `last` or `best`.
+        """
+        return run.load_model(self._directory, checkpoint)
+
+    def sample(self, n: int, *, seed: int = 0, weights: Weights = "ema", checkpoint: str = "last") -> np.ndarray:
+        """`n` samples, float32 (n, 2) for points; the same as `kantor sample`."""
+        return run.sample(self._directory, n, seed=seed, weights=weights, checkpoint=checkpoint)

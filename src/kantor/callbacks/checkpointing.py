@@ -1,0 +1,31 @@
+"""When checkpoints are written."""
+
+import pytorch_lightning as pl
+
+from kantor import checkpoints
+from kantor.callbacks.trigger import due
+from kantor.models.base import GenerativeModel
+from kantor.rundir import RunDirectory
+
+
+class Checkpointing(pl.Callback):
+    """Writes last.ckpt and generator.safetensors every `every` generator steps and when training ends.
+
+    Args:
+        directory: whose checkpoints/ is written.
+        every: generator steps between checkpoints.
+    """
+
+    def __init__(self, directory: RunDirectory, *, every: int) -> None:
+        self.directory = directory
+        self.every = every
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Save if it is time, or if this was the last step."""
+        assert isinstance(pl_module, GenerativeModel)
+        if due(trainer, pl_module, self.every) or trainer.should_stop:
+            trainer.save_checkpoint(self.directory.checkpoints / "last.ckpt")
+            if trainer.is_global_zero:
+                checkpoints.export_generator(pl_module, self.directory)

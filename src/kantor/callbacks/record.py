@@ -1,0 +1,69 @@
+"""metrics.csv: one row per logged step, with exact counters; and the same to whatever loggers are attached."""
+
+import pytorch_lightning as pl
+import torch
+
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.trigger import due
+from kantor.models.base import GenerativeModel
+from kantor.rundir import RunDirectory, append_rows
+
+
+class Record(pl.Callback):
+    """Writes a row every `every` generator steps, and whenever another callback has scores to add.
+
+    Args:
+        directory: whose metrics.csv is appended to.
+        clock: for the seconds.
+        every: generator steps between rows.
+    """
+
+    def __init__(self, directory: RunDirectory, clock: Clock, *, every: int) -> None:
+        self.directory = directory
+        self.clock = clock
+        self.every = every
+        self._extra: dict[str, float] = {}
+        self._columns: list[str] = []
+
+    def add(self, values: dict[str, float]) -> None:
+        """Values of the current step, written with its row."""
+        self._extra.update(values)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Write the row if one is due."""
+        assert isinstance(pl_module, GenerativeModel)
+        if not self._extra and not due(trainer, pl_module, self.every):
+            return
+        row = {**mean_over_processes(trainer, pl_module), **self._extra}
+        self._extra = {}
+        if not trainer.is_global_zero:
+            return
+        self.clock.look_at_memory()
+        self._write({**pl_module.counters(), "seconds": round(self.clock.seconds, 3)}, row)
+        for logger in trainer.loggers:
+            logger.log_metrics({**pl_module.counters(), **row}, step=pl_module.generator_steps)
+
+    def _write(self, counters: dict[str, float], row: dict[str, float]) -> None:
+        """Append; a column that was not there before means that the file is written anew with it."""
+        path = self.directory.metrics_csv
+        whole = {**counters, **row}
+        if not self._columns:
+            self._columns = list(self.directory.metrics()) if path.is_file() else []
+        new = [name for name in whole if name not in self._columns]
+        if not new:
+            append_rows(path, self._columns, [whole])
+            return
+        old = self.directory.metric_rows() if path.is_file() else []
+        self._columns += new
+        append_rows(path, self._columns, [*old, whole], whole=True)
+
+
+def mean_over_processes(trainer: pl.Trainer, model: GenerativeModel) -> dict[str, float]:
+    """The step's values, averaged over processes; the same on each."""
+    names = list(model.values)
+    stacked = torch.stack([model.values[name].float() for name in names])
+    if trainer.world_size > 1:
+        stacked = trainer.strategy.reduce(stacked, reduce_op="mean")
+    return dict(zip(names, stacked.tolist(), strict=True))

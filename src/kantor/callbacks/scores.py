@@ -1,0 +1,78 @@
+"""Scores while training, and the best checkpoint by them."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.record import Record
+from kantor.callbacks.trigger import due
+from kantor.data.module import PointData
+from kantor.evaluation.points import PointEvaluation
+from kantor.evaluation.protocol import Better
+from kantor.models.base import GenerativeModel
+from kantor.processes import Processes
+from kantor.rundir import RunDirectory
+
+
+class Scores(pl.Callback):
+    """Every `evaluation.every` generator steps: one draw of its own is scored, by all processes together.
+
+    The best checkpoint is chosen by `primary` on these draws, so that the scores of a card are fresh for it too.
+
+    Args:
+        evaluation: what is scored.
+        data: the truth.
+        directory: whose best.ckpt is written.
+        record: takes the scores as `val/…`.
+        clock: stands still meanwhile.
+        primary: the experiment's primary score.
+        better: which way it is better.
+
+    Attributes:
+        latest: the last scores, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        evaluation: PointEvaluation,
+        data: PointData,
+        directory: RunDirectory,
+        record: Record,
+        clock: Clock,
+        primary: str,
+        better: Better,
+    ) -> None:
+        self.evaluation, self.data = evaluation, data
+        self.directory, self.record, self.clock = directory, record, clock
+        self.primary, self.better = primary, better
+        self.best: float | None = None
+        self.latest: dict[str, float] = {}
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Score if it is time."""
+        assert isinstance(pl_module, GenerativeModel)
+        if not due(trainer, pl_module, self.evaluation.every):
+            return
+        with self.clock.paused():
+            self.latest = self.evaluation.score_while_training(pl_module, self.data.distribution, Processes.current())
+            self.record.add({f"val/{name}": value for name, value in self.latest.items()})
+            if self._improves(self.latest[self.primary]):
+                self.best = self.latest[self.primary]
+                trainer.save_checkpoint(self.directory.checkpoints / "best.ckpt")
+
+    def _improves(self, value: float) -> bool:
+        if self.best is None:
+            return True
+        return value > self.best if self.better == "higher" else value < self.best
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.best = state_dict["best"]

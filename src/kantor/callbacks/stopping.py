@@ -1,0 +1,86 @@
+"""Ends of training other than the budget in steps: a signal, or the minutes being over."""
+
+import contextlib
+import signal
+from types import FrameType
+
+import pytorch_lightning as pl
+
+from kantor.callbacks.clock import Clock
+from kantor.models.base import GenerativeModel
+
+CONSULT_EVERY = 10
+"""Generator steps between the moments at which several processes ask each other whether to stop."""
+
+
+class StopOnSignal(pl.Callback):
+    """SIGINT and SIGTERM end training after the step at hand, which is then saved; a second one ends it at once.
+
+    Attributes:
+        received: the signal's number, or None.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._previous: dict[int, object] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen; Lightning's own handlers come back at the end."""
+        with contextlib.suppress(ValueError):  # not in the main thread: signals go elsewhere
+            self._previous = {
+                number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)
+            }
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        self.received = number
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Ask for the end of training; several processes agree on the step."""
+        assert isinstance(pl_module, GenerativeModel)
+        if trainer.world_size == 1:
+            trainer.should_stop = trainer.should_stop or self.received is not None
+        elif pl_module.generator_steps % CONSULT_EVERY == 0:
+            anyone = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
+            self.received = self.received or (signal.SIGTERM if anyone else None)
+            trainer.should_stop = trainer.should_stop or anyone
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Listen no longer."""
+        self._restore()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Listen no longer."""
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._previous = {}
+
+
+class StopAfterMinutes(pl.Callback):
+    """Ends training when its clock has run for so long, at the next step on which all processes agree.
+
+    Args:
+        clock: training time, scores and pictures not counted.
+        minutes: the budget.
+    """
+
+    def __init__(self, clock: Clock, *, minutes: float) -> None:
+        self.clock = clock
+        self.minutes = minutes
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Ask for the end of training when the time is over."""
+        assert isinstance(pl_module, GenerativeModel)
+        if trainer.world_size == 1 or pl_module.generator_steps % CONSULT_EVERY == 0:
+            over = self.clock.seconds >= 60 * self.minutes
+            over = trainer.strategy.reduce_boolean_decision(over, all=False)
+            trainer.should_stop = trainer.should_stop or over

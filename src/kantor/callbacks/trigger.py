@@ -1,0 +1,10 @@
+"""When callbacks act: on generator steps, never on Lightning's batches."""
+
+import pytorch_lightning as pl
+
+from kantor.models.base import GenerativeModel
+
+
+def due(trainer: pl.Trainer, model: GenerativeModel, every: int) -> bool:
+    """Whether the generator step just finished is a multiple of `every`, or the last of the budget."""
+    return model.generator_steps % every == 0 or model.generator_steps == trainer.max_steps

@@ -1,0 +1,109 @@
+"""Checkpoints: written whole or not at all, with the one before kept, read without executing anything."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+from safetensors.torch import save_file
+
+from kantor.errors import UserError
+from kantor.models.base import GenerativeModel
+from kantor.rundir import RunDirectory, replacing
+
+KEEP = ("last", "best")
+"""What `checkpoint=` may name."""
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Lightning's way to the disk. A last.ckpt that is replaced stays as previous.ckpt; at each moment one is whole."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write to a temporary sibling, fsync, keep the old one, rename."""
+        path = Path(path)
+        with replacing(path) as temporary:
+            torch.save(checkpoint, temporary)
+            if path.name == "last.ckpt" and path.exists():
+                link = path.with_name(".previous.ckpt.tmp")
+                link.unlink(missing_ok=True)
+                os.link(path, link)
+                link.replace(path.with_name("previous.ckpt"))
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = "cpu",
+        weights_only: bool | None = True,
+    ) -> dict[str, Any]:
+        """Read tensors and plain containers; anything else is refused."""
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Delete."""
+        Path(path).unlink(missing_ok=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there, complete and undamaged (its archive's checksums hold)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
+    """The checkpoint to go on from, and a sentence when it is not the last one.
+
+    Returns:
+        (None, None) when there is none at all.
+
+    Raises:
+        UserError: there are checkpoints, and all are damaged.
+    """
+    last, previous = directory.checkpoints / "last.ckpt", directory.checkpoints / "previous.ckpt"
+    if not last.exists() and not previous.exists():
+        return None, None
+    if is_whole(last):
+        return last, None
+    if is_whole(previous):
+        return previous, f"{last} is damaged: going on from the checkpoint before it"
+    raise UserError(
+        f"{last} is damaged and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
+    )
+
+
+def read(directory: RunDirectory, which: str) -> dict[str, Any]:
+    """The checkpoint called `which`: last (or the one before it, when it is damaged) or best.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    if which not in KEEP:
+        raise UserError(f"checkpoint={which}: expected one of {', '.join(KEEP)}")
+    path: Path | None = directory.checkpoints / f"{which}.ckpt"
+    if which == "last":
+        path, _ = to_resume(directory)
+    if path is None or not path.exists():
+        remedy = "scores while training choose it" if which == "best" else "train the run first"
+        raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
+    if not is_whole(path):
+        raise UserError(f"{path} is damaged: take another checkpoint, such as checkpoint=last")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def counters(path: Path) -> dict[str, int]:
+    """The counters in a checkpoint; its tensors are not read."""
+    found: dict[str, int] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["kantor_counters"]
+    return found
+
+
+def export_generator(model: GenerativeModel, directory: RunDirectory) -> None:
+    """Write the generator's moving average as generator.safetensors; equal weights give equal bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.ema.module.state_dict().items()}
+    with replacing(directory.checkpoints / "generator.safetensors") as temporary:
+        save_file(tensors, temporary, metadata={"weights": "ema"})

@@ -1,0 +1,94 @@
+"""`kantor data`: what a data set is, as a card on the terminal and a picture."""
+
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from kantor import config, keyed
+from kantor.data.points import GaussianMixture, PointDistribution, identity
+from kantor.errors import UserError
+from kantor.identity import sha256
+from kantor.rundir import replacing
+
+LICENCE = "made by formula; no licence needed"
+DRAWN = 10_000
+
+
+def show(words: list[str], config_dirs: list[str]) -> int:
+    """Print the card of a data set and draw its picture.
+
+    Args:
+        words: NAME or data=NAME, then data.key=value and out=DIR.
+        config_dirs: directories with further groups.
+
+    Raises:
+        UserError: there is no such data set or key.
+    """
+    if not words:
+        raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
+    name = words[0].removeprefix("data=")
+    pairs = [word.partition("=")[::2] for word in words[1:]]
+    for key, _ in pairs:
+        if not key.startswith("data.") and key != "out":
+            raise UserError(f"{key}: expected data.key=value or out=DIR")
+    from kantor.cli import typed
+
+    plain = config.replaced(
+        {"data": config.load_option("data", name, config_dirs)},
+        [(key, typed(value)) for key, value in pairs if key != "out"],
+    )
+    data = config.build(OmegaConf.create(plain).data, seed=0)
+    out = Path(dict(pairs).get("out", Path("outputs") / "data" / name))
+    picture = out / f"{name}.png"
+    for title, value in rows(data.name, data.distribution):
+        print(f"{title:<12} {value}")
+    _draw(data.name, data.distribution, picture)
+    print(f"{'picture':<12} {picture}")
+    return 0
+
+
+def rows(name: str, distribution: PointDistribution) -> list[tuple[str, str]]:
+    """The card."""
+    points = distribution.sample(DRAWN, _rng())
+    low, high = points.min(0), points.max(0)
+    found = [
+        ("name", name),
+        ("count", "endless: drawn afresh at every step"),
+        ("shape", "(2,) float32"),
+        ("range", f"x {low[0]:.3f} … {high[0]:.3f}, y {low[1]:.3f} … {high[1]:.3f} (of {DRAWN:,} points)"),
+        ("fingerprint", sha256(identity(distribution))),
+        ("licence", LICENCE),
+    ]
+    if isinstance(distribution, GaussianMixture):
+        found.insert(3, ("modes", f"{len(distribution.modes)}, standard deviation {distribution.sigma:.5f}"))
+    return found
+
+
+def _rng() -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=keyed.seed(0, "data card")))
+
+
+def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    points = distribution.sample(2000, _rng())
+    figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.scatter(points[:, 0], points[:, 1], s=5, color="#e8730c", alpha=0.6, linewidths=0)
+    if isinstance(distribution, GaussianMixture):
+        axes.scatter(
+            distribution.modes[:, 0], distribution.modes[:, 1], marker="+", s=120, color="black", linewidths=1.2
+        )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_title(f"{name}: 2,000 points", fontsize=16)
+    axes.tick_params(labelsize=11)
+    try:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png")
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UserError(
+            f"out={path.parent}: cannot write there ({error.strerror}); name another directory, out=DIR"
+        ) from error

@@ -1,0 +1,56 @@
+"""The ways in which kantor stops on purpose, and the checks that lead to the first."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """The user's input is wrong: one sentence that says what was given, what was expected and what to do.
+
+    The command line prints the sentence and exits with 2; nothing already written is damaged.
+    """
+
+
+class Interrupted(Exception):
+    """A signal stopped the run after it had saved itself; the same command goes on.
+
+    Args:
+        signal_number: SIGINT (2) or SIGTERM (15). The command line exits with 128 + this number.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by signal {signal_number}")
+        self.signal_number = signal_number
+
+
+class NonFiniteError(RuntimeError):
+    """Training or sampling made a NaN or an infinity; the message names the term and the step."""
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """' (nearest: x)' for the known name most like `given`, or '' when none is alike."""
+    names = list(known)
+    found = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    return f" (nearest: {found[0]})" if found else ""
+
+
+def require_positive(**values: float) -> None:
+    """Check that sizes and rates are above zero.
+
+    Raises:
+        UserError: one is not; it is named.
+    """
+    for name, value in values.items():
+        if not value > 0:
+            raise UserError(f"{name}={value}: expected a number above 0")
+
+
+def require_at_least(least: float, **values: float) -> None:
+    """Check lower bounds, the bound included.
+
+    Raises:
+        UserError: one is below; it is named.
+    """
+    for name, value in values.items():
+        if not value >= least:
+            raise UserError(f"{name}={value}: expected at least {least}")

@@ -1,0 +1,92 @@
+"""Scoring samples that somebody else made: a file against a data set gives a card that `compare` accepts."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+import kantor
+from kantor import config
+from kantor.errors import UserError
+from kantor.evaluation import card
+from kantor.evaluation.points import PointEvaluation
+from kantor.processes import Processes
+from kantor.rundir import COUNTERS, RunDirectory, write_json
+from kantor.sample_files import read_points
+from kantor.say import say
+
+
+def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Score `images=` against `data=` and write a card to `out=`.
+
+    Args:
+        given: `images`, `data`, `out`, and perhaps `evaluation`.
+        overrides: values for `data.*` and `evaluation.*`.
+
+    Returns:
+        The card; config_hash, seed and budget are null.
+
+    Raises:
+        UserError: something is missing, or the file has too few samples.
+    """
+    for key in ("images", "data", "out"):
+        if key not in given:
+            raise UserError(f"{key}= is missing: expected images=FILE.npz data=NAME out=DIR")
+    name = given.get("evaluation", "toy")
+    parts = {"data": config.load_option("data", given["data"]), "evaluation": config.load_option("evaluation", name)}
+    cfg = OmegaConf.create(config.replaced(parts, overrides))
+    data, evaluation = config.build(cfg.data, seed=0), config.build(cfg.evaluation)
+    points = read_points(Path(given["images"]).expanduser())
+    began = time.perf_counter()
+    draws = split_draws(points, evaluation)
+    scores = evaluation.score_draws(draws, data.distribution, Processes())
+    directory = RunDirectory(Path(given["out"]).expanduser())
+    directory.create()
+    made = card.record(
+        name=evaluation.name,
+        at_generator_step=None,
+        protocol=evaluation.protocol(data.name, data.distribution),
+        sampling={"weights": "file", "checkpoint": str(given["images"]), "sampler": "file", "nfe": None},
+        draw=evaluation.draw(),
+        scores=scores,
+    )
+    made["draw"]["draws"] = len(draws)
+    whole: dict[str, Any] = {
+        "kantor": kantor.__version__,
+        "experiment": Path(given["images"]).stem,
+        "config_hash": None,
+        "seed": None,
+        "status": "finished",
+        "processes": 1,
+        "budget": dict.fromkeys(COUNTERS, None),
+        "cost": {
+            "train_seconds": None,
+            "evaluate_seconds": round(time.perf_counter() - began, 3),
+            "peak_memory_bytes": None,
+            "parameters": {},
+        },
+        "evaluations": [made],
+    }
+    write_json(directory.card_json, whole)
+    return whole
+
+
+def split_draws(points: np.ndarray, evaluation: PointEvaluation) -> list[np.ndarray]:
+    """As many disjoint draws of n as the file has, at most as many as the evaluation asks for.
+
+    Raises:
+        UserError: it has fewer than n samples.
+    """
+    possible = min(len(points) // evaluation.n, evaluation.draws)
+    if possible < 1:
+        raise UserError(
+            f"images: the file has {len(points)} samples, one draw takes evaluation.n={evaluation.n}: "
+            f"give more samples, or score all with a smaller evaluation.n"
+        )
+    if possible < evaluation.draws:
+        say(
+            f"the file has samples for {possible} draws of {evaluation.n}; from 10 draws on every score has an interval"
+        )
+    return [points[draw * evaluation.n : (draw + 1) * evaluation.n] for draw in range(possible)]

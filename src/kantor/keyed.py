@@ -1,0 +1,65 @@
+"""Keyed randomness: every random number is a function of (seed, name, counters), never of a stream's saved state.
+
+`seed()` is BLAKE2b (RFC 7693) with an 8-byte digest, read as a big-endian integer, of the ASCII text
+"seed/name/counter/counter/…". `Rng` expands one such key with Philox4x64-10 (Salmon et al. 2011, numpy's `Philox`):
+torch's CPU generator would use only 32 bits of it.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def seed(seed: int, name: str, *counters: int) -> int:
+    """A 64-bit number for one purpose.
+
+    Args:
+        seed: the run's seed, any integer.
+        name: the purpose, such as "train", "order" or "evaluate"; no "/".
+        counters: which one of its kind: step, epoch, chunk.
+
+    Returns:
+        An integer in [0, 2**64).
+    """
+    assert "/" not in name, name
+    text = "/".join([str(seed), name, *map(str, counters)])
+    return int.from_bytes(hashlib.blake2b(text.encode("ascii"), digest_size=8).digest(), "big")
+
+
+class Rng:
+    """Random tensors from one key; the first dimension of every draw is the batch.
+
+    Each of `world` processes asks for its own `n` rows, draws all `n * world` and keeps its slice, so that the number
+    of processes does not change what is drawn.
+
+    Args:
+        key: 64 bits, from `seed()`.
+        rank: this process.
+        world: the number of processes that share the batch.
+        device: where the tensors go; they are drawn on the CPU, so that devices agree.
+    """
+
+    def __init__(self, key: int, *, rank: int = 0, world: int = 1, device: torch.device | str = "cpu") -> None:
+        self._generator = np.random.Generator(np.random.Philox(key=key))
+        self._rank, self._world, self._device = rank, world, device
+
+    def _share(self, whole: np.ndarray, n: int) -> Tensor:
+        return torch.from_numpy(whole[self._rank * n : (self._rank + 1) * n]).to(self._device)
+
+    def normal(self, n: int, *shape: int) -> Tensor:
+        """Standard normal float32 numbers, shape `(n, *shape)`."""
+        return self._share(self._generator.standard_normal((n * self._world, *shape), dtype=np.float32), n)
+
+    def uniform(self, n: int, *shape: int) -> Tensor:
+        """Uniform float32 numbers in [0, 1), shape `(n, *shape)`."""
+        return self._share(self._generator.random((n * self._world, *shape), dtype=np.float32), n)
+
+    def integers(self, high: int, n: int, *shape: int) -> Tensor:
+        """Uniform int64 numbers in [0, high), shape `(n, *shape)`."""
+        return self._share(self._generator.integers(high, size=(n * self._world, *shape)), n)
+
+    def permutation(self, n: int) -> Tensor:
+        """A permutation of 0 … n-1 that all processes share, int64, shape `(n,)`."""
+        return torch.from_numpy(self._generator.permutation(n)).to(self._device)

@@ -1,0 +1,141 @@
+"""The adversarial pattern of optimisation: some critic steps, then one generator step; one loop for every objective."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from kantor import keyed
+from kantor.models.base import GenerativeModel, OptimizerFactory
+from kantor.models.ema import EMA
+from kantor.models.latent import Latent
+from kantor.models.schedule import CriticSteps
+from kantor.objectives.adversarial import AdversarialObjective
+from kantor.objectives.critic import Critic
+
+
+@dataclass(frozen=True)
+class AdversarialOptimisation:
+    """Who is stepped how.
+
+    Attributes:
+        generator: makes the generator's optimizer.
+        critic: makes the critic's optimizer.
+        n_critic: critic steps before each generator step.
+        ema_decay: of the generator's moving average, per generator step.
+    """
+
+    generator: OptimizerFactory
+    critic: OptimizerFactory
+    n_critic: CriticSteps
+    ema_decay: float
+
+
+class Adversarial(GenerativeModel):
+    """GANs and Wasserstein GANs; what differs between them is injected.
+
+    Args:
+        generator: (B, dim) → (B, …).
+        critic: (B, …) → (B,), a score or a logit.
+        latent: what the generator's noise is drawn from.
+        objective: the two losses.
+        optimisation: optimizers, critic steps, moving average.
+        seed: the run's seed.
+    """
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        critic: nn.Module,
+        latent: Latent,
+        objective: AdversarialObjective,
+        optimisation: AdversarialOptimisation,
+        seed: int,
+    ) -> None:
+        super().__init__(seed=seed)
+        self.generator = generator
+        self.critic = critic
+        self.ema = EMA(generator, decay=optimisation.ema_decay)
+        self.latent = latent
+        self.objective = objective
+        self.optimisation = optimisation
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The generator's and the critic's."""
+        generator = self.optimisation.generator(self.generator.parameters())
+        return [generator, self.optimisation.critic(self.critic.parameters())]
+
+    def training_step(self, block: Tensor, batch_idx: int) -> None:
+        """Train the critic on each batch of the block (n_critic, B, …), then the generator once."""
+        generator_optimizer, critic_optimizer = self._optimizers()
+        rng = self.step_rng()
+        self.toggle_optimizer(critic_optimizer)
+        for real in block:
+            critic_terms = self._critic_step(real, critic_optimizer, rng)
+        self.untoggle_optimizer(critic_optimizer)
+
+        self.toggle_optimizer(generator_optimizer)
+        fake = self.generator(self.latent(block.shape[1], rng))
+        generator_loss = self.objective.generator_loss(self.critic, real, fake)
+        generator_optimizer.zero_grad()
+        self.manual_backward(generator_loss)
+        generator_optimizer.step()
+        self.untoggle_optimizer(generator_optimizer)
+
+        self.ema.update_parameters(self.generator)
+        self.count_step(critic_steps=len(block), images=block.shape[0] * block.shape[1])
+        self.values = {f"train/critic_{name}": term.detach() for name, term in critic_terms.items()}
+        self.values["train/critic_loss"] = torch.stack(list(self.values.values())).sum()
+        self.values["train/generator_loss"] = generator_loss.detach()
+
+    def _critic_step(self, real: Tensor, optimizer: torch.optim.Optimizer, rng: keyed.Rng) -> dict[str, Tensor]:
+        with torch.no_grad():
+            fake = self.generator(self.latent(len(real), rng))
+        terms = self.objective.critic_terms(self.critic, real, fake, rng=rng)
+        optimizer.zero_grad()
+        self.manual_backward(torch.stack(list(terms.values())).sum())
+        optimizer.step()
+        self.objective.after_critic_step(self.critic)
+        return terms
+
+    def _optimizers(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:
+        """The generator's wrapped by Lightning, so that `global_step` counts generator steps and nothing else."""
+        wrapped, raw = self.optimizers(), self.optimizers(use_pl_optimizer=False)
+        assert isinstance(wrapped, list) and isinstance(raw, list)
+        return wrapped[0], raw[1]
+
+    def batches_per_step(self, generator_step: int) -> int:
+        """One batch per critic step."""
+        return self.optimisation.n_critic(generator_step)
+
+    def batches_before(self, generator_step: int) -> int:
+        """All critic steps before this generator step."""
+        return self.optimisation.n_critic.before(generator_step)
+
+    def sample_with(self, generator: nn.Module, n: int, *, rng: keyed.Rng, condition: Tensor | None = None) -> Tensor:
+        """`n` samples in one evaluation of the generator; it takes no condition."""
+        assert condition is None, "this generator is unconditional"
+        return generator(self.latent(n, rng))
+
+    def sampler(self) -> dict[str, Any]:
+        """One pass through the generator."""
+        return {"sampler": "generator", "nfe": 1}
+
+    @property
+    def second_network(self) -> tuple[str, nn.Module]:
+        """The critic of a Wasserstein objective, the discriminator of any other."""
+        return "critic" if self.objective.is_wasserstein else "discriminator", self.critic
+
+    @property
+    def potential(self) -> Critic | None:
+        """The critic, when the objective is a Wasserstein one."""
+        return self.critic if self.objective.is_wasserstein else None
+
+    def compile_networks(self) -> None:
+        """Compile the generator, and the critic unless its loss needs a double backward."""
+        super().compile_networks()
+        if not self.objective.double_backward:
+            self.critic.compile()

@@ -1,0 +1,69 @@
+"""How many critic steps precede each generator step: a function of the generator step alone."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kantor.errors import require_positive
+
+
+class CriticSteps(Protocol):
+    """A schedule of critic steps."""
+
+    def __call__(self, generator_step: int) -> int:
+        """Critic steps before generator step `generator_step` (counted from 0)."""
+        ...
+
+    def before(self, generator_step: int) -> int:
+        """Critic steps before all of the first `generator_step` generator steps together."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same number each time."""
+
+    steps: int
+
+    def __post_init__(self) -> None:
+        require_positive(steps=self.steps)
+
+    def __call__(self, generator_step: int) -> int:
+        """`steps`."""
+        return self.steps
+
+    def before(self, generator_step: int) -> int:
+        """`steps` times the generator steps."""
+        return self.steps * generator_step
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """More critic steps for the first generator steps and at regular intervals, otherwise the ordinary number.
+
+    The published code of Arjovsky et al. 2017: steps 5, burst 100, first 25, every 500.
+
+    Attributes:
+        steps: the ordinary number.
+        burst: the larger number.
+        first: generator steps 0 … first-1 get a burst.
+        every: and so does every `every`-th.
+    """
+
+    steps: int
+    burst: int
+    first: int
+    every: int
+
+    def __post_init__(self) -> None:
+        require_positive(steps=self.steps, burst=self.burst, every=self.every)
+
+    def __call__(self, generator_step: int) -> int:
+        """`burst` or `steps`."""
+        return self.burst if generator_step < self.first or generator_step % self.every == 0 else self.steps
+
+    def before(self, generator_step: int) -> int:
+        """The sum of the schedule over generator steps 0 … generator_step-1."""
+        early = min(generator_step, self.first)
+        multiples = -(-generator_step // self.every) - -(-early // self.every)  # of `every` in [early, generator_step)
+        bursts = early + multiples
+        return self.burst * bursts + self.steps * (generator_step - bursts)

@@ -1,0 +1,140 @@
+"""Adversarial objectives: what critic and generator minimise, as frozen dataclasses of pure functions.
+
+f is the critic's score, D = σ(f) the discriminator's probability; `real` x ~ P and `fake` G(z) ~ Q, in this order.
+Every loss is a scalar: the mean over the batch. To add one, write a dataclass here with `critic_terms` and
+`generator_loss`, and a YAML in conf/objective.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from kantor.errors import require_at_least, require_positive
+from kantor.keyed import Rng
+from kantor.objectives.critic import Critic
+from kantor.objectives.penalties import gradient_penalty
+
+
+@dataclass(frozen=True)
+class AdversarialObjective(ABC):
+    """What the one adversarial loop asks of a loss."""
+
+    is_wasserstein: ClassVar[bool] = False
+    """Whether the critic stands for a potential, whose difference of means estimates W1 (up to its slope)."""
+    double_backward: ClassVar[bool] = False
+    """Whether the critic's loss differentiates its gradient: such a critic can be neither compiled nor run in fp16."""
+
+    @abstractmethod
+    def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
+        """The terms of the critic's loss by name; scalars, and their sum is the loss.
+
+        Args:
+            critic: (B, …) → (B,).
+            real: (B, …).
+            fake: generated, (B, …), detached.
+            rng: where random numbers come from, if any are needed; None takes torch's own.
+        """
+
+    def critic_loss(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> Tensor:
+        """What the critic minimises: the sum of its terms, a scalar."""
+        return torch.stack(list(self.critic_terms(critic, real, fake, rng=rng).values())).sum()
+
+    @abstractmethod
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """What the generator minimises, a scalar; relativistic losses need `real` too."""
+
+    def after_critic_step(self, critic: nn.Module) -> None:  # noqa: B027  most objectives leave the weights alone
+        """Called after each step of the critic's optimizer."""
+
+
+@dataclass(frozen=True)
+class NonSaturating(AdversarialObjective):
+    """The discriminator maximises E log D(x) + E log(1 - D(G(z))), the generator E log D(G(z)).
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and the end of section 3.
+    """
+
+    def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
+        """`real`: -E log D(x); `fake`: -E log(1 - D(G(z))); nats."""
+        return {"real": softplus(-critic(real)).mean(), "fake": softplus(critic(fake)).mean()}
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-E log D(G(z)), nats."""
+        return softplus(-critic(fake)).mean()
+
+
+@dataclass(frozen=True)
+class Minimax(NonSaturating):
+    """The same discriminator; the generator minimises E log(1 - D(G(z))), whose gradient vanishes where D wins.
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), equation 1. At the optimum of the discriminator the value is
+    2·JS(P, Q) - 2·log 2 (theorem 1), so minus `critic_loss` is.
+    """
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """E log(1 - D(G(z))), nats; at most 0."""
+        return -softplus(critic(fake)).mean()
+
+
+@dataclass(frozen=True)
+class Wasserstein(AdversarialObjective):
+    """The critic maximises E f(x) - E f(G(z)), the generator E f(G(z)); nothing yet keeps f Lipschitz."""
+
+    is_wasserstein: ClassVar[bool] = True
+
+    def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
+        """`real`: -E f(x); `fake`: E f(G(z))."""
+        return {"real": -critic(real).mean(), "fake": critic(fake).mean()}
+
+    def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        """-E f(G(z))."""
+        return -critic(fake).mean()
+
+
+@dataclass(frozen=True)
+class WassersteinClipping(Wasserstein):
+    """Wasserstein with the critic's weights clipped after each of its steps (Arjovsky et al. 2017, arXiv:1701.07875,
+    algorithm 1).
+
+    Attributes:
+        clip: every weight is kept in [-clip, clip].
+    """
+
+    clip: float
+
+    def __post_init__(self) -> None:
+        require_positive(clip=self.clip)
+
+    @torch.no_grad()
+    def after_critic_step(self, critic: nn.Module) -> None:
+        """Clip the weights."""
+        for weight in critic.parameters():
+            weight.clamp_(-self.clip, self.clip)
+
+
+@dataclass(frozen=True)
+class WassersteinGradientPenalty(Wasserstein):
+    """Wasserstein with λ·E[(‖∇f(x̂)‖ - 1)²] in the critic's loss (Gulrajani et al. 2017, arXiv:1704.00028, equation 3).
+
+    Attributes:
+        penalty_weight: λ.
+        one_sided: penalise only slopes above 1.
+    """
+
+    penalty_weight: float
+    one_sided: bool
+    double_backward: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        require_at_least(0, penalty_weight=self.penalty_weight)
+
+    def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
+        """`real`, `fake` as in `Wasserstein`; `gradient_penalty`: λ·E[(‖∇f(x̂)‖ - 1)²], one ε per sample."""
+        n = len(real)
+        epsilon = torch.rand(n, device=real.device) if rng is None else rng.uniform(n)
+        penalty = gradient_penalty(critic, real, fake, epsilon, one_sided=self.one_sided)
+        return {**super().critic_terms(critic, real, fake), "gradient_penalty": self.penalty_weight * penalty}

@@ -1,0 +1,230 @@
+"""The processes of one run: who they are, what they gather, and how the parent starts them.
+
+The parent starts its workers by multiprocessing spawn under torchrun's environment variables, and Lightning launches
+nothing; when torchrun or SLURM has started the ranks already, they are used as they are.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kantor.errors import UserError
+
+PATIENCE = 30.0
+"""Seconds that workers get to end after one of them died."""
+
+
+class WorkerError(RuntimeError):
+    """A worker process ended with an error or died; the message has its traceback or its exit code."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that share a run.
+
+    Attributes:
+        rank: 0 … world-1.
+        world: how many.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @classmethod
+    def current(cls) -> "Processes":
+        """From torch.distributed; alone when it is not initialised."""
+        import torch.distributed as dist
+
+        if dist.is_available() and dist.is_initialized():
+            return cls(dist.get_rank(), dist.get_world_size())
+        return cls()
+
+    def gather(self, value: object) -> list[Any]:
+        """Everyone's value, by rank, on every rank."""
+        if self.world == 1:
+            return [value]
+        import torch.distributed as dist
+
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
+
+    def mine(self, count: int) -> range:
+        """Which of `count` pieces of work belong to this process: piece c to rank c mod world."""
+        return range(self.rank, count, self.world)
+
+
+@contextlib.contextmanager
+def joined(devices: int) -> Iterator[None]:
+    """The process group of `devices` processes on the CPU, for as long as the block lasts."""
+    import torch.distributed as dist
+
+    if devices == 1 or dist.is_initialized():
+        yield
+        return
+    dist.init_process_group("gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def ranks_exist() -> bool:
+    """Whether torchrun or SLURM started this process as one rank of several."""
+    return int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1"))) > 1 and (
+        "RANK" in os.environ or "SLURM_PROCID" in os.environ
+    )
+
+
+def given_rank() -> int:
+    """The rank that torchrun or SLURM gave this process; 0 when nobody did."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) if ranks_exist() else 0
+
+
+@contextlib.contextmanager
+def announcing(devices: int) -> Iterator[Callable[[object], None]]:
+    """For the parent of a run: a function that tells the other ranks the plan, if torchrun or SLURM started them.
+
+    They are told None when the block ends without an announcement, so that nobody waits in vain.
+    """
+    if not ranks_exist():
+        yield lambda plan: None
+        return
+    with joined(devices):
+        told = []
+
+        def announce(plan: object) -> None:
+            told.append(plan)
+            Processes.current().gather(plan)
+
+        try:
+            yield announce
+        finally:
+            if not told:
+                announce(None)
+
+
+def follow(act: Callable[[Any], object], *, devices: int) -> None:
+    """For the other ranks: wait for the plan, and act on it unless it is None."""
+    with joined(devices):
+        plan = Processes.current().gather(None)[0]
+        if plan is not None:
+            act(plan)
+
+
+def launch(function: Callable[..., Any], *arguments: object, devices: int) -> Any:
+    """Call `function(*arguments)` in each of `devices` processes and return what rank 0 returns.
+
+    One device: in this process. Several: in spawned workers, to which SIGINT and SIGTERM are passed on as SIGTERM.
+
+    Raises:
+        UserError: a worker raised one.
+        WorkerError: a worker failed otherwise, or died; the others are stopped.
+    """
+    if devices == 1 or ranks_exist():
+        return function(*arguments)
+    context = multiprocessing.get_context("spawn")
+    results: Any = context.Queue()
+    port = _free_port()
+    workers = [
+        context.Process(
+            target=_work, args=(rank, devices, port, results, function, arguments), name=f"kantor rank {rank}"
+        )
+        for rank in range(devices)
+    ]
+    for worker in workers:
+        worker.start()
+    with _forwarding(workers):
+        try:
+            return _collect(workers, results)
+        finally:
+            for worker in workers:
+                worker.join(PATIENCE)
+                if worker.is_alive():
+                    worker.kill()
+                    worker.join()
+
+
+def _collect(workers: list[Any], results: Any) -> Any:
+    """Wait for every worker's word; the first failure ends the others."""
+    found: dict[int, Any] = {}
+    while len(found) < len(workers):
+        try:
+            rank, error, value = results.get(timeout=0.5)
+        except queue.Empty:
+            dead = [
+                (rank, worker) for rank, worker in enumerate(workers) if not worker.is_alive() and rank not in found
+            ]
+            if dead and results.empty():
+                _stop(workers)
+                rank, worker = dead[0]
+                raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}") from None
+            continue
+        if error is not None:
+            _stop(workers)
+            raise error
+        found[rank] = value
+    return found[0]
+
+
+def _stop(workers: list[Any]) -> None:
+    for worker in workers:
+        if worker.is_alive():
+            worker.kill()
+
+
+@contextlib.contextmanager
+def _forwarding(workers: list[Any]) -> Iterator[None]:
+    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop."""
+
+    def forward(number: int, frame: object) -> None:
+        for worker in workers:
+            if worker.is_alive():
+                os.kill(worker.pid, number)
+
+    previous = {}
+    with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
+        previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _work(
+    rank: int, world: int, port: int, results: Any, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    """One worker: torchrun's variables, then the function; its result or error goes to the parent."""
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(world),
+        LOCAL_WORLD_SIZE=str(world),
+        GROUP_RANK="0",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        TORCHELASTIC_RUN_ID="kantor",
+    )
+    try:
+        results.put((rank, None, function(*arguments)))
+    except UserError as error:
+        results.put((rank, UserError(str(error)), None))
+    except Exception as error:  # whatever it is, the parent must hear of it
+        text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+        results.put((rank, WorkerError(f"process {rank} of {world}: {text}"), None))
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

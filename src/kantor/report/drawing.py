@@ -1,0 +1,194 @@
+"""How charts look here: palette, axes, direct labels, and a figure as SVG for a page or PNG for a folder.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers. In SVG each is a CSS variable with the colour as its
+fallback (`var(--series-1, #0072b2)`), so that a page in dark mode can brighten it and the picture alone still shows.
+"""
+
+import io
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kantor.report import units
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#c15a92", "#b07d00", "#2a9fd6")
+INK, MUTED, GRID, FLOOR = "#1b1f25", "#5f6875", "#dfe3e9", "#8a93a0"
+VARIABLES = {
+    **{colour: f"--series-{index}" for index, colour in enumerate(SERIES, 1)},
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    FLOOR: "--floor",
+}
+SIZE = 12.0  # points: with a figure about 500 points wide, readable in half a slide and on a phone
+POINTS = 1200  # drawn per curve; more only makes the page heavier
+Column = Sequence[float | None]
+
+
+def series_colour(index: int) -> str:
+    """The colour of the `index`-th curve (from 0); they repeat."""
+    return SERIES[index % len(SERIES)]
+
+
+def series_dash(index: int) -> str:
+    """The dash of the `index`-th curve: solid until the colours repeat."""
+    return ("-", "--", ":", "-.")[index // len(SERIES) % 4]
+
+
+def new_axes(title: str, *, width: float = 6.2, height: float = 3.7) -> "tuple[Figure, Axes]":
+    """An empty chart with a title in the place of a y label.
+
+    Args:
+        title: on top, left.
+        width: in inches.
+        height: in inches.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(title, loc="left", color=INK, fontsize=SIZE + 1, fontweight="bold", parse_math=False)
+    axes.tick_params(colors=MUTED, labelsize=SIZE, length=0, which="both")
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(MUTED)
+    return figure, axes
+
+
+def over_images(axes: "Axes") -> None:
+    """The x axis of every training curve: real images consumed."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlabel("real images seen", color=MUTED, fontsize=SIZE)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.short_count(value)))
+
+
+def log_when_wide(axes: "Axes", values: Sequence[float]) -> None:
+    """A logarithmic y axis when positive values span more than a factor of 20."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if len(values) == 0 or min(values) <= 0 or max(values) / min(values) < 20:
+        return
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if max(values) / min(values) < 300 else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def known(xs: Column, ys: Column) -> tuple[np.ndarray, np.ndarray]:
+    """The points of two columns where both are finite, as float64 arrays."""
+    pairs = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
+    points = np.array([pair for pair in pairs if all(map(math.isfinite, pair))], dtype=np.float64).reshape(-1, 2)
+    return points[:, 0], points[:, 1]
+
+
+def smooth(ys: np.ndarray, window: int) -> np.ndarray:
+    """Centred moving average over at most `window` points; towards the ends it narrows, staying symmetric.
+
+    Straight lines stay as they are.
+    """
+    n = len(ys)
+    half = np.minimum(window // 2, np.minimum(np.arange(n), np.arange(n)[::-1]))
+    sums = np.concatenate([[0.0], np.cumsum(ys)])
+    index = np.arange(n)
+    return (sums[index + half + 1] - sums[index - half]) / (2 * half + 1)
+
+
+def thin(xs: np.ndarray, ys: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most about `points` points: the lowest and the highest of each stretch, so that spikes stay visible."""
+    if len(ys) <= points:
+        return xs, ys
+    edges = np.linspace(0, len(ys), points // 2 + 1).astype(int)
+    stretches = itertools.pairwise(edges.tolist())
+    keep = sorted({a + int(pick(ys[a:b])) for a, b in stretches for pick in (np.argmin, np.argmax)})
+    return xs[keep], ys[keep]
+
+
+def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str]]) -> None:
+    """Name curves at the right edge, moved apart where they would overlap.
+
+    Args:
+        axes: with its limits final.
+        labels: (y in data units, text, colour) each.
+    """
+    if not labels:
+        return
+    axes.set_ylim(axes.get_ylim())
+    to_fraction = axes.transData + axes.transAxes.inverted()
+    wanted = [min(1.0, max(0.0, float(to_fraction.transform((axes.get_xlim()[0], y))[1]))) for y, _, _ in labels]
+    places = spread(wanted, gap=1.35 * SIZE / 72 / (0.72 * axes.figure.get_figheight()))
+    for place, (_, text, colour) in zip(places, labels, strict=True):
+        axes.annotate(
+            text, (1.0, place), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
+            color=colour, fontsize=SIZE, va="center", annotation_clip=False, parse_math=False,
+        )  # fmt: skip
+
+
+def spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Places at least `gap` apart, in the order of `wanted` and near it."""
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    clusters: list[tuple[list[int], float]] = []  # members from below and their middle
+    for index in order:
+        members, middle = [index], wanted[index]
+        while clusters and middle - gap * (len(members) - 1) / 2 < top(clusters[-1], gap) + gap:
+            below, _ = clusters.pop()
+            members = below + members
+            middle = sum(wanted[i] for i in members) / len(members)
+        clusters.append((members, middle))
+    return [
+        middle + gap * (members.index(index) - (len(members) - 1) / 2)
+        for index in range(len(wanted))
+        for members, middle in clusters
+        if index in members
+    ]
+
+
+def top(cluster: tuple[list[int], float], gap: float) -> float:
+    """The highest place of a cluster."""
+    members, middle = cluster
+    return middle + gap * (len(members) - 1) / 2
+
+
+def svg(figure: "Figure", name: str) -> str:
+    """The figure as an `<svg>` element for a page.
+
+    Args:
+        figure: drawn with this module's colours.
+        name: unique on its page; keeps the ids of several figures apart and the bytes the same from run to run.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", text)  # of groups, which nothing refers to
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{re.sub(r'[^a-z0-9]+', '-', name.lower())}-", text)
+    return re.sub(r"#[0-9a-f]{6}\b", lambda match: css(match.group()), text)
+
+
+def css(colour: str) -> str:
+    """A palette colour as its variable, any other as it is."""
+    return f"var({VARIABLES[colour]}, {colour})" if colour in VARIABLES else colour
+
+
+def png(figure: "Figure", dots_per_inch: int = 150) -> bytes:
+    """The figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dots_per_inch, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()

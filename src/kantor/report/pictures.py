@@ -1,0 +1,109 @@
+"""Pictures inside a page: PNG and GIF files as data URIs, so that the page needs nothing beside it."""
+
+import base64
+import html
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kantor.report import units
+
+MAX_BYTES = 24 * 2**20  # of one embedded file; a larger one is named instead, the page must open on a phone
+FILM_FRAMES = 24
+FILM_PIXELS = 320
+TYPES = {".png": "image/png", ".gif": "image/gif"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture for an `<img>` (`uri`) or an inline chart (`svg`), with its alternative text and caption."""
+
+    alt: str
+    caption: str
+    uri: str = ""
+    svg: str = ""
+    pixelated: bool = False
+
+
+def data_uri(content: bytes, media_type: str) -> str:
+    """`data:…;base64,…`"""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def embed(path: Path, alt: str, caption: str) -> Picture | None:
+    """A file as it is. None when it is not there (a run may be writing it) or larger than a page should carry."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if not content or len(content) > MAX_BYTES:
+        return None
+    return Picture(alt, caption, data_uri(content, TYPES[path.suffix]), pixelated=small(content))
+
+
+def small(content: bytes) -> bool:
+    """Whether a PNG or GIF is so small that enlarging it should keep its pixels sharp."""
+    if content[:4] == b"\x89PNG":
+        return int.from_bytes(content[16:20], "big") < 256
+    return content[:3] == b"GIF" and int.from_bytes(content[6:8], "little") < 256
+
+
+def chart(svg: str, alt: str) -> Picture:
+    """An inline chart that a screen reader announces by `alt`."""
+    label = html.escape(alt, quote=True)
+    return Picture(alt, "", svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
+
+
+def step_of(path: Path) -> int | None:
+    """The generator step in `step_00000500.png`."""
+    match = re.fullmatch(r"step_(\d+)", path.stem)
+    return int(match.group(1)) if match else None
+
+
+def step_text(path: Path) -> str:
+    """`step 500`, or the file's name."""
+    step = step_of(path)
+    return path.stem if step is None else f"step {units.count(step)}"
+
+
+def evenly(paths: Sequence[Path], n: int) -> list[Path]:
+    """At most `n` of them, evenly spaced, the first and the last included."""
+    if len(paths) <= n:
+        return list(paths)
+    return [paths[round(i * (len(paths) - 1) / (n - 1))] for i in range(n)]
+
+
+def thumbnail(path: Path) -> Picture | None:
+    """A picture of the filmstrip, shrunk. None when it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            image.thumbnail((FILM_PIXELS, FILM_PIXELS))
+            buffer = io.BytesIO()
+            image.save(buffer, format="PNG", optimize=True)
+            pixelated = max(image.size) < 256
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    text = step_text(path)
+    return Picture(f"Samples at {text}", text, data_uri(buffer.getvalue(), "image/png"), pixelated=pixelated)
+
+
+def filmstrip(samples: Path) -> list[Picture]:
+    """Samples by step, oldest first."""
+    paths = evenly(sorted(samples.glob("step_*.png")), FILM_FRAMES)
+    return [picture for picture in map(thumbnail, paths) if picture is not None]
+
+
+def newest(path: Path | None, who: str) -> Picture | None:
+    """The newest picture of samples of `who`."""
+    if path is None:
+        return None
+    return embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}")
+
+
+def animation(samples: Path, who: str) -> Picture | None:
+    """samples.gif of `who`."""
+    return embed(samples / "samples.gif", f"Animation of samples of {who} during training", "The way there")

@@ -1,0 +1,101 @@
+"""How far a run is: its state, counters, share of the budget, time left. Reads the end of metrics.csv only."""
+
+import csv
+from dataclasses import dataclass
+from typing import Any
+
+from kantor.report.cards import finite
+from kantor.rundir import RunDirectory
+
+TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Steps and seconds so far, the budget (one of the two), the share done and the seconds left (None: unknown)."""
+
+    generator_steps: int
+    images_seen: int
+    seconds: float | None
+    budget_steps: int | None
+    budget_minutes: float | None
+    share: float | None
+    seconds_left: float | None
+
+
+def state_of(run: RunDirectory, status: dict[str, Any]) -> str:
+    """The state as it is: a run that says "running" while nobody holds its lock is "stopped"."""
+    state = str(status.get("state", "new"))
+    if state != "running":
+        return state
+    if ended(status):
+        return "stopped"
+    try:
+        return "running" if run.live else "stopped"
+    except OSError:  # a directory that cannot be written to has no lock to look at
+        return "running"
+
+
+def ended(status: dict[str, Any]) -> bool:
+    """Whether the last attempt has ended, as an interrupted one has while its process writes the last page."""
+    attempts = status.get("attempts") or []
+    return bool(attempts) and attempts[-1].get("outcome") is not None
+
+
+def last_rows(run: RunDirectory) -> list[dict[str, float | None]]:
+    """The last rows of metrics.csv, whole rows only."""
+    if not run.metrics_csv.is_file():
+        return []
+    with run.metrics_csv.open("rb") as handle:
+        names = next(csv.reader([handle.readline().decode()]), [])
+        start = handle.tell()
+        end = handle.seek(0, 2)
+        handle.seek(max(start, end - TAIL))
+        if handle.tell() > start:
+            handle.readline()  # begins in the middle of a row
+        text = handle.read().decode(errors="replace")
+    lines = text[: text.rfind("\n") + 1].splitlines()  # a row without its newline is torn
+    rows = [cells for cells in csv.reader(lines) if len(cells) == len(names)]
+    return [dict(zip(names, map(number_or_none, cells), strict=True)) for cells in rows]
+
+
+def number_or_none(cell: str) -> float | None:
+    """A cell of metrics.csv."""
+    try:
+        return finite(float(cell))
+    except ValueError:
+        return None
+
+
+def speed(rows: list[dict[str, float | None]]) -> float | None:
+    """Generator steps per second over the last rows; None while there is nothing to tell it from."""
+    points = [(row.get("seconds"), row.get("generator_steps")) for row in rows]
+    known = [(seconds, steps) for seconds, steps in points if seconds is not None and steps is not None]
+    if len(known) < 2:
+        return None
+    (first_seconds, first_steps), (last_seconds, last_steps) = known[0], known[-1]
+    if last_seconds <= first_seconds or last_steps <= first_steps:
+        return None
+    return (last_steps - first_steps) / (last_seconds - first_seconds)
+
+
+def progress_of(run: RunDirectory, status: dict[str, Any]) -> Progress:
+    """Progress from status.json and the end of metrics.csv, whichever is further."""
+    rows = last_rows(run)
+    last = rows[-1] if rows else {}
+    counters, budget = status.get("counters") or {}, status.get("budget") or {}
+    steps = int(max(last.get("generator_steps") or 0, counters.get("generator_steps") or 0))
+    images = int(max(last.get("images_seen") or 0, counters.get("images_seen") or 0))
+    seconds = last.get("seconds")
+    of_steps, of_minutes = budget.get("generator_steps"), budget.get("minutes")
+    share = left = None
+    if of_steps:
+        share = min(1.0, steps / of_steps)
+        rate = speed(rows)
+        left = None if rate is None else max(0, of_steps - steps) / rate
+    elif of_minutes and seconds is not None:
+        share = min(1.0, seconds / (60 * of_minutes))
+        left = max(0.0, 60 * of_minutes - seconds)
+    if status.get("state") == "finished":
+        share, left = 1.0, 0.0
+    return Progress(steps, images, seconds, of_steps, of_minutes, share, left)

@@ -1,0 +1,113 @@
+"""Differences and what can be said about them: Welch's interval, Holm's adjustment, the smallest detectable difference.
+
+Welch (1947): for independent means with standard errors s_a, s_b on nu_a, nu_b degrees of freedom,
+
+    (m_a - m_b ± t_{nu} sqrt(s_a² + s_b²)),   nu = (s_a² + s_b²)² / (s_a⁴/nu_a + s_b⁴/nu_b)      (Satterthwaite).
+
+scipy.special rather than scipy.stats: the same numbers at a third of the import time (tests hold them against stats).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its standard error and degrees of freedom (infinite when the error is known)."""
+
+    value: float
+    standard_error: float
+    df: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two means: value, 95% interval, two-sided p value, and what they were made from."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    standard_error: float
+    df: float
+
+    @property
+    def includes_zero(self) -> bool:
+        """Whether the interval includes 0."""
+        return self.low <= 0 <= self.high
+
+
+def t_quantile(p: float, df: float) -> float:
+    """The `p` quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, p))
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Mean and standard error (the n - 1 form) of at least two values."""
+    n = len(values)
+    if n < 2:
+        raise ValueError(f"got {n} value: a standard error needs at least two")
+    mean = math.fsum(values) / n
+    variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
+    return Mean(mean, math.sqrt(variance / n), n - 1)
+
+
+def mean_from_interval(value: float, half_width: float, draws: int | None) -> Mean:
+    """Mean with the standard error behind a 95% t-interval over `draws` draws, h = t·s/√R.
+
+    Unknown `draws` (a jackknife over groups): the normal quantile, which never understates the error.
+    """
+    df = math.inf if draws is None else draws - 1
+    return Mean(value, half_width / t_quantile(0.975, df), df)
+
+
+def interval_of(mean: Mean, level: float = 0.95) -> tuple[float, float]:
+    """The t-interval of a mean."""
+    half_width = t_quantile((1 + level) / 2, mean.df) * mean.standard_error
+    return mean.value - half_width, mean.value + half_width
+
+
+def welch(a: Mean, b: Mean, level: float = 0.95) -> Difference:
+    """Of two independent means, a - b.
+
+    Means without any spread give the difference itself: p is 0, or 1 when they are equal.
+    """
+    from scipy.special import stdtr
+
+    difference = a.value - b.value
+    error = math.hypot(a.standard_error, b.standard_error)
+    if error == 0:
+        return Difference(difference, difference, difference, float(difference == 0), 0.0, math.inf)
+    shares = [(mean.standard_error / error) ** 4 / mean.df for mean in (a, b)]
+    df = 1 / sum(shares) if sum(shares) > 0 else math.inf
+    half_width = t_quantile((1 + level) / 2, df) * error
+    p = 2 * float(stdtr(df, -abs(difference) / error))
+    return Difference(difference, difference - half_width, difference + half_width, p, error, df)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) step-down adjusted p values, in the order given: max over j ≤ i of (m - j) p_(j), at most 1."""
+    m = len(p_values)
+    adjusted = [0.0] * m
+    running = 0.0
+    for rank, index in enumerate(sorted(range(m), key=lambda i: p_values[i])):
+        running = max(running, min(1.0, (m - rank) * p_values[index]))
+        adjusted[index] = running
+    return adjusted
+
+
+def smallest_detectable(standard_error: float, df: float, *, level: float = 0.05, power: float = 0.8) -> float:
+    """The true difference that a two-sided test at `level` finds with probability `power`.
+
+    From the noncentral t: P(T_{df}(δ/se) > t_{1-level/2, df}) = power. The other tail is neglected (below 1e-4).
+    """
+    if standard_error == 0:
+        return 0.0
+    from scipy.special import nctdtrinc
+
+    if math.isinf(df):
+        return (t_quantile(1 - level / 2, df) + t_quantile(power, df)) * standard_error
+    return float(nctdtrinc(df, 1 - power, t_quantile(1 - level / 2, df))) * standard_error

@@ -1,0 +1,22 @@
+"""Templates to text: one environment, escaping on, undefined names are errors."""
+
+from pathlib import Path
+
+from kantor.report import units
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(template: str, **values: object) -> str:
+    """Fill a template of templates/. Everything is escaped unless the template says otherwise."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(count=units.count, duration=units.duration, memory=units.memory, plain=units.plain)
+    return environment.get_template(template).render(**values)

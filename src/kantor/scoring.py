@@ -1,0 +1,58 @@
+"""What each process of an evaluation does: load the weights, draw its chunks, score."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from kantor import assembly
+from kantor.data.module import PointData
+from kantor.evaluation import card
+from kantor.evaluation.points import PointEvaluation
+from kantor.models.base import GenerativeModel
+from kantor.processes import Processes, joined
+from kantor.rundir import RunDirectory
+
+
+def score_model(
+    model: GenerativeModel, data: PointData, evaluation: PointEvaluation, directory: RunDirectory
+) -> dict[str, Any]:
+    """Score a model as its directory's checkpoint has it; the record of an evaluation, equal on every process.
+
+    Args:
+        model: its weights are those of the last checkpoint; for `checkpoint=best` that one is read.
+        data: the truth.
+        evaluation: how.
+        directory: where checkpoints are.
+    """
+    began = time.perf_counter()
+    if evaluation.checkpoint == "best":
+        assembly.restore(model, directory, "best")
+    assert data.name is not None
+    processes = Processes.current()
+    scores = evaluation.score(model, data.distribution, processes)
+    chunks = -(-evaluation.n * evaluation.draws // evaluation.chunk)
+    return {
+        **card.record(
+            name=evaluation.name,
+            at_generator_step=model.generator_steps,
+            protocol=evaluation.protocol(data.name, data.distribution),
+            sampling={"weights": evaluation.weights, "checkpoint": evaluation.checkpoint, **model.sampler()},
+            draw=evaluation.draw(),
+            scores=scores,
+        ),
+        "seconds": round(time.perf_counter() - began, 3),
+        "chunks_per_process": processes.gather(len(processes.mine(chunks))),
+    }
+
+
+def score_run(plain: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Score a run directory in this process, one of `trainer.devices`."""
+    cfg, directory = OmegaConf.create(plain), RunDirectory(path)
+    with assembly.numerics(cfg), joined(cfg.trainer.devices):
+        parts = assembly.assemble(cfg)
+        assert parts.evaluation is not None
+        model = parts.model.to(assembly.device(cfg))
+        assembly.restore(model, directory, parts.evaluation.checkpoint)
+        return score_model(model, parts.data, parts.evaluation, directory)

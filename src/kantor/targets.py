@@ -1,0 +1,157 @@
+"""`_target_`s: the callables that a configuration names, found, allowed, checked by their signatures, and called."""
+
+import functools
+import importlib
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from kantor.errors import UserError, nearest
+
+TRUSTED = ("kantor.", "torch.nn.", "torch.optim.")
+"""Prefixes of the modules whose public callables any configuration may name."""
+
+RESERVED = ("_target_", "_partial_")
+
+
+def trusted_prefixes() -> tuple[str, ...]:
+    """What may be named: `TRUSTED`, and the packages that the user lists in KANTOR_TRUST, separated by commas."""
+    own = [entry.strip().rstrip(".") + "." for entry in os.environ.get("KANTOR_TRUST", "").split(",") if entry.strip()]
+    return (*TRUSTED, *own)
+
+
+def check_trust(tree: object) -> None:
+    """Check every `_target_` of a configuration that came with a run directory, before any is imported.
+
+    Raises:
+        UserError: one lies outside `trusted_prefixes()`; it is named, with the way to allow it.
+    """
+    for name in names(tree):
+        if not name.startswith(trusted_prefixes()):
+            raise UserError(
+                f"the configuration names {name!r}, which could run anything: "
+                f"if you trust it, set KANTOR_TRUST={name.split('.')[0]} and give the command again"
+            )
+
+
+def names(tree: object) -> list[str]:
+    """All `_target_`s in nested containers."""
+    if isinstance(tree, dict):
+        own = [tree["_target_"]] if isinstance(tree.get("_target_"), str) else []
+        return own + [name for value in tree.values() for name in names(value)]
+    if isinstance(tree, list):
+        return [name for value in tree for name in names(value)]
+    return []
+
+
+def locate(name: str, *, key: str) -> Callable[..., Any]:
+    """The callable of a dotted name.
+
+    Raises:
+        UserError: there is none, or a trusted name leads to a callable that is defined outside what is trusted.
+    """
+    module_name, _, attribute = name.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UserError(f"{key}._target_={name}: cannot import {module_name!r} ({error})") from error
+    if not hasattr(module, attribute):
+        public = [entry for entry in vars(module) if not entry.startswith("_")]
+        raise UserError(f"{key}._target_={name}: {module_name} has no {attribute!r}{nearest(attribute, public)}")
+    found = getattr(module, attribute)
+    if not callable(found):
+        raise UserError(f"{key}._target_={name}: expected a class or a function")
+    home = f"{getattr(found, '__module__', '')}."
+    if name.startswith(trusted_prefixes()) and not home.startswith(trusted_prefixes()):
+        raise UserError(f"{key}._target_={name}: it is defined in {home[:-1]}; name it there")
+    return found
+
+
+def instantiate(node: Any, *, key: str, **injected: object) -> Any:
+    """Call the `_target_` of a node with its arguments, inner nodes first.
+
+    Lists and plain mappings pass through; a target of null makes None.
+    """
+    if isinstance(node, list):
+        return [instantiate(value, key=f"{key}[{index}]") for index, value in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    arguments = {name: value for name, value in node.items() if name not in RESERVED}
+    if "_target_" in node and node["_target_"] is None:
+        return None
+    if "_target_" not in node:
+        return {name: instantiate(value, key=f"{key}.{name}") for name, value in arguments.items()}
+    target = locate(node["_target_"], key=key)
+    partial = bool(node.get("_partial_", False))
+    check_arguments(target, arguments, injected, key=key, partial=partial)
+    made = {name: instantiate(value, key=f"{key}.{name}") for name, value in arguments.items()}
+    if partial:
+        return functools.partial(target, **made, **injected)
+    try:
+        return target(**made, **injected)
+    except UserError as error:
+        raise error if str(error).startswith(key.split(".")[0] + ".") else UserError(f"{key}.{error}") from error
+
+
+def check_arguments(
+    target: Callable[..., Any], arguments: dict[str, Any], injected: dict[str, object], *, key: str, partial: bool
+) -> None:
+    """Check arguments against the target's signature: names, and types of plain values.
+
+    Raises:
+        UserError: one is unknown, missing or of another type.
+    """
+    parameters = inspect.signature(target).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    hints = type_hints(target)
+    for name, value in arguments.items():
+        if name not in parameters and not open_ended:
+            raise UserError(f"{key}.{name}: {target.__qualname__} takes no {name!r}{nearest(name, parameters)}")
+        if not fits(value, hints.get(name, Any)):
+            raise UserError(f"{key}.{name}={value!r}: expected {describe(hints[name])}")
+    named = {p.name for p in parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+    required = [name for name in named if parameters[name].default is inspect.Parameter.empty]
+    missing = [name for name in required if name not in arguments and name not in injected]
+    if missing and not partial:
+        raise UserError(f"{key}: {target.__qualname__} needs {missing[0]!r}: give {key}.{missing[0]}=…")
+
+
+def type_hints(target: Callable[..., Any]) -> dict[str, Any]:
+    """The annotated types of a callable's parameters; none where they cannot be resolved."""
+    try:
+        return typing.get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Whether a plain value of a configuration can stand for a hint; nodes with a `_target_` are taken on trust."""
+    if isinstance(value, dict):
+        return "_target_" in value or hint not in (int, float, bool, str)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(fits(value, option) for option in typing.get_args(hint))
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    if hint is type(None):
+        return value is None
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (bool, str):
+        return isinstance(value, hint)
+    return not (value is None and inspect.isclass(hint) and hint is not object)
+
+
+def describe(hint: Any) -> str:
+    """A hint in a user's words."""
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(str(option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(describe(option) for option in typing.get_args(hint))
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+    return words.get(hint, getattr(hint, "__name__", str(hint)))

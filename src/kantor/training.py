@@ -1,0 +1,180 @@
+"""What each process of a training run does: fit, then score; the parent's side is in run.py."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.strategies import DDPStrategy, Strategy
+
+from kantor import assembly, config
+from kantor.assembly import Assembly
+from kantor.callbacks.checkpointing import Checkpointing
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.health import StopOnNonFinite
+from kantor.callbacks.page import Page
+from kantor.callbacks.progress import ProgressBar
+from kantor.callbacks.record import Record
+from kantor.callbacks.scores import Scores
+from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
+from kantor.checkpoints import AtomicCheckpointIO
+from kantor.errors import UserError
+from kantor.evaluation.points import BETTER
+from kantor.models.adversarial import Adversarial
+from kantor.models.base import GenerativeModel
+from kantor.processes import Processes, ranks_exist
+from kantor.rundir import RunDirectory
+from kantor.scoring import score_model
+
+
+def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str, Any]:
+    """Train one run in this process (one of `trainer.devices`), and score it when its budget is used up.
+
+    Args:
+        plain: the configuration.
+        path: the run directory, which exists.
+        checkpoint: where to go on from; None for the beginning.
+
+    Returns:
+        `counters`, `cost`, `parameters`, `interrupted` (a signal's number or None) and `evaluation` (or None).
+    """
+    cfg, directory = OmegaConf.create(plain), RunDirectory(path)
+    quiet_lightning()
+    with assembly.numerics(cfg):
+        parts = assembly.assemble(cfg)
+        clock, stop = Clock(), StopOnSignal()
+        trainer = make_trainer(cfg, parts, directory, clock, stop)
+        if cfg.trainer.compile:
+            parts.model.compile_networks()
+        trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
+        evaluation = None
+        parts.model.to(assembly.device(cfg))  # Lightning has put it back on the CPU
+        if stop.received is None and parts.evaluation is not None:
+            evaluation = score_model(parts.model, parts.data, parts.evaluation, directory)
+        for logger in trainer.loggers:
+            logger.finalize("success")
+    peaks = Processes.current().gather(clock.peak_memory_bytes)
+    return {
+        "counters": parts.model.counters(),
+        "cost": {"train_seconds": round(clock.seconds, 3), "peak_memory_bytes": max(peaks)},
+        "parameters": parts.model.parameter_counts(),
+        "interrupted": stop.received,
+        "evaluation": evaluation,
+    }
+
+
+def check(cfg: DictConfig) -> GenerativeModel:
+    """Find what is wrong with a configuration before anything is written; no memory is taken for weights.
+
+    Returns:
+        The model, without weights, for what can be asked of it.
+
+    Raises:
+        UserError: something in the configuration is wrong or contradicts something else.
+    """
+    with torch.device("meta"):
+        parts = assembly.assemble(cfg)
+    make_callbacks(cfg, parts, RunDirectory("."), Clock(), StopOnSignal())
+    double_backward = isinstance(parts.model, Adversarial) and parts.model.objective.double_backward
+    if cfg.trainer.precision == "16-mixed":
+        raise UserError(
+            "trainer.precision=16-mixed: several optimizers share no loss scaler; take bf16-mixed or 32-true"
+        )
+    if cfg.trainer.compile and double_backward:
+        raise UserError(
+            "trainer.compile=true: torch.compile cannot differentiate a gradient penalty; take trainer.compile=false"
+        )
+    if cfg.trainer.accelerator == "gpu" and torch.cuda.device_count() < cfg.trainer.devices:
+        raise UserError(
+            f"trainer.accelerator=gpu trainer.devices={cfg.trainer.devices}: this machine has "
+            f"{torch.cuda.device_count()} CUDA devices; take trainer.accelerator=cpu or fewer devices"
+        )
+    return parts.model
+
+
+def make_trainer(
+    cfg: DictConfig, parts: Assembly, directory: RunDirectory, clock: Clock, stop: StopOnSignal
+) -> pl.Trainer:
+    """Lightning's trainer, with our counters, files and callbacks in place of its own."""
+    steps = assembly.generator_steps(cfg, parts.model)
+    logger = config.build(cfg.logger, directory=directory.path, seed=cfg.seed, experiment=cfg.experiment)
+    return pl.Trainer(
+        accelerator=cfg.trainer.accelerator,
+        devices=cfg.trainer.devices,
+        strategy=make_strategy(cfg),
+        precision=cfg.trainer.precision,
+        max_steps=steps if steps is not None else -1,
+        max_epochs=-1,
+        callbacks=make_callbacks(cfg, parts, directory, clock, stop),
+        plugins=[AtomicCheckpointIO(), make_environment()],
+        logger=logger if logger is not None else False,
+        default_root_dir=directory.path,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=cfg.trainer.log_every,
+    )
+
+
+def make_strategy(cfg: DictConfig) -> Strategy | str:
+    """One device, or DDP over the processes that exist already."""
+    if cfg.trainer.devices == 1:
+        return "auto"
+    # find_unused_parameters: in each backward pass one of the two networks has no gradients
+    backend = "nccl" if cfg.trainer.accelerator == "gpu" else "gloo"
+    return DDPStrategy(find_unused_parameters=True, process_group_backend=backend)
+
+
+def make_environment() -> LightningEnvironment | SLURMEnvironment | TorchElasticEnvironment:
+    """Who started the ranks: nobody, SLURM, or torchrun (whose variables our own workers get too)."""
+    if not ranks_exist():
+        return LightningEnvironment()
+    return SLURMEnvironment() if SLURMEnvironment.detect() else TorchElasticEnvironment()
+
+
+def make_callbacks(
+    cfg: DictConfig, parts: Assembly, directory: RunDirectory, clock: Clock, stop: StopOnSignal
+) -> list[pl.Callback]:
+    """The callbacks in the order in which they act after each step."""
+    record = Record(directory, clock, every=cfg.trainer.log_every)
+    scores = None
+    if parts.evaluation is not None:
+        scores = Scores(
+            evaluation=parts.evaluation,
+            data=parts.data,
+            directory=directory,
+            record=record,
+            clock=clock,
+            primary=cfg.primary_score,
+            better=BETTER[cfg.primary_score],
+        )
+    pictures = [
+        config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)
+        for node in cfg.pictures.values()
+    ]
+    return [
+        clock,
+        StopOnNonFinite(),
+        stop,
+        *([StopAfterMinutes(clock, minutes=cfg.budget.minutes)] if cfg.budget.minutes is not None else []),
+        *([scores] if scores is not None else []),
+        record,
+        *pictures,
+        Checkpointing(directory, every=cfg.trainer.checkpoint_every),
+        *([Page(directory, clock, every=picture.every) for picture in pictures[:1]]),
+        *([ProgressBar(title=f"{cfg.experiment} seed {cfg.seed}", scores=scores)] if cfg.trainer.progress else []),
+    ]
+
+
+def quiet_lightning() -> None:
+    """Lightning's advice is about loaders and loggers that kantor has replaced."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    warnings.filterwarnings("ignore", module="lightning_fabric")

@@ -1,0 +1,159 @@
+"""The page: self-contained, escaped, honest about what is missing."""
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from kantor.report.page import write_report
+from kantor.rundir import RunDirectory
+
+MakeRun = Callable[..., RunDirectory]
+Make = Callable[..., dict[str, Any]]
+EVIL = '<script>alert("x")</script> & "\'>'
+
+
+class Tags(HTMLParser):
+    """Collects start tags with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(html)
+    return parser.tags
+
+
+def page(run: RunDirectory) -> str:
+    path = write_report(run)
+    assert path == run.report_html
+    return path.read_text()
+
+
+def check_self_contained(html: str) -> None:
+    for tag, attributes in tags_of(html):
+        assert tag not in ("script", "link", "iframe", "object", "embed")
+        for name in ("src", "href", "xlink:href", "srcset", "poster"):
+            value = attributes.get(name) or ""
+            assert not re.match(r"(?i)\s*(https?:)?//|javascript:", value), value
+        if tag == "img":
+            assert (attributes["src"] or "").startswith("data:image/")
+            assert attributes["alt"]
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+    assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", html).lower())
+
+
+def test_a_finished_run(make_run: MakeRun):
+    html = page(make_run("a", seed=3))
+    check_self_contained(html)
+    assert "<h1>point_demo_gp <small>seed 3, 1111111111</small></h1>" in html
+    assert "state-finished" in html
+    assert "[0.048, 0.054]" in html
+    assert "over draws" in html
+    assert "n = 1,024" in html
+    assert "no lower bound" in html
+    assert "300 MiB" in html
+    assert "25 s" in html
+    assert html.count("data:image/gif") == 1
+    assert html.count("data:image/png") == 4  # newest, two of the film, contours
+    assert html.count("<svg") == 2  # losses, critic's estimate
+    assert 'http-equiv="refresh"' not in html
+
+
+def test_a_finished_page_is_the_same_each_time(make_run: MakeRun):
+    run = make_run("a")
+    assert page(run) == page(run)
+
+
+def test_a_page_is_one_element_of_each_id(make_run: MakeRun):
+    ids = [attributes["id"] for _, attributes in tags_of(page(make_run("a"))) if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_running_page_refreshes_and_says_so(make_run: MakeRun):
+    html = page(make_run("a", state="running"))
+    assert '<meta http-equiv="refresh" content="5">' in html
+    assert "loads itself again every 5 seconds" in html
+
+
+def test_a_run_whose_last_attempt_has_ended_does_not_refresh(make_run: MakeRun):
+    attempt = {
+        "started": "s",
+        "ended": "e",
+        "from_generator_step": 0,
+        "to_generator_step": 300,
+        "outcome": "interrupted",
+    }
+    html = page(make_run("a", state="running", status={"attempts": [attempt]}))
+    assert "refresh" not in html
+    assert "state-stopped" in html
+    assert "0 to 300" in html
+
+
+@pytest.mark.parametrize("state", ["new", "running"])
+def test_a_run_with_nothing_yet(make_run: MakeRun, state: str):
+    html = page(make_run("a", state=state, bare=True))
+    check_self_contained(html)
+    assert "No scores yet" in html
+    assert "Nothing logged yet" in html
+
+
+def test_only_a_status(make_run: MakeRun):
+    run = make_run("a", bare=True)
+    run.config_yaml.unlink()
+    check_self_contained(page(run))
+
+
+def test_evaluation_none(make_run: MakeRun):
+    assert "No scores yet" in page(make_run("a", evaluations=[]))
+
+
+def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun, card_score: Make):
+    scores = {
+        "w1": card_score(0.0255, half=0.001),
+        "nll": {"value": None, "low": None, "high": None, "better": "lower", "reason": "no likelihood"},
+        "density": card_score(1.1, better="target", target=1),
+        "critic_w1": card_score(0.3, better="none", floor=None),
+        "precision": card_score(0.8, half=None, better="higher"),
+    }
+    html = page(make_run("a", scores=scores))
+    check_self_contained(html)
+    assert "not computed: no likelihood" in html
+    assert 'class="at-floor">at the floor' in html
+    assert "target 1" in html
+    assert "not ranked" in html
+    assert "None" not in re.sub(r"base64,[^\"]*", "", html)
+
+
+def test_hostile_names_and_reasons_are_text(make_run: MakeRun, card_score: Make, card_evaluation: Make):
+    evaluation = card_evaluation({EVIL: card_score(None, reason=EVIL)}, name=EVIL, protocol={EVIL: EVIL})
+    run = make_run(
+        "a", experiment=EVIL, state="failed", status={"reason": EVIL}, config={EVIL: EVIL}, evaluations=[evaluation]
+    )
+    (run.samples / f"step_{EVIL.replace('/', '')}.png").write_bytes((run.samples / "step_00000500.png").read_bytes())
+    names = run.metrics_csv.read_text().replace("val/w1", "val/<script>")
+    run.metrics_csv.write_text(names)
+    html = page(run)
+    check_self_contained(html)
+    assert "&lt;script&gt;" in html
+
+
+def test_a_broken_picture_is_left_out(make_run: MakeRun):
+    run = make_run("a")
+    (run.samples / "step_00000300.png").write_bytes(b"\x89PNG torn")
+    (run.samples / "step_00000600.png").write_bytes(b"")
+    check_self_contained(page(run))
+
+
+def test_the_headline_is_the_primary_score(make_run: MakeRun, card_score: Make):
+    scores = {"w2": card_score(0.4), "w1": card_score(0.051)}
+    assert "<b>w1 0.051</b>" in page(make_run("a", scores=scores))

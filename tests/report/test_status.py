@@ -1,0 +1,72 @@
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from kantor.errors import UserError
+from kantor.report.status import print_status, status_rows, status_table
+from kantor.rundir import RunDirectory
+
+MakeRun = Callable[..., RunDirectory]
+
+
+def printed(root: Path) -> str:
+    console = Console(file=io.StringIO(), width=1000)
+    console.print(status_table(root))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_run_that_nobody_works_on_is_stopped(make_run: MakeRun, tmp_path: Path):
+    run = make_run("a", state="running")
+    assert [row.state for row in status_rows(tmp_path)] == ["stopped"]
+    with run.lock():
+        row = status_rows(tmp_path)[0]
+    assert row.state == "running"
+
+
+def test_progress_comes_from_the_end_of_the_metrics(make_run: MakeRun, tmp_path: Path):
+    run = make_run("a", state="running", status={"counters": {}, "budget": {"generator_steps": 2000, "minutes": None}})
+    progress = status_rows(tmp_path)[0].progress
+    assert progress is not None
+    assert (progress.generator_steps, progress.share) == (500, 0.25)
+    assert progress.seconds_left == pytest.approx(1500 / 20)  # the helper writes 20 steps per second
+    run.metrics_csv.write_text(run.metrics_csv.read_text() + "960000,7")  # a torn row
+    again = status_rows(tmp_path)[0].progress
+    assert again is not None
+    assert again.generator_steps == 500
+
+
+def test_a_budget_in_minutes(make_run: MakeRun, tmp_path: Path):
+    make_run("a", state="running", status={"budget": {"generator_steps": None, "minutes": 1}})
+    progress = status_rows(tmp_path)[0].progress
+    assert progress is not None
+    assert progress.share == pytest.approx(25 / 60)
+    assert progress.seconds_left == pytest.approx(35)
+
+
+def test_a_piped_table_is_whole(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run = make_run("a" * 120 + "/run")
+    make_run("b/new", state="new", bare=True, status={"counters": {}})
+    print_status(tmp_path)
+    out = capsys.readouterr().out
+    assert str(run.path) in out
+    assert "\x1b" not in out
+    assert "w1 0.051 [0.048, 0.054]" in out
+    assert "500 of 500" in out
+    assert "0 of 500" in out
+
+
+def test_one_damaged_run_does_not_hide_the_others(make_run: MakeRun, tmp_path: Path):
+    make_run("a").status_json.write_text("{")
+    make_run("b").card_json.write_text("{")
+    make_run("c", state="failed", status={"reason": "NaN in [critic_loss] at step 7"})
+    assert [row.state for row in status_rows(tmp_path)] == ["damaged", "damaged", "failed"]
+    assert "NaN in [critic_loss] at step 7" in printed(tmp_path)
+
+
+def test_no_runs(tmp_path: Path):
+    assert "no run below" in printed(tmp_path)
+    with pytest.raises(UserError, match="is no directory"):
+        status_table(tmp_path / "missing")
