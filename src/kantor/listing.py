@@ -35,9 +35,8 @@ def show(words: list[str], config_dirs: list[str]) -> None:
     known = {**{title: group for group, title in TITLES.items()}, **{group: group for group in TITLES}}
     for word in words:
         if word not in known:
-            raise UserError(
-                f"list {word}: there is no such group{nearest(word, known)}: expected one of {', '.join(TITLES.values())}"
-            )
+            titles = ", ".join(TITLES.values())
+            raise UserError(f"list {word}: there is no such group{nearest(word, known)}: expected one of {titles}")
     groups = [known[word] for word in words] or list(TITLES)
     for group in groups:
         files = {path.stem: path for root in roots(config_dirs) for path in sorted((root / group).glob("*.yaml"))}

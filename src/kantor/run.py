@@ -112,9 +112,7 @@ def _say_finished(directory: RunDirectory, code: dict[str, str]) -> None:
             f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): "
             "rerun=true trains it again"
         )
-    say(
-        f"{directory.path} is finished already: nothing to do (rerun=true trains it again, `kantor evaluate` scores it again)"
-    )
+    say(f"{directory.path} is finished already: nothing to do; rerun=true trains it again, `kantor evaluate` scores it")
 
 
 def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -> None:
@@ -145,7 +143,7 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
     """Go on with a finished run to a larger budget, as a new run that starts from a copy of the old one.
 
     Raises:
-        UserError: the run is not finished, the budget is not larger, or something else that determines the weights differs.
+        UserError: the run is not finished, the budget is not larger, or something else of the weights differs.
     """
     old = directory.config()
     new = config.replaced(old, [("rerun", False), *overrides])

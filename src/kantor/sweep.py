@@ -64,15 +64,11 @@ def _check(parsed: list[Override], words: list[str], config_dirs: list[str]) -> 
 
 
 def _values(override: Override, word: str) -> list[str]:
-    """One `key=value` per value of a comma-separated sweep; ranges and optuna's intervals are left to their sweepers."""
+    """One `key=value` per value of a sweep."""
     if not override.is_sweep_override():
         return [word]
-    if not override.is_choice_sweep():
-        return [f"{override.key_or_group}=null"] if not override.is_range_sweep() else _range(override)
-    return [f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()]
-
-
-def _range(override: Override) -> list[str]:
+    if override.is_interval_sweep():  # a sweeper such as optuna draws from it
+        return [f"{override.key_or_group}={override.value().start}"]
     return [f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()]
 
 

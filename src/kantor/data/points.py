@@ -70,7 +70,7 @@ class GaussianMixture:
 
 
 def gaussians8(spread: float, scale: float) -> GaussianMixture:
-    """Eight Gaussians on a circle of radius 2, all divided by `scale` (the lecture: spread 0.1 or 0.02, scale 1.414)."""
+    """Eight Gaussians on a circle of radius 2, all divided by `scale` (the lecture: spread 0.1 or 0.02, 1.414)."""
     angles = [2 * math.pi * k / 8 for k in range(8)]
     return GaussianMixture(tuple((2 * math.cos(a), 2 * math.sin(a)) for a in angles), spread, scale)
 

@@ -1,7 +1,7 @@
 """Drawing exactly n samples, in chunks of fixed size, by any number of processes.
 
 Chunk c has its own key and belongs to rank c mod world; it is computed as one batch with a fixed number of threads in
-full float32, always whole, and then cut. Chunks are put together in their order: the number of processes changes nothing.
+full float32, always whole, and then cut. Chunks are put together in their order, whoever drew them.
 """
 
 import contextlib

@@ -25,7 +25,7 @@ def rank_text(rank: int | None) -> str:
 def run_sheet(comparison: Comparison) -> Sheet:
     """One row per run: rank, primary score, floor, budget, sampling, seed, state."""
     primary, one = comparison.primary, comparison.rounds[comparison.primary_round]
-    columns = ("rank", "run", "seed", primary, "95% interval", "floor", "reading")
+    columns: tuple[str, ...] = ("rank", "run", "seed", primary, "95% interval", "floor", "reading")
     columns += ("images_seen", "generator_steps", "seconds", "sampling", "state", "path")
     rows = []
     for each, evaluation, rank in zip(comparison.contestants, one.evaluations, comparison.ranks(), strict=True):

@@ -127,7 +127,8 @@ def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str]]) -> None:
     axes.set_ylim(axes.get_ylim())
     to_fraction = axes.transData + axes.transAxes.inverted()
     wanted = [min(1.0, max(0.0, float(to_fraction.transform((axes.get_xlim()[0], y))[1]))) for y, _, _ in labels]
-    places = spread(wanted, gap=1.35 * SIZE / 72 / (0.72 * axes.figure.get_figheight()))
+    inches = axes.bbox.transformed(axes.figure.dpi_scale_trans.inverted()).height
+    places = spread(wanted, gap=1.4 * SIZE / 72 / inches)
     for place, (_, text, colour) in zip(places, labels, strict=True):
         axes.annotate(
             text, (1.0, place), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",

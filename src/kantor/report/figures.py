@@ -161,11 +161,15 @@ def run_curves(
 
 def dot_intervals(scores: Sequence[tuple[str, Score | None]], title: str) -> "Figure | None":
     """One score of several runs: per run a dot and its 95% interval over the floor's band, in the order given."""
-    there = [(row, score) for row, (_, score) in enumerate(scores) if score is not None and score.value is not None]
+    there = [
+        (row, score.value, score)
+        for row, (_, score) in enumerate(scores)
+        if score is not None and score.value is not None
+    ]
     if not there:
         return None
     figure, axes = new_axes(title, height=1.3 + 0.42 * len(scores))
-    for row, score in there:
+    for row, value, score in there:
         colour, ends = series_colour(row), score.ends()
         if score.floor is not None and score.floor.value is not None:
             low, high = score.floor.ends() or (score.floor.value, score.floor.value)
@@ -173,17 +177,17 @@ def dot_intervals(scores: Sequence[tuple[str, Score | None]], title: str) -> "Fi
             axes.plot([score.floor.value] * 2, [row - 0.5, row + 0.5], color=FLOOR, linewidth=1.6)
         if ends is not None:
             axes.plot(ends, [row, row], color=colour, linewidth=3, solid_capstyle="butt")
-        axes.plot([score.value], [row], "o", color=colour, markersize=8)
-    first = there[0][1]
+        axes.plot([value], [row], "o", color=colour, markersize=6)
+    first = there[0][2]
     if first.better == "target" and first.target is not None:
         axes.axvline(first.target, color=INK, linewidth=1.2, linestyle=":")
     axes.set_yticks(range(len(scores)), [label for label, _ in scores], parse_math=False)
     for index, text in enumerate(axes.get_yticklabels()):
         text.set_color(series_colour(index))
     axes.set_ylim(len(scores) - 0.4, -0.6)
-    whole_numbers(axes, [score.value for _, score in there if score.value is not None])
+    whole_numbers(axes, [value for _, value, _ in there])
     axes.grid(visible=False, axis="y")
-    caption = [first.goal, *(["grey: floor"] if any(score.floor is not None for _, score in there) else [])]
+    caption = [first.goal, *(["grey: floor"] if any(score.floor is not None for _, _, score in there) else [])]
     axes.set_xlabel("; ".join(caption), color=MUTED, fontsize=SIZE - 1)
     return figure
 

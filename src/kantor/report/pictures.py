@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kantor.report import units
@@ -77,18 +78,31 @@ def evenly(paths: Sequence[Path], n: int) -> list[Path]:
 
 def thumbnail(path: Path) -> Picture | None:
     """A picture of the filmstrip, shrunk. None when it cannot be read."""
+    text = step_text(path)
+    try:
+        uri, pixelated = shrunk(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):
+        return None
+    return Picture(f"Samples at {text}", text, uri, pixelated=pixelated)
+
+
+@lru_cache(maxsize=256)  # a running page is written again and again, with one picture more each time
+def shrunk(path: Path, modified: int) -> tuple[str, bool]:
+    """The data URI of a small copy of a PNG as it was at the time `modified`, and whether to keep its pixels sharp.
+
+    Raises:
+        OSError, ValueError: it is no picture, or one too large to open.
+    """
     from PIL import Image
 
     try:
         with Image.open(path) as image:
             image.thumbnail((FILM_PIXELS, FILM_PIXELS))
             buffer = io.BytesIO()
-            image.save(buffer, format="PNG", optimize=True)
-            pixelated = max(image.size) < 256
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return None
-    text = step_text(path)
-    return Picture(f"Samples at {text}", text, data_uri(buffer.getvalue(), "image/png"), pixelated=pixelated)
+            image.save(buffer, format="PNG")
+            return data_uri(buffer.getvalue(), "image/png"), max(image.size) < 256
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path} has too many pixels") from error
 
 
 def filmstrip(samples: Path) -> list[Picture]:

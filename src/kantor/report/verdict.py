@@ -69,14 +69,14 @@ def badness_of(entry: Entry) -> float:
 
 def difference_over_draws(worse: Entry, best: Entry) -> Difference | None:
     """Of the two scores on the scale where lower is better; None without two intervals that cover the same."""
-    halves = worse.score.half_width, best.score.half_width
-    if halves[0] is None or halves[1] is None or worse.score.covers != best.score.covers:
-        return None
-    means = [
-        mean_from_interval(badness_of(entry), half, entry.draws if entry.score.covers == "draws" else None)
-        for entry, half in zip((worse, best), halves, strict=True)
-    ]
-    return welch(*means)
+    a, b = mean_behind(worse), mean_behind(best)
+    return None if a is None or b is None or worse.score.covers != best.score.covers else welch(a, b)
+
+
+def mean_behind(entry: Entry) -> Mean | None:
+    """The mean and standard error behind a run's interval; None without an interval."""
+    half_width, draws = entry.score.half_width, entry.draws if entry.score.covers == "draws" else None
+    return None if half_width is None else mean_from_interval(badness_of(entry), half_width, draws)
 
 
 def against(best: Entry, other: Entry, *, named: bool) -> str:
