@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 import kantor
-from kantor.errors import Interrupted, UserError
+from kantor.errors import Interrupted
 from kantor.rundir import COUNTERS, LAYOUT, RunDirectory, now, write_json
 
 PACKAGES = (
@@ -86,11 +86,14 @@ def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iter
     trying = Attempt(directory, directory.status(), begin)
     try:
         yield trying
-    except (Interrupted, UserError, Exception, KeyboardInterrupt) as error:
+    except BaseException as error:
         if trying.entry["outcome"] is None:
             counters = {**trying.status["counters"], "generator_steps": _last_step(directory)}
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            trying.end("failed", state="failed", counters=counters, reason=reason)
+            if isinstance(error, Interrupted | KeyboardInterrupt):
+                trying.end("interrupted", state="running", counters=counters)
+            else:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                trying.end("failed", state="failed", counters=counters, reason=reason)
         raise
 
 

@@ -6,23 +6,38 @@ nothing; when torchrun or SLURM has started the ranks already, they are used as 
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import signal
 import socket
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kantor.errors import UserError
+from kantor.errors import Interrupted, UserError
 
 PATIENCE = 30.0
 """Seconds that workers get to end after one of them died."""
 
 
 class WorkerError(RuntimeError):
-    """A worker process ended with an error or died; the message has its traceback or its exit code."""
+    """A worker process ended with an error or died.
+
+    Args:
+        sentence: which one, and its error or exit code.
+        trace: its traceback, shown as a note of this error.
+    """
+
+    def __init__(self, sentence: str, trace: str = "") -> None:
+        super().__init__(sentence, trace)
+        self.add_note(trace)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 @dataclass(frozen=True)
@@ -141,9 +156,13 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
     ]
     for worker in workers:
         worker.start()
-    with _forwarding(workers):
+    with _forwarding(workers) as received:
         try:
             return _collect(workers, results)
+        except WorkerError as error:
+            if received:  # it had not begun to listen, and could not save
+                raise Interrupted(received[0]) from error
+            raise
         finally:
             for worker in workers:
                 worker.join(PATIENCE)
@@ -159,19 +178,24 @@ def _collect(workers: list[Any], results: Any) -> Any:
         try:
             rank, error, value = results.get(timeout=0.5)
         except queue.Empty:
-            dead = [
-                (rank, worker) for rank, worker in enumerate(workers) if not worker.is_alive() and rank not in found
-            ]
-            if dead and results.empty():
-                _stop(workers)
-                rank, worker = dead[0]
-                raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}") from None
+            if results.empty():
+                _look_for_dead(workers, said=set(found))
             continue
         if error is not None:
+            time.sleep(0.5)  # the death of one process is an error in the others: look for it first
+            _look_for_dead(workers, said={*found, rank})
             _stop(workers)
             raise error
         found[rank] = value
     return found[0]
+
+
+def _look_for_dead(workers: list[Any], *, said: set[int]) -> None:
+    """Raise if a worker ended without a word; a negative exit code is the signal that killed it."""
+    for rank, worker in enumerate(workers):
+        if rank not in said and worker.exitcode not in (None, 0):
+            _stop(workers)
+            raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}")
 
 
 def _stop(workers: list[Any]) -> None:
@@ -181,10 +205,12 @@ def _stop(workers: list[Any]) -> None:
 
 
 @contextlib.contextmanager
-def _forwarding(workers: list[Any]) -> Iterator[None]:
-    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop."""
+def _forwarding(workers: list[Any]) -> Iterator[list[int]]:
+    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop; yields those received."""
+    received: list[int] = []
 
     def forward(number: int, frame: object) -> None:
+        received.append(number)
         for worker in workers:
             if worker.is_alive():
                 os.kill(worker.pid, number)
@@ -193,7 +219,7 @@ def _forwarding(workers: list[Any]) -> Iterator[None]:
     with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
         previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -205,6 +231,8 @@ def _work(
     """One worker: torchrun's variables, then the function; its result or error goes to the parent."""
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),
@@ -220,8 +248,17 @@ def _work(
     except UserError as error:
         results.put((rank, UserError(str(error)), None))
     except Exception as error:  # whatever it is, the parent must hear of it
-        text = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        results.put((rank, WorkerError(f"process {rank} of {world}: {text}"), None))
+        first = str(error).splitlines()[0] if str(error) else ""
+        sentence = f"process {rank} of {world}: {type(error).__name__}: {first}"
+        results.put((rank, WorkerError(sentence, traceback.format_exc()), None))
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, even by SIGKILL: nobody would write down what it does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _free_port() -> int:

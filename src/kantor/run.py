@@ -93,7 +93,7 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         write_json(directory.status_json, new_status(cfg.budget, assembly.generator_steps(cfg, model)))
     elif directory.environment()["code"] != code:
         say(f"{directory.path}: going on with code that has changed since the run began")
-    write_text(directory.config_yaml, yaml.safe_dump(to_plain(cfg), sort_keys=False, allow_unicode=True))
+    write_config(directory, to_plain(cfg))
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         say(note)
@@ -102,6 +102,11 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         say(f"{directory.path}: going on from generator step {from_step}")
     directory.cut_metrics(from_step)
     return Plan(checkpoint, from_step)
+
+
+def write_config(directory: RunDirectory, plain: dict[str, Any]) -> None:
+    """Write config.yaml."""
+    write_text(directory.config_yaml, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
 def _say_finished(directory: RunDirectory, code: dict[str, str]) -> None:
@@ -168,6 +173,7 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
                 shutil.copytree(part, target.path / part.name, dirs_exist_ok=True)
         shutil.copy2(directory.metrics_csv, target.metrics_csv)
         write_json(target.environment_json, {**directory.environment(), "config_hash": config_hash(new)})
+        write_config(target, new)
         status = new_status(cfg.budget, assembly.generator_steps(cfg, model))
         write_json(target.status_json, {**status, "extends": str(directory.path)})
     return train(cfg)

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,13 +179,17 @@ class RunDirectory:
             yield
             return
         with (self.path / ".lock").open("a") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise UserError(
-                    f"{self.path} is in use by another kantor process: wait for it or stop it "
-                    "(`kantor status` shows it), then give the command again"
-                ) from error
+            for attempt in range(10):  # `live` holds it for a moment too
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if attempt == 9:
+                        raise UserError(
+                            f"{self.path} is in use by another kantor process: wait for it or stop it "
+                            "(`kantor status` shows it), then give the command again"
+                        ) from error
+                    time.sleep(0.02)
             yield
 
     def create(self) -> None:

@@ -1,5 +1,6 @@
 """What each process of a training run does: fit, then score; the parent's side is in run.py."""
 
+import hashlib
 import logging
 import warnings
 from pathlib import Path
@@ -58,6 +59,8 @@ def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str,
         for logger in trainer.loggers:
             logger.finalize("success")
     peaks = Processes.current().gather(clock.peak_memory_bytes)
+    digests = Processes.current().gather(weights_digest(parts.model))
+    assert len(set(digests)) == 1, f"the weights of the processes drifted apart: {digests}"
     return {
         "counters": parts.model.counters(),
         "cost": {"train_seconds": round(clock.seconds, 3), "peak_memory_bytes": max(peaks)},
@@ -65,6 +68,14 @@ def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str,
         "interrupted": stop.received,
         "evaluation": evaluation,
     }
+
+
+def weights_digest(model: GenerativeModel) -> str:
+    """SHA-256 over all weights and buffers, 64 hex digits."""
+    digest = hashlib.sha256()
+    for tensor in model.state_dict().values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check(cfg: DictConfig) -> GenerativeModel:
@@ -156,7 +167,7 @@ def make_callbacks(
         )
     pictures = [
         config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)
-        for node in cfg.pictures.values()
+        for node in cfg.pictures.callbacks.values()
     ]
     return [
         clock,
@@ -167,7 +178,7 @@ def make_callbacks(
         record,
         *pictures,
         Checkpointing(directory, every=cfg.trainer.checkpoint_every),
-        *([Page(directory, clock, every=picture.every) for picture in pictures[:1]]),
+        *([Page(directory, clock, every=cfg.pictures.every)] if pictures else []),
         *([ProgressBar(title=f"{cfg.experiment} seed {cfg.seed}", scores=scores)] if cfg.trainer.progress else []),
     ]
 

@@ -28,6 +28,7 @@ class ProgressBar(pl.Callback):
         self.console = Console(stderr=True)
         self._bar: Progress | None = None
         self._shown_at = 0.0
+        self._shown_step = -1
         self._began_at = 0.0
         self._began_with: dict[str, int] = {"images_seen": 0, "generator_steps": 0}
 
@@ -66,6 +67,7 @@ class ProgressBar(pl.Callback):
         self._show(trainer, pl_module)
 
     def _show(self, trainer: pl.Trainer, model: GenerativeModel) -> None:
+        self._shown_step = model.generator_steps
         elapsed = max(time.perf_counter() - self._began_at, 1e-9)
         speed = (model.images_seen - self._began_with["images_seen"]) / elapsed
         scores = "  ".join(f"{name} {value:.4g}" for name, value in self._scores().items())
@@ -87,7 +89,7 @@ class ProgressBar(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take it down."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero:
+        if trainer.is_global_zero and self._shown_step != pl_module.generator_steps:
             self._show(trainer, pl_module)
         self._take_down()
 

@@ -10,7 +10,7 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class EMA(AveragedModel):
-    """θ̄ ← d·θ̄ + (1 - d)·θ with d = min(decay, (1 + k) / (10 + k)) at update k: it forgets the start early.
+    """θ̄ ← d·θ̄ + (1 - d)·θ with d = min(decay, (1 + k) / (10 + k)) at update k: the start fades.
 
     Buffers (batch-norm statistics) are copied, not averaged. Call the average as `ema.module`, which stays in eval mode.
 

@@ -1,0 +1,235 @@
+import inspect
+import math
+
+import numpy as np
+import pytest
+
+from kantor.data import points
+from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25, identity
+from kantor.errors import UserError
+
+ALL = {
+    "gaussians8": gaussians8(spread=0.1, scale=1.414),
+    "gaussians25": gaussians25(spread=0.05, scale=2.828),
+    "swiss_roll": SwissRoll(noise=0.25, scale=7.5),
+    "line": Line(theta=0.5),
+}
+each = pytest.mark.parametrize("distribution", ALL.values(), ids=ALL.keys())
+# densities with a spread that a grid can resolve
+SMOOTH = {
+    "gaussians8": gaussians8(spread=0.3, scale=1.414),
+    "gaussians25": gaussians25(spread=0.3, scale=2.828),
+    "swiss_roll": SwissRoll(noise=0.8, scale=7.5),
+}
+each_smooth = pytest.mark.parametrize("distribution", SMOOTH.values(), ids=SMOOTH.keys())
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def test_every_distribution_is_tested():
+    kinds = {
+        kind
+        for _, kind in inspect.getmembers(points, inspect.isclass)
+        if kind.__module__ == points.__name__ and hasattr(kind, "__dataclass_fields__")
+    }
+    assert kinds == {type(distribution) for distribution in ALL.values()}
+
+
+def test_gaussians8_has_the_centres_of_the_lecture():
+    """Two times the unit circle's eight directions, over 1.414 (the lecture's `multi_gaussian_source`)."""
+    d = math.sqrt(0.5)
+    unit = [(1, 0), (-1, 0), (0, 1), (0, -1), (d, d), (d, -d), (-d, d), (-d, -d)]
+    expected = sorted((2 * x / 1.414, 2 * y / 1.414) for x, y in unit)
+    found = sorted((round(x, 9) + 0.0, y) for x, y in ALL["gaussians8"].modes.tolist())
+    assert np.array(found) == pytest.approx(np.array(sorted((round(x, 9) + 0.0, y) for x, y in expected)), abs=1e-8)
+
+
+def test_gaussians25_has_the_centres_of_the_paper():
+    """range(-2, 3)² doubled, over 2.828 (Gulrajani et al. 2017, published code)."""
+    expected = {(round(2 * x / 2.828, 9), round(2 * y / 2.828, 9)) for x in range(-2, 3) for y in range(-2, 3)}
+    assert {(round(x, 9), round(y, 9)) for x, y in ALL["gaussians25"].modes.tolist()} == expected
+    assert len(ALL["gaussians25"].modes) == 25
+
+
+@pytest.mark.parametrize(
+    ("distribution", "sigma"),
+    [(ALL["gaussians8"], 0.1 / 1.414), (gaussians8(0.02, 1.414), 0.02 / 1.414), (ALL["gaussians25"], 0.05 / 2.828)],
+)
+def test_sigma_is_in_the_units_of_the_data(distribution, sigma):
+    assert distribution.sigma == pytest.approx(sigma, rel=1e-12)
+    drawn = distribution.sample(40_000, rng())
+    offsets = drawn - distribution.modes[((drawn[:, None] - distribution.modes) ** 2).sum(-1).argmin(1)]
+    # 80,000 coordinates: the standard error of a deviation is sigma / sqrt(160,000) = 0.25%
+    assert offsets.std() == pytest.approx(sigma, rel=0.01)
+
+
+@each
+@pytest.mark.parametrize("stratified", [False, True])
+@pytest.mark.parametrize("n", [1, 7, 100])
+def test_draws_are_n_float64_points(distribution, stratified, n):
+    drawn = distribution.sample(n, rng(), stratified=stratified)
+    assert drawn.shape == (n, 2) and drawn.dtype == np.float64
+    assert np.isfinite(drawn).all()
+
+
+@each
+@pytest.mark.parametrize("stratified", [False, True])
+def test_equal_generators_draw_equal_points(distribution, stratified):
+    first, again, other = (distribution.sample(50, rng(seed), stratified=stratified) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert not (first == other).all()
+
+
+@each
+def test_stratified_draws_come_in_random_order(distribution):
+    """A model or a split must not be able to tell the strata by position: no half is systematically elsewhere."""
+    drawn = distribution.sample(4000, rng(), stratified=True)
+    halves = drawn[:2000].mean(0) - drawn[2000:].mean(0)
+    assert np.abs(halves) == pytest.approx(0, abs=6 * drawn.std(0).max() / math.sqrt(1000))
+    assert abs(np.corrcoef(np.arange(4000), drawn[:, 1])[0, 1]) < 0.1
+
+
+@pytest.mark.parametrize("name", ["gaussians8", "gaussians25"])
+@pytest.mark.parametrize("n", [200, 203, 3])
+def test_stratified_mode_counts_differ_by_at_most_one(name, n):
+    mixture = ALL[name]
+    drawn = mixture.sample(n, rng(), stratified=True)
+    nearest = ((drawn[:, None] - mixture.modes) ** 2).sum(-1).argmin(1)
+    counts = np.bincount(nearest, minlength=len(mixture.modes))
+    assert counts.sum() == n
+    assert counts.max() - counts.min() <= 1
+
+
+def test_plain_mode_counts_are_binomial():
+    mixture = ALL["gaussians8"]
+    drawn = mixture.sample(8000, rng())
+    nearest = ((drawn[:, None] - mixture.modes) ** 2).sum(-1).argmin(1)
+    counts = np.bincount(nearest, minlength=8)
+    spread = math.sqrt(8000 * 7 / 64)  # of one count
+    assert np.abs(counts - 1000).max() < 4.5 * spread
+    assert counts.std() > spread / 4  # and they do fluctuate: a plain draw is not stratified
+
+
+def test_stratified_lines_have_one_point_in_each_slice():
+    z = ALL["line"].sample(64, rng(), stratified=True)[:, 1]
+    assert sorted(np.floor(z * 64).astype(int).tolist()) == list(range(64))
+
+
+def test_a_stratified_swiss_roll_has_one_point_in_each_slice_of_its_angle():
+    drawn = SwissRoll(noise=1e-9, scale=7.5).sample(64, rng(), stratified=True) * 7.5
+    u = (np.linalg.norm(drawn, axis=1) / (1.5 * math.pi) - 1) / 2  # the radius is the angle t
+    assert sorted(np.floor(u * 64).astype(int).tolist()) == list(range(64))
+
+
+@pytest.mark.parametrize("stratified", [False, True])
+def test_the_line_is_a_unit_segment_at_theta(stratified):
+    drawn = Line(theta=-0.75).sample(2000, rng(), stratified=stratified)
+    assert (drawn[:, 0] == -0.75).all()
+    assert drawn[:, 1].min() >= 0 and drawn[:, 1].max() <= 1
+    assert drawn[:, 1].mean() == pytest.approx(0.5, abs=5 * 12**-0.5 / math.sqrt(2000))
+    assert drawn[:, 1].std() == pytest.approx(12**-0.5, rel=0.05)
+
+
+def test_the_swiss_roll_is_the_papers_spiral():
+    """t(cos t, sin t), t in [3π/2, 9π/2], over 7.5; t/7.5 is the radius, so angle and radius determine each other."""
+    roll = SwissRoll(noise=1e-9, scale=7.5)
+    drawn = roll.sample(4000, rng())
+    t = np.linalg.norm(drawn, axis=1) * 7.5
+    assert t.min() >= 1.5 * math.pi - 1e-6 and t.max() <= 4.5 * math.pi + 1e-6
+    assert t.min() == pytest.approx(1.5 * math.pi, abs=0.05) and t.max() == pytest.approx(4.5 * math.pi, abs=0.05)
+    assert np.stack([t * np.cos(t), t * np.sin(t)], 1) / 7.5 == pytest.approx(drawn, abs=1e-6)
+
+
+def test_the_swiss_rolls_noise_is_divided_by_the_scale():
+    noisy, bare = SwissRoll(noise=0.25, scale=7.5), SwissRoll(noise=1e-12, scale=7.5)
+    difference = noisy.sample(20_000, rng(3)) - bare.sample(20_000, rng(3))  # the same t, another noise
+    assert difference.std() == pytest.approx(0.25 / 7.5, rel=0.02)
+    assert np.abs(np.corrcoef(difference.T)[0, 1]) < 0.05
+
+
+def grid(distribution, cells, reach):
+    """Centres of cells over [-reach, reach]², the density there, and a cell's area."""
+    edges = np.linspace(-reach, reach, cells + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    x, y = np.meshgrid(middle, middle, indexing="ij")
+    density = np.exp(distribution.log_density(np.stack([x.ravel(), y.ravel()], 1))).reshape(cells, cells)
+    return edges, density, (2 * reach / cells) ** 2
+
+
+@each_smooth
+def test_densities_integrate_to_one(distribution):
+    """The midpoint rule on Gaussians is exact to rounding once a cell is narrower than sigma."""
+    _, density, area = grid(distribution, 90, 3.2)
+    assert density.sum() * area == pytest.approx(1, abs=1e-4)
+
+
+@each_smooth
+def test_densities_agree_with_histograms_of_samples(distribution):
+    n, cells = 40_000, 90
+    edges, density, area = grid(distribution, cells, 3.2)
+    drawn = distribution.sample(n, rng(1))
+    counts = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=[edges, edges])[0]
+    block = 6  # coarser cells, for larger expected counts
+    counts = counts.reshape(cells // block, block, cells // block, block).sum((1, 3))
+    expected = (density * area).reshape(cells // block, block, cells // block, block).sum((1, 3)) * n
+    full = expected >= 20
+    chi_squared = ((counts - expected)[full] ** 2 / expected[full]).sum()
+    # mean = degrees of freedom, variance = twice that
+    assert abs(chi_squared - full.sum()) < 5 * math.sqrt(2 * full.sum())
+
+
+@each_smooth
+def test_a_density_is_the_same_alone_and_in_company(distribution):
+    drawn = distribution.sample(16, rng())
+    alone = np.array([distribution.log_density(point[None])[0] for point in drawn])
+    assert distribution.log_density(drawn) == pytest.approx(alone, rel=1e-12)
+
+
+@pytest.mark.parametrize("distribution", [ALL["gaussians8"], ALL["gaussians25"]])
+def test_a_mixtures_density_at_a_mode_is_known(distribution):
+    """Modes far apart: 1/K of a round Gaussian's height 1/(2πσ²)."""
+    k, sigma = len(distribution.modes), distribution.sigma
+    expected = -math.log(k * 2 * math.pi * sigma**2)
+    assert distribution.log_density(distribution.modes) == pytest.approx(np.full(k, expected), abs=1e-9)
+
+
+@each_smooth
+def test_log_densities_far_away_are_finite(distribution):
+    """exp underflows there: the logarithm must not be of 0."""
+    far = distribution.log_density(np.array([[60.0, 0.0]]))
+    assert -1e7 < far[0] < -1e3
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gaussians8(spread=0, scale=1),
+        lambda: gaussians8(spread=0.1, scale=-1),
+        lambda: gaussians25(spread=-0.1, scale=1),
+        lambda: SwissRoll(noise=0, scale=1),
+        lambda: SwissRoll(noise=1, scale=0),
+        lambda: GaussianMixture(((0.0, 0.0),), spread=float("nan"), scale=1),
+    ],
+)
+def test_widths_and_scales_must_be_positive(make):
+    with pytest.raises(UserError, match="expected a number above 0"):
+        make()
+
+
+@each
+def test_identities_are_plain_and_tell_distributions_apart(distribution):
+    import json
+
+    known = [json.dumps(identity(other), sort_keys=True) for other in ALL.values()]
+    assert json.dumps(identity(distribution), sort_keys=True) in known
+    assert len(set(known)) == len(ALL)
+    assert "-0.0" not in json.dumps(identity(distribution))
+
+
+def test_an_identity_changes_with_every_parameter():
+    base = gaussians8(0.1, 1.414)
+    others = [gaussians8(0.02, 1.414), gaussians8(0.1, 1.5), gaussians25(0.1, 1.414), SwissRoll(0.1, 1.414)]
+    identities = [str(identity(other)) for other in [base, *others]]
+    assert len(set(identities)) == len(identities)

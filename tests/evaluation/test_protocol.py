@@ -1,0 +1,151 @@
+import copy
+import hashlib
+import itertools
+import json
+import math
+from dataclasses import fields, replace
+
+import pytest
+
+from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
+from kantor.evaluation.points import PointEvaluation
+from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.metrics.intervals import Estimate
+
+PROTOCOL = Protocol(
+    data={"name": "two", "spread": 0.5},
+    split={"real": "fresh draws"},
+    extractor="identity",
+    n_real=100,
+    n_generated=50,
+    estimators={"w1": {"solver": "exact"}},
+)
+CHANGES = {
+    "data": {"name": "two", "spread": 0.25},
+    "split": {"real": "test"},
+    "extractor": "pixels",
+    "n_real": 101,
+    "n_generated": 51,
+    "estimators": {"w1": {"solver": "exact"}, "w2": {}},
+}
+
+EVALUATION = PointEvaluation(
+    name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1
+)
+DISTRIBUTIONS = {
+    "gaussians8": gaussians8(0.1, 1.414),
+    "gaussians25": gaussians25(0.05, 2.828),
+    "swiss_roll": SwissRoll(0.25, 7.5),
+    "line": Line(0.0),
+}
+
+
+def test_the_hash_is_the_sha256_of_sorted_compact_json():
+    """Written out by hand: `printf TEXT | sha256sum`. Published cards depend on it."""
+    text = (
+        '{"data":{"name":"two","spread":0.5},"estimators":{"w1":{"solver":"exact"}},"extractor":"identity",'
+        '"n_generated":50,"n_real":100,"split":{"real":"fresh draws"}}'
+    )
+    assert PROTOCOL.hash == hashlib.sha256(text.encode()).hexdigest()
+    assert PROTOCOL.hash == "71ee43d9809fdaf04d022230355fa9c916e97421a82ffa7f7975d8abe6ef1d24"
+
+
+def test_every_field_changes_the_hash():
+    assert set(CHANGES) == {field.name for field in fields(Protocol)}
+    hashes = [replace(PROTOCOL, **{name: value}).hash for name, value in CHANGES.items()]
+    assert len({PROTOCOL.hash, *hashes}) == len(CHANGES) + 1
+
+
+def test_the_order_of_keys_does_not_change_the_hash():
+    turned = replace(PROTOCOL, data=dict(reversed(PROTOCOL.data.items())))
+    assert list(turned.data) != list(PROTOCOL.data)
+    assert turned.hash == PROTOCOL.hash
+
+
+def test_equal_protocols_from_json_have_equal_hashes():
+    again = Protocol(**json.loads(json.dumps(PROTOCOL.plain())))
+    assert again.hash == PROTOCOL.hash
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"draws": 20}, {"chunk": 16}, {"seed": 1}, {"weights": "raw"}, {"checkpoint": "best"}, {"every": 50},
+        {"threads": 2}, {"name": "mine"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_draw_and_sampling_are_not_part_of_the_protocol(distribution, change):
+    base = EVALUATION.protocol("it", distribution)
+    assert replace(EVALUATION, **change).protocol("it", distribution).hash == base.hash
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
+def test_the_sample_size_and_the_data_are_part_of_the_protocol(distribution):
+    base = EVALUATION.protocol("it", distribution)
+    assert replace(EVALUATION, n=65).protocol("it", distribution).hash != base.hash
+    assert EVALUATION.protocol("another", distribution).hash != base.hash
+    assert base.n_real == base.n_generated == 64
+
+
+def test_bins_are_part_of_the_protocol_where_there_are_histograms():
+    def differ(distribution):
+        return EVALUATION.protocol("it", distribution).hash != replace(EVALUATION, bins=9).protocol(
+            "it", distribution
+        ).hash
+
+    assert differ(DISTRIBUTIONS["line"])
+    assert not differ(DISTRIBUTIONS["gaussians8"])
+
+
+def test_distributions_have_different_protocols():
+    kinds = [*DISTRIBUTIONS.values(), gaussians8(0.02, 1.414), Line(0.5), SwissRoll(0.3, 7.5)]
+    hashes = {EVALUATION.protocol("it", distribution).hash for distribution in kinds}
+    assert len(hashes) == len(kinds)
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(DISTRIBUTIONS, 2)))
+def test_a_protocol_names_the_estimators_that_apply(first, second):
+    base = EVALUATION.protocol("it", DISTRIBUTIONS[first])
+    assert {"w1", "w2", "critic_w1"} <= set(base.estimators)
+    assert ("modes_covered" in base.estimators) == first.startswith("gaussians")
+    assert ("js" in base.estimators) == (first == "line")
+    assert base.hash != EVALUATION.protocol("it", DISTRIBUTIONS[second]).hash
+
+
+def test_making_a_protocol_leaves_the_shared_tables_alone():
+    before = copy.deepcopy(EVALUATION.protocol("it", DISTRIBUTIONS["line"]).plain())
+    replace(EVALUATION, bins=99).protocol("it", DISTRIBUTIONS["line"])
+    assert EVALUATION.protocol("it", DISTRIBUTIONS["line"]).plain() == before
+
+
+def test_a_draw_is_seed_chunk_and_number():
+    assert replace(EVALUATION, seed=7).draw() == Draw(seed=7, chunk=32, draws=10)
+
+
+def test_a_score_is_written_as_the_card_has_it():
+    score = Score(
+        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="target", target=0.98889,
+        floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
+    )  # fmt: skip
+    assert score.plain() == {
+        "value": 0.5,
+        "low": 0.4,
+        "high": 0.6,
+        "covers": "draws",
+        "better": "target",
+        "floor": {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10},
+        "target": 0.98889,
+    }
+
+
+def test_a_score_without_an_interval_says_why():
+    score = Score(
+        estimate=Estimate(0.5, None, None), covers="draws", better="lower", floor=None, floor_n=64, floor_draws=3
+    )
+    plain = score.plain()
+    assert (plain["value"], plain["low"], plain["high"]) == (0.5, None, None)
+    assert "10" in plain["reason"]
+    assert "floor" not in plain and "target" not in plain
+    assert not math.isnan(plain["value"])

@@ -1,0 +1,78 @@
+import functools
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from kantor.data.module import PointData
+from kantor.data.points import gaussians8
+from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.latent import Normal
+from kantor.models.schedule import Constant
+from kantor.nets.activations import ReLU
+from kantor.nets.mlp import MLP
+from kantor.objectives.adversarial import NonSaturating
+
+OPTIMIZERS = {
+    "adam": functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True),
+    "rmsprop": functools.partial(torch.optim.RMSprop, lr=1e-2, foreach=True),
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tiny networks: further threads cost more than they bring, and bits depend on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def make_model():
+    """Makes a tiny adversarial model; equal arguments give equal weights."""
+
+    def make(*, objective=None, optimizer="adam", n_critic=None, generator=None, **changed):
+        factory = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(changed.pop("weights", 0))
+            settings = {"inputs": 2, "width": 8, "hidden_layers": 1, "activation": ReLU, "initialise": None}
+            made = MLP(**settings, outputs=2) if generator is None else generator()
+            critic = MLP(**settings, outputs=None)
+        return Adversarial(
+            generator=made,
+            critic=critic,
+            latent=Normal(2),
+            objective=NonSaturating() if objective is None else objective,
+            optimisation=AdversarialOptimisation(
+                generator=factory, critic=factory, n_critic=n_critic or Constant(2), ema_decay=0.9
+            ),
+            seed=changed.pop("seed", 3),
+        )
+
+    return make
+
+
+@pytest.fixture
+def fit(tmp_path):
+    """Trains in a plain Lightning trainer up to `steps` generator steps."""
+
+    def run(model, steps, *, checkpoint=None, batch_size=6, callbacks=()):
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            max_steps=steps,
+            max_epochs=-1,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=tmp_path,
+            callbacks=list(callbacks),
+        )
+        data = PointData(
+            name="gaussians8", distribution=gaussians8(0.1, 1.414), batch_size=batch_size, seed=model.seed
+        )
+        trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        return trainer
+
+    return run

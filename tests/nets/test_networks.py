@@ -1,0 +1,181 @@
+"""What every network keeps to, and the sizes of each."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+import torch
+from torch import nn
+
+from kantor import nets
+from kantor.errors import UserError
+from kantor.models.base import count_parameters
+from kantor.nets.activations import ReLU
+from kantor.nets.initialise import normal
+from kantor.nets.mlp import MLP
+from kantor.nets.shift import Shift
+
+
+def mlp(**changed):
+    settings = {"inputs": 2, "width": 6, "hidden_layers": 3, "outputs": 2, "activation": ReLU, "initialise": None}
+    return MLP(**{**settings, **changed})
+
+
+# name: (makes it, a sample's shape going in, a sample's shape coming out)
+NETWORKS = {
+    "mlp": (mlp, (2,), (2,)),
+    "mlp without hidden layers": (lambda: mlp(hidden_layers=0), (2,), (2,)),
+    "mlp critic": (lambda: mlp(outputs=None), (2,), ()),
+    "mlp with one output": (lambda: mlp(outputs=1), (2,), (1,)),
+    "shift": (lambda: Shift(theta=0.5), (1,), (2,)),
+}
+each = pytest.mark.parametrize(("make", "size_in", "size_out"), NETWORKS.values(), ids=NETWORKS.keys())
+
+
+def every_module():
+    found = set()
+    for entry in pkgutil.iter_modules(nets.__path__):
+        module = importlib.import_module(f"kantor.nets.{entry.name}")
+        kinds = inspect.getmembers(module, inspect.isclass)
+        found |= {kind for _, kind in kinds if issubclass(kind, nn.Module) and kind.__module__ == module.__name__}
+    return found
+
+
+def test_every_network_is_tested():
+    assert every_module() - {ReLU} == {type(make()) for make, _, _ in NETWORKS.values()}
+
+
+@each
+@pytest.mark.parametrize("batch", [1, 5])
+def test_shapes(make, size_in, size_out, batch):
+    assert make()(torch.randn(batch, *size_in)).shape == (batch, *size_out)
+
+
+def check_samples_do_not_influence_each_other(network, size_in):
+    torch.manual_seed(0)
+    x = torch.randn(5, *size_in, requires_grad=True)
+    y = network(x)
+    alone = torch.cat([network(x[i : i + 1]) for i in range(5)])
+    torch.testing.assert_close(y, alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(network(x.flip(0)), y.flip(0), rtol=1e-5, atol=1e-6)
+    (gradient,) = torch.autograd.grad(y[2].sum(), x)
+    assert gradient[[0, 1, 3, 4]].abs().max() == 0
+    assert gradient[2].abs().max() > 0
+
+
+@each
+def test_samples_do_not_influence_each_other(make, size_in, size_out):
+    torch.manual_seed(1)
+    check_samples_do_not_influence_each_other(make(), size_in)
+
+
+class BatchMeanCritic(nn.Module):
+    """Mutation "batch-mean critic": one number for the whole batch, handed to everyone."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = mlp(outputs=None)
+
+    def forward(self, x):
+        return self.inner(x).mean().expand(len(x))
+
+
+class BatchCentredCritic(nn.Module):
+    """What batch normalisation does to a penalised critic."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = mlp(outputs=None)
+
+    def forward(self, x):
+        return self.inner(x - x.mean(0))
+
+
+@pytest.mark.parametrize("mutant", [BatchMeanCritic, BatchCentredCritic])
+def test_the_check_sees_critics_that_mix_samples(mutant):
+    torch.manual_seed(1)
+    with pytest.raises(AssertionError):
+        check_samples_do_not_influence_each_other(mutant(), (2,))
+
+
+def test_a_critic_that_returns_one_number_per_batch_is_seen():
+    """Mutation "batch-mean critic", scalar form: `test_shapes` fails."""
+    assert mlp(outputs=None)(torch.randn(1, 2)).mean().shape != (1,)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "width", "hidden_layers", "outputs"), [(2, 512, 3, 2), (1, 7, 1, 3), (4, 5, 0, 3), (2, 8, 2, 1)]
+)
+def test_parameter_counts_in_closed_form(inputs, width, hidden_layers, outputs):
+    network = mlp(inputs=inputs, width=width, hidden_layers=hidden_layers, outputs=outputs)
+    if hidden_layers == 0:
+        expected = inputs * outputs + outputs
+    else:
+        hidden = (hidden_layers - 1) * (width * width + width)
+        expected = inputs * width + width + hidden + width * outputs + outputs
+    assert count_parameters(network) == expected
+
+
+def test_the_lectures_generator_and_critic_have_their_parameters():
+    generator = 2 * 512 + 512 + 2 * (512 * 512 + 512) + 512 * 2 + 2
+    critic = 2 * 512 + 512 + 2 * (512 * 512 + 512) + 512 * 1 + 1
+    assert count_parameters(mlp(width=512)) == generator == 527_874
+    assert count_parameters(mlp(width=512, outputs=None)) == critic == 527_361
+
+
+def test_a_critic_is_the_network_with_one_output_without_its_last_dimension():
+    one, critic = mlp(outputs=1), mlp(outputs=None)
+    critic.load_state_dict(one.state_dict())
+    x = torch.randn(4, 2)
+    assert torch.equal(critic(x), one(x)[:, 0])
+
+
+def test_without_hidden_layers_an_mlp_is_affine():
+    network = mlp(hidden_layers=0)
+    weight, bias = network.body[0].weight, network.body[0].bias
+    x = torch.randn(4, 2)
+    torch.testing.assert_close(network(x), x @ weight.T + bias)
+
+
+def test_activations_stand_between_each_two_linear_layers():
+    kinds = [type(layer) for layer in mlp(hidden_layers=2, activation=nn.Tanh).body]
+    assert kinds == [nn.Linear, nn.Tanh, nn.Linear, nn.Tanh, nn.Linear]
+
+
+@pytest.mark.parametrize("wrong", [{"inputs": 0}, {"width": -1}, {"outputs": 0}, {"hidden_layers": -1}])
+def test_sizes_out_of_range_are_refused_by_name(wrong):
+    with pytest.raises(UserError, match=f"{next(iter(wrong))}={next(iter(wrong.values()))}: expected"):
+        mlp(**wrong)
+
+
+def test_normal_initialisation_is_the_lectures():
+    torch.manual_seed(0)
+    network = mlp(width=200, initialise=functools.partial(normal, std=0.02))
+    weights = torch.cat([layer.weight.flatten() for layer in network.body if isinstance(layer, nn.Linear)])
+    biases = torch.cat([layer.bias for layer in network.body if isinstance(layer, nn.Linear)])
+    assert len(weights) == 2 * 200 + 2 * 200 * 200 + 200 * 2
+    assert weights.std().item() == pytest.approx(0.02, rel=0.02)  # 80,800 weights: standard error 0.25%
+    assert weights.mean().item() == pytest.approx(0, abs=5 * 0.02 / 80_800**0.5)
+    assert biases.abs().max() == 0
+
+
+def test_no_initialisation_keeps_torchs_own():
+    torch.manual_seed(0)
+    network = mlp(hidden_layers=0)
+    torch.manual_seed(0)
+    layer = nn.Linear(2, 2)
+    assert torch.equal(network.body[0].weight, layer.weight) and torch.equal(network.body[0].bias, layer.bias)
+
+
+def test_a_shift_puts_the_segment_at_theta():
+    network, z = Shift(theta=-0.25), torch.rand(6, 1)
+    assert torch.equal(network(z), torch.cat([torch.full((6, 1), -0.25), z], 1))
+    assert count_parameters(network) == 1
+
+
+def test_a_shifts_gradient_is_the_sum_over_first_coordinates():
+    network = Shift(theta=0.5)
+    (network(torch.rand(6, 1)) * torch.tensor([3.0, 100.0])).sum().backward()
+    assert network.theta.grad.item() == pytest.approx(18.0)
