@@ -26,9 +26,7 @@ def key(c):
 
 
 def draw(n, *, chunk=8, processes=None, sample=None):
-    return generate(
-        sample or Recorder(), n, chunk=chunk, key=key, processes=processes or Processes(), device=CPU
-    )
+    return generate(sample or Recorder(), n, chunk=chunk, key=key, processes=processes or Processes(), device=CPU)
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 30])

@@ -91,9 +91,10 @@ def test_the_sample_size_and_the_data_are_part_of_the_protocol(distribution):
 
 def test_bins_are_part_of_the_protocol_where_there_are_histograms():
     def differ(distribution):
-        return EVALUATION.protocol("it", distribution).hash != replace(EVALUATION, bins=9).protocol(
-            "it", distribution
-        ).hash
+        return (
+            EVALUATION.protocol("it", distribution).hash
+            != replace(EVALUATION, bins=9).protocol("it", distribution).hash
+        )
 
     assert differ(DISTRIBUTIONS["line"])
     assert not differ(DISTRIBUTIONS["gaussians8"])

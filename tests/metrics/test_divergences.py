@@ -116,9 +116,7 @@ def test_common_histograms_of_equal_sets_are_equal():
 def test_parallel_lines_share_no_cell(theta):
     """However near: JS = log 2, TV = 1, KL = ∞; that is the example's point."""
     z = (np.arange(64) + 0.5) / 64
-    p, q = common_histograms(
-        np.stack([np.zeros(64), z], 1), np.stack([np.full(64, theta), z], 1), bins=16
-    )
+    p, q = common_histograms(np.stack([np.zeros(64), z], 1), np.stack([np.full(64, theta), z], 1), bins=16)
     assert jensen_shannon(p, q) == pytest.approx(LOG2)
     assert total_variation(p, q) == pytest.approx(1)
     assert kl(p, q) == math.inf

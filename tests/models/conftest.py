@@ -69,9 +69,7 @@ def fit(tmp_path):
             default_root_dir=tmp_path,
             callbacks=list(callbacks),
         )
-        data = PointData(
-            name="gaussians8", distribution=gaussians8(0.1, 1.414), batch_size=batch_size, seed=model.seed
-        )
+        data = PointData(name="gaussians8", distribution=gaussians8(0.1, 1.414), batch_size=batch_size, seed=model.seed)
         trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         return trainer
 

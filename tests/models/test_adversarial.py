@@ -398,9 +398,7 @@ def test_training_lowers_the_distance(make_model, fit):
     from kantor.data.module import PointData
     from kantor.data.points import GaussianMixture
 
-    model = make_model(
-        objective=WassersteinGradientPenalty(penalty_weight=1.0, one_sided=False), n_critic=Constant(3)
-    )
+    model = make_model(objective=WassersteinGradientPenalty(penalty_weight=1.0, one_sided=False), n_critic=Constant(3))
     begin = model.sample(500, rng=keyed.Rng(0)).mean(0)
     trainer = pl.Trainer(
         accelerator="cpu", max_steps=150, max_epochs=-1, logger=False, enable_checkpointing=False,

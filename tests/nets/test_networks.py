@@ -47,10 +47,14 @@ def test_every_network_is_tested():
     assert every_module() - {ReLU} == {type(make()) for make, _, _ in NETWORKS.values()}
 
 
+def check_shapes(network, size_in, size_out, batch):
+    assert network(torch.randn(batch, *size_in)).shape == (batch, *size_out)
+
+
 @each
 @pytest.mark.parametrize("batch", [1, 5])
 def test_shapes(make, size_in, size_out, batch):
-    assert make()(torch.randn(batch, *size_in)).shape == (batch, *size_out)
+    check_shapes(make(), size_in, size_out, batch)
 
 
 def check_samples_do_not_influence_each_other(network, size_in):
@@ -100,9 +104,11 @@ def test_the_check_sees_critics_that_mix_samples(mutant):
         check_samples_do_not_influence_each_other(mutant(), (2,))
 
 
-def test_a_critic_that_returns_one_number_per_batch_is_seen():
-    """Mutation "batch-mean critic", scalar form: `test_shapes` fails."""
-    assert mlp(outputs=None)(torch.randn(1, 2)).mean().shape != (1,)
+@pytest.mark.parametrize("mutant", [lambda x: x.mean(), lambda x: x.sum(1, keepdim=True), lambda x: x.mean(0)])
+def test_critics_that_do_not_return_one_number_per_sample_are_seen(mutant):
+    """Mutation "batch-mean critic", scalar form, and (B, 1), which would broadcast (B,) to (B, B) elsewhere."""
+    with pytest.raises(AssertionError):
+        check_shapes(mutant, (2,), (), 5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+# Everything sets itself up: a virtual environment in .venv, renewed only when pyproject.toml or constraints.txt change.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lint bench clean long
+
+# Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
+demo: $(READY)
+	$(BIN)/kantor train experiment=point_demo_gp outputs=outputs/demo rerun=true
+	$(BIN)/kantor train experiment=point_demo_clip outputs=outputs/demo rerun=true
+	$(BIN)/kantor compare outputs/demo out=outputs/demo/comparison
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+# Trains for minutes: the figures of the README.
+long: $(READY)
+	$(BIN)/python -m pytest -m long
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python bench/point.py
+	$(BIN)/python bench/startup.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache src/*.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@

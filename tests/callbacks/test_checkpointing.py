@@ -1,0 +1,81 @@
+import pytest
+import pytorch_lightning as pl
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from kantor import checkpoints
+from kantor.callbacks.checkpointing import Checkpointing
+from kantor.checkpoints import AtomicCheckpointIO
+from kantor.models.base import GenerativeModel
+
+
+class Seen(pl.Callback):
+    """Which generator step the last checkpoint is of, after each step."""
+
+    def __init__(self, directory):
+        self.path, self.steps = directory.checkpoints / "last.ckpt", []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.steps.append(checkpoints.counters(self.path)["generator_steps"] if self.path.exists() else None)
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [None, 2, 2, 4, 5]), (100, [None, None, None, None, 5])]
+)
+def test_checkpoints_are_written_every_so_many_generator_steps_and_at_the_end(
+    directory, make_model, fit, every, expected
+):
+    seen = Seen(directory)
+    fit(make_model(), 5, Checkpointing(directory, every=every), seen)
+    assert seen.steps == expected
+
+
+def test_the_one_before_is_kept(directory, make_model, fit):
+    fit(make_model(), 5, Checkpointing(directory, every=2), plugins=[AtomicCheckpointIO()])
+    for name, step in (("last", 5), ("previous", 4)):
+        assert checkpoints.counters(directory.checkpoints / f"{name}.ckpt")["generator_steps"] == step
+    assert sorted(path.name for path in directory.checkpoints.iterdir()) == [
+        "generator.safetensors", "last.ckpt", "previous.ckpt",
+    ]  # fmt: skip
+
+
+def check_export_is_the_average(directory, model):
+    exported = load_file(directory.checkpoints / "generator.safetensors")
+    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)["state_dict"]
+    average = model.ema.module.state_dict()
+    assert exported.keys() == average.keys()
+    for name, tensor in exported.items():
+        assert torch.equal(tensor, average[name])
+        assert torch.equal(tensor, saved[f"ema.module.{name}"])
+        assert not torch.equal(tensor, saved[f"generator.{name}"])
+
+
+def test_the_exported_generator_is_the_average(directory, make_model, fit):
+    model = make_model()
+    fit(model, 3, Checkpointing(directory, every=1))
+    check_export_is_the_average(directory, model)
+
+
+def test_raw_weights_saved_as_the_average_are_seen(directory, make_model, fit, monkeypatch):
+    """Mutation: what is exported under "ema" is the generator."""
+    from safetensors.torch import save_file
+
+    def raw(model: GenerativeModel, directory):
+        save_file(model.generator.state_dict(), directory.checkpoints / "generator.safetensors")
+
+    monkeypatch.setattr(checkpoints, "export_generator", raw)
+    model = make_model()
+    fit(model, 3, Checkpointing(directory, every=1))
+    with pytest.raises(AssertionError):
+        check_export_is_the_average(directory, model)
+
+
+def test_equal_weights_export_equal_bytes(directory, make_model, fit):
+    exported = []
+    for _ in range(2):
+        fit(make_model(), 2, Checkpointing(directory, every=1))
+        exported.append((directory.checkpoints / "generator.safetensors").read_bytes())
+    assert exported[0] == exported[1]
+    with safe_open(directory.checkpoints / "generator.safetensors", "pt") as handle:
+        assert len(handle.metadata()) <= 1  # several keys come in an order that varies between processes

@@ -1,0 +1,142 @@
+import functools
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from kantor.callbacks.checkpointing import Checkpointing
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.health import StopOnNonFinite
+from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
+from kantor.errors import NonFiniteError
+from kantor.objectives.adversarial import Wasserstein, WassersteinGradientPenalty
+
+
+class At(pl.Callback):
+    """Does something at the end of one step."""
+
+    def __init__(self, step, act):
+        self.step, self.act = step, act
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if pl_module.generator_steps == self.step:
+            self.act(pl_module)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory, make_model, fit, number):
+    stop, model = StopOnSignal(), make_model()
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    ring = At(3, lambda model: os.kill(os.getpid(), number))
+    fit(model, 10, ring, stop, Checkpointing(directory, every=100))
+    assert stop.received == number
+    assert model.generator_steps == 3
+    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
+    assert saved["kantor_counters"] == model.counters()
+    assert {n: signal.getsignal(n) for n in handlers} == handlers
+
+
+def test_without_a_signal_nothing_stops(make_model, fit):
+    stop, model = StopOnSignal(), make_model()
+    fit(model, 4, stop)
+    assert stop.received is None and model.generator_steps == 4
+
+
+def test_handlers_come_back_after_an_error(make_model, fit):
+    def fail(model):
+        raise KeyError("x")
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyError):
+        fit(make_model(), 4, StopOnSignal(), At(2, fail))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(directory, make_model, fit):
+    straight = make_model()
+    fit(straight, 6)
+    ring = At(3, lambda model: os.kill(os.getpid(), signal.SIGTERM))
+    fit(make_model(), 6, ring, StopOnSignal(), Checkpointing(directory, every=100))
+    resumed = make_model()
+    fit(resumed, 6, checkpoint=directory.checkpoints / "last.ckpt")
+    for name, tensor in straight.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("minutes", "steps"), [(1.0, 3), (0.5, 2), (0.01, 1)])
+def test_minutes_end_training_with_the_step_that_reaches_them(make_model, fit, minutes, steps):
+    """A clock of our own: 20 seconds a step."""
+
+    class Slow(Clock):
+        seconds = 0.0
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            Slow.seconds = 20.0 * pl_module.generator_steps
+
+    clock, model = Slow(), make_model()
+    fit(model, -1, clock, StopAfterMinutes(clock, minutes=minutes))
+    assert model.generator_steps == steps
+
+
+class Breaks(Wasserstein):
+    """An objective one of whose terms is multiplied by NaN or infinity in the critic step number `at`."""
+
+    def __init__(self, term, value, at):
+        object.__setattr__(self, "_break", (term, value, at))
+        object.__setattr__(self, "_calls", [0])
+
+    def critic_terms(self, critic, real, fake, *, rng=None):
+        term, value, at = self._break
+        self._calls[0] += 1
+        terms = super().critic_terms(critic, real, fake)
+        return {**terms, term: terms[term] * value} if self._calls[0] == at else terms
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("term", ["real", "fake"])
+def test_a_value_that_is_not_finite_stops_the_run_and_is_named_with_its_step(make_model, fit, directory, term, value):
+    """Two critic steps per step: the sixth is the last of step 3."""
+    model = make_model(objective=Breaks(term, value, at=6))
+    checkpoints = Checkpointing(directory, every=1)
+    with pytest.raises(NonFiniteError, match=rf"train/critic_{term} is (nan|-?inf) at generator step 3"):
+        fit(model, 10, StopOnNonFinite(), checkpoints)
+    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
+    assert saved["kantor_counters"]["generator_steps"] == 2  # nothing of the broken step is kept
+    assert {bool(t.isfinite().all()) for t in saved["state_dict"].values()} == {True}
+
+
+def test_a_nan_in_an_earlier_critic_step_of_the_same_step_is_caught_too(make_model, fit):
+    """It is in the critic's weights from then on, so every later value shows it."""
+    model = make_model(objective=Breaks("real", float("nan"), at=5))
+    with pytest.raises(NonFiniteError, match="at generator step 3"):
+        fit(model, 10, StopOnNonFinite())
+
+
+def test_a_generator_step_that_breaks_the_weights_reaches_no_checkpoint(make_model, fit, directory):
+    """Losses are computed before the step: they are finite when the step itself overflows."""
+    model = make_model()
+
+    class Overflows(torch.optim.SGD):
+        steps = 0
+
+        def step(self, closure=None):
+            Overflows.steps += 1
+            if Overflows.steps == 3:
+                for group in self.param_groups:
+                    group["lr"] = 1e38
+            return super().step(closure)
+
+    model.optimisation = replace(model.optimisation, generator=functools.partial(Overflows, lr=1e4))
+    with pytest.raises(NonFiniteError):
+        fit(model, 10, StopOnNonFinite(), Checkpointing(directory, every=1))
+    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
+    assert {bool(t.isfinite().all()) for t in saved["state_dict"].values()} == {True}
+
+
+def test_a_healthy_run_is_left_alone(make_model, fit):
+    model = make_model(objective=WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False))
+    fit(model, 3, StopOnNonFinite())
+    assert model.generator_steps == 3

@@ -1,0 +1,41 @@
+"""What the end-to-end tests share: the command line on real files, in a directory of its own."""
+
+import contextlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_runs import SMALL, Done, Kantor, environment
+
+from kantor import cli
+
+
+@pytest.fixture
+def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kantor:
+    """Run `kantor WORDS …` in tmp_path and check its exit code; in this process, since importing torch takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str, check: int = 0) -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.main(list(words))
+        assert code == check, f"exit code {code}\n{out.getvalue()}\n{err.getvalue()}"
+        return Done(out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished small run of point_demo_gp, to be read and copied, never changed."""
+    root = tmp_path_factory.mktemp("finished")
+    words = ["train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL]
+    subprocess.run(
+        [sys.executable, "-m", "kantor", *words], cwd=root, env=environment(), check=True, capture_output=True
+    )
+    (run,) = (root / "outputs" / "point_demo_gp").iterdir()
+    return run

@@ -1,0 +1,44 @@
+"""How end-to-end tests run kantor: small, on one thread, in an environment of their own."""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+FAST = (
+    "trainer.threads=1",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=10",
+    "trainer.log_every=5",
+    "model.generator.width=32",
+    "model.critic.width=32",
+    "evaluation=none",
+    "pictures=none",
+)
+SMALL = (
+    "trainer.threads=1",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=10",
+    "trainer.log_every=5",
+    "evaluation.n=128",
+    "evaluation.chunk=64",
+    "evaluation.every=10",
+    "pictures.every=20",
+    "model.generator.width=32",
+    "model.critic.width=32",
+)
+
+
+class Done(NamedTuple):
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+Kantor = Callable[..., Done]
+
+
+def environment() -> dict[str, str]:
+    """The environment of a test's processes: no key, no ranks, no colours."""
+    hidden = ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST")
+    return {**{k: v for k, v in os.environ.items() if k not in hidden}, "WANDB_MODE": "offline", "NO_COLOR": "1"}

@@ -1,0 +1,144 @@
+"""Every YAML file composes, and what it describes builds."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from kantor import assembly, config, keyed, training
+from kantor.conf_files import CONF, groups, options
+from kantor.evaluation.points import BETTER, applicable
+from kantor.identity import code_hashes, config_hash
+
+EXPERIMENTS = options("experiment", [])
+OPTIONS = [(group, name) for group in groups([]) if group != "experiment" for name in options(group, [])]
+# experiments that an option can be put into; point_wgan_gp where nothing else is said
+BASES = {
+    ("objective", "minimax"): "point_gan_ns",
+    ("objective", "non_saturating"): "point_gan_minimax",
+    ("objective", "wasserstein_clipping"): "point_gan_ns",
+    ("objective", "wasserstein_gp"): "point_gan_ns",
+    ("pictures", "line"): "line_distances",
+}
+each_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def composed():
+    return {name: config.compose([f"experiment={name}", "trainer.accelerator=cpu"]) for name in EXPERIMENTS}
+
+
+def test_no_yaml_is_left_out():
+    known = {f"experiment/{name}.yaml" for name in EXPERIMENTS} | {f"{group}/{name}.yaml" for group, name in OPTIONS}
+    assert {str(path.relative_to(CONF)) for path in CONF.rglob("*.yaml")} == known | {"train.yaml"}
+    assert EXPERIMENTS and OPTIONS
+
+
+@each_experiment
+def test_experiments_compose_and_build(composed, experiment):
+    cfg = composed[experiment]
+    assert cfg.experiment == experiment
+    model = training.check(cfg)
+    assert {weight.device.type for weight in model.parameters()} == {"meta"}
+    assert model.counters() == {"images_seen": 0, "generator_steps": 0, "critic_steps": 0}
+    assert len(config_hash(OmegaConf.to_container(cfg))) == 64
+    assert code_hashes(OmegaConf.to_container(cfg))
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_option_composes_and_builds(group, name, tmp_path):
+    base = BASES.get((group, name), "point_wgan_gp")
+    cfg = config.compose([f"experiment={base}", f"{group}={name}", "trainer.accelerator=cpu"])
+    assert training.check(cfg).generator_steps == 0
+    written = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
+    if group == "logger":
+        logger = config.build(cfg.logger, directory=tmp_path, seed=0, experiment="x")
+        assert (logger is None) == (written["_target_"] is None)
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_says_in_a_comment_what_it_is(path):
+    """`kantor list` shows it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = next(line for line in lines if not line.startswith("# @package"))
+    assert first.startswith("# ") and len(first) > 10
+
+
+@each_experiment
+def test_experiments_declare_a_score_to_rank_by(composed, experiment):
+    cfg = composed[experiment]
+    distribution = config.build(cfg.data, seed=0).distribution
+    assert cfg.primary_score in applicable(distribution)
+    assert BETTER[cfg.primary_score] in ("lower", "higher")
+
+
+@each_experiment
+def test_the_checked_model_has_the_parameters_of_the_trained_one(composed, experiment):
+    cfg = composed[experiment]
+    assert training.check(cfg).parameter_counts() == assembly.assemble(cfg).model.parameter_counts()
+
+
+@each_experiment
+def test_initial_weights_are_a_function_of_the_seed(composed, experiment):
+    cfg, other = composed[experiment], config.compose([f"experiment={experiment}", "seed=1"])
+    torch.manual_seed(123)
+    before = torch.get_rng_state()
+    first, again, third = (assembly.assemble(c).model.critic.state_dict() for c in (cfg, cfg, other))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["body.0.weight"], third["body.0.weight"])
+
+
+@each_experiment
+def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment, tmp_path):
+    cfg = config.compose([f"experiment={experiment}", "data.batch_size=4", "trainer.accelerator=cpu"])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        parts = assembly.assemble(cfg)
+        trainer = pl.Trainer(
+            accelerator="cpu", max_steps=2, max_epochs=-1, logger=False, enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+        )  # fmt: skip
+        trainer.fit(parts.model, datamodule=parts.data)
+        assert trainer.global_step == parts.model.generator_steps == 2
+        assert parts.model.images_seen == 4 * parts.model.batches_before(2)
+        reloaded = config.build(
+            cfg.model, objective=config.build(cfg.objective), optimisation=config.build(cfg.optimisation), seed=99
+        )
+        reloaded.load_state_dict(parts.model.state_dict())
+        for weights in ("ema", "raw"):
+            found = parts.model.sample(5, rng=keyed.Rng(1), weights=weights)
+            assert found.shape == (5, 2)
+            assert torch.equal(found, reloaded.sample(5, rng=keyed.Rng(1), weights=weights))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_experiments_are_different_runs(composed):
+    hashes = {config_hash(OmegaConf.to_container(cfg)) for cfg in composed.values()}
+    assert len(hashes) == len(EXPERIMENTS)
+
+
+def test_the_lectures_experiment_has_its_settings(composed):
+    """512-wide networks with three hidden layers, Adam 1e-4 (0.5, 0.9), 5 critic steps, λ = 0.1, batches of 256."""
+    cfg = composed["point_wgan_gp"]
+    for network in (cfg.model.generator, cfg.model.critic):
+        assert (network.width, network.hidden_layers) == (512, 3)
+    for optimizer in (cfg.optimisation.generator, cfg.optimisation.critic):
+        assert (optimizer._target_, optimizer.lr, list(optimizer.betas)) == ("torch.optim.Adam", 1e-4, [0.5, 0.9])
+    assert cfg.optimisation.n_critic.steps == 5
+    assert cfg.objective.penalty_weight == 0.1
+    assert (cfg.data.name, cfg.data.batch_size, cfg.budget.generator_steps) == ("gaussians8", 256, 100_000)
+
+
+@pytest.mark.parametrize("images", [1, 4, 5, 8, 9, 100, 801, 805])
+@pytest.mark.parametrize("experiment", ["point_wgan_gp", "line_distances"])
+def test_a_budget_in_images_ends_with_the_first_step_that_reaches_it(experiment, images):
+    overrides = [f"experiment={experiment}", "budget.generator_steps=null", f"budget.images={images}"]
+    cfg = config.compose([*overrides, "data.batch_size=4"])
+    model = training.check(cfg)
+    steps = assembly.generator_steps(cfg, model)
+    assert 4 * model.batches_before(steps) >= images
+    assert steps == 1 or 4 * model.batches_before(steps - 1) < images

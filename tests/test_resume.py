@@ -1,0 +1,152 @@
+"""The same command gives the same numbers, however often it was stopped (promise 2 of the design)."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from small_runs import FAST, SMALL, environment
+
+WORDS = ("experiment=point_demo_gp", "budget.generator_steps=60", *SMALL)
+
+KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT = """
+import os, signal, sys
+import torch
+from kantor.cli import main
+save, saved = torch.save, []
+def half_a_save(value, path):
+    saved.append(path)
+    save(value, path)
+    if len(saved) == 5:
+        size = os.path.getsize(path)
+        os.truncate(path, size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+torch.save = half_a_save
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(outputs: Path, *words: str, base: tuple[str, ...] = SMALL) -> "subprocess.Popen[str]":
+    words = ("experiment=point_demo_gp", "budget.generator_steps=60", *base, *words)
+    command = [sys.executable, "-m", "kantor", "train", f"outputs={outputs}", *words]
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(outputs: Path, *words: str, base: tuple[str, ...] = SMALL) -> Path:
+    process = start(outputs, *words, base=base)
+    text, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, text
+    (run,) = (outputs / "point_demo_gp").iterdir()
+    return run
+
+
+def wait_for_step(outputs: Path, process: "subprocess.Popen[str]", step: int) -> None:
+    """Wait until a checkpoint at or beyond `step` is there."""
+    deadline = time.monotonic() + 200
+    while time.monotonic() < deadline and process.poll() is None:
+        for run in outputs.glob("point_demo_gp/*"):
+            rows = (run / "metrics.csv").read_text().splitlines() if (run / "metrics.csv").is_file() else []
+            if len(rows) > 1 and rows[-1].count(",") > 2 and int(rows[-1].split(",")[1]) >= step:
+                return
+        time.sleep(0.005)
+    raise AssertionError(f"the run ended before step {step}: {process.poll()}")
+
+
+def weights(run: Path) -> str:
+    return hashlib.sha256((run / "checkpoints" / "generator.safetensors").read_bytes()).hexdigest()
+
+
+def scores(run: Path) -> list[dict]:
+    return [entry["scores"] for entry in json.loads((run / "card.json").read_text())["evaluations"]]
+
+
+def curves(run: Path) -> list[str]:
+    """metrics.csv without the seconds."""
+    rows = [row.split(",") for row in (run / "metrics.csv").read_text().splitlines()]
+    return [",".join(row[:3] + row[4:]) for row in rows]
+
+
+def attempts(run: Path) -> list[dict]:
+    return json.loads((run / "status.json").read_text())["attempts"]
+
+
+def assert_equal_runs(one: Path, other: Path) -> None:
+    assert weights(one) == weights(other)
+    assert scores(one) == scores(other)
+    assert curves(one) == curves(other)
+
+
+def test_killed_and_started_again_equals_uninterrupted(tmp_path):
+    whole = finish(tmp_path / "whole")
+    process = start(tmp_path / "killed")
+    wait_for_step(tmp_path / "killed", process, 30)
+    process.kill()
+    process.communicate()
+    resumed = finish(tmp_path / "killed")
+    assert_equal_runs(whole, resumed)
+    first, second = attempts(resumed)
+    assert first["outcome"] == "killed" and second["outcome"] == "finished"
+    assert 0 < second["from_generator_step"] < 60
+    assert second["from_generator_step"] % 10 == 0  # a checkpoint
+    assert second["to_generator_step"] == 60
+
+    halfway = tmp_path / "halfway"
+    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT, "train", f"outputs={halfway}", *WORDS]
+    done = subprocess.run(command, env=environment(), capture_output=True, timeout=240)
+    assert done.returncode == -signal.SIGKILL
+    torn = finish(halfway)
+    assert_equal_runs(whole, torn)
+    assert attempts(torn)[1]["from_generator_step"] > 0
+
+
+def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
+    words = ("budget.generator_steps=400",)
+    whole = finish(tmp_path / "whole", *words, base=FAST)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        process = start(tmp_path / "stopped", *words, base=FAST)
+        wait_for_step(tmp_path / "stopped", process, 20 if number == signal.SIGINT else 60)
+        process.send_signal(number)
+        text, _ = process.communicate(timeout=120)
+        assert process.returncode == code, text
+        assert "the same command goes on" in text
+    resumed = finish(tmp_path / "stopped", *words, base=FAST)
+    assert weights(whole) == weights(resumed)
+    assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
+    steps = [(entry["from_generator_step"], entry["to_generator_step"]) for entry in attempts(resumed)]
+    assert steps[0][0] == 0 and steps[0][1] == steps[1][0] and steps[1][1] == steps[2][0] and steps[2][1] == 400
+
+
+def test_a_larger_budget_goes_on_as_a_new_run(tmp_path):
+    whole = finish(tmp_path / "whole")
+    short = finish(tmp_path / "short", "budget.generator_steps=40")
+    before = weights(short)
+    command = [sys.executable, "-m", "kantor", "train", f"run={short}", "budget.generator_steps=60"]
+    subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=240)
+    assert weights(short) == before
+    longer = next(run for run in (tmp_path / "short" / "point_demo_gp").iterdir() if run != short)
+    assert longer.name == whole.name
+    assert weights(longer) == weights(whole) and scores(longer) == scores(whole)
+
+
+def test_two_trainings_of_one_run_do_not_meet(tmp_path):
+    first = start(tmp_path, "budget.generator_steps=3000", base=FAST)
+    wait_for_step(tmp_path, first, 5)
+    second = start(tmp_path, "budget.generator_steps=3000", base=FAST)
+    text, _ = second.communicate(timeout=120)
+    first.kill()
+    first.communicate()
+    assert second.returncode == 2 and "in use" in text
+
+
+def test_a_nan_stops_the_run_and_names_the_term_and_the_step(tmp_path):
+    process = start(tmp_path, "optimisation.critic.lr=1e20", base=FAST)
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "train/critic_" in text and "generator step 1" in text
+    (run,) = (tmp_path / "point_demo_gp").iterdir()
+    status = json.loads((run / "status.json").read_text())
+    assert status["state"] == "failed" and "train/critic_" in status["reason"]
+    assert not (run / "checkpoints" / "last.ckpt").exists()

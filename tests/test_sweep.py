@@ -1,0 +1,28 @@
+"""`kantor train -m`: one failing job takes no other down, and the same sweep again does only what is missing."""
+
+import json
+
+SWEEP = (
+    "train",
+    "-m",
+    "experiment=point_demo_gp",
+    "budget.generator_steps=4",
+    "evaluation=none",
+    "pictures=none",
+    *SMALL,
+)
+
+
+def test_a_failing_job_takes_no_other_down(kantor, tmp_path):
+    done = kantor(*SWEEP, "optimisation.critic.lr=1e-3,1e20", "seed=0,1", check=1)
+    assert "2 of 4 jobs done" in done.stdout
+    states = sorted(json.loads(path.read_text())["state"] for path in tmp_path.rglob("status.json"))
+    assert states == ["failed", "failed", "finished", "finished"]
+    again = kantor(*SWEEP, "seed=0,1,2")
+    assert again.stderr.count("finished already") == 2
+    assert "3 of 3 jobs done" in again.stdout
+
+
+def test_joblib_with_several_devices_is_refused(kantor):
+    done = kantor(*SWEEP, "hydra/launcher=joblib", "trainer.devices=2", "seed=0,1", check=2)
+    assert "joblib" in done.stderr
