@@ -14,7 +14,7 @@ from kantor import cli
 
 @pytest.fixture
 def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kantor:
-    """Run `kantor WORDS …` in tmp_path and check its exit code; in this process, since importing torch takes seconds."""
+    """Run `kantor WORDS …` in tmp_path and check its exit code; in this process: importing torch takes seconds."""
     monkeypatch.chdir(tmp_path)
     for name in ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST"):
         monkeypatch.delenv(name, raising=False)

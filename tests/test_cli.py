@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from small_runs import SMALL
+from small_runs import FAST, SMALL, environment
 
 from kantor import cli, help_texts
 

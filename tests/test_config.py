@@ -119,7 +119,7 @@ def test_no_experiment_is_refused_with_what_there_is():
         ("model.critic=5", "model.critic"),
         ("model.critic.activation=5", "model.critic.activation"),
         ("optimisation.n_critic=5", "optimisation.n_critic"),
-        ("optimisation.critic.betas=3", "optimisation.critic.betas"),
+        ("optimisation.critic.betas=3", "optimisation.critic"),
         ("optimisation.critic.lr=fast", "optimisation.critic.lr"),
         # a value where a group's option belongs
         ("data=5", "data=5"),
@@ -142,7 +142,7 @@ def test_wrong_types_are_refused_by_name(override, said):
         ("model.critic.hidden_layers=-1", "model.critic.hidden_layers=-1: expected at least 0"),
         ("data.distribution.scale=0", "data.distribution.scale=0: expected a number above 0"),
         ("objective.penalty_weight=-1", "objective.penalty_weight=-1: expected at least 0"),
-        ("objective.penalty_weight=nan", "objective.penalty_weight=nan: expected at least 0"),
+        ("objective.penalty_weight=nan", "objective.penalty_weight=nan: expected finite numbers"),
         ("optimisation.n_critic.steps=0", "optimisation.n_critic.steps=0: expected a number above 0"),
         ("optimisation.ema_decay=1.0", "optimisation.ema_decay=1.0: expected a number in [0, 1)"),
         ("optimisation.critic.lr=-1", "optimisation.critic"),

@@ -2,6 +2,8 @@
 
 import json
 
+from small_runs import FAST
+
 SWEEP = (
     "train",
     "-m",
@@ -9,7 +11,7 @@ SWEEP = (
     "budget.generator_steps=4",
     "evaluation=none",
     "pictures=none",
-    *SMALL,
+    *FAST,
 )
 
 

@@ -14,7 +14,7 @@ def evaluated(kantor: Kantor, finished: Path, place: Path, devices: int) -> dict
     run = shutil.copytree(finished, place / f"with_{devices}")
     for old in (run / "evaluations").iterdir():
         old.unlink()
-    kantor("evaluate", f"run={run}", f"trainer.devices={devices}", "evaluation.n=100")
+    kantor("evaluate", f"run={run}", f"trainer.devices={devices}", "data.batch_size=12", "evaluation.n=100")
     (file,) = (run / "evaluations").iterdir()
     return json.loads(file.read_text())
 

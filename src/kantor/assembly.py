@@ -50,7 +50,7 @@ def assemble(cfg: DictConfig) -> Assembly:
 
 
 def _check_primary(primary: str | None, data: PointData) -> None:
-    ranked = [score for score in applicable(data.distribution) if BETTER[score] in ("lower", "higher")]
+    ranked = [score for score in applicable(data.distribution) if BETTER[score] != "none"]
     if primary not in ranked:
         raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}")
 

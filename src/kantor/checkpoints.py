@@ -5,11 +5,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 from safetensors.torch import save_file
 
-from kantor.errors import UserError
+from kantor.errors import NonFiniteError, UserError
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory, replacing
 
@@ -45,6 +46,18 @@ class AtomicCheckpointIO(CheckpointIO):
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Delete."""
         Path(path).unlink(missing_ok=True)
+
+
+def save(trainer: pl.Trainer, model: GenerativeModel, path: Path) -> None:
+    """Write a checkpoint of the training as it stands; called on every process.
+
+    Raises:
+        NonFiniteError: some weights are NaN or infinite; the first is named, and nothing is written.
+    """
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise NonFiniteError(f"{name} is no longer finite: training diverged; the last checkpoint is from before")
+    trainer.save_checkpoint(path)
 
 
 def is_whole(path: Path) -> bool:

@@ -172,8 +172,11 @@ def _extend(words: list[str]) -> int:
 
 def _show_run(directory: RunDirectory) -> int:
     """The scores of a run, and where its page lies."""
+    from kantor.processes import given_rank
     from kantor.report.tables import print_card
 
+    if given_rank() > 0:
+        return 0
     if directory.card_json.is_file():
         print_card(directory.card())
     print(f"run   {directory.path}\npage  {directory.report_html}")

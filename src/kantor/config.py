@@ -3,6 +3,7 @@
 A configuration is composed once, by the parent process, and leaves this module resolved, complete and read-only.
 """
 
+import math
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -106,6 +107,9 @@ def parse(overrides: list[str]) -> list[Override]:
     Raises:
         UserError: one does not parse.
     """
+    for word in overrides:
+        if word.startswith("="):
+            raise UserError(f"{word!r}: expected key=value")
     try:
         return OverridesParser.create().parse_overrides(overrides)
     except OverrideParseException as error:
@@ -128,8 +132,8 @@ def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
             raise UserError(
                 f"{override.input_line}: several values make a sweep, `kantor train -m …`; to name a list, key=[a,b]"
             )
-        if override.key_or_group in known_groups and isinstance(override.value(), str):
-            check_option(override.key_or_group, str(override.value()), config_dirs)
+        if override.key_or_group in known_groups:
+            check_option(override.key_or_group, str(override.get_value_element_as_str()), config_dirs)
     if not any(override.key_or_group == "experiment" for override in parsed):
         raise UserError(
             f"no experiment named: expected experiment=NAME, one of {', '.join(options('experiment', config_dirs))}"
@@ -179,10 +183,16 @@ def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
     Raises:
         UserError: a value is missing or contradicts another.
     """
+    names = [field.name for field in fields(Schema)]
+    present = [str(name) for name in composed]  # `in` would deny those without a value
+    for name in present:
+        if name not in (*names, "hydra"):
+            raise UserError(f"+{name}: {unknown_key(name, names)}; only keys inside a component can be added")
+    for name in names:
+        if name not in present:
+            raise UserError(f"{name} is missing: it cannot be taken out, give {name}=…")
     try:
-        plain: Any = OmegaConf.to_container(
-            OmegaConf.masked_copy(composed, [f.name for f in fields(Schema)]), resolve=True
-        )
+        plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(" ".join(str(error).split())) from error
     plain["experiment"] = experiment
@@ -221,6 +231,11 @@ def check_values(plain: dict[str, Any]) -> None:
     Raises:
         UserError: the budget is not exactly one, or a value is out of its range.
     """
+    for key in keys(plain):
+        value = _at(plain, key)
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            raise UserError(f"{key}={value}: expected finite numbers")
     check_budget(plain["budget"])
     trainer = plain["trainer"]
     if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):

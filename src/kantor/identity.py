@@ -43,6 +43,8 @@ def _without_neutral(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in tree.items():
         if isinstance(value, dict):
             value = _without_neutral(value, f"{prefix}{name}.")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # 10 and 10.0 are the same setting
         neutral = value is None or value == {} or NEUTRAL.get(f"{prefix}{name}", ...) == value
         if not neutral:
             kept[name] = value

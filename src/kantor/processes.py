@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import queue
 import signal
 import socket
@@ -174,26 +175,31 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
 def _collect(workers: list[Any], results: Any) -> Any:
     """Wait for every worker's word; the first failure ends the others."""
     found: dict[int, Any] = {}
+    silent = 0  # half seconds since the last word: what an ended worker said may still be on its way
     while len(found) < len(workers):
         try:
             rank, error, value = results.get(timeout=0.5)
         except queue.Empty:
-            if results.empty():
-                _look_for_dead(workers, said=set(found))
+            silent += 1
+            _look_for_dead(workers, said=set(found), patient=silent < 3)
             continue
+        silent = 0
         if error is not None:
             time.sleep(0.5)  # the death of one process is an error in the others: look for it first
-            _look_for_dead(workers, said={*found, rank})
+            _look_for_dead(workers, said={*found, rank}, patient=True)
             _stop(workers)
             raise error
         found[rank] = value
     return found[0]
 
 
-def _look_for_dead(workers: list[Any], *, said: set[int]) -> None:
-    """Raise if a worker ended without a word; a negative exit code is the signal that killed it."""
+def _look_for_dead(workers: list[Any], *, said: set[int], patient: bool) -> None:
+    """Raise if a worker ended without a word; a negative exit code is the signal that killed it.
+
+    `patient` leaves out those that ended in good order, whose word may still be on its way.
+    """
     for rank, worker in enumerate(workers):
-        if rank not in said and worker.exitcode not in (None, 0):
+        if rank not in said and worker.exitcode is not None and not (patient and worker.exitcode == 0):
             _stop(workers)
             raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}")
 
@@ -244,7 +250,9 @@ def _work(
         TORCHELASTIC_RUN_ID="kantor",
     )
     try:
-        results.put((rank, None, function(*arguments)))
+        value = function(*arguments)
+        pickle.dumps(value)  # the queue would lose what cannot be sent
+        results.put((rank, None, value))
     except UserError as error:
         results.put((rank, UserError(str(error)), None))
     except Exception as error:  # whatever it is, the parent must hear of it

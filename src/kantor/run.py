@@ -10,7 +10,7 @@ import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
-from kantor import assembly, checkpoints, config, keyed, scoring, training
+from kantor import assembly, checkpoints, config, keyed, scoring, targets, training
 from kantor.attempts import Attempt, attempt, environment, new_status
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation.card import write_card, write_evaluation
@@ -93,6 +93,9 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         write_json(directory.status_json, new_status(cfg.budget, assembly.generator_steps(cfg, model)))
     elif directory.environment()["code"] != code:
         say(f"{directory.path}: going on with code that has changed since the run began")
+        before = directory.environment()
+        changed = [*before.get("code_before", []), before["code"]]
+        write_json(directory.environment_json, {**before, "code": code, "code_before": changed})
     write_config(directory, to_plain(cfg))
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
@@ -151,7 +154,9 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
         UserError: the run is not finished, the budget is not larger, or something else of the weights differs.
     """
     old = directory.config()
-    new = config.replaced(old, [("rerun", False), *overrides])
+    targets.check_trust(old)
+    beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
+    new = config.replaced(old, [("rerun", False), ("outputs", beside), *overrides])
     config.check_values(new)
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")

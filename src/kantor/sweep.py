@@ -12,7 +12,7 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
 from kantor import config
@@ -68,7 +68,9 @@ def _values(override: Override, word: str) -> list[str]:
     if not override.is_sweep_override():
         return [word]
     if override.is_interval_sweep():  # a sweeper such as optuna draws from it
-        return [f"{override.key_or_group}={override.value().start}"]
+        lowest = override.value()
+        assert isinstance(lowest, IntervalSweep)
+        return [f"{override.key_or_group}={lowest.start}"]
     return [f"{override.key_or_group}={value}" for value in override.sweep_string_iterator()]
 
 

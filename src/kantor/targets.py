@@ -1,9 +1,11 @@
 """`_target_`s: the callables that a configuration names, found, allowed, checked by their signatures, and called."""
 
+import collections.abc
 import functools
 import importlib
 import inspect
 import os
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -11,8 +13,9 @@ from typing import Any
 
 from kantor.errors import UserError, nearest
 
-TRUSTED = ("kantor.", "torch.nn.", "torch.optim.")
-"""Prefixes of the modules whose public callables any configuration may name."""
+COMPONENTS = ("data", "nets", "objectives", "models", "evaluation", "callbacks", "loggers")
+TRUSTED = (*(f"kantor.{part}." for part in COMPONENTS), "torch.nn.", "torch.optim.")
+"""Prefixes of the modules whose public callables any configuration may name; not what runs, writes or imports."""
 
 RESERVED = ("_target_", "_partial_")
 
@@ -56,7 +59,7 @@ def locate(name: str, *, key: str) -> Callable[..., Any]:
     module_name, _, attribute = name.rpartition(".")
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise UserError(f"{key}._target_={name}: cannot import {module_name!r} ({error})") from error
     if not hasattr(module, attribute):
         public = [entry for entry in vars(module) if not entry.startswith("_")]
@@ -93,7 +96,9 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
     try:
         return target(**made, **injected)
     except UserError as error:
-        raise error if str(error).startswith(key.split(".")[0] + ".") else UserError(f"{key}.{error}") from error
+        named = re.match(r"\w*", str(error))
+        joint = "." if named is not None and named[0] in arguments else ": "
+        raise UserError(f"{key}{joint}{error}") from error
 
 
 def check_arguments(
@@ -144,7 +149,8 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str):
         return isinstance(value, hint)
-    return not (value is None and inspect.isclass(hint) and hint is not object)
+    needs_an_object = inspect.isclass(hint) and hint not in (object, list, tuple)
+    return not needs_an_object and origin is not collections.abc.Callable
 
 
 def describe(hint: Any) -> str:
@@ -153,5 +159,7 @@ def describe(hint: Any) -> str:
         return "one of " + ", ".join(str(option) for option in typing.get_args(hint))
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         return " or ".join(describe(option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) is collections.abc.Callable:
+        return "a component with a _target_"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
     return words.get(hint, getattr(hint, "__name__", str(hint)))

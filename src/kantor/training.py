@@ -24,7 +24,7 @@ from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
 from kantor.checkpoints import AtomicCheckpointIO
 from kantor.errors import UserError
-from kantor.evaluation.points import BETTER
+from kantor.evaluation.points import BETTER, TARGETS
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, ranks_exist
@@ -89,6 +89,7 @@ def check(cfg: DictConfig) -> GenerativeModel:
     """
     with torch.device("meta"):
         parts = assembly.assemble(cfg)
+        _check_shapes(parts)
     make_callbacks(cfg, parts, RunDirectory("."), Clock(), StopOnSignal())
     double_backward = isinstance(parts.model, Adversarial) and parts.model.objective.double_backward
     if cfg.trainer.precision == "16-mixed":
@@ -104,7 +105,16 @@ def check(cfg: DictConfig) -> GenerativeModel:
             f"trainer.accelerator=gpu trainer.devices={cfg.trainer.devices}: this machine has "
             f"{torch.cuda.device_count()} CUDA devices; take trainer.accelerator=cpu or fewer devices"
         )
+    if cfg.trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UserError("trainer.accelerator=mps: this machine has none; take trainer.accelerator=cpu")
     return parts.model
+
+
+def _check_shapes(parts: Assembly) -> None:
+    try:
+        parts.model.check_shapes(parts.data.sample_shape)
+    except UserError as error:
+        raise UserError(f"model.{error}") from error
 
 
 def make_trainer(
@@ -164,6 +174,7 @@ def make_callbacks(
             clock=clock,
             primary=cfg.primary_score,
             better=BETTER[cfg.primary_score],
+            target=TARGETS.get(cfg.primary_score),
         )
     pictures = [
         config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)

@@ -65,7 +65,7 @@ class LineDistances(Picture):
         super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_at_least(BINS, points=points)
         if not isinstance(data.distribution, Line):
-            raise UserError(f"line_distances: it draws segments, data={data.name} is none; take pictures=points")
+            raise UserError(f"it draws segments, data={data.name} is none; take pictures=points")
         self.points = points
         self._steps: list[int] = []
         self._thetas: list[float] = []
@@ -78,7 +78,7 @@ class LineDistances(Picture):
                 "line_distances: it follows kantor.nets.shift.Shift, the generator is another; take pictures=points"
             )
         self._steps.append(model.generator_steps)
-        self._thetas.append(float(model.generator.theta))
+        self._thetas.append(float(model.generator.theta.detach()))
         self._critic_losses.append(float(model.values["train/critic_loss"]) if model.values else math.nan)
 
     def finish(self, model: GenerativeModel) -> None:
@@ -125,7 +125,7 @@ def _draw_distances(axes: Axes, found: dict[str, np.ndarray]) -> None:
         axes.plot(THETAS, found[name], "o-", ms=4, lw=2, color=COLOURS[name])
     axes.plot(THETAS[finite], found["KL"][finite], "o", ms=7, color=COLOURS["KL"])
     axes.plot(THETAS[~finite], np.full((~finite).sum(), top), "^", ms=6, color=COLOURS["KL"])
-    labels = {"W1": (0.62, 0.5), "TV": (0.55, 1.04), "JS": (0.5, math.log(2) + 0.05), "KL": (0.3, top - 0.1)}
+    labels = {"W1": (0.3, 0.62), "TV": (0.55, 1.04), "JS": (0.5, math.log(2) + 0.05), "KL": (0.3, top - 0.1)}
     words = {"W1": "W1 = |theta|", "TV": "TV = 1", "JS": "JS = log 2", "KL": "KL = ∞ but at 0"}
     for name, (x, y) in labels.items():
         axes.text(x, y, words[name], color=COLOURS[name], fontsize=13, ha="left", fontweight="bold")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from kantor import checkpoints
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.record import Record
 from kantor.callbacks.trigger import due
@@ -28,6 +29,7 @@ class Scores(pl.Callback):
         clock: stands still meanwhile.
         primary: the experiment's primary score.
         better: which way it is better.
+        target: the best value, when neither lower nor higher is better.
 
     Attributes:
         latest: the last scores, by name.
@@ -43,10 +45,11 @@ class Scores(pl.Callback):
         clock: Clock,
         primary: str,
         better: Better,
+        target: float | None,
     ) -> None:
         self.evaluation, self.data = evaluation, data
         self.directory, self.record, self.clock = directory, record, clock
-        self.primary, self.better = primary, better
+        self.primary, self.better, self.target = primary, better, target
         self.best: float | None = None
         self.latest: dict[str, float] = {}
 
@@ -62,12 +65,15 @@ class Scores(pl.Callback):
             self.record.add({f"val/{name}": value for name, value in self.latest.items()})
             if self._improves(self.latest[self.primary]):
                 self.best = self.latest[self.primary]
-                trainer.save_checkpoint(self.directory.checkpoints / "best.ckpt")
+                checkpoints.save(trainer, pl_module, self.directory.checkpoints / "best.ckpt")
 
     def _improves(self, value: float) -> bool:
         if self.best is None:
             return True
-        return value > self.best if self.better == "higher" else value < self.best
+        if self.better == "higher":
+            return value > self.best
+        goal = 0.0 if self.target is None else self.target
+        return abs(value - goal) < abs(self.best - goal) if self.better == "target" else value < self.best
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -23,6 +23,8 @@ class PointData(pl.LightningDataModule):
         UserError: the batch size is not positive, or (in `train_dataloader`) the processes cannot share a batch evenly.
     """
 
+    sample_shape = (2,)
+
     def __init__(self, *, name: str, distribution: PointDistribution, batch_size: int, seed: int) -> None:
         super().__init__()
         require_positive(batch_size=batch_size)

@@ -8,8 +8,9 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from kantor import keyed
-from kantor.models.base import GenerativeModel, OptimizerFactory
-from kantor.models.ema import EMA
+from kantor.errors import UserError
+from kantor.models.base import GenerativeModel, OptimizerFactory, check_factory
+from kantor.models.ema import EMA, check_decay
 from kantor.models.latent import Latent
 from kantor.models.schedule import CriticSteps
 from kantor.objectives.adversarial import AdversarialObjective
@@ -31,6 +32,11 @@ class AdversarialOptimisation:
     critic: OptimizerFactory
     n_critic: CriticSteps
     ema_decay: float
+
+    def __post_init__(self) -> None:
+        check_decay(self.ema_decay)
+        check_factory("generator", self.generator)
+        check_factory("critic", self.critic)
 
 
 class Adversarial(GenerativeModel):
@@ -133,6 +139,30 @@ class Adversarial(GenerativeModel):
     def potential(self) -> Critic | None:
         """The critic, when the objective is a Wasserstein one."""
         return self.critic if self.objective.is_wasserstein else None
+
+    def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
+        """Run two samples through both networks.
+
+        Raises:
+            UserError: they do not fit each other, or the data.
+        """
+        rng = keyed.Rng(0, device=next(self.generator.parameters()).device)
+        try:
+            samples = self.sample(2, rng=rng, weights="raw")
+        except RuntimeError as error:
+            raise UserError(f"generator: it cannot take its noise: {str(error).splitlines()[0]}") from error
+        if tuple(samples.shape) != (2, *sample_shape):
+            raise UserError(
+                f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}"
+            )
+        try:
+            values = self.critic(samples)
+        except RuntimeError as error:
+            raise UserError(f"critic: it cannot take the data: {str(error).splitlines()[0]}") from error
+        if tuple(values.shape) != (2,):
+            raise UserError(
+                f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"
+            )
 
     def compile_networks(self) -> None:
         """Compile the generator, and the critic unless its loss needs a double backward."""

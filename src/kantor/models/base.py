@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kantor import keyed
+from kantor.errors import UserError
 from kantor.models.ema import EMA
 from kantor.objectives.critic import Critic
 
@@ -67,6 +68,17 @@ class GenerativeModel(pl.LightningModule, ABC):
     def potential(self) -> Critic | None:
         """A critic whose difference of means estimates W1 up to its slope; None when the model has none."""
         return None
+
+    @abstractmethod
+    def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
+        """Check that the networks fit each other and the data.
+
+        Args:
+            sample_shape: of one sample, without the batch.
+
+        Raises:
+            UserError: they do not.
+        """
 
     @property
     @abstractmethod
@@ -138,6 +150,19 @@ class GenerativeModel(pl.LightningModule, ABC):
 def count_parameters(network: nn.Module) -> int:
     """How many numbers the network learns."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def check_factory(name: str, make: "OptimizerFactory") -> None:
+    """Make an optimizer for one number, to see whether its settings are accepted.
+
+    Raises:
+        UserError: they are not; `name` says whose they are.
+    """
+    try:
+        optimizer = make([nn.Parameter(torch.zeros(1, device="cpu"))])
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:
+        raise UserError(f"{name}: {str(error).splitlines()[0]}") from error
+    assert isinstance(optimizer, torch.optim.Optimizer), f"{name}: {type(optimizer).__name__} is no optimizer"
 
 
 OptimizerFactory = Callable[[Any], torch.optim.Optimizer]

@@ -9,10 +9,20 @@ from kantor.errors import UserError
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
+def check_decay(ema_decay: float) -> None:
+    """Check a decay.
+
+    Raises:
+        UserError: it is outside [0, 1).
+    """
+    if not 0 <= ema_decay < 1:
+        raise UserError(f"ema_decay={ema_decay}: expected a number in [0, 1), such as 0.999")
+
+
 class EMA(AveragedModel):
     """θ̄ ← d·θ̄ + (1 - d)·θ with d = min(decay, (1 + k) / (10 + k)) at update k: the start fades.
 
-    Buffers (batch-norm statistics) are copied, not averaged. Call the average as `ema.module`, which stays in eval mode.
+    Buffers (batch-norm statistics) are copied, not averaged. The average is `ema.module`, it stays in eval mode.
 
     Args:
         network: whose weights are followed.
@@ -23,8 +33,7 @@ class EMA(AveragedModel):
     """
 
     def __init__(self, network: nn.Module, *, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise UserError(f"ema_decay={decay}: expected a number in [0, 1), such as 0.999")
+        check_decay(decay)
 
         @torch.no_grad()
         def update(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:

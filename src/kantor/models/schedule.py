@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from kantor.errors import require_positive
+from kantor.errors import require_at_least, require_positive
 
 
 class CriticSteps(Protocol):
@@ -56,6 +56,7 @@ class Bursts:
 
     def __post_init__(self) -> None:
         require_positive(steps=self.steps, burst=self.burst, every=self.every)
+        require_at_least(0, first=self.first)
 
     def __call__(self, generator_step: int) -> int:
         """`burst` or `steps`."""

@@ -21,8 +21,8 @@ class _ReLU(torch.autograd.Function):
 class ReLU(nn.Module):
     """max(x, 0) with the first and second gradients of `torch.nn.ReLU`, cheaper under a gradient penalty.
 
-    The second derivative of ReLU is 0 almost everywhere. torch's own double backward multiplies by that zero and goes on
-    through the whole forward graph, every matrix product in it; this one stops.
+    The second derivative of ReLU is 0 almost everywhere. torch's own double backward multiplies by that zero and goes
+    on through the whole forward graph, every matrix product in it; this one stops.
     """
 
     def forward(self, x: Tensor) -> Tensor:
