@@ -75,7 +75,8 @@ def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
     images = []
     for frame in frames:
         with Image.open(frame) as image:
-            images.append(image.convert("RGB").quantize(128))
+            octree = image.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            images.append(octree)  # median cut spends its colours on the background, and dulls the points
     each = max(40, int(1000 * seconds / len(images)))
     with replacing(path) as temporary:
         images[0].save(
