@@ -286,3 +286,10 @@ def test_many_runs(make_run: MakeRun, card_score: Make, tmp_path: Path):
     runs = [make_run(f"r{i}", seed=i, config_hash=str(i) * 64, scores={"w1": card_score(0.1 * i)}) for i in range(9)]
     comparison = compare(runs, tmp_path / "out")
     assert order(comparison) == [f"r{i}" for i in range(9)]
+
+
+def test_a_refusal_stays_readable_however_many_runs_there_are():
+    from kantor.report.protocols import few
+
+    assert few(["a"]) == "a" and few(["a", "b"]) == "a, b"
+    assert few([str(i) for i in range(20)]) == "0, 1 and 18 more"

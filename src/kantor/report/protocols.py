@@ -8,6 +8,7 @@ from kantor.report import units
 from kantor.report.cards import Evaluation, flatten
 
 FIELDS_NAMED = 12  # a sentence that lists more of them helps nobody
+NAMES_SHOWN = 2
 MISSING = object()
 
 
@@ -38,10 +39,14 @@ def differing_fields(names: Sequence[str], chosen: Sequence[Evaluation]) -> list
             value = fields.get(path, MISSING)
             holders.setdefault("absent" if value is MISSING else units.plain(value), []).append(name)
         if len(holders) > 1:
-            sentences.append(
-                f"{path}: " + " and ".join(f"{value} ({', '.join(who)})" for value, who in holders.items())
-            )
+            sentences.append(f"{path}: " + " and ".join(f"{value} ({few(who)})" for value, who in holders.items()))
     return sentences
+
+
+def few(names: Sequence[str]) -> str:
+    """At most `NAMES_SHOWN` of some names, and how many more there are."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def most_alike(evaluations: Sequence[Sequence[Evaluation]]) -> list[Evaluation]:
