@@ -14,7 +14,7 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 -m "not long"
 
-# Trains for minutes: the figures of the README.
+# Trains for minutes: what the README says, over seeds.
 long: $(READY)
 	$(BIN)/python -m pytest -m long
 

@@ -13,6 +13,7 @@ from kantor.evaluation.points import PointEvaluation
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, joined
 from kantor.rundir import RunDirectory
+from kantor.say import say
 
 
 def score_model(
@@ -31,6 +32,8 @@ def score_model(
         assembly.restore(model, directory, "best")
     assert data.name is not None
     processes = Processes.current()
+    if processes.rank == 0:
+        say(f"scoring {evaluation.draws} draws of {evaluation.n:,} samples, and as many real ones for the floors")
     scores = evaluation.score(model, data.distribution, processes)
     chunks = -(-evaluation.n * evaluation.draws // evaluation.chunk)
     return {

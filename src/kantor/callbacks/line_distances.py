@@ -103,6 +103,7 @@ class LineDistances(Picture):
         else:
             axes.axhline(math.log(2), color="black", lw=3, alpha=0.35, label="JS = log 2")
             axes.plot(steps, (2 * math.log(2) - losses) / 2, color=COLOURS["JS"], lw=2, label="(value + 2 log 2) / 2")
+            axes.set_ylim(top=0.85)
             axes.set_title("the discriminator's value gives JS", fontsize=16)
         axes.set_xlabel("generator steps", fontsize=14)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
@@ -125,7 +126,7 @@ def _draw_distances(axes: Axes, found: dict[str, np.ndarray]) -> None:
         axes.plot(THETAS, found[name], "o-", ms=4, lw=2, color=COLOURS[name])
     axes.plot(THETAS[finite], found["KL"][finite], "o", ms=7, color=COLOURS["KL"])
     axes.plot(THETAS[~finite], np.full((~finite).sum(), top), "^", ms=6, color=COLOURS["KL"])
-    labels = {"W1": (0.3, 0.62), "TV": (0.55, 1.04), "JS": (0.5, math.log(2) + 0.05), "KL": (0.3, top - 0.1)}
+    labels = {"W1": (0.36, 0.2), "TV": (0.3, 1.04), "JS": (0.1, math.log(2) + 0.03), "KL": (0.3, top - 0.1)}
     words = {"W1": "W1 = |theta|", "TV": "TV = 1", "JS": "JS = log 2", "KL": "KL = ∞ but at 0"}
     for name, (x, y) in labels.items():
         axes.text(x, y, words[name], color=COLOURS[name], fontsize=13, ha="left", fontweight="bold")
