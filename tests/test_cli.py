@@ -233,7 +233,8 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(kantor, finished, t
     run = copy_of(finished, tmp_path)
     last = run / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
-    kantor("sample", f"run={run}", "n=4", "out=x.npz")
+    said = kantor("sample", f"run={run}", "n=4", "out=x.npz").stderr
+    assert "last.ckpt is damaged: taking the checkpoint before it" in said
     (run / "checkpoints" / "previous.ckpt").unlink()
     refused = kantor("sample", f"run={run}", "n=4", "out=y.npz", check=2).stderr
     assert "is damaged" in refused and "rerun=true" in refused

@@ -97,9 +97,11 @@ def test_killed_and_started_again_equals_uninterrupted(tmp_path):
     command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT, "train", f"outputs={halfway}", *WORDS]
     done = subprocess.run(command, env=environment(), capture_output=True, timeout=240)
     assert done.returncode == -signal.SIGKILL
+    assert list(halfway.rglob(".*.tmp"))  # what was half written
     torn = finish(halfway)
     assert_equal_runs(whole, torn)
     assert attempts(torn)[1]["from_generator_step"] > 0
+    assert not list(halfway.rglob(".*.tmp"))
 
 
 def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from kantor.errors import NonFiniteError, UserError
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory, replacing
+from kantor.say import say
 
 KEEP = ("last", "best")
 """What `checkpoint=` may name."""
@@ -84,7 +85,7 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
     if is_whole(last):
         return last, None
     if is_whole(previous):
-        return previous, f"{last} is damaged: going on from the checkpoint before it"
+        return previous, f"{last} is damaged: taking the checkpoint before it"
     raise UserError(
         f"{last} is damaged and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
     )
@@ -100,7 +101,9 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
         raise UserError(f"checkpoint={which}: expected one of {', '.join(KEEP)}")
     path: Path | None = directory.checkpoints / f"{which}.ckpt"
     if which == "last":
-        path, _ = to_resume(directory)
+        path, note = to_resume(directory)
+        if note is not None:
+            say(note)
     if path is None or not path.exists():
         remedy = "scores while training choose it" if which == "best" else "train the run first"
         raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")

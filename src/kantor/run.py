@@ -97,6 +97,7 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         changed = [*before.get("code_before", []), before["code"]]
         write_json(directory.environment_json, {**before, "code": code, "code_before": changed})
     write_config(directory, to_plain(cfg))
+    directory.sweep_temporaries()
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         say(note)

@@ -214,6 +214,11 @@ class RunDirectory:
             if entry.name != ".lock":
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
+    def sweep_temporaries(self) -> None:
+        """Delete what a kill left of files that were being written; only under the lock."""
+        for stale in self.path.rglob(".*.tmp"):
+            stale.unlink()
+
     def cut_metrics(self, generator_steps: int) -> None:
         """Drop the rows of metrics.csv beyond `generator_steps`, which a resumed run writes again."""
         rows = self.metric_rows()
