@@ -1,6 +1,7 @@
 """The command line: `kantor COMMAND key=value …`. It knows no torch until the words are understood."""
 
 import difflib
+import errno
 import os
 import sys
 import traceback
@@ -39,6 +40,11 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return _complain(f"{error} (KANTOR_TRACEBACK=1 shows where)", 1)
+        full = f"{error.strerror} while writing: nothing already written is damaged; make room, or name another place"
+        return _complain(f"{full} with outputs=DIR, and give the command again", 1)
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
         what = str(error) or type(error).__name__
         return _complain(f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)", 1)
