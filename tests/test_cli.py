@@ -287,3 +287,17 @@ def test_completion_offers_what_can_be_named(kantor):
     assert "sample" in kantor("complete", "words", "kantor").stdout.split()
     for shell in ("bash", "zsh", "fish"):
         assert "kantor complete words" in kantor("complete", shell).stdout
+
+
+def test_files_are_not_scored_into_a_run(kantor, finished, tmp_path):
+    np.savez(tmp_path / "theirs.npz", samples=np.zeros((2000, 2)))
+    words = ("evaluate", "images=theirs.npz", "data=gaussians8")
+    before = (finished / "card.json").read_bytes()
+    assert "a card of its own" in kantor(*words, f"out={finished}", check=2).stderr
+    assert (finished / "card.json").read_bytes() == before
+    assert "one of the two" in kantor(*words, "out=o", f"run={finished}", check=2).stderr
+    assert "evaluation=none" in kantor(*words, "out=o", "evaluation=none", check=2).stderr
+
+
+def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):
+    kantor("evaluate", f"run={copy_of(finished, tmp_path)}", "trainer.accelerator=auto", "trainer.threads=auto")

@@ -70,7 +70,7 @@ def test_experiments_declare_a_score_to_rank_by(composed, experiment):
     cfg = composed[experiment]
     distribution = config.build(cfg.data, seed=0).distribution
     assert cfg.primary_score in applicable(distribution)
-    assert BETTER[cfg.primary_score] in ("lower", "higher")
+    assert BETTER[cfg.primary_score] in ("lower", "higher", "target")
 
 
 @each_experiment

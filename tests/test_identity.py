@@ -30,10 +30,10 @@ TEXT = (
     '"data":{"_target_":"d.Data","batch_size":4,"name":"points"},'
     '"model":{"_target_":"m.Model","critic":{"width":8}},'
     '"objective":{"_target_":"o.Loss","one_sided":false,"weight":10},'
-    '"optimisation":{"critic":{"betas":[0.0,0.9],"lr":0.001}},'
+    '"optimisation":{"critic":{"betas":[0,0.9],"lr":0.001}},'
     '"trainer":{"compile":false,"matmul_precision":"medium","precision":"32-true"}}'
 )
-GOLDEN = "41919a2be0be4f33fb72129cdd275b948327d21be9eee5923a7bb20354610780"
+GOLDEN = "7632e42906c23efbf11a6c89f5b7432dda56784e53416c4b70ee68f9106d1b00"
 
 
 def changed(key, value):

@@ -44,7 +44,7 @@ def finish(outputs: Path, *words: str, base: tuple[str, ...] = SMALL) -> Path:
 
 
 def wait_for_step(outputs: Path, process: "subprocess.Popen[str]", step: int) -> None:
-    """Wait until a checkpoint at or beyond `step` is there."""
+    """Wait until metrics.csv has a row at or beyond `step`."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
         for run in outputs.glob("point_demo_gp/*"):
@@ -152,3 +152,42 @@ def test_a_nan_stops_the_run_and_names_the_term_and_the_step(tmp_path):
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "failed" and "train/critic_" in status["reason"]
     assert not (run / "checkpoints" / "last.ckpt").exists()
+
+
+def test_after_a_fallback_the_whole_checkpoint_is_kept(finished, kantor, tmp_path):
+    import shutil
+
+    from kantor.checkpoints import is_whole
+
+    run = tmp_path / "outputs" / "point_demo_gp" / finished.name
+    shutil.copytree(finished, run)
+    last, previous = run / "checkpoints" / "last.ckpt", run / "checkpoints" / "previous.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "state": "running"}))
+    words = ("train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL)
+    said = kantor(*words, "trainer.threads=2").stderr
+    assert "last.ckpt is damaged" in said and "threads was 1 and is 2 now" in said
+    assert is_whole(last) and is_whole(previous)
+    assert weights(run) == weights(finished)
+
+    (run / "status.json").write_text(json.dumps({**status, "state": "failed"}))
+    last.write_bytes(b"")
+    previous.unlink()
+    assert "rerun=true" in kantor(*words, check=2).stderr
+    kantor(*words, "rerun=true")
+    assert weights(run) == weights(finished)
+
+
+def test_the_page_of_a_failed_run_says_so_and_does_not_reload(kantor, tmp_path):
+    words = [word for word in SMALL if not word.startswith("pictures")]
+    kantor("train", "experiment=point_demo_gp", "optimisation.critic.lr=1e20", "pictures.every=1", *words, check=1)
+    (page,) = tmp_path.rglob("report.html")
+    text = page.read_text()
+    assert "failed" in text and "generator step 1" in text and 'http-equiv="refresh"' not in text
+
+
+def test_a_budget_of_another_kind_must_be_larger_too(kantor, finished, tmp_path):
+    words = (f"run={finished}", "budget.generator_steps=null", "budget.images=2560", f"outputs={tmp_path}")
+    assert "expected more" in kantor("train", *words, check=2).stderr
+    assert not list(tmp_path.rglob("status.json"))

@@ -73,17 +73,7 @@ def new_status(budget: dict[str, Any], generator_steps: int | None) -> dict[str,
 @contextlib.contextmanager
 def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iterator[Attempt]:
     """An attempt whose bad end is written down with its reason."""
-    import torch
-
-    device = torch.cuda.get_device_name() if cfg.trainer.accelerator == "gpu" else cpu_name()
-    begin = {
-        "from_generator_step": from_step,
-        "device": f"{cfg.trainer.accelerator}: {device}",
-        "processes": cfg.trainer.devices,
-        "threads": cfg.trainer.threads,
-        "torch": str(torch.__version__),
-    }
-    trying = Attempt(directory, directory.status(), begin)
+    trying = Attempt(directory, directory.status(), {"from_generator_step": from_step, **machine(cfg)})
     try:
         yield trying
     except BaseException as error:
@@ -95,6 +85,26 @@ def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iter
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 trying.end("failed", state="failed", counters=counters, reason=reason)
         raise
+
+
+def machine(cfg: DictConfig) -> dict[str, Any]:
+    """What equal bits depend on besides the configuration: device, processes, threads, torch."""
+    import torch
+
+    device = torch.cuda.get_device_name() if cfg.trainer.accelerator == "gpu" else cpu_name()
+    return {
+        "device": f"{cfg.trainer.accelerator}: {device}",
+        "processes": cfg.trainer.devices,
+        "threads": cfg.trainer.threads,
+        "torch": str(torch.__version__),
+    }
+
+
+def machine_changes(directory: RunDirectory, cfg: DictConfig) -> list[tuple[str, object, object]]:
+    """What differs from the attempt before: name, then, now."""
+    attempts = directory.status()["attempts"]
+    before, after = attempts[-1] if attempts else {}, machine(cfg)
+    return [(name, before[name], value) for name, value in after.items() if name in before and before[name] != value]
 
 
 def _last_step(directory: RunDirectory) -> int:
@@ -113,7 +123,7 @@ def cpu_name() -> str:
 
 
 def environment(
-    cfg: DictConfig, *, config_hash: str, code: dict[str, str], parameters: dict[str, int]
+    cfg: DictConfig, *, config_hash: str, code: dict[str, str], parameters: dict[str, int], fingerprint: str
 ) -> dict[str, Any]:
     """What environment.json says of a run: who made it and with what."""
     return {
@@ -125,7 +135,8 @@ def environment(
         "parameters": parameters,
         "processes": cfg.trainer.devices,
         "precision": cfg.trainer.precision,
-        "data": {"name": cfg.data.name, "fingerprint": None},
+        "device": machine(cfg)["device"],
+        "data": {"name": cfg.data.name, "fingerprint": fingerprint},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
@@ -143,14 +154,15 @@ def _version(package: str) -> str | None:
 
 def _git() -> dict[str, Any] | None:
     """Commit and dirty flag of the directory that kantor is imported from; None outside a repository."""
-    here = Path(__file__).parent
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True, timeout=10
-        )
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True, timeout=10
-        )
+        commit, changes = _git_says("rev-parse", "HEAD"), _git_says("status", "--porcelain")
     except (OSError, subprocess.SubprocessError):
         return None
-    return {"commit": commit.stdout.strip(), "dirty": bool(dirty.stdout.strip())}
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git_says(*words: str) -> str:
+    """What git prints. Without its optional locks: a kill would leave them behind, and block the user's own commands."""
+    command = ["git", "--no-optional-locks", *words]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout

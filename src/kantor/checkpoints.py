@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, with the one before kept, read without executing anything."""
 
+import errno
 import os
 import zipfile
 from pathlib import Path
@@ -28,7 +29,10 @@ class AtomicCheckpointIO(CheckpointIO):
         """Write to a temporary sibling, fsync, keep the old one, rename."""
         path = Path(path)
         with replacing(path) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # how torch's writer says that the disk is full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
             if path.name == "last.ckpt" and path.exists():
                 link = path.with_name(".previous.ckpt.tmp")
                 link.unlink(missing_ok=True)
@@ -89,6 +93,13 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
     raise UserError(
         f"{last} is damaged and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
     )
+
+
+def promote_previous(directory: RunDirectory) -> Path:
+    """Put previous.ckpt in the place of a damaged last.ckpt, so that the next save keeps a whole one; its path."""
+    last = directory.checkpoints / "last.ckpt"
+    (directory.checkpoints / "previous.ckpt").replace(last)
+    return last
 
 
 def read(directory: RunDirectory, which: str) -> dict[str, Any]:

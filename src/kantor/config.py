@@ -288,6 +288,8 @@ def replaced(plain: dict[str, Any], overrides: list[tuple[str, Any]]) -> dict[st
             raise UserError(f"{key}={value}: {unknown_key(key, known)} in the run's configuration")
         OmegaConf.update(copy, key, value)
     result: Any = OmegaConf.to_container(copy)
+    if "trainer" in result:
+        result["trainer"].update(_resolve_auto(result["trainer"]))
     return result
 
 

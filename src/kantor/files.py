@@ -34,7 +34,13 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     for key in ("images", "data", "out"):
         if key not in given:
             raise UserError(f"{key}= is missing: expected images=FILE.npz data=NAME out=DIR")
+    if "run" in given:
+        raise UserError("run= and images= together: expected one of the two")
+    if RunDirectory(Path(given["out"]).expanduser()).exists:
+        raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
     name = given.get("evaluation", "toy")
+    if name == "none":
+        raise UserError("evaluation=none scores nothing: name another, such as evaluation=toy")
     parts = {"data": config.load_option("data", given["data"]), "evaluation": config.load_option("evaluation", name)}
     cfg = OmegaConf.create(config.replaced(parts, overrides))
     data, evaluation = config.build(cfg.data, seed=0), config.build(cfg.evaluation)
@@ -48,7 +54,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         name=evaluation.name,
         at_generator_step=None,
         protocol=evaluation.protocol(data.name, data.distribution),
-        sampling={"weights": "file", "checkpoint": str(given["images"]), "sampler": "file", "nfe": None},
+        sampling={"weights": "file", "checkpoint": Path(given["images"]).name, "sampler": "file", "nfe": None},
         draw=evaluation.draw(),
         scores=scores,
     )

@@ -6,7 +6,7 @@ kantor trains generative models and says, in numbers that can be trusted, how go
   kantor train experiment=NAME [key=value …]     train, score, write a run directory and its page
   kantor train -m experiment=A,B seed=0,1,2      the same for every combination (Hydra's multirun)
   kantor train run=DIR budget.generator_steps=N  go on with a finished run, as a new run
-  kantor sample run=DIR n=64 out=PATH            samples from a run: .png, .npz or a directory
+  kantor sample run=DIR n=64 out=PATH            samples from a run: .png or .npz
   kantor evaluate run=DIR [key=value …]          score a run again
   kantor evaluate images=FILE data=NAME out=DIR  score anybody's samples
   kantor compare DIR DIR … [out=DIR]             one table and one page for several runs

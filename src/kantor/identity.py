@@ -13,6 +13,8 @@ from kantor import targets
 HASHED = ("data", "model", "objective", "optimisation", "budget")
 HASHED_TRAINER = ("precision", "matmul_precision", "compile")
 UNHASHED_DATA = ("root", "archive", "resident")  # where the data lie; what they are is in their identity
+SHARED = ("keyed.py", "data/stream.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
+"""Files below kantor that every component's numbers depend on, though no `_target_` names them."""
 NEUTRAL: dict[str, object] = {}
 """Dotted keys that were added later, with the value under which nothing changes: equal to it, they are left out."""
 
@@ -43,26 +45,37 @@ def _without_neutral(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in tree.items():
         if isinstance(value, dict):
             value = _without_neutral(value, f"{prefix}{name}.")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # 10 and 10.0 are the same setting
+        value = [_whole(entry) for entry in value] if isinstance(value, list) else _whole(value)
         neutral = value is None or value == {} or NEUTRAL.get(f"{prefix}{name}", ...) == value
         if not neutral:
             kept[name] = value
     return kept
 
 
+def _whole(value: object) -> object:
+    """10 and 10.0 are the same setting."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def code_hashes(plain: dict[str, Any]) -> dict[str, str]:
     """For every `_target_` that determines the weights, the SHA-256 of its source.
 
-    A class is its module's file and those of its bases within the same package; a function its module's file.
+    That is the file of its module, those of its bases within the same package, and for kantor's own everything below
+    `SHARED`, which they are made of.
     """
     hashes = {}
     for name in sorted(set(targets.names({part: plain[part] for part in HASHED}))):
         target = targets.locate(name, key="")
-        files = sorted({str(path) for path in _files(target, package=name.split(".")[0])})
+        package = name.split(".")[0]
+        files = sorted({str(path) for path in [*_files(target, package=package), *_shared(package)]})
         digest = hashlib.sha256("".join(_file_hash(path) for path in files).encode("ascii")).hexdigest()
         hashes[name] = digest
     return hashes
+
+
+def _shared(package: str) -> list[Path]:
+    home = Path(__file__).parent
+    return [path for part in SHARED for path in sorted(home.glob(part))] if package == "kantor" else []
 
 
 def _files(target: Any, *, package: str) -> list[Path]:

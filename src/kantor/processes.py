@@ -138,7 +138,7 @@ def follow(act: Callable[[Any], object], *, devices: int) -> None:
 def launch(function: Callable[..., Any], *arguments: object, devices: int) -> Any:
     """Call `function(*arguments)` in each of `devices` processes and return what rank 0 returns.
 
-    One device: in this process. Several: in spawned workers, to which SIGINT and SIGTERM are passed on as SIGTERM.
+    One device: in this process. Several: in spawned workers, to which SIGINT and SIGTERM are passed on.
 
     Raises:
         UserError: a worker raised one.

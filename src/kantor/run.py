@@ -1,5 +1,6 @@
 """What the commands do: train, extend, evaluate, sample; each a straight path from configuration to files."""
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from kantor import assembly, checkpoints, config, keyed, scoring, targets, training
-from kantor.attempts import Attempt, attempt, environment, new_status
+from kantor.attempts import Attempt, attempt, environment, machine_changes, new_status
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation.card import write_card, write_evaluation
 from kantor.evaluation.generation import generate, reproducible
@@ -54,9 +55,14 @@ def train(cfg: DictConfig) -> RunDirectory:
         announce(plan)
         if plan is None:
             return directory
-        with attempt(directory, cfg, from_step=plan.from_step) as trying:
-            result = launch(training.fit, plain, directory.path, plan.checkpoint, devices=cfg.trainer.devices)
-            conclude(directory, trying, result)
+        try:
+            with attempt(directory, cfg, from_step=plan.from_step) as trying:
+                result = launch(training.fit, plain, directory.path, plan.checkpoint, devices=cfg.trainer.devices)
+                conclude(directory, trying, result)
+        except BaseException:
+            with contextlib.suppress(OSError, UserError):  # the page is not worth hiding the error
+                write_report(directory)
+            raise
     return directory
 
 
@@ -81,14 +87,16 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
     code = code_hashes(to_plain(cfg))
     if directory.exists:
         RunDirectory.open(directory.path)
-        if directory.status()["state"] == "finished":
-            if not cfg.rerun:
-                _say_finished(directory, code)
-                return None
+        if cfg.rerun:
             directory.clear()
+        elif directory.status()["state"] == "finished":
+            _say_finished(directory, code)
+            return None
     if not directory.exists:
         parameters = model.parameter_counts()
-        made = environment(cfg, config_hash=config_hash(to_plain(cfg)), code=code, parameters=parameters)
+        fingerprint = config.build(cfg.data, seed=cfg.seed).fingerprint
+        whole_hash = config_hash(to_plain(cfg))
+        made = environment(cfg, config_hash=whole_hash, code=code, parameters=parameters, fingerprint=fingerprint)
         write_json(directory.environment_json, made)
         write_json(directory.status_json, new_status(cfg.budget, assembly.generator_steps(cfg, model)))
     elif directory.environment()["code"] != code:
@@ -101,9 +109,12 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         say(note)
+        checkpoint = checkpoints.promote_previous(directory)
     from_step = 0 if checkpoint is None else checkpoints.counters(checkpoint)["generator_steps"]
     if from_step:
         say(f"{directory.path}: going on from generator step {from_step}")
+        for what, then, now in machine_changes(directory, cfg):
+            say(f"{what} was {then} and is {now} now: the result need not equal an uninterrupted run's bit for bit")
     directory.cut_metrics(from_step)
     return Plan(checkpoint, from_step)
 
@@ -133,7 +144,6 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
     trying.status["cost"] = result["cost"]
     if result["interrupted"] is not None:
         trying.end("interrupted", state="running", counters=result["counters"])
-        write_report(directory)
         raise Interrupted(result["interrupted"])
     if result["evaluation"] is not None:
         write_evaluation(directory, result["evaluation"])
@@ -166,11 +176,9 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
         raise UserError(
             f"train run={directory.path}: {named} would make another model; only the budget can grow: budget.…=…"
         )
-    for kind, value in old["budget"].items():
-        if value is not None and new["budget"][kind] is not None and new["budget"][kind] <= value:
-            raise UserError(f"budget.{kind}={new['budget'][kind]}: the run is finished with {value}, expected more")
     cfg = OmegaConf.create(new)
     model = training.check(cfg)
+    check_larger(directory, cfg, model)
     target = place(new)
     if not target.exists:
         target.create()
@@ -183,6 +191,21 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
         status = new_status(cfg.budget, assembly.generator_steps(cfg, model))
         write_json(target.status_json, {**status, "extends": str(directory.path)})
     return train(cfg)
+
+
+def check_larger(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) -> None:
+    """Check that a budget goes beyond what a run has had.
+
+    Raises:
+        UserError: it does not.
+    """
+    status, steps = directory.status(), assembly.generator_steps(cfg, model)
+    done = status["counters"]["generator_steps"]
+    if steps is not None and steps <= done:
+        raise UserError(f"the new budget is {steps} generator steps, the run has had {done}: expected more")
+    minutes = status["cost"]["train_seconds"] / 60
+    if steps is None and cfg.budget.minutes <= minutes:
+        raise UserError(f"budget.minutes={cfg.budget.minutes}: the run has had {minutes:.1f}, expected more")
 
 
 def evaluate(directory: RunDirectory, plain: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Every file is written whole or not at all; metrics.csv alone is appended to. Thi
 
 import contextlib
 import csv
+import errno
 import fcntl
 import io
 import json
@@ -24,7 +25,6 @@ import yaml
 from kantor.errors import UserError
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
-STATES = ("new", "running", "finished", "failed")
 COUNTERS = ("images_seen", "generator_steps", "critic_steps")
 
 
@@ -203,7 +203,9 @@ class RunDirectory:
             with replacing(self.path / ".writable") as temporary:
                 temporary.touch()
             (self.path / ".writable").unlink()
-        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise UserError(
                 f"outputs: cannot write to {self.path} ({error.strerror}): name another directory, outputs=DIR"
             ) from error

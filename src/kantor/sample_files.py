@@ -1,4 +1,4 @@
-"""Samples as files: .npz, a picture, or (images) a directory of PNGs."""
+"""Samples as files: .npz, or a picture."""
 
 from pathlib import Path
 

@@ -52,6 +52,7 @@ def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str,
         if cfg.trainer.compile:
             parts.model.compile_networks()
         trainer.fit(parts.model, datamodule=parts.data, ckpt_path=checkpoint, weights_only=True)
+        stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         evaluation = None
         parts.model.to(assembly.device(cfg))  # Lightning has put it back on the CPU
         if stop.received is None and parts.evaluation is not None:

@@ -29,7 +29,14 @@ def callbacks(directory, data, evaluation, *, better="lower"):
     clock = Clock()
     record = Record(directory, clock, every=100)
     scores = Scores(
-        evaluation=evaluation, data=data, directory=directory, record=record, clock=clock, primary="w1", better=better
+        evaluation=evaluation,
+        data=data,
+        directory=directory,
+        record=record,
+        clock=clock,
+        primary="w1",
+        better=better,
+        target=1.5 if better == "target" else None,
     )
     return scores, record
 
@@ -39,6 +46,7 @@ def callbacks(directory, data, evaluation, *, better="lower"):
     [
         ("lower", [3.0, 1.0, 2.0, 1.5], 2),
         ("higher", [3.0, 1.0, 5.0, 4.0], 3),
+        ("target", [3.0, 1.0, 1.6, 2.0], 3),
         ("lower", [1.0, 2.0, 3.0, 4.0], 1),
         ("lower", [2.0, 1.0, 1.0, 1.0], 2),  # the first of equals
         ("lower", [0.0, 0.5, 0.5, 0.5], 1),  # a best of zero is a best

@@ -4,9 +4,10 @@ import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kantor.data.points import PointDistribution
+from kantor.data.points import PointDistribution, identity
 from kantor.data.stream import PointBlocks
 from kantor.errors import UserError, require_positive
+from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
 
@@ -32,6 +33,11 @@ class PointData(pl.LightningDataModule):
         self.distribution = distribution
         self.batch_size = batch_size
         self.seed = seed
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what the distribution is, 64 hex digits."""
+        return sha256(identity(self.distribution))
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """An endless stream of blocks from the step at which the model stands."""
