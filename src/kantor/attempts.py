@@ -162,7 +162,7 @@ def _git() -> dict[str, Any] | None:
 
 
 def _git_says(*words: str) -> str:
-    """What git prints. Without its optional locks: a kill would leave them behind, and block the user's own commands."""
+    """What git prints. Without its optional locks, which a kill would leave behind for the user to stumble over."""
     command = ["git", "--no-optional-locks", *words]
     done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout
