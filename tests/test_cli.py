@@ -300,4 +300,7 @@ def test_files_are_not_scored_into_a_run(kantor, finished, tmp_path):
 
 
 def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):
-    kantor("evaluate", f"run={copy_of(finished, tmp_path)}", "trainer.accelerator=auto", "trainer.threads=auto")
+    run = copy_of(finished, tmp_path)
+    before = json.loads((run / "card.json").read_text())["evaluations"][0]["scores"]
+    kantor("evaluate", f"run={run}", "trainer.accelerator=auto", "trainer.threads=auto")
+    assert json.loads((run / "card.json").read_text())["evaluations"][0]["scores"] == before

@@ -4,8 +4,9 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import ReadonlyConfigError
 
-from kantor import assembly, config, training
-from kantor.config import check_budget, compose, keys, load_option, replaced
+from kantor import assembly, training
+from kantor.checks import at, check_budget, keys
+from kantor.config import compose, load_option, replaced
 from kantor.errors import UserError
 
 BASE = "experiment=point_wgan_gp"
@@ -23,7 +24,7 @@ def complaint(*overrides, experiment=BASE):
 def test_a_composed_configuration_is_complete_resolved_and_read_only():
     cfg = compose([BASE])
     plain = OmegaConf.to_container(cfg, resolve=False)
-    values = [str(value) for key in keys(plain) if not isinstance(value := config._at(plain, key), dict)]
+    values = [str(value) for key in keys(plain) if not isinstance(value := at(plain, key), dict)]
     assert not [value for value in values if "${" in value or value in ("???", "auto")]
     assert (cfg.experiment, cfg.seed, cfg.evaluation.name) == ("point_wgan_gp", 0, "toy")
     with pytest.raises(ReadonlyConfigError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from kantor import __version__, help_texts
 from kantor.errors import Interrupted, UserError, nearest
-from kantor.rundir import RunDirectory, find_runs, latest
+from kantor.rundir import RunDirectory, latest, named
 from kantor.say import say
 
 Arguments = list[tuple[str, str]]
@@ -253,30 +253,10 @@ def compare(words: list[str]) -> int:
     from kantor.report.comparison import print_comparison
 
     out = Path(given["out"]).expanduser() if "out" in given else None
-    print_comparison(compare_runs(_runs(paths), out))
+    print_comparison(compare_runs(named(paths), out))
     if out is not None:
         print(f"page  {out / 'compare.html'}")
     return 0
-
-
-def _runs(paths: list[str]) -> list[RunDirectory]:
-    """Run directories, and those below directories that are none themselves; globs that the shell left alone too."""
-    import glob
-
-    found: dict[Path, RunDirectory] = {}
-    for path in paths:
-        matches = sorted(glob.glob(os.path.expanduser(path)))
-        if not matches:
-            raise UserError(f"{path}: there is nothing there; expected run directories")
-        for match in matches:
-            directory = RunDirectory(match)
-            below = [directory] if directory.card_json.is_file() or directory.exists else find_runs(Path(match))
-            if not below:
-                raise UserError(
-                    f"{match} is no run and has none below it: expected directories with status.json or card.json"
-                )
-            found.update((entry.path.resolve(), entry) for entry in below)
-    return list(found.values())
 
 
 def status(words: list[str]) -> int:

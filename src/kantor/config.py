@@ -3,7 +3,6 @@
 A configuration is composed once, by the parent process, and leaves this module resolved, complete and read-only.
 """
 
-import math
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,8 +19,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kantor import targets
+from kantor.checks import at, check_values, keys
 from kantor.conf_files import CONF, check_option, groups, options, roots
-from kantor.errors import UserError, nearest, require_positive
+from kantor.errors import UserError, nearest
 
 
 @dataclass
@@ -69,10 +69,6 @@ class Schema:
 
 
 ConfigStore.instance().store("schema", Schema)
-
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-ACCELERATORS = ("auto", "cpu", "gpu", "mps")
-MATMUL_PRECISIONS = ("highest", "high", "medium")
 
 
 def search_path(config_dirs: list[str]) -> list[str]:
@@ -167,16 +163,6 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
-def keys(tree: object, prefix: str = "") -> list[str]:
-    """All dotted keys of nested containers, inner nodes included."""
-    if not isinstance(tree, dict):
-        return []
-    found = []
-    for name, value in tree.items():
-        found += [f"{prefix}{name}", *keys(value, f"{prefix}{name}.")]
-    return found
-
-
 def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
     """Resolve a composed configuration: no interpolation, no `auto`, no missing value, read-only.
 
@@ -196,7 +182,7 @@ def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
     except OmegaConfBaseException as error:
         raise UserError(" ".join(str(error).split())) from error
     plain["experiment"] = experiment
-    missing = [key for key in keys(plain) if _at(plain, key) == "???"]
+    missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     plain["trainer"].update(_resolve_auto(plain["trainer"]))
@@ -204,12 +190,6 @@ def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
     cfg = OmegaConf.create(plain)
     OmegaConf.set_readonly(cfg, True)
     return cfg
-
-
-def _at(tree: Any, key: str) -> object:
-    for part in key.split("."):
-        tree = tree[part]
-    return tree
 
 
 def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
@@ -223,56 +203,6 @@ def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         resolved["threads"] = max(1, cores // max(1, trainer["devices"]))
     return resolved
-
-
-def check_values(plain: dict[str, Any]) -> None:
-    """Check what no single component can see.
-
-    Raises:
-        UserError: the budget is not exactly one, or a value is out of its range.
-    """
-    for key in keys(plain):
-        value = _at(plain, key)
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise UserError(f"{key}={value}: expected finite numbers")
-    check_budget(plain["budget"])
-    trainer = plain["trainer"]
-    if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):
-        raise UserError(f"trainer.threads={trainer['threads']}: expected a whole number or auto")
-    require_positive(
-        **{f"trainer.{name}": trainer[name] for name in ("devices", "threads", "log_every", "checkpoint_every")}
-    )
-    for name, known in (
-        ("precision", PRECISIONS),
-        ("accelerator", ACCELERATORS),
-        ("matmul_precision", MATMUL_PRECISIONS),
-    ):
-        if trainer[name] not in known:
-            raise UserError(f"trainer.{name}={trainer[name]}: expected one of {', '.join(known)}")
-    batch_size = plain["data"].get("batch_size")
-    if isinstance(batch_size, int) and batch_size > 0 and batch_size % trainer["devices"]:
-        multiple = max(1, round(batch_size / trainer["devices"])) * trainer["devices"]
-        raise UserError(
-            f"data.batch_size={batch_size} cannot be shared evenly by trainer.devices={trainer['devices']}: "
-            f"take a multiple, such as data.batch_size={multiple}"
-        )
-
-
-def check_budget(budget: dict[str, Any]) -> None:
-    """Check that exactly one kind of budget is given, above zero.
-
-    Raises:
-        UserError: none or several are given, or it is not positive.
-    """
-    given = {f"budget.{name}": value for name, value in budget.items() if value is not None}
-    if len(given) != 1:
-        listing = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
-        raise UserError(
-            f"budget: given {listing}, expected exactly one of generator_steps, images, minutes: "
-            "unset the others, as in budget.generator_steps=null"
-        )
-    require_positive(**given)
 
 
 def replaced(plain: dict[str, Any], overrides: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Scoring samples that somebody else made: a file against a data set gives a card that `compare` accepts."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,34 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     Raises:
         UserError: something is missing, or the file has too few samples.
     """
+    check_words(given)
+    name = given.get("evaluation", "toy")
+    parts = {"data": config.load_option("data", given["data"]), "evaluation": config.load_option("evaluation", name)}
+    cfg = OmegaConf.create(config.replaced(parts, overrides))
+    data, evaluation = config.build(cfg.data, seed=0), config.build(cfg.evaluation)
+    file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
+    draws = split_draws(read_points(file), evaluation)
+    directory.create()
+    began = time.perf_counter()
+    made = card.record(
+        name=evaluation.name,
+        at_generator_step=None,
+        protocol=evaluation.protocol(data.name, data.distribution),
+        sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
+        draw=replace(evaluation.draw(), draws=len(draws)),
+        scores=evaluation.score_draws(draws, data.distribution, Processes()),
+    )
+    whole = card_of_file(file, made, seconds=time.perf_counter() - began)
+    write_json(directory.card_json, whole)
+    return whole
+
+
+def check_words(given: dict[str, str]) -> None:
+    """Check what was named, before anything is read.
+
+    Raises:
+        UserError: a key is missing or one too many, or `out` is a run with a card of its own.
+    """
     for key in ("images", "data", "out"):
         if key not in given:
             raise UserError(f"{key}= is missing: expected images=FILE.npz data=NAME out=DIR")
@@ -38,30 +67,15 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         raise UserError("run= and images= together: expected one of the two")
     if RunDirectory(Path(given["out"]).expanduser()).exists:
         raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
-    name = given.get("evaluation", "toy")
-    if name == "none":
+    if given.get("evaluation") == "none":
         raise UserError("evaluation=none scores nothing: name another, such as evaluation=toy")
-    parts = {"data": config.load_option("data", given["data"]), "evaluation": config.load_option("evaluation", name)}
-    cfg = OmegaConf.create(config.replaced(parts, overrides))
-    data, evaluation = config.build(cfg.data, seed=0), config.build(cfg.evaluation)
-    points = read_points(Path(given["images"]).expanduser())
-    began = time.perf_counter()
-    draws = split_draws(points, evaluation)
-    scores = evaluation.score_draws(draws, data.distribution, Processes())
-    directory = RunDirectory(Path(given["out"]).expanduser())
-    directory.create()
-    made = card.record(
-        name=evaluation.name,
-        at_generator_step=None,
-        protocol=evaluation.protocol(data.name, data.distribution),
-        sampling={"weights": "file", "checkpoint": Path(given["images"]).name, "sampler": "file", "nfe": None},
-        draw=evaluation.draw(),
-        scores=scores,
-    )
-    made["draw"]["draws"] = len(draws)
-    whole: dict[str, Any] = {
+
+
+def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    """A card without a training behind it."""
+    return {
         "kantor": kantor.__version__,
-        "experiment": Path(given["images"]).stem,
+        "experiment": file.stem,
         "config_hash": None,
         "seed": None,
         "status": "finished",
@@ -69,14 +83,12 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         "budget": dict.fromkeys(COUNTERS, None),
         "cost": {
             "train_seconds": None,
-            "evaluate_seconds": round(time.perf_counter() - began, 3),
+            "evaluate_seconds": round(seconds, 3),
             "peak_memory_bytes": None,
             "parameters": {},
         },
-        "evaluations": [made],
+        "evaluations": [evaluation],
     }
-    write_json(directory.card_json, whole)
-    return whole
 
 
 def split_draws(points: np.ndarray, evaluation: PointEvaluation) -> list[np.ndarray]:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kantor import assembly, checkpoints, config, keyed, scoring, targets, training
 from kantor.attempts import Attempt, attempt, environment, machine_changes, new_status
+from kantor.checks import check_values
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation.card import write_card, write_evaluation
 from kantor.evaluation.generation import generate, reproducible
@@ -168,7 +169,7 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
     targets.check_trust(old)
     beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
     new = config.replaced(old, [("rerun", False), ("outputs", beside), *overrides])
-    config.check_values(new)
+    check_values(new)
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
     if config_hash({**new, "budget": old["budget"]}) != config_hash(old):
@@ -217,7 +218,7 @@ def evaluate(directory: RunDirectory, plain: dict[str, Any]) -> dict[str, Any]:
     cfg = OmegaConf.create(plain)
     if cfg.evaluation.name == "none":
         raise UserError("evaluation=none scores nothing: name another, such as evaluation=toy")
-    config.check_values(plain)
+    check_values(plain)
     training.check(cfg)
     checkpoints.read(directory, cfg.evaluation.checkpoint)
     result = launch(scoring.score_run, plain, directory.path, devices=cfg.trainer.devices)

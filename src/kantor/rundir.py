@@ -10,6 +10,7 @@ import contextlib
 import csv
 import errno
 import fcntl
+import glob
 import io
 import json
 import os
@@ -288,3 +289,25 @@ def latest(root: Path) -> RunDirectory:
     if not runs:
         raise UserError(f"run=latest: there is no run below {root}; `kantor train experiment=NAME` makes one")
     return RunDirectory.open(max(runs, key=lambda run: run.status_json.stat().st_mtime_ns).path)
+
+
+def named(paths: list[str]) -> list[RunDirectory]:
+    """Run directories, and those below directories that are none themselves; globs that the shell left alone too.
+
+    Raises:
+        UserError: a path is not there, or has no run.
+    """
+    found: dict[Path, RunDirectory] = {}
+    for path in paths:
+        matches = sorted(glob.glob(os.path.expanduser(path)))
+        if not matches:
+            raise UserError(f"{path}: there is nothing there; expected run directories")
+        for match in matches:
+            directory = RunDirectory(match)
+            below = [directory] if directory.card_json.is_file() or directory.exists else find_runs(Path(match))
+            if not below:
+                raise UserError(
+                    f"{match} is no run and has none below it: expected directories with status.json or card.json"
+                )
+            found.update((entry.path.resolve(), entry) for entry in below)
+    return list(found.values())

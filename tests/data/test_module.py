@@ -1,6 +1,7 @@
 import pytest
 
-from kantor.data.module import PointData, check_shares
+from kantor.checks import check_shares
+from kantor.data.module import PointData
 from kantor.data.points import Line
 from kantor.errors import UserError
 

@@ -3,18 +3,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import torch
 
 from kantor.processes import Processes
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny networks: further threads cost more than they bring, and bits depend on their number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)

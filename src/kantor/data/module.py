@@ -4,9 +4,10 @@ import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from kantor.checks import check_shares
 from kantor.data.points import PointDistribution, identity
 from kantor.data.stream import PointBlocks
-from kantor.errors import UserError, require_positive
+from kantor.errors import require_positive
 from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
@@ -56,17 +57,3 @@ class PointData(pl.LightningDataModule):
             world=world,
         )
         return DataLoader(blocks, batch_size=None)
-
-
-def check_shares(batch_size: int, processes: int) -> None:
-    """Check that the processes can share a batch evenly.
-
-    Raises:
-        UserError: they cannot.
-    """
-    if batch_size % processes:
-        nearby = max(processes, round(batch_size / processes) * processes)
-        raise UserError(
-            f"data.batch_size={batch_size} cannot be shared evenly by trainer.devices={processes}: "
-            f"take a multiple of {processes}, such as {nearby}"
-        )
