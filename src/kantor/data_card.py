@@ -1,17 +1,23 @@
 """`kantor data`: what a data set is, as a card on the terminal and a picture."""
 
+import contextlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from omegaconf import OmegaConf
 
 from kantor import config, keyed
+from kantor.callbacks.sheet import tile
+from kantor.data.images import ImageData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
 from kantor.rundir import replacing
 
 LICENCE = "made by formula; no licence needed"
 DRAWN = 10_000
+SHOWN, COLUMNS = 64, 8
 
 
 def show(words: list[str], config_dirs: list[str]) -> int:
@@ -40,11 +46,46 @@ def show(words: list[str], config_dirs: list[str]) -> int:
     data = config.build(OmegaConf.create(plain).data, seed=0)
     out = Path(dict(pairs).get("out", Path("outputs") / "data" / name))
     picture = out / f"{name}.png"
-    for title, value in rows(data.name, data.distribution, data.fingerprint):
+    began = time.perf_counter()
+    found = image_rows(data) if isinstance(data, ImageData) else rows(data.name, data.distribution, data.fingerprint)
+    for title, value in found:
         print(f"{title:<12} {value}")
-    _draw(data.name, data.distribution, picture)
+    if isinstance(data, ImageData):
+        print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
+    with _writing(picture) as temporary:
+        if isinstance(data, ImageData):
+            tile(data.train.take(np.arange(min(SHOWN, len(data.train)))), COLUMNS).save(temporary, format="PNG")
+        else:
+            _draw(data.name, data.distribution, temporary)
     print(f"{'picture':<12} {picture}")
     return 0
+
+
+def image_rows(data: ImageData) -> list[tuple[str, str]]:
+    """The card of pictures, which are prepared on the way."""
+    data.prepare_data()
+    labels = data.train.labels_of(np.arange(len(data.train)))
+    channels, height, width = data.sample_shape
+    return [
+        ("name", data.name),
+        ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
+        ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
+        ("labels", "none" if labels is None else f"{len(np.unique(labels))} classes"),
+        ("fingerprint", data.fingerprint),
+        ("licence", data.licence),
+    ]
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes `path`; what goes wrong is the user's `out=`."""
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UserError(
+            f"out={path.parent}: cannot write there ({error.strerror}); name another directory, out=DIR"
+        ) from error
 
 
 def rows(name: str, distribution: PointDistribution, fingerprint: str) -> list[tuple[str, str]]:
@@ -84,10 +125,4 @@ def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(f"{name}: 2,000 points", fontsize=16)
     axes.tick_params(labelsize=11)
-    try:
-        with replacing(path) as temporary:
-            figure.savefig(temporary, format="png")
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"out={path.parent}: cannot write there ({error.strerror}); name another directory, out=DIR"
-        ) from error
+    figure.savefig(path, format="png")

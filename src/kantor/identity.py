@@ -13,9 +13,9 @@ from kantor import targets
 HASHED = ("data", "model", "objective", "optimisation", "budget")
 HASHED_TRAINER = ("precision", "matmul_precision", "compile")
 UNHASHED_DATA = ("root", "archive", "resident")  # where the data lie; what they are is in their identity
-SHARED = ("keyed.py", "data/stream.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
+SHARED = ("keyed.py", "data/stream.py", "data/pixels.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
 """Files below kantor that every component's numbers depend on, though no `_target_` names them."""
-NEUTRAL: dict[str, object] = {}
+NEUTRAL: dict[str, object] = {"optimisation.generator_noise": "fresh"}
 """Dotted keys that were added later, with the value under which nothing changes: equal to it, they are left out."""
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
-from kantor.data.stream import PointBlocks
+from kantor.data.stream import PointBlocks, Share
 from kantor.models.schedule import Bursts, Constant
 
 DISTRIBUTIONS = {
@@ -20,7 +20,7 @@ each_schedule = pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHE
 
 
 def blocks(distribution=DISTRIBUTIONS["gaussians8"], *, schedule=SCHEDULES["bursts"], **changed):
-    settings = {"batch_size": 12, "batches_per_step": schedule, "first_step": 0, "seed": 5, **changed}
+    settings = {"batch_size": 12, "batches_per_step": schedule, "first_step": 0, "seed": 5, "share": Share(), **changed}
     return PointBlocks(distribution, **settings)
 
 
@@ -52,7 +52,7 @@ def test_a_resumed_stream_goes_on_where_it_was(distribution, schedule, first_ste
 @pytest.mark.parametrize("world", [2, 3, 4])
 def test_the_ranks_slices_are_the_whole(distribution, world):
     whole = blocks(distribution).block(1)
-    parts = [blocks(distribution, rank=rank, world=world).block(1) for rank in range(world)]
+    parts = [blocks(distribution, share=Share(rank, world)).block(1) for rank in range(world)]
     assert {part.shape[1] for part in parts} == {12 // world}
     assert torch.equal(torch.cat(parts, dim=1), whole)
 

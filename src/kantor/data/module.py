@@ -1,18 +1,75 @@
 """LightningDataModules that serve blocks; each also works in a plain `Trainer` with any `GenerativeModel`."""
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
 import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from kantor.checks import check_shares
 from kantor.data.points import PointDistribution, identity
-from kantor.data.stream import PointBlocks
+from kantor.data.stream import Blocks, PointBlocks, Share
 from kantor.errors import require_positive
 from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
 
-class PointData(pl.LightningDataModule):
+@dataclass(frozen=True)
+class Demand:
+    """What a model asks of a stream: how many batches each step takes, and where it stands.
+
+    Attributes:
+        model: whose `batches_per_step`, `batches_before` and `generator_steps` are asked.
+        share: which slice of every batch this process gets.
+    """
+
+    model: GenerativeModel
+    share: Share
+
+
+class BlockData(pl.LightningDataModule, ABC):
+    """What every data set is to models, callbacks and evaluation.
+
+    Attributes:
+        name: what the data set is called in protocols and tables.
+        batch_size: samples in a batch, over all processes.
+        seed: the run's seed.
+    """
+
+    name: str
+    batch_size: int
+    seed: int
+
+    @property
+    @abstractmethod
+    def sample_shape(self) -> tuple[int, ...]:
+        """Of one sample, without the batch; known before anything is read."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """SHA-256 of what the data are, 64 hex digits."""
+
+    @abstractmethod
+    def blocks(self, demand: Demand) -> Blocks:
+        """The endless stream of blocks from the step at which a model stands."""
+
+    def train_dataloader(self) -> DataLoader[Tensor]:
+        """The stream, sized by the model of the trainer.
+
+        Raises:
+            UserError: the processes cannot share a batch evenly.
+        """
+        assert self.trainer is not None
+        model = self.trainer.lightning_module
+        assert isinstance(model, GenerativeModel), "blocks are sized by a GenerativeModel"
+        share = Share(self.trainer.global_rank, self.trainer.world_size)
+        check_shares(self.batch_size, share.world)
+        return DataLoader(self.blocks(Demand(model, share)), batch_size=None)
+
+
+class PointData(BlockData):
     """Points drawn afresh at every step from a known distribution.
 
     Args:
@@ -22,7 +79,7 @@ class PointData(pl.LightningDataModule):
         seed: the run's seed.
 
     Raises:
-        UserError: the batch size is not positive, or (in `train_dataloader`) the processes cannot share a batch evenly.
+        UserError: the batch size is not positive.
     """
 
     sample_shape = (2,)
@@ -40,20 +97,13 @@ class PointData(pl.LightningDataModule):
         """SHA-256 of what the distribution is, 64 hex digits."""
         return sha256(identity(self.distribution))
 
-    def train_dataloader(self) -> DataLoader[Tensor]:
-        """An endless stream of blocks from the step at which the model stands."""
-        assert self.trainer is not None
-        model = self.trainer.lightning_module
-        assert isinstance(model, GenerativeModel), "blocks are sized by a GenerativeModel"
-        rank, world = self.trainer.global_rank, self.trainer.world_size
-        check_shares(self.batch_size, world)
-        blocks = PointBlocks(
+    def blocks(self, demand: Demand) -> PointBlocks:
+        """Fresh points for ever."""
+        return PointBlocks(
             self.distribution,
             batch_size=self.batch_size,
-            batches_per_step=model.batches_per_step,
-            first_step=model.generator_steps,
+            batches_per_step=demand.model.batches_per_step,
+            first_step=demand.model.generator_steps,
             seed=self.seed,
-            rank=rank,
-            world=world,
+            share=demand.share,
         )
-        return DataLoader(blocks, batch_size=None)

@@ -1,6 +1,9 @@
 """The block stream: what one training step consumes, `(batches, B, …)`, as a function of the step alone."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -11,17 +14,54 @@ from kantor import keyed
 from kantor.data.points import PointDistribution
 
 
-class PointBlocks(IterableDataset[Tensor]):
-    """Fresh points for ever: block *k* is drawn from the key ("real", k), whoever asks and whenever.
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch a process gets.
+
+    Attributes:
+        rank: this process.
+        world: the number of processes.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    def rows(self, batch_size: int) -> slice:
+        """This process's rows of a batch of all processes."""
+        return slice(self.rank * batch_size // self.world, (self.rank + 1) * batch_size // self.world)
+
+
+class Blocks(IterableDataset[Any], ABC):
+    """Block after block for ever: block *k* is a function of k, whoever asks and whenever.
+
+    Args:
+        first_step: where the stream begins; a resumed run gives its own step.
+    """
+
+    def __init__(self, *, first_step: int) -> None:
+        self.first_step = first_step
+
+    def __iter__(self) -> Iterator[Any]:
+        step = self.first_step
+        while True:
+            yield self.block(step)
+            step += 1
+
+    @abstractmethod
+    def block(self, step: int) -> Any:
+        """The block of one training step, (batches, B of this process, …)."""
+
+
+class PointBlocks(Blocks):
+    """Fresh points: block *k* is drawn from the key ("real", k).
 
     Args:
         distribution: what is drawn.
         batch_size: points in a batch, over all processes.
         batches_per_step: how many batches training step k consumes.
-        first_step: where the stream begins; a resumed run gives its own step.
+        first_step: where the stream begins.
         seed: the run's seed.
-        rank: this process.
-        world: the number of processes; each gets its slice of every batch.
+        share: which part of every batch is wanted.
     """
 
     def __init__(
@@ -32,21 +72,14 @@ class PointBlocks(IterableDataset[Tensor]):
         batches_per_step: Callable[[int], int],
         first_step: int,
         seed: int,
-        rank: int = 0,
-        world: int = 1,
+        share: Share,
     ) -> None:
+        super().__init__(first_step=first_step)
         self.distribution = distribution
         self.batch_size = batch_size
         self.batches_per_step = batches_per_step
-        self.first_step = first_step
         self.seed = seed
-        self.rows = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        step = self.first_step
-        while True:
-            yield self.block(step)
-            step += 1
+        self.rows = share.rows(batch_size)
 
     def block(self, step: int) -> Tensor:
         """The block of one training step, float32, shape (batches, B of this process, 2)."""
@@ -55,3 +88,96 @@ class PointBlocks(IterableDataset[Tensor]):
         points = self.distribution.sample(batches * self.batch_size, rng)
         blocks = points.reshape(batches, self.batch_size, 2)[:, self.rows]
         return torch.from_numpy(blocks.astype(np.float32))
+
+
+class ImageBlock(NamedTuple):
+    """One training step's images as they lie in memory.
+
+    Attributes:
+        images: uint8 (batches, B, C, H, W).
+        mirrored: bool (batches, B), which of them are to be flipped left to right; None for no flips.
+    """
+
+    images: Tensor
+    mirrored: Tensor | None
+
+
+class Images(Protocol):
+    """Where blocks of images come from."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """The images at int64 indices (n,), uint8 (n, C, H, W)."""
+        ...
+
+
+class ImageBlocks(Blocks):
+    """A finite set over and over: epoch *e* is the permutation of ("order", e), blocks straddle epochs, nothing is left
+    out, and where block *k* begins is the number of images consumed before step k.
+
+    Args:
+        images: the set.
+        batch_size: images in a batch, over all processes.
+        batches_per_step: how many batches training step k consumes.
+        batches_before: how many batches the steps before k consume together.
+        first_step: where the stream begins.
+        seed: the run's seed.
+        share: which part of every batch is wanted.
+        flip: whether half of the images, by the key ("flip", k), are to be mirrored.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        *,
+        batch_size: int,
+        batches_per_step: Callable[[int], int],
+        batches_before: Callable[[int], int],
+        first_step: int,
+        seed: int,
+        share: Share,
+        flip: bool,
+    ) -> None:
+        super().__init__(first_step=first_step)
+        self.images = images
+        self.batch_size = batch_size
+        self.batches_per_step = batches_per_step
+        self.batches_before = batches_before
+        self.seed = seed
+        self.rows = share.rows(batch_size)
+        self.flip = flip
+        self._epoch, self._order = -1, np.empty(0, dtype=np.uint32)
+
+    def block(self, step: int) -> ImageBlock:
+        """The block of one training step."""
+        batches = self.batches_per_step(step)
+        positions = self.batches_before(step) * self.batch_size + np.arange(batches * self.batch_size)
+        mine = positions.reshape(batches, self.batch_size)[:, self.rows]
+        images = self.images.take(self.indices(mine.reshape(-1)))
+        mirrored = None
+        if self.flip:
+            rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "flip", step)))
+            chosen = rng.random((batches, self.batch_size)) < 0.5
+            mirrored = torch.from_numpy(chosen[:, self.rows].copy())
+        return ImageBlock(images.reshape(*mine.shape, *images.shape[1:]), mirrored)
+
+    def indices(self, positions: np.ndarray) -> np.ndarray:
+        """Which image lies at each position (n,), ascending, of the stream."""
+        found = np.empty(len(positions), dtype=np.int64)
+        epochs, places = np.divmod(positions, len(self.images))
+        for epoch in np.unique(epochs):
+            here = epochs == epoch
+            found[here] = self.order(int(epoch))[places[here]]
+        return found
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The permutation of one epoch, uint32 (N,): four bytes an image, and one epoch in memory at a time."""
+        if epoch != self._epoch:
+            rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "order", epoch)))
+            order = np.arange(len(self.images), dtype=np.uint32)
+            rng.shuffle(order)
+            self._epoch, self._order = epoch, order
+        return self._order

@@ -1,0 +1,206 @@
+"""Image data sets: uint8 pictures from one mapped file each, served as blocks, scaled and mirrored on the device."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kantor import keyed
+from kantor.data import pixels
+from kantor.data.module import BlockData, Demand
+from kantor.data.stream import ImageBlock, ImageBlocks
+from kantor.errors import UserError, require_positive
+from kantor.identity import sha256
+
+Split = Literal["train", "test"]
+SUBSET_SEED = 0  # everybody's subset of n images is the same
+DEVICE_SHARE = 0.5  # of a GPU's free memory that images may take
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """One split of a data set.
+
+    Attributes:
+        pixels: uint8 (M, C, H, W), in memory or mapped from a file.
+        labels: int64 (M,), or None.
+        rows: which of the M belong to the set, int64 (N,); None for all.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray | None = None
+    rows: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        assert self.pixels.dtype == np.uint8 and self.pixels.ndim == 4, (self.pixels.dtype, self.pixels.shape)
+
+    def __len__(self) -> int:
+        return len(self.pixels) if self.rows is None else len(self.rows)
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """Copies of the images at int64 indices (n,), uint8 (n, C, H, W)."""
+        return torch.from_numpy(self.pixels[indices if self.rows is None else self.rows[indices]])
+
+    def labels_of(self, indices: np.ndarray) -> np.ndarray | None:
+        """The labels at indices (n,), int64 (n,); None when there are none."""
+        if self.labels is None:
+            return None
+        return self.labels[indices if self.rows is None else self.rows[indices]]
+
+    def subset(self, n: int) -> "ImageSet":
+        """`n` of them, the same for everybody, in their order.
+
+        Raises:
+            UserError: there are not that many.
+        """
+        if n > len(self):
+            raise UserError(f"size={n}: the set has {len(self)} images; expected at most that many, or null for all")
+        rng = np.random.Generator(np.random.Philox(key=keyed.seed(SUBSET_SEED, "subset", n)))
+        chosen = np.sort(rng.permutation(len(self))[:n])
+        return ImageSet(self.pixels, self.labels, chosen if self.rows is None else self.rows[chosen])
+
+
+@dataclass(frozen=True)
+class DeviceImages:
+    """A set whose pixels lie on a GPU.
+
+    Attributes:
+        pixels: uint8 (N, C, H, W).
+    """
+
+    pixels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, indices: np.ndarray) -> Tensor:
+        """Copies of the images at int64 indices (n,), on the device."""
+        return self.pixels[torch.from_numpy(indices).to(self.pixels.device)]
+
+
+@dataclass(eq=False, kw_only=True)
+class ImageData(BlockData):
+    """A data set of pictures of one size.
+
+    Attributes:
+        name: what it is called in protocols and tables.
+        batch_size: images in a batch, over all processes.
+        size: how many images to train on: a subset that is the same for everybody; None for all.
+        flip: whether half of the real images are mirrored left to right.
+        resident: whether the images lie on the training device; `auto` puts them there when they take at most half of
+            its free memory. On a CPU they are mapped from their file in any case.
+        identity: the fingerprint that the data had when the run was configured; `auto` while it is not known.
+        seed: the run's seed.
+
+    Raises:
+        UserError: a size is not positive.
+    """
+
+    name: str
+    batch_size: int
+    size: int | None
+    flip: bool
+    resident: Literal["auto"] | bool
+    identity: str
+    seed: int
+
+    licence: ClassVar[str]
+    """Under what terms the pictures may be used, for the card."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        require_positive(batch_size=self.batch_size)
+        if self.size is not None:
+            require_positive(size=self.size)
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What the pictures are, as plain containers: of files their names, sizes and digests, of a rendering its
+        parameters; and all settings that change a pixel. Cheap, without torch.
+
+        Raises:
+            UserError: files are missing; the message says where they are expected and how to get them.
+        """
+
+    @abstractmethod
+    def load(self, split: Split) -> ImageSet:
+        """A split, built and cached before its first use. Mapped, not read, wherever it can be.
+
+        Raises:
+            UserError: files are missing or damaged.
+        """
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of `describe()` and `size`, 64 hex digits."""
+        return sha256({"images": self.describe(), "size": self.size})
+
+    def check_identity(self) -> None:
+        """Check that the data are those that the run was configured with.
+
+        Raises:
+            UserError: they are others.
+        """
+        if self.identity not in ("auto", self.fingerprint):
+            raise UserError(
+                f"identity={self.identity[:10]}…: the files of data={self.name} have changed, their fingerprint is "
+                f"{self.fingerprint[:10]}… now; put the old ones back, or start a new run"
+            )
+
+    def prepare_data(self) -> None:
+        """Build what is not cached yet (Lightning calls it on one process only)."""
+        self.check_identity()
+        self.load("train")
+        self.load("test")
+
+    @cached_property
+    def train(self) -> ImageSet:
+        """What is trained on."""
+        whole = self.load("train")
+        return whole if self.size is None or self.size == len(whole) else whole.subset(self.size)
+
+    @cached_property
+    def test(self) -> ImageSet:
+        """What is held out, for floors and for memorisation."""
+        return self.load("test")
+
+    def blocks(self, demand: Demand) -> ImageBlocks:
+        """The training images over and over."""
+        device = demand.model.device
+        return ImageBlocks(
+            self._on(device) if self._resides_on(device) else self.train,
+            batch_size=self.batch_size,
+            batches_per_step=demand.model.batches_per_step,
+            batches_before=demand.model.batches_before,
+            first_step=demand.model.generator_steps,
+            seed=self.seed,
+            share=demand.share,
+            flip=self.flip,
+        )
+
+    def _resides_on(self, device: torch.device) -> bool:
+        if device.type == "cpu" or self.resident is False:
+            return False
+        if self.resident is True or device.type != "cuda":
+            return bool(self.resident)
+        free, _ = torch.cuda.mem_get_info(device)
+        return len(self.train) * int(np.prod(self.sample_shape)) <= DEVICE_SHARE * free
+
+    def _on(self, device: torch.device) -> DeviceImages:
+        whole = torch.empty((len(self.train), *self.sample_shape), dtype=torch.uint8, device=device)
+        for start in range(0, len(whole), 4096):
+            indices = np.arange(start, min(start + 4096, len(whole)))
+            whole[start : start + len(indices)] = self.train.take(indices).to(device)
+        return DeviceImages(whole)
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Tensor:
+        """A block as the model takes it: float32 in [-1, 1], (batches, B, C, H, W), mirrored where it is to be."""
+        assert isinstance(batch, ImageBlock)
+        images = batch.images
+        if batch.mirrored is not None:
+            images = torch.where(batch.mirrored[..., None, None, None], images.flip(-1), images)
+        return pixels.to_model(images)

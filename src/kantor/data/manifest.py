@@ -1,0 +1,112 @@
+"""What the pictures below a directory are: their names and the digests of their contents, which the cache remembers
+until a name, a size or a time of change is another."""
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kantor.data import decode
+from kantor.data.cache import cache_root
+from kantor.errors import UserError
+from kantor.identity import sha256
+from kantor.rundir import replacing
+
+MAX_BYTES = 1 << 29
+"""Of one file of a picture."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The pictures of a directory, of any depth, by name.
+
+    Files whose ending is not one of a picture's, and all whose names (or their directories' names) begin with a dot,
+    are none. Links are followed, but never back into a directory that is above them.
+
+    Attributes:
+        root: the directory.
+    """
+
+    root: Path
+
+    @cached_property
+    def stats(self) -> dict[str, tuple[int, int]]:
+        """Size in bytes and time of change (ns) by relative name with "/", sorted by name.
+
+        Raises:
+            UserError: a file or directory cannot be read.
+        """
+        try:
+            return dict(sorted(_walk(self.root, "", ())))
+        except OSError as error:
+            raise UserError(f"{error.filename} cannot be read ({error.strerror}): mend or remove it") from error
+
+    @property
+    def names(self) -> list[str]:
+        """Of the pictures, sorted."""
+        return list(self.stats)
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """SHA-256 of each picture's bytes, in the order of `names`."""
+        listing = json.dumps([str(self.root.resolve()), list(self.stats.items())])
+        memory = cache_root() / "digests" / f"{hashlib.sha256(listing.encode()).hexdigest()[:32]}.json"
+        if memory.is_file():
+            with contextlib.suppress(ValueError, OSError):
+                return json.loads(memory.read_text(encoding="ascii"))
+        with ThreadPoolExecutor(threads()) as pool:
+            digests = list(pool.map(lambda name: hashlib.sha256(self.read(name)).hexdigest(), self.names))
+        with contextlib.suppress(OSError), replacing(memory) as temporary:  # a memory that cannot be kept is no error
+            temporary.write_text(json.dumps(digests), encoding="ascii")
+        return digests
+
+    def describe(self) -> dict[str, Any]:
+        """How many pictures, their bytes in all, and a digest of names and contents."""
+        sizes = [size for size, _ in self.stats.values()]
+        rows = list(zip(self.names, sizes, self.digests, strict=True))
+        return {"files": len(rows), "bytes": sum(sizes), "sha256": sha256(rows)}
+
+    def read(self, name: str) -> bytes:
+        """The content of a picture's file.
+
+        Raises:
+            UserError: it cannot be read, or is larger than `MAX_BYTES`.
+        """
+        path = self.root / name
+        try:
+            with path.open("rb") as handle:
+                content = handle.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}): mend or remove it") from error
+        if len(content) > MAX_BYTES:
+            raise UserError(f"{path} has more than the {MAX_BYTES:,} bytes allowed for one picture: remove it")
+        return content
+
+
+def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, tuple[int, int]]]:
+    at = os.stat(root / name)
+    here = (at.st_dev, at.st_ino)
+    if here in above:  # a link to a directory that it lies in
+        return
+    with os.scandir(root / name) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _walk(root, f"{name}{entry.name}/", (*above, here))
+            elif os.path.splitext(entry.name)[1].lower() in decode.extensions():
+                found = entry.stat()
+                if stat.S_ISREG(found.st_mode):
+                    yield f"{name}{entry.name}", (found.st_size, found.st_mtime_ns)
+
+
+def threads() -> int:
+    """How many this process may run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,190 @@
+"""Many files of pictures as one uint8 array in the cache, decoded by all cores in bounded memory; a build that was
+interrupted goes on where it was.
+
+A prepared directory holds pixels.npy (M, C, H, W), names.json (which file each row is) and broken.json (the files that
+could not be decoded, and why; their rows are black and belong to no split).
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from kantor.data import cache
+from kantor.data.decode import BrokenImage, Decoder
+from kantor.data.images import ImageSet
+from kantor.data.manifest import threads
+from kantor.errors import UserError
+from kantor.rundir import write_json
+from kantor.say import say
+
+
+class Source(Protocol):
+    """Where the bytes of pictures come from."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files, in the order of the rows."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """The content of a file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded files.
+
+    Attributes:
+        pixels: uint8 (M, C, H, W), mapped.
+        names: of the files, one a row.
+        broken: why, by name of a file that is no whole picture.
+    """
+
+    pixels: np.ndarray
+    names: list[str]
+    broken: dict[str, str]
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Which rows are not broken, bool (M,)."""
+        return np.array([name not in self.broken for name in self.names], dtype=bool)
+
+    def held_out(self, digests: Sequence[str], share: float) -> np.ndarray:
+        """`held_out()` of the whole ones, by one digest a row; bool (M,)."""
+        whole = self.whole
+        chosen = np.zeros(len(whole), dtype=bool)
+        chosen[whole] = held_out([digest for digest, kept in zip(digests, whole, strict=True) if kept], share)
+        return chosen
+
+    def split(self, title: str, chosen: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
+        """The rows that are chosen, bool (M,), and not broken.
+
+        Raises:
+            UserError: there are none.
+        """
+        rows = np.flatnonzero(chosen & self.whole)
+        if not len(rows):
+            raise UserError(f"{title} has no picture: {int(chosen.sum())} files belong to it, of which none is whole")
+        return ImageSet(self.pixels, labels, rows)
+
+    def confess(self, title: str) -> None:
+        """Say how many were skipped, when any were."""
+        if self.broken:
+            name, reason = next(iter(self.broken.items()))
+            n, whole = len(self.broken), len(self.names)
+            say(f"{title}: {n} of {whole} pictures are broken and left out, such as {name} ({reason})")
+
+
+def prepared(
+    directory: Path,
+    *,
+    source: Callable[[], AbstractContextManager[Source]],
+    decoder: Decoder,
+    broken: Literal["stop", "skip"],
+    title: str,
+) -> Pictures:
+    """The pictures of a source, built when they are not there yet.
+
+    Args:
+        directory: where they lie, named by a fingerprint of what they are made from.
+        source: opens it; not called when everything is there.
+        decoder: what becomes of a file.
+        broken: whether a file that is no whole picture stops the build or is skipped.
+        title: stands beside the progress bar and in errors.
+
+    Raises:
+        UserError: a file is broken and `broken` is stop; it is named.
+    """
+    pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
+    with cache.locked(directory):
+        if not pixels.is_file() or not names.is_file():
+            with source() as opened, _progress(title) as progress:
+                write_json(names, opened.names)
+                cache.array(
+                    pixels,
+                    shape=(len(opened.names), *decoder.shape),
+                    dtype="uint8",
+                    fill=_Filler(opened, decoder, faults, title=title, stop=broken == "stop"),
+                    progress=progress,
+                )
+        known = _read(faults)
+        if broken == "stop" and known:
+            raise _stopped(title, *next(iter(known.items())))
+        array = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        return Pictures(array, json.loads(names.read_text(encoding="utf-8")), known)
+
+
+class _Filler:
+    """Decodes rows start … stop-1 of the array, as `cache.array` asks for them."""
+
+    def __init__(self, source: Source, decoder: Decoder, faults: Path, *, title: str, stop: bool) -> None:
+        self.source, self.decoder, self.faults, self.title, self.stop = source, decoder, faults, title, stop
+        self.names = source.names
+
+    def __call__(self, rows: np.ndarray, start: int, stop: int) -> None:
+        found: dict[str, str] = {}
+        with ThreadPoolExecutor(threads()) as pool:
+            names = self.names[start:stop]
+            for row, name, picture in zip(rows, names, pool.map(self._decoded, names), strict=True):
+                if isinstance(picture, str):
+                    if self.stop:
+                        raise _stopped(self.title, name, picture)
+                    found[name] = picture
+                row[...] = 0 if isinstance(picture, str) else picture
+        if found:  # before the rows count as done
+            write_json(self.faults, {**_read(self.faults), **found})
+
+    def _decoded(self, name: str) -> np.ndarray | str:
+        try:
+            return self.decoder(self.source.read(name))
+        except BrokenImage as error:
+            return str(error)
+
+
+def _stopped(title: str, name: str, reason: str) -> UserError:
+    return UserError(
+        f"{title}: {name} is broken ({reason}): mend or remove it, or leave out all that are broken, data.broken=skip"
+    )
+
+
+def _read(faults: Path) -> dict[str, str]:
+    return json.loads(faults.read_text(encoding="utf-8")) if faults.is_file() else {}
+
+
+def held_out(digests: Sequence[str], share: float) -> np.ndarray:
+    """A fixed choice of about `share` of the files, at least one but not all; bool (N,).
+
+    Those with the lowest digests: whether a file is chosen does not depend on the order, and hardly on which others
+    there are; files of equal digests fall on the same side.
+
+    Raises:
+        UserError: all are one.
+    """
+    order = sorted(digests)
+    if len(set(order)) < 2:
+        raise UserError(f"of {len(order)} whole pictures none differs from the others: expected two, to hold one out")
+    last = order[max(round(len(order) * share), 1) - 1]
+    if last == order[-1]:  # not all
+        last = max(digest for digest in order if digest != last)
+    return np.array([digest <= last for digest in digests], dtype=bool)
+
+
+@contextlib.contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,129 @@
+"""purdue_shapes5: rendered pictures of shapes with their ground truth, or the lecture's own archive of them."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kantor import keyed
+from kantor.data import cache, shapes
+from kantor.data.images import ImageData, ImageSet, Split
+from kantor.errors import UserError
+from kantor.identity import sha256
+from kantor.rundir import replacing
+from kantor.say import say
+
+RENDERED = 20_000
+"""Training images when `size` is null: as many as the lecture's archive has."""
+
+TEST_SIZE = 4_000
+"""Rendered images that are held out, whatever the size."""
+
+KEYS: dict[Split, str] = {"train": "shape", "test": "shape test"}
+"""Image i of a split is drawn from the key (render_seed, this name, i)."""
+
+SLICE = 64  # images that one thread paints at a time
+LONG_BUILD = 50_000  # images: seconds of silence
+
+
+@dataclass(eq=False, kw_only=True)
+class PurdueShapes5(ImageData):
+    """64×64 RGB pictures of one to five shapes (see `kantor.data.shapes`).
+
+    Attributes:
+        render_seed: which pictures; image i is a function of it and of i, whatever the size and the run's seed.
+        archive: the path of the original PurdueShapes5GAN-20000.tar.gz, or of another archive of 64×64 images, to be
+            used instead of rendering; a tenth of it is held out, the same for everybody.
+    """
+
+    render_seed: int
+    archive: str | None
+
+    sample_shape = (3, shapes.SIDE, shapes.SIDE)
+    licence = "rendered by kantor, none needed; of an archive: see its authors"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.archive is None and self.size is None:
+            self.size = RENDERED
+
+    def describe(self) -> dict[str, Any]:
+        """The renderer's version and seed, or the archive's name, size and digest."""
+        if self.archive is not None:
+            return {"kind": "archived shapes", "archive": cache.describe_file(self._archive(self.archive))}
+        return {
+            "kind": "rendered shapes",
+            "renderer": shapes.RENDERER,
+            "seed": self.render_seed,
+            "test_size": TEST_SIZE,
+        }
+
+    def load(self, split: Split) -> ImageSet:
+        """A split; rendered at its first use, by all cores."""
+        if self.archive is not None:
+            raise UserError(f"archive={self.archive}: archives are not read yet; render instead: archive=null")
+        directory = self._directory()
+        with cache.locked(directory):
+            scenes = self._scenes(directory, split)
+            if len(scenes) >= LONG_BUILD and not (directory / f"{split}.npy").is_file():
+                say(f"data={self.name}: rendering {len(scenes):,} images into {directory}")
+            with ThreadPoolExecutor(_cores()) as threads:
+
+                def fill(rows: np.ndarray, start: int, stop: int) -> None:
+                    starts = range(start, stop, SLICE)
+                    parts = threads.map(lambda at: shapes.paint(scenes[at : min(at + SLICE, stop)]), starts)
+                    for at, part in zip(starts, parts, strict=True):
+                        rows[at - start : at - start + len(part)] = part
+
+                shape = (len(scenes), *self.sample_shape)
+                return ImageSet(cache.array(directory / f"{split}.npy", shape=shape, dtype="uint8", fill=fill))
+
+    def truth(self, split: Split) -> np.ndarray:
+        """What the images of a split show, in their order.
+
+        Returns:
+            `shapes.SCENE` (N,): `truth["count"][i]` shapes in image i, `truth["shapes"][i, :count]` in the order of
+            painting, each with `kind` (index in `shapes.KINDS`), centre `y`, `x` (pixels from the top left), `angle`
+            (degrees clockwise), half extents `height`, `width` (pixels, before the rotation) and `colour` (RGB).
+
+        Raises:
+            UserError: the images come from an archive, which says nothing of the kind.
+        """
+        if self.archive is not None:
+            raise UserError(f"archive={self.archive}: an archive has no ground truth; render instead: archive=null")
+        directory = self._directory()
+        with cache.locked(directory):
+            return self._scenes(directory, split)
+
+    def _directory(self) -> Path:
+        """Beneath the cache, the place of what is described; an archive's images are there for every size."""
+        key = self.fingerprint if self.archive is None else sha256(self.describe())
+        return cache.cache_root() / "data" / f"purdue_shapes5-{key[:16]}"
+
+    def _scenes(self, directory: Path, split: Split) -> np.ndarray:
+        path = directory / f"{split}-truth.npy"
+        if not path.is_file():
+            size = TEST_SIZE if split == "test" else self.size
+            assert size is not None
+            chunks = [range(start, min(start + 4096, size)) for start in range(0, size, 4096)]
+            keys = ([keyed.seed(self.render_seed, KEYS[split], index) for index in chunk] for chunk in chunks)
+            scenes = np.concatenate([shapes.scenes(some) for some in keys])
+            with replacing(path) as temporary, temporary.open("wb") as handle:
+                np.save(handle, scenes)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    @staticmethod
+    def _archive(name: str) -> Path:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UserError(
+                f"archive={name}: no such file; expected the lecture's PurdueShapes5GAN-20000.tar.gz, or null to render"
+            )
+        return path
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

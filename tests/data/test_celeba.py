@@ -1,0 +1,280 @@
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from kantor import config
+from kantor.data import archives, cache, celeba, pictures
+from kantor.errors import UserError
+
+NAMES = [f"{number:06}.jpg" for number in range(1, 25)]
+
+
+@pytest.fixture(autouse=True)
+def a_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+
+
+def data(root, **changed):
+    plain = {**config.load_option("data", "celeba", []), "root": str(root), **changed}
+    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+
+
+def face(number):
+    """178 × 218 with its number as the grey of the central 148 × 148 and white around; as JPEG."""
+    image = Image.new("RGB", (178, 218), "white")
+    image.paste((number * 5,) * 3, (10, 30, 168, 188))
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=95)
+    return stream.getvalue()
+
+
+FACES = {name: face(number) for number, name in enumerate(NAMES)}
+
+
+def zipped(path, files=FACES):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("img_align_celeba/", b"")
+        for name, content in reversed(files.items()):  # the order of the archive does not count
+            archive.writestr(f"img_align_celeba/{name}", content)
+    return path
+
+
+def unzipped(directory, files=FACES):
+    directory.mkdir(parents=True)
+    for name, content in files.items():
+        (directory / name).write_bytes(content)
+
+
+@pytest.fixture
+def root(tmp_path):
+    zipped(tmp_path / "data" / "celeba" / "img_align_celeba.zip")
+    return tmp_path / "data"
+
+
+def partition(root, lines):
+    path = root / "celeba" / "list_eval_partition.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+OFFICIAL = [f"{name} {0 if index < 15 else 1 if index < 20 else 2}" for index, name in enumerate(NAMES)]
+
+
+def numbers(found):
+    """Which faces are in a set."""
+    return [round(int(picture[0, 32, 32]) / 5) for picture in found.take(np.arange(len(found))).numpy()]
+
+
+def test_faces_are_cut_resized_and_in_the_order_of_their_names(root):
+    partition(root, OFFICIAL)
+    found = data(root)
+    assert found.sample_shape == (3, 64, 64)
+    assert numbers(found.load("train")) == list(range(15))
+    assert numbers(found.load("test")) == list(range(20, 24))
+    assert found.load("train").labels is None
+    first = found.load("train").take(np.array([10])).numpy()[0]
+    assert np.abs(first.astype(int) - 50).max() <= 2  # nothing of the white around
+
+
+def test_the_cut_is_pillows_crop_and_antialiased_bilinear(root):
+    noise = Image.fromarray(np.random.default_rng(0).integers(256, size=(218, 178, 3), dtype=np.uint8))
+    stream = io.BytesIO()
+    noise.save(stream, "PNG")
+    zipped(root / "noise.zip", {"000001.jpg": stream.getvalue(), "000002.jpg": FACES["000002.jpg"]})
+    expected = noise.crop((15, 35, 163, 183)).resize((64, 64), Image.Resampling.BILINEAR)
+    found = data(root, archive=str(root / "noise.zip")).load("train")
+    assert (found.pixels[0] == np.asarray(expected).transpose(2, 0, 1)).all()
+
+
+def test_without_a_partition_a_fixed_twentieth_is_held_out(root, tmp_path):
+    found = data(root)
+    train, test = numbers(found.load("train")), numbers(found.load("test"))
+    assert len(test) == 1 and sorted(train + test) == list(range(24))
+    unzipped(tmp_path / "folder" / "celeba" / "img_align_celeba")
+    assert numbers(data(tmp_path / "folder").load("test")) == test
+
+
+@pytest.mark.parametrize("place", ["celeba/img_align_celeba", "img_align_celeba"])
+def test_a_folder_does_as_well(root, tmp_path, place):
+    unzipped(tmp_path / "folder" / place)
+    partition(tmp_path / "folder", OFFICIAL)
+    partition(root, OFFICIAL)
+    for split in ("train", "test"):
+        zip_set, folder_set = data(root).load(split), data(tmp_path / "folder").load(split)
+        assert (zip_set.pixels == folder_set.pixels).all() and (zip_set.rows == folder_set.rows).all()
+
+
+def test_an_archive_can_be_named(root, tmp_path):
+    moved = (root / "celeba" / "img_align_celeba.zip").rename(tmp_path / "faces.zip")
+    assert len(data(root, archive=str(moved)).load("train")) == 23
+    (tmp_path / "list_eval_partition.txt").write_text("\n".join(OFFICIAL))
+    assert len(data(root, archive=str(moved)).load("train")) == 15  # the partition beside the archive
+
+
+def test_missing_files_are_named_with_their_source(tmp_path):
+    with pytest.raises(UserError, match=r"celeba/img_align_celeba\.zip or .*mmlab.*data\.archive=PATH"):
+        data(tmp_path).describe()
+    with pytest.raises(UserError, match=r"expected .*other\.zip"):
+        data(tmp_path, archive=str(tmp_path / "other.zip")).describe()
+
+
+def test_the_fingerprint_knows_files_and_settings_but_not_their_place(root, tmp_path):
+    found = [data(root, **changed).fingerprint for changed in ({}, {"crop": 100}, {"image_size": 32}, {"size": 3})]
+    found.append((partition(root, OFFICIAL), data(root).fingerprint)[1])
+    found.append((partition(root, [*OFFICIAL[:-1], f"{NAMES[-1]} 0"]), data(root).fingerprint)[1])
+    zipped(root / "celeba" / "img_align_celeba.zip", dict(list(FACES.items())[:-1]))
+    found.append(data(root).fingerprint)
+    assert len(set(found)) == len(found)
+    assert data(root.rename(tmp_path / "moved"), broken="skip", flip=False).fingerprint == found[-1]
+    json.dumps(data(tmp_path / "moved").describe())
+
+
+@pytest.mark.parametrize(
+    "line", ["000007.jpg", "000007.jpg 3", "000007.jpg x", "000007.jpg 0 0", "000006.jpg 0", "<html>", "\x00\x01 0 2"]
+)
+def test_wrong_lines_of_the_partition_are_named(root, line):
+    path = partition(root, [*OFFICIAL[:6], line, *OFFICIAL[7:]])
+    with pytest.raises(UserError, match=rf"{path}, line 7: "):
+        data(root).load("train")
+
+
+def test_a_picture_without_a_line_is_named(root):
+    partition(root, OFFICIAL[:-1])
+    with pytest.raises(UserError, match=r"list_eval_partition\.txt has no line for 000024\.jpg"):
+        data(root).load("train")
+
+
+def test_lines_of_absent_pictures_and_empty_lines_do_no_harm(root):
+    partition(root, ["", *OFFICIAL, "202599.jpg 2", ""])
+    assert len(data(root).load("test")) == 4
+
+
+def test_empty_splits_are_refused(root):
+    partition(root, [f"{name} 0" for name in NAMES])
+    with pytest.raises(UserError, match="test split of celeba has no picture"):
+        data(root).load("test")
+
+
+@pytest.mark.parametrize(
+    ("member", "content"),
+    [
+        ("000003.jpg", FACES["000003.jpg"][:400]),
+        ("000003.jpg", b""),
+        ("000003.jpg", b"<html></html>"),
+    ],
+)
+def test_broken_pictures_stop_or_are_skipped(root, member, content, capsys):
+    zipped(root / "celeba" / "img_align_celeba.zip", {**FACES, member: content})
+    partition(root, OFFICIAL)
+    with pytest.raises(UserError, match=r"celeba: img_align_celeba/000003\.jpg is broken .* data\.broken=skip"):
+        data(root).load("train")
+    assert numbers(data(root, broken="skip").load("train")) == [0, 1, *range(3, 15)]
+    assert "1 of 24 pictures are broken and left out" in capsys.readouterr().err
+
+
+def test_pictures_smaller_than_the_crop_are_broken(root):
+    with pytest.raises(UserError, match="178 × 218 pixels, smaller than the crop of 200"):
+        data(root, crop=200).load("train")
+
+
+def test_hostile_archives_are_refused(root, monkeypatch):
+    with zipfile.ZipFile(root / "evil.zip", "w") as archive:
+        archive.writestr("../../000001.jpg", FACES["000001.jpg"])
+    with pytest.raises(UserError, match=r"evil\.zip: the member '\.\./\.\./000001\.jpg' leads out"):
+        data(root, archive=str(root / "evil.zip")).load("train")
+    monkeypatch.setattr(celeba, "BOUNDS", archives.Bounds(member=1000, total=1 << 20, members=100))
+    with pytest.raises(UserError, match="more than the 1,000 allowed"):
+        data(root).load("train")
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_sources_without_pictures_are_refused(tmp_path, kind):
+    if kind == "zip":
+        zipped(tmp_path / "celeba" / "img_align_celeba.zip", {"readme.txt": b"no faces"})
+    else:
+        unzipped(tmp_path / "img_align_celeba", {"readme.txt": b"no faces"})
+    with pytest.raises(UserError, match=r"has no pictures: expected the faces of CelebA"):
+        data(tmp_path).load("train")
+
+
+def test_what_is_built_is_not_opened_again(root, monkeypatch):
+    before = data(root).load("train")
+    monkeypatch.setattr(celeba, "_ZipPictures", lambda *_: pytest.fail("opened again"))
+    assert (data(root).load("train").pixels == before.pixels).all()
+
+
+@pytest.mark.parametrize("stopped_at", [0, 9, 23])
+def test_an_interrupted_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch, stopped_at):
+    monkeypatch.setattr(cache, "CHUNK", 5)
+    whole = data(root).load("train")
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "second"))
+    read = celeba._ZipPictures.read
+
+    def interrupted(archive, name):
+        if name.endswith(NAMES[stopped_at]):
+            raise KeyboardInterrupt
+        return read(archive, name)
+
+    monkeypatch.setattr(celeba._ZipPictures, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        data(root).load("train")
+    names = []
+    monkeypatch.setattr(celeba._ZipPictures, "read", lambda archive, name: names.append(name) or read(archive, name))
+    resumed = data(root).load("train")
+    assert len(names) == 24 - stopped_at // 5 * 5
+    assert same_files(tmp_path / "cache", tmp_path / "second")
+    assert (resumed.rows == whole.rows).all()
+
+
+KILLED = """
+import time
+from kantor.data import cache, celeba, pictures
+cache.CHUNK = 3
+decode = pictures.Decoder.__call__
+def slow(decoder, content):
+    time.sleep(0.1)
+    return decode(decoder, content)
+pictures.Decoder.__call__ = slow
+celeba.CelebA(name="celeba", batch_size=4, size=None, flip=True, resident=False, identity="auto", seed=0, root="data",
+              archive=None, crop=148, image_size=64, broken="stop").load("train")
+"""
+
+
+def test_a_killed_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch):
+    """SIGKILL, in a process of its own, once a few chunks are there."""
+    data(root).load("train")
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "second"))
+    process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "second").rglob("*.progress.json")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list((tmp_path / "second").rglob("pixels.partial")) and not list((tmp_path / "second").rglob("pixels.npy"))
+    decoded = []
+    decode = pictures.Decoder.__call__
+    monkeypatch.setattr(pictures.Decoder, "__call__", lambda *words: decoded.append(1) or decode(*words))
+    data(root).load("train")
+    assert 0 < len(decoded) < 24
+    assert same_files(tmp_path / "cache", tmp_path / "second")
+
+
+def same_files(first, second):
+    """Whether two caches hold the same prepared data, byte for byte, and nothing half-done."""
+    found = [
+        {path.relative_to(top): path.read_bytes() for path in (top / "data").rglob("*") if path.is_file()}
+        for top in (first, second)
+    ]
+    return found[0] == found[1] and {path.name for path in found[0]} == {"lock", "names.json", "pixels.npy"}

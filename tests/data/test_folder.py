@@ -1,0 +1,297 @@
+import io
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+
+from kantor import config
+from kantor.data import cache, pictures
+from kantor.data.manifest import Manifest
+from kantor.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def a_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "images"
+
+
+def data(root, **changed):
+    plain = {**config.load_option("data", "folder", []), "root": str(root), "image_size": 8, **changed}
+    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+
+
+def put(root, name, level=0, *, mode="L", size=(8, 8), **options):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, level).save(path, **options)
+    return path
+
+
+def many(root, n, **options):
+    for level in range(n):
+        put(root, f"{level:03}.png", level, **options)
+    return root
+
+
+def levels(found):
+    """The level of each flat picture of a set."""
+    return [int(picture[0, 4, 4]) for picture in found.take(np.arange(len(found))).numpy()]
+
+
+def both(loaded):
+    return sorted(levels(loaded.load("train")) + levels(loaded.load("test")))
+
+
+def test_images_of_any_depth_format_and_size_are_found(root):
+    put(root, "a.png", 10)
+    put(root, "deep/er/b.jpg", 20, size=(30, 9))
+    put(root, "deep/c.GIF", 30, size=(9, 30), format="GIF")
+    put(root, "d.bmp", (40, 40, 40), mode="RGB")
+    put(root, "e.tiff", (50, 255), mode="LA")
+    for other in ("notes.txt", ".DS_Store", "._a.png", ".hidden/x.png", "deep/labels.csv", "program.eps"):
+        (root / other).parent.mkdir(exist_ok=True)
+        (root / other).write_bytes(b"no image")
+    loaded = data(root)
+    assert both(loaded) == [10, 20, 30, 40, 50]
+    assert loaded.load("train").pixels.shape == (5, 3, 8, 8)
+    assert loaded.load("train").labels is None
+    assert loaded.sample_shape == (3, 8, 8)
+
+
+def test_grey_sets_have_one_channel(root):
+    loaded = data(many(root, 4), mode="L")
+    assert loaded.sample_shape == (1, 8, 8) == loaded.load("test").pixels.shape[1:]
+
+
+def test_transparency_shows_the_background(root):
+    for level in range(3):
+        put(root, f"{level}.png", (level, 0), mode="LA")
+    assert both(data(root, alpha="white")) == [255] * 3
+    assert both(data(root, alpha="black")) == [0] * 3
+
+
+def test_directories_of_all_images_are_classes(root):
+    for level, name in enumerate(["dog/a", "cat/b", "cat/old/c", "emu/d", "dog/e"]):
+        put(root, f"{name}.png", level)
+    for split in ("train", "test"):
+        found = data(root).load(split)
+        expected = {0: 1, 1: 0, 2: 0, 3: 2, 4: 1}  # cat, dog, emu
+        assert found.labels_of(np.arange(len(found))).tolist() == [expected[level] for level in levels(found)]
+    put(root, "stray.png", 9)
+    assert data(root).load("train").labels is None
+
+
+def test_the_splits_are_a_partition_of_the_share(root):
+    loaded = data(many(root, 50), holdout=0.2)
+    train, test = levels(loaded.load("train")), levels(loaded.load("test"))
+    assert len(test) == 10 and sorted(train + test) == list(range(50))
+    assert test != sorted(test)[:10] or test != list(range(10))  # not the first ones
+
+
+def test_a_further_image_moves_almost_none(root):
+    before = set(levels(data(many(root, 50), holdout=0.2).load("test")))
+    put(root, "further.png", 200)
+    after = set(levels(data(root, holdout=0.2).load("test")))
+    assert len(before ^ after - {200}) <= 1
+
+
+def test_copies_of_an_image_are_on_one_side(root):
+    for index in range(40):
+        put(root, f"{index:02}.png", index % 4)
+    loaded = data(root, holdout=0.3)
+    assert not set(levels(loaded.load("train"))) & set(levels(loaded.load("test")))
+
+
+def test_names_and_order_of_files_do_not_move_an_image(root, tmp_path):
+    first = set(levels(data(many(root, 30)).load("test")))
+    for level in range(30):
+        put(tmp_path / "other", f"{29 - level:03}-x.png", level)
+    assert set(levels(data(tmp_path / "other").load("test"))) == first
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_one_image_cannot_be_split(root, n):
+    root.mkdir()
+    with pytest.raises(UserError, match="no image in it" if n == 0 else "expected two"):
+        data(many(root, n)).load("train")
+
+
+def test_a_missing_directory_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"data\.root=.*nowhere: expected a directory of images"):
+        data(tmp_path / "nowhere").fingerprint  # noqa: B018
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="expected a directory of images"):
+        data(tmp_path / "file").fingerprint  # noqa: B018
+
+
+def test_the_root_has_to_be_given():
+    assert OmegaConf.is_missing(OmegaConf.create(config.load_option("data", "folder", [])), "root")
+
+
+@pytest.mark.parametrize("changed", [{"holdout": 0.0}, {"holdout": 1.0}, {"image_size": 0}, {"mode": "HSV"}])
+def test_wrong_settings_are_refused(root, changed):
+    with pytest.raises(UserError, match=next(iter(changed))):
+        data(root, **changed)
+
+
+def test_the_fingerprint_knows_contents_names_and_settings(root):
+    found = [data(many(root, 5)).fingerprint]
+    found += [
+        data(root, **changed).fingerprint
+        for changed in ({"image_size": 9}, {"mode": "L"}, {"alpha": "white"}, {"holdout": 0.3}, {"size": 2})
+    ]
+    os.utime(root / "000.png", ns=(1, 1))
+    assert data(root, broken="skip", batch_size=3).fingerprint == found[0]  # another time is not another image
+    before = (root / "000.png").stat()
+    put(root, "000.png", 99)
+    found.append(data(root).fingerprint)
+    os.utime(root / "000.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    (root / "000.png").rename(root / "zzz.png")
+    found.append(data(root).fingerprint)
+    assert len(set(found)) == len(found)
+    json.dumps(data(root).describe())
+
+
+def test_contents_are_read_once(root, monkeypatch):
+    first = data(many(root, 5)).fingerprint
+    monkeypatch.setattr(Manifest, "read", lambda *_: pytest.fail("read again"))
+    assert data(root).fingerprint == first
+
+
+def test_a_moved_directory_is_the_same_data_and_is_not_built_again(root, tmp_path, monkeypatch):
+    whole = both(data(many(root, 5)))
+    moved = root.rename(tmp_path / "moved")
+    monkeypatch.setattr(pictures.Decoder, "__call__", lambda *_: pytest.fail("decoded again"))
+    assert both(data(moved)) == whole
+
+
+def test_links_are_followed_but_not_in_circles(root, tmp_path):
+    many(tmp_path / "elsewhere", 3)
+    put(root, "cats/own.png", 50)
+    (root / "cats" / "linked").symlink_to(tmp_path / "elsewhere")
+    (root / "cats" / "up").symlink_to(root)
+    (tmp_path / "elsewhere" / "back").symlink_to(root)
+    (root / "one.png").symlink_to(tmp_path / "elsewhere" / "002.png")
+    assert both(data(root)) == [0, 1, 2, 2, 50]
+
+
+def test_links_to_nothing_and_unreadable_files_are_named(root):
+    many(root, 2)
+    (root / "gone.png").symlink_to(root / "nothing.png")
+    with pytest.raises(UserError, match=r"gone\.png cannot be read"):
+        data(root).describe()
+
+
+def test_directories_and_pipes_with_the_name_of_an_image_are_none(root):
+    many(root, 2)
+    os.mkfifo(root / "pipe.png")
+    put(root, "directory.png/inside.png", 7)
+    assert both(data(root)) == [0, 1, 7]
+
+
+def truncated_jpeg(path):
+    noise = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).save(stream, "JPEG")
+    path.write_bytes(stream.getvalue()[:2000])
+
+
+def huge_png(path):
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+
+
+def text(path):
+    path.write_text("<html>not found</html>")
+
+
+@pytest.mark.parametrize("break_it", [truncated_jpeg, huge_png, text])
+def test_a_broken_image_stops_and_is_named(root, break_it):
+    break_it(many(root, 5) / "002.png")
+    with pytest.raises(UserError, match=r"002\.png is broken .* data\.broken=skip"):
+        data(root, broken="stop").load("train")
+
+
+@pytest.mark.parametrize("break_it", [truncated_jpeg, huge_png, text])
+def test_a_broken_image_is_skipped_and_counted(root, break_it, capsys):
+    break_it(many(root, 5) / "002.png")
+    loaded = data(root, broken="skip")
+    assert both(loaded) == [0, 1, 3, 4]
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "1 of 5 pictures are broken and left out, such as 002.png" in said
+    assert both(data(root, broken="skip")) == [0, 1, 3, 4]  # from the cache
+    assert "1 of 5" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"002\.png is broken"):  # though it is built by now
+        data(root, broken="stop").load("test")
+    (listed,) = (cache.cache_root() / "data").glob("*/broken.json")
+    assert list(json.loads(listed.read_text())) == ["002.png"]
+
+
+def test_a_set_of_broken_images_only_is_refused(root):
+    root.mkdir()
+    for index in range(4):
+        (root / f"{index}.png").write_text(f"no image {index}")
+    with pytest.raises(UserError, match="of 0 whole pictures"):
+        data(root, broken="skip").load("train")
+
+
+@pytest.mark.parametrize("stopped_at", [1, 7, 15, 29])
+def test_an_interrupted_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch, stopped_at):
+    """Killed in the middle of a chunk, with broken files on both sides: byte for byte the uninterrupted one."""
+    monkeypatch.setattr(cache, "CHUNK", 4)
+    many(root, 30)
+    for name in ("003.png", "020.png"):
+        text(root / name)
+    whole = data(root, broken="skip").load("train")
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "second"))
+    read, names = Manifest.read, []
+
+    def counted(manifest, name):
+        names.append(name)
+        if name == f"{stopped_at:03}.png":
+            raise KeyboardInterrupt
+        return read(manifest, name)
+
+    _ = data(root).fingerprint  # the digests are known
+    monkeypatch.setattr(Manifest, "read", counted)
+    with pytest.raises(KeyboardInterrupt):
+        data(root, broken="skip").load("train")
+    assert not list((tmp_path / "second").rglob("pixels.npy"))
+    monkeypatch.setattr(Manifest, "read", lambda manifest, name: names.append(name) or read(manifest, name))
+    names.clear()
+    resumed = data(root, broken="skip").load("train")
+    assert min(names) == f"{stopped_at // 4 * 4:03}.png"  # what was done is not done again
+    assert resumed.pixels.tobytes() == whole.pixels.tobytes()
+    assert resumed.rows.tolist() == whole.rows.tolist() == [r for r in whole.rows if r not in (3, 20)]
+    left = {path.name for path in (tmp_path / "second").rglob("*") if path.suffix != ".txt" and path.is_file()}
+    assert left >= {"pixels.npy", "names.json", "broken.json"} and not any("partial" in name for name in left)
+
+
+def test_pixels_are_mapped_and_read_only(root):
+    found = data(many(root, 3)).load("train")
+    assert isinstance(found.pixels, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found.pixels[0] = 1
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_a_held_out_share_is_never_none_or_all(n, share):
+    digests = [f"{index * 37 % 1009:04}" for index in range(n)]
+    chosen = pictures.held_out(digests, share)
+    assert chosen.sum() == min(max(round(n * share), 1), n - 1)
+    backwards = pictures.held_out(digests[::-1], share)
+    assert (backwards == chosen[::-1]).all()
