@@ -36,7 +36,11 @@ def make_model():
             latent=Normal(2),
             objective=NonSaturating() if objective is None else objective,
             optimisation=AdversarialOptimisation(
-                generator=factory, critic=factory, n_critic=n_critic or Constant(2), ema_decay=0.9
+                generator=factory,
+                critic=factory,
+                n_critic=n_critic or Constant(2),
+                generator_noise="fresh",
+                ema_decay=0.9,
             ),
             seed=changed.pop("seed", 3),
         )

@@ -13,14 +13,33 @@ from kantor import nets
 from kantor.errors import UserError
 from kantor.models.base import count_parameters
 from kantor.nets.activations import ReLU
+from kantor.nets.conv_critic import ConvCritic
+from kantor.nets.dcgan import DCGANDiscriminator, DCGANGenerator, extra_layer
+from kantor.nets.digits import DigitCritic, DigitGenerator
+from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.initialise import normal
 from kantor.nets.mlp import MLP
 from kantor.nets.shift import Shift
+from kantor.nets.skip_critic import Shortcut, SkipCritic
 
 
 def mlp(**changed):
     settings = {"inputs": 2, "width": 6, "hidden_layers": 3, "outputs": 2, "activation": ReLU, "initialise": None}
     return MLP(**{**settings, **changed})
+
+
+def image_critic(kind, **settings):
+    """A small critic of images in eval mode: in training mode batch normalisation lets samples meet, as it should."""
+    settings = {"channels": 3, "width": 4, "initialise": None, "constrain": None, **settings}
+    return kind(**settings).eval()
+
+
+def dcgan_discriminator(after_first):
+    return image_critic(DCGANDiscriminator, image_size=16, normalise=nn.BatchNorm2d, after_first=after_first)
+
+
+def image_generator(kind, **settings):
+    return kind(latent_dim=5, channels=3, width=4, initialise=None, **settings).eval()
 
 
 # name: (makes it, a sample's shape going in, a sample's shape coming out)
@@ -30,6 +49,29 @@ NETWORKS = {
     "mlp critic": (lambda: mlp(outputs=None), (2,), ()),
     "mlp with one output": (lambda: mlp(outputs=1), (2,), (1,)),
     "shift": (lambda: Shift(theta=0.5), (1,), (2,)),
+    "dcgan generator": (lambda: image_generator(DCGANGenerator, image_size=16), (5,), (3, 16, 16)),
+    "dcgan discriminator": (lambda: dcgan_discriminator(None), (3, 16, 16), ()),
+    "dcgan discriminator with an extra layer": (lambda: dcgan_discriminator(extra_layer), (3, 16, 16), ()),
+    "shortcut": (lambda: Shortcut(body=nn.Conv2d(3, 2, 1), around=nn.Conv2d(3, 2, 1)), (3, 4, 4), (2, 4, 4)),
+    "skip critic": (
+        lambda: image_critic(SkipCritic, image_size=16, width=8, normalise=nn.BatchNorm2d),
+        (3, 16, 16),
+        (),
+    ),
+    "conv critic": (lambda: image_critic(ConvCritic, image_size=16), (3, 16, 16), ()),
+    "images of a perceptron": (
+        lambda: ToImages(network=mlp(outputs=3 * 4 * 4), channels=3, image_size=4),
+        (2,),
+        (3, 4, 4),
+    ),
+    "a perceptron of images": (lambda: FromImages(network=mlp(inputs=3 * 4 * 4, outputs=None)), (3, 4, 4), ()),
+    "digit generator": (lambda: image_generator(DigitGenerator), (5,), (3, 32, 32)),
+    "digit critic": (lambda: image_critic(DigitCritic, normalise=None), (3, 32, 32), ()),
+    "digit critic with batch normalisation": (
+        lambda: image_critic(DigitCritic, normalise=nn.BatchNorm2d),
+        (3, 32, 32),
+        (),
+    ),
 }
 each = pytest.mark.parametrize(("make", "size_in", "size_out"), NETWORKS.values(), ids=NETWORKS.keys())
 

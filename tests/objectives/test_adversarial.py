@@ -1,15 +1,16 @@
 """What every adversarial objective keeps to, and their values in closed form."""
 
+import importlib
 import inspect
 import math
+import pkgutil
 
 import pytest
 import torch
 from torch import nn
 
-from kantor import keyed
+from kantor import keyed, objectives
 from kantor.errors import UserError
-from kantor.objectives import adversarial
 from kantor.objectives.adversarial import (
     AdversarialObjective,
     Minimax,
@@ -18,6 +19,9 @@ from kantor.objectives.adversarial import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
+from kantor.objectives.hinge import Hinge
+from kantor.objectives.least_squares import LeastSquares
+from kantor.objectives.relativistic import Relativistic
 
 LOG2 = math.log(2)
 OBJECTIVES = {
@@ -27,9 +31,12 @@ OBJECTIVES = {
     "clipping": WassersteinClipping(clip=0.1),
     "gradient_penalty": WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False),
     "one_sided": WassersteinGradientPenalty(penalty_weight=0.5, one_sided=True),
+    "hinge": Hinge(),
+    "least_squares": LeastSquares(),
+    "relativistic": Relativistic(gamma=0.5),
 }
 each = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES.keys())
-GANS = [name for name, objective in OBJECTIVES.items() if not objective.is_wasserstein]
+GANS = [name for name, objective in OBJECTIVES.items() if isinstance(objective, NonSaturating)]
 WASSERSTEIN = [name for name, objective in OBJECTIVES.items() if objective.is_wasserstein]
 
 
@@ -62,11 +69,12 @@ def losses(objective, real, fake, f=critic):
 
 
 def test_every_objective_is_tested():
-    kinds = {
-        kind
-        for _, kind in inspect.getmembers(adversarial, inspect.isclass)
-        if issubclass(kind, AdversarialObjective) and kind is not AdversarialObjective
-    }
+    modules = [
+        importlib.import_module(f"kantor.objectives.{entry.name}")
+        for entry in pkgutil.iter_modules(objectives.__path__)
+    ]
+    found = {kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)}
+    kinds = {kind for kind in found if issubclass(kind, AdversarialObjective) and kind is not AdversarialObjective}
     assert kinds == {type(objective) for objective in OBJECTIVES.values()}
 
 
@@ -82,7 +90,8 @@ def test_the_critics_loss_is_the_sum_of_its_terms(objective):
     terms = objective.critic_terms(critic, real, fake, rng=FixedEpsilon())
     total = objective.critic_loss(critic, real, fake, rng=FixedEpsilon())
     assert total.item() == pytest.approx(sum(term.item() for term in terms.values()), rel=1e-5)
-    assert {"real", "fake"} <= set(terms)
+    # a pair's term is of both
+    assert {"pairs"} <= set(terms) if isinstance(objective, Relativistic) else {"real", "fake"} <= set(terms)
 
 
 @each
@@ -116,7 +125,7 @@ def test_the_order_of_samples_does_not_matter(objective):
 def test_losses_push_the_right_way(objective):
     """A critic's step raises f(real) - f(fake); a generator's step raises f(fake)."""
     real, fake = batch()
-    f_real, f_fake = torch.zeros(6, requires_grad=True), torch.zeros(6, requires_grad=True)
+    f_real, f_fake = torch.full((6,), 0.5, requires_grad=True), torch.full((6,), 0.5, requires_grad=True)
 
     def scores(x):  # the identity of the batch decides, so that gradients can be read off
         return f_real if x is real else f_fake if x is fake else x.sum(1)
@@ -188,9 +197,10 @@ def test_the_optimal_potential_of_a_shift_gives_its_length(name):
 
 
 @each
-def test_only_the_gradient_penalty_differentiates_a_gradient(objective):
-    assert objective.double_backward == isinstance(objective, WassersteinGradientPenalty)
+def test_only_penalties_differentiate_a_gradient(objective):
     assert objective.is_wasserstein == isinstance(objective, Wasserstein)
+    points_of_penalty = {WassersteinGradientPenalty: 1, Relativistic: 2}.get(type(objective), 0)
+    assert objective.double_backward == (points_of_penalty > 0)
     asked = []
 
     def linear(x):
@@ -198,7 +208,7 @@ def test_only_the_gradient_penalty_differentiates_a_gradient(objective):
         return x @ torch.tensor([1.0, 1.0])
 
     objective.critic_loss(linear, *batch())
-    assert asked.count(True) == int(objective.double_backward)
+    assert asked.count(True) == points_of_penalty
 
 
 @each

@@ -1,7 +1,7 @@
 """The adversarial pattern of optimisation: some critic steps, then one generator step; one loop for every objective."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -25,12 +25,15 @@ class AdversarialOptimisation:
         generator: makes the generator's optimizer.
         critic: makes the critic's optimizer.
         n_critic: critic steps before each generator step.
+        generator_noise: whether the generator is trained on `fresh` noise (Goodfellow et al. 2014, algorithm 1), or on
+            that of the `last` critic step, which saves one pass through it (as DCGAN code usually does).
         ema_decay: of the generator's moving average, per generator step.
     """
 
     generator: OptimizerFactory
     critic: OptimizerFactory
     n_critic: CriticSteps
+    generator_noise: Literal["fresh", "last"]
     ema_decay: float
 
     def __post_init__(self) -> None:
@@ -78,29 +81,36 @@ class Adversarial(GenerativeModel):
         """Train the critic on each batch of the block (n_critic, B, …), then the generator once."""
         generator_optimizer, critic_optimizer = self._optimizers()
         rng = self.step_rng()
-        self.toggle_optimizer(critic_optimizer)
-        for real in block:
-            critic_terms = self._critic_step(real, critic_optimizer, rng)
-        self.untoggle_optimizer(critic_optimizer)
+        reuse = self.optimisation.generator_noise == "last"
+        for place, real in enumerate(block):
+            with torch.set_grad_enabled(reuse and place == len(block) - 1):
+                fake = self.generator(self.latent(len(real), rng))
+            critic_terms = self._critic_step(real, fake.detach(), critic_optimizer, rng)
 
-        self.toggle_optimizer(generator_optimizer)
-        fake = self.generator(self.latent(block.shape[1], rng))
-        generator_loss = self.objective.generator_loss(self.critic, real, fake)
+        self.toggle_optimizer(generator_optimizer)  # no gradients for the critic's weights
+        if not reuse:
+            fake = self.generator(self.latent(block.shape[1], rng))
+        generator_loss = self.objective.generator_loss(self.score, real, fake)
         generator_optimizer.zero_grad()
         self.manual_backward(generator_loss)
         generator_optimizer.step()
         self.untoggle_optimizer(generator_optimizer)
 
+        self.average_buffers()
         self.ema.update_parameters(self.generator)
         self.count_step(critic_steps=len(block), images=block.shape[0] * block.shape[1])
         self.values = {f"train/critic_{name}": term.detach() for name, term in critic_terms.items()}
         self.values["train/critic_loss"] = torch.stack(list(self.values.values())).sum()
         self.values["train/generator_loss"] = generator_loss.detach()
 
-    def _critic_step(self, real: Tensor, optimizer: torch.optim.Optimizer, rng: keyed.Rng) -> dict[str, Tensor]:
-        with torch.no_grad():
-            fake = self.generator(self.latent(len(real), rng))
-        terms = self.objective.critic_terms(self.critic, real, fake, rng=rng)
+    def score(self, samples: Tensor) -> Tensor:
+        """The critic's numbers, (B, …) → (B,), in float32 whatever the critic computes in: losses need the digits."""
+        return self.critic(samples).float()
+
+    def _critic_step(
+        self, real: Tensor, fake: Tensor, optimizer: torch.optim.Optimizer, rng: keyed.Rng
+    ) -> dict[str, Tensor]:
+        terms = self.objective.critic_terms(self.score, real, fake, rng=rng)
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(terms.values())).sum())
         optimizer.step()

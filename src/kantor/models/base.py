@@ -122,6 +122,17 @@ class GenerativeModel(pl.LightningModule, ABC):
         self.critic_steps += critic_steps
         self.images_seen += images * self.trainer.world_size
 
+    def average_buffers(self) -> None:
+        """Give all processes the mean of their floating-point buffers (batch-norm statistics of their own slices)."""
+        if self.trainer.world_size == 1:
+            return
+        networks = (self.generator, self.second_network[1])
+        buffers = [b for network in networks for b in network.buffers() if b.is_floating_point()]
+        if buffers:
+            flat = self.trainer.strategy.reduce(torch.cat([b.flatten() for b in buffers]), reduce_op="mean")
+            for buffer, mean in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
+                buffer.copy_(mean.view_as(buffer))
+
     def counters(self) -> dict[str, int]:
         """images_seen, generator_steps, critic_steps."""
         return {

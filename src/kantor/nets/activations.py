@@ -1,8 +1,10 @@
-"""Activations for networks whose gradient is itself differentiated."""
+"""Activations beyond torch's own: for networks whose gradient is itself differentiated, and with dropout."""
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
+
+from kantor.errors import UserError
 
 
 class _ReLU(torch.autograd.Function):
@@ -28,3 +30,17 @@ class ReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape."""
         return _ReLU.apply(x)
+
+
+def dropping_leaky_relu(*, dropout: float) -> nn.Sequential:
+    """LeakyReLU 0.01, then dropout in training mode: the hidden layer of the Oslo lecture's discriminator.
+
+    Args:
+        dropout: the probability with which a unit is put to 0.
+
+    Raises:
+        UserError: it is outside [0, 1).
+    """
+    if not 0 <= dropout < 1:
+        raise UserError(f"dropout={dropout}: expected a probability in [0, 1)")
+    return nn.Sequential(nn.LeakyReLU(), nn.Dropout(dropout))

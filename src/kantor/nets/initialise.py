@@ -9,3 +9,19 @@ def normal(module: nn.Module, *, std: float) -> None:
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, 0.0, std)
             nn.init.zeros_(layer.bias)
+
+
+def dcgan(module: nn.Module, *, std: float) -> None:
+    """Convolutions from N(0, std²), batch normalisations from N(1, std²), their biases 0.
+
+    The paper's std is 0.02 (Radford et al. 2016, arXiv:1511.06434, section 4). Linear layers keep what they have, as in
+    the lecture.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(layer.weight, 0.0, std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.weight, 1.0, std)
+            nn.init.zeros_(layer.bias)

@@ -40,3 +40,16 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, epsilon: Tensor
     epsilon = epsilon.reshape(-1, *[1] * (real.dim() - 1))
     excess = slopes(critic, fake + epsilon * (real - fake), differentiable=True) - 1
     return (excess.clamp(min=0) if one_sided else excess).square().mean()
+
+
+def zero_centred_penalty(critic: Critic, points: Tensor) -> Tensor:
+    """E‖∇f(x)‖² (Mescheder et al. 2018, arXiv:1801.04406, section 4): R1 at real samples, R2 at generated ones.
+
+    Args:
+        critic: f, one number per sample.
+        points: (B, …).
+
+    Returns:
+        A scalar: the mean over the batch, without γ/2.
+    """
+    return slopes(critic, points, differentiable=True).square().mean()

@@ -1,0 +1,129 @@
+"""Generator and discriminator of strided convolutions (DCGAN; Radford et al. 2016, arXiv:1511.06434).
+
+Both go between 4×4 maps and the image by factors of two, and each factor of two halves or doubles the channels.
+"""
+
+import itertools
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from kantor.errors import UserError, require_positive
+
+
+def doublings(image_size: int) -> int:
+    """How often 4×4 has to be doubled to make images of `image_size`: 3 for 32, 4 for 64.
+
+    Raises:
+        UserError: no number of doublings gives this size.
+    """
+    count = (image_size // 4).bit_length() - 1
+    if count < 1 or 4 * 2**count != image_size:
+        raise UserError(f"image_size={image_size}: expected 4 times a power of two, such as 32 or 64")
+    return count
+
+
+class DCGANGenerator(nn.Module):
+    """Transposed convolutions with batch normalisation and ReLU between them, tanh at the end.
+
+    Args:
+        latent_dim: numbers in a noise vector.
+        channels: of the images.
+        width: channels of the largest hidden maps; the smallest have width·image_size/8.
+        image_size: height and width of the images, 4 times a power of two.
+        initialise: called on the finished module; None keeps torch's own.
+
+    Shape:
+        (B, latent_dim) → (B, channels, image_size, image_size), in [-1, 1].
+
+    Raises:
+        UserError: a size is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        latent_dim: int,
+        channels: int,
+        width: int,
+        image_size: int,
+        initialise: Callable[[nn.Module], None] | None,
+    ) -> None:
+        super().__init__()
+        require_positive(latent_dim=latent_dim, channels=channels, width=width)
+        sizes = [width * 2**k for k in reversed(range(doublings(image_size)))]
+        body: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, sizes[0], 4, bias=False)]
+        for size_in, size_out in itertools.pairwise([*sizes, channels]):
+            up = nn.ConvTranspose2d(size_in, size_out, 4, stride=2, padding=1, bias=False)
+            body += [nn.BatchNorm2d(size_in), nn.ReLU(), up]
+        self.body = nn.Sequential(*body, nn.Tanh())
+        if initialise is not None:
+            initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, latent_dim) → (B, C, H, W)."""
+        return self.body(z[:, :, None, None])
+
+
+class DCGANDiscriminator(nn.Module):
+    """Strided convolutions with LeakyReLU 0.2, normalised but for the first and the last.
+
+    Args:
+        channels: of the images.
+        width: channels after the first convolution.
+        image_size: height and width of the images, 4 times a power of two.
+        normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
+        after_first: makes a layer of `width` channels that stands after the first convolution, such as `extra_layer`;
+            None for none.
+        initialise: called on the finished module; None keeps torch's own.
+        constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
+
+    Shape:
+        (B, channels, image_size, image_size) → (B,), a logit.
+
+    Raises:
+        UserError: a size is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int,
+        image_size: int,
+        normalise: Callable[[int], nn.Module] | None,
+        after_first: Callable[[int], nn.Module] | None,
+        initialise: Callable[[nn.Module], None] | None,
+        constrain: Callable[[nn.Module], None] | None,
+    ) -> None:
+        super().__init__()
+        require_positive(channels=channels, width=width)
+        sizes = [width * 2**k for k in range(doublings(image_size))]
+        body: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        if after_first is not None:
+            body.append(after_first(width))
+        for size_in, size_out in itertools.pairwise(sizes):
+            body.append(nn.Conv2d(size_in, size_out, 4, stride=2, padding=1))
+            if normalise is not None:
+                body.append(normalise(size_out))
+            body.append(nn.LeakyReLU(0.2))
+        self.body = nn.Sequential(*body, nn.Conv2d(sizes[-1], 1, 4))
+        if initialise is not None:
+            initialise(self)
+        if constrain is not None:
+            constrain(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B,)."""
+        return self.body(x).view(len(x))  # (B, 1, 1, 1) → (B,); images of another size do not fit
+
+
+def extra_layer(channels: int) -> nn.Sequential:
+    """A convolution that keeps the number of channels: the small change of the Purdue lecture (its DG2).
+
+    Kernel 4, stride 1, padding 2: the maps grow by one row and one column, which the next stride of 2 takes away again.
+
+    Args:
+        channels: in and out.
+    """
+    return nn.Sequential(nn.Conv2d(channels, channels, 4, padding=2), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))

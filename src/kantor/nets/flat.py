@@ -1,0 +1,50 @@
+"""Images as vectors: what puts a network of vectors, such as `MLP`, to work on images."""
+
+from torch import Tensor, nn
+
+from kantor.errors import require_positive
+
+
+class ToImages(nn.Module):
+    """A generator of images made of one of vectors: tanh of its outputs, row by row.
+
+    Args:
+        network: (B, dim) → (B, channels·image_size²).
+        channels: of the images.
+        image_size: height and width of the images.
+
+    Shape:
+        (B, dim) → (B, channels, image_size, image_size), in [-1, 1].
+
+    Raises:
+        UserError: a size is not positive.
+    """
+
+    def __init__(self, *, network: nn.Module, channels: int, image_size: int) -> None:
+        super().__init__()
+        require_positive(channels=channels, image_size=image_size)
+        self.network = network
+        self.shape = (channels, image_size, image_size)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, dim) → (B, C, H, W)."""
+        return self.network(z).tanh().unflatten(1, self.shape)
+
+
+class FromImages(nn.Module):
+    """A critic of images made of one of vectors.
+
+    Args:
+        network: (B, C·H·W) → (B,).
+
+    Shape:
+        (B, C, H, W) → (B,).
+    """
+
+    def __init__(self, *, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B,)."""
+        return self.network(x.flatten(1))

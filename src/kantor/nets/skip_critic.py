@@ -1,0 +1,94 @@
+"""The critic of blocks of the Purdue lecture (its CG1): each halves the maps, the first has a shortcut around it.
+
+Our departures from the lecture's code. The last maps are flattened per sample, so that every image has its own number
+and any batch size is possible. The block of the lecture also holds a second 3×3 convolution and shortcuts that this
+critic never runs; they are left out, and so are their parameters.
+"""
+
+import itertools
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from kantor.errors import require_positive
+from kantor.nets.activations import ReLU
+from kantor.nets.dcgan import doublings
+
+
+class Shortcut(nn.Module):
+    """body(x) + around(x).
+
+    Args:
+        body: the long way.
+        around: the short way, to the same shape.
+
+    Shape:
+        that of the two.
+    """
+
+    def __init__(self, *, body: nn.Module, around: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.around = around
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C', H', W')."""
+        return self.body(x) + self.around(x)
+
+
+def block(channels_in: int, channels_out: int, normalise: Callable[[int], nn.Module]) -> nn.Sequential:
+    """A 3×3 convolution, normalisation, ReLU; height and width stay."""
+    return nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), normalise(channels_out), ReLU())
+
+
+def halving(channels_in: int, channels_out: int) -> nn.Conv2d:
+    """A 1×1 convolution of every second pixel in every second row."""
+    return nn.Conv2d(channels_in, channels_out, 1, stride=2)
+
+
+class SkipCritic(nn.Module):
+    """Blocks down to 4×4 maps, one more block to a single map, then a linear layer.
+
+    Args:
+        channels: of the images.
+        width: channels after the first block; each further one doubles them.
+        image_size: height and width of the images, 4 times a power of two.
+        normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
+        initialise: called on the finished module; None keeps torch's own.
+        constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
+
+    Shape:
+        (B, channels, image_size, image_size) → (B,).
+
+    Raises:
+        UserError: a size is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int,
+        image_size: int,
+        normalise: Callable[[int], nn.Module] | None,
+        initialise: Callable[[nn.Module], None] | None,
+        constrain: Callable[[nn.Module], None] | None,
+    ) -> None:
+        super().__init__()
+        require_positive(channels=channels, width=width)
+        normal = nn.Identity if normalise is None else normalise
+        first = nn.Sequential(block(channels, width, normal), halving(width, width))
+        body: list[nn.Module] = [Shortcut(body=first, around=halving(channels, width)), nn.LeakyReLU(0.2)]
+        sizes = [width * 2**k for k in range(doublings(image_size))]
+        for size_in, size_out in itertools.pairwise(sizes):
+            body += [block(size_in, size_out, normal), halving(size_out, size_out), normal(size_out), nn.LeakyReLU(0.2)]
+        body += [block(sizes[-1], 1, normal), nn.Flatten()]  # (B, 1, 4, 4) → (B, 16)
+        self.body = nn.Sequential(*body, nn.Linear(16, 1))
+        if initialise is not None:
+            initialise(self)
+        if constrain is not None:
+            constrain(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B,)."""
+        return self.body(x).squeeze(1)
