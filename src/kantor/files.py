@@ -5,18 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from omegaconf import OmegaConf
 
 import kantor
 from kantor import config
 from kantor.errors import UserError
 from kantor.evaluation import card
-from kantor.evaluation.points import PointEvaluation
+from kantor.evaluation.base import split_draws
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
 from kantor.sample_files import read_points
-from kantor.say import say
 
 
 def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -44,10 +42,10 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     made = card.record(
         name=evaluation.name,
         at_generator_step=None,
-        protocol=evaluation.protocol(data.name, data.distribution),
+        protocol=evaluation.protocol(data),
         sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
         draw=replace(evaluation.draw(), draws=len(draws)),
-        scores=evaluation.score_draws(draws, data.distribution, Processes()),
+        scores=evaluation.score_draws(draws, data, Processes()),
     )
     whole = card_of_file(file, made, seconds=time.perf_counter() - began)
     write_json(directory.card_json, whole)
@@ -89,22 +87,3 @@ def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> d
         },
         "evaluations": [evaluation],
     }
-
-
-def split_draws(points: np.ndarray, evaluation: PointEvaluation) -> list[np.ndarray]:
-    """As many disjoint draws of n as the file has, at most as many as the evaluation asks for.
-
-    Raises:
-        UserError: it has fewer than n samples.
-    """
-    possible = min(len(points) // evaluation.n, evaluation.draws)
-    if possible < 1:
-        raise UserError(
-            f"images: the file has {len(points)} samples, one draw takes evaluation.n={evaluation.n}: "
-            f"give more samples, or score all with a smaller evaluation.n"
-        )
-    if possible < evaluation.draws:
-        say(
-            f"the file has samples for {possible} draws of {evaluation.n}; from 10 draws on every score has an interval"
-        )
-    return [points[draw * evaluation.n : (draw + 1) * evaluation.n] for draw in range(possible)]

@@ -7,9 +7,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from kantor import assembly
-from kantor.data.module import PointData
+from kantor.data.module import BlockData
 from kantor.evaluation import card
-from kantor.evaluation.points import PointEvaluation
+from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, joined
 from kantor.rundir import RunDirectory
@@ -17,7 +17,7 @@ from kantor.say import say
 
 
 def score_model(
-    model: GenerativeModel, data: PointData, evaluation: PointEvaluation, directory: RunDirectory
+    model: GenerativeModel, data: BlockData, evaluation: Evaluation, directory: RunDirectory
 ) -> dict[str, Any]:
     """Score a model as its directory's checkpoint has it; the record of an evaluation, equal on every process.
 
@@ -30,17 +30,16 @@ def score_model(
     began = time.perf_counter()
     if evaluation.checkpoint == "best":
         assembly.restore(model, directory, "best")
-    assert data.name is not None
     processes = Processes.current()
     if processes.rank == 0:
         say(f"scoring {evaluation.draws} draws of {evaluation.n:,} samples, and as many real ones for the floors")
-    scores = evaluation.score(model, data.distribution, processes)
+    scores = evaluation.score(model, data, processes)
     chunks = -(-evaluation.n * evaluation.draws // evaluation.chunk)
     return {
         **card.record(
             name=evaluation.name,
             at_generator_step=model.generator_steps,
-            protocol=evaluation.protocol(data.name, data.distribution),
+            protocol=evaluation.protocol(data),
             sampling={"weights": evaluation.weights, "checkpoint": evaluation.checkpoint, **model.sampler()},
             draw=evaluation.draw(),
             scores=scores,

@@ -5,6 +5,7 @@ from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
+from kantor.evaluation.base import Kind
 from kantor.evaluation.points import PointEvaluation
 from kantor.processes import Processes
 
@@ -18,14 +19,17 @@ class Scripted:
 
     every = 1
 
-    def __init__(self, values):
-        self.values = values
+    def __init__(self, values, better="lower"):
+        self.values, self.better = values, better
 
-    def score_while_training(self, model, distribution, processes):
+    def kinds(self, data):
+        return {"w1": Kind(self.better, 1.5 if self.better == "target" else None)}
+
+    def score_while_training(self, model, data, processes):
         return {"w1": self.values[model.generator_steps - 1]}
 
 
-def callbacks(directory, data, evaluation, *, better="lower"):
+def callbacks(directory, data, evaluation):
     clock = Clock()
     record = Record(directory, clock, every=100)
     scores = Scores(
@@ -35,8 +39,6 @@ def callbacks(directory, data, evaluation, *, better="lower"):
         record=record,
         clock=clock,
         primary="w1",
-        better=better,
-        target=1.5 if better == "target" else None,
     )
     return scores, record
 
@@ -54,7 +56,7 @@ def callbacks(directory, data, evaluation, *, better="lower"):
     ],
 )
 def test_the_best_checkpoint_is_that_of_the_best_score(directory, data, make_model, fit, better, values, best_step):
-    scores, record = callbacks(directory, data, Scripted(values), better=better)
+    scores, record = callbacks(directory, data, Scripted(values, better))
     fit(make_model(), 4, scores, record)
     assert checkpoints.counters(directory.checkpoints / "best.ckpt")["generator_steps"] == best_step
     assert scores.latest == {"w1": values[-1]}
@@ -77,7 +79,7 @@ def test_scores_are_taken_every_so_many_generator_steps_and_at_the_end(directory
     fit(model, 5, scores, record)
     found = directory.metrics()
     assert found["generator_steps"] == [2, 4, 5]
-    last = EVALUATION.score_while_training(model, data.distribution, Processes())
+    last = EVALUATION.score_while_training(model, data, Processes())
     assert {f"val/{name}": found[f"val/{name}"][-1] for name in last} == {
         f"val/{name}": value for name, value in last.items()
     }

@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from kantor import keyed
+from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25
 from kantor.errors import NonFiniteError, UserError
-from kantor.evaluation.points import BETTER, ESTIMATORS, PointEvaluation, PointScores, applicable, potential_of
+from kantor.evaluation.points import ESTIMATORS, KINDS, PointEvaluation, PointScores, applicable, potential_of
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.latent import Normal
@@ -40,15 +41,19 @@ def draws_of(distribution, count=10, n=64, *, shift=0.0, stratified=True, seed=1
     ]
 
 
+def data_of(distribution):
+    return PointData(name="it", distribution=distribution, batch_size=8, seed=0)
+
+
 def score(distribution, draws, evaluation=EVALUATION, potential=None):
-    return evaluation.score_draws(draws, distribution, Processes(), potential)
+    return evaluation.score_draws(draws, data_of(distribution), Processes(), potential)
 
 
 def model(*, objective=None, seed=0):
     torch.manual_seed(seed)
     settings = {"inputs": 2, "width": 8, "hidden_layers": 1, "activation": nn.ReLU, "initialise": None}
     optimisation = AdversarialOptimisation(
-        generator=torch.optim.SGD, critic=torch.optim.SGD, n_critic=Constant(1), ema_decay=0.9
+        generator=torch.optim.SGD, critic=torch.optim.SGD, n_critic=Constant(1), generator_noise="fresh", ema_decay=0.9
     )
     made = Adversarial(
         generator=MLP(**settings, outputs=2), critic=MLP(**settings, outputs=None), latent=Normal(2),
@@ -87,7 +92,7 @@ def test_a_shift_scores_worse_the_larger_it_is(distribution):
     for name in ("w1", "w2"):
         values = [entry[name].estimate.value for entry in found]
         assert [a < b for a, b in itertools.pairwise(values)] == [True] * 4, name
-        assert BETTER[name] == "lower"
+        assert KINDS[name].better == "lower"
         assert values[-1] == pytest.approx(2.4, rel=0.1)
 
 
@@ -116,7 +121,7 @@ def test_scores_are_those_that_apply(distribution):
     assert set(with_critic) == set(applicable(distribution))
     without = score(distribution, draws_of(distribution, 2), replace(EVALUATION, draws=2))
     assert set(with_critic) - set(without) == {"critic_w1"}
-    assert set(with_critic) <= set(BETTER) == set(ESTIMATORS)
+    assert set(with_critic) <= set(KINDS) == set(ESTIMATORS)
 
 
 def test_the_target_of_within_3_sigma_is_the_rayleigh_share():
@@ -162,18 +167,18 @@ def test_the_reference_is_everybodys_and_floors_are_the_draws():
 def test_the_number_of_processes_does_not_change_a_bit(together, world, distribution):
     evaluation = replace(EVALUATION, n=20, draws=5, chunk=16)
     models = [model() for _ in range(world)]
-    alone = evaluation.score(models[0], distribution, Processes())
-    for found in together(lambda p: evaluation.score(models[p.rank], distribution, p), world):
+    alone = evaluation.score(models[0], data_of(distribution), Processes())
+    for found in together(lambda p: evaluation.score(models[p.rank], data_of(distribution), p), world):
         assert found == alone
-    while_training = evaluation.score_while_training(models[0], distribution, Processes())
-    for found in together(lambda p: evaluation.score_while_training(models[p.rank], distribution, p), world):
+    while_training = evaluation.score_while_training(models[0], data_of(distribution), Processes())
+    for found in together(lambda p: evaluation.score_while_training(models[p.rank], data_of(distribution), p), world):
         assert found == while_training
 
 
 def test_scoring_twice_gives_the_same_and_another_seed_another_sample():
     evaluation, distribution = replace(EVALUATION, n=20, draws=2), DISTRIBUTIONS["gaussians8"]
-    first, again = (evaluation.score(model(), distribution, Processes()) for _ in range(2))
-    other = replace(evaluation, seed=1).score(model(), distribution, Processes())
+    first, again = (evaluation.score(model(), data_of(distribution), Processes()) for _ in range(2))
+    other = replace(evaluation, seed=1).score(model(), data_of(distribution), Processes())
     assert first == again
     assert first["w1"].estimate != other["w1"].estimate
 
@@ -181,28 +186,30 @@ def test_scoring_twice_gives_the_same_and_another_seed_another_sample():
 def test_scores_are_told_which_weights_they_use():
     distribution = DISTRIBUTIONS["gaussians8"]
     evaluation = replace(EVALUATION, n=20, draws=2)
-    ema, raw = (replace(evaluation, weights=w).score(model(), distribution, Processes()) for w in ("ema", "raw"))
+    ema, raw = (
+        replace(evaluation, weights=w).score(model(), data_of(distribution), Processes()) for w in ("ema", "raw")
+    )
     assert ema["w1"].estimate != raw["w1"].estimate
     same = model()
     same.generator.load_state_dict(same.ema.module.state_dict())
-    assert replace(evaluation, weights="raw").score(same, distribution, Processes())["w1"] == ema["w1"]
+    assert replace(evaluation, weights="raw").score(same, data_of(distribution), Processes())["w1"] == ema["w1"]
 
 
 def test_scores_while_training_are_on_draws_of_their_own():
     """Another at every step, and none of those of the card: the best checkpoint is chosen on other draws."""
     distribution, evaluation = DISTRIBUTIONS["gaussians8"], replace(EVALUATION, n=20, draws=1)
     trained = model()
-    found = {evaluation.score(trained, distribution, Processes())["w1"].estimate.value}
+    found = {evaluation.score(trained, data_of(distribution), Processes())["w1"].estimate.value}
     for step in (0, 5, 10):
         trained.generator_steps = step
-        found.add(evaluation.score_while_training(trained, distribution, Processes())["w1"])
+        found.add(evaluation.score_while_training(trained, data_of(distribution), Processes())["w1"])
     assert len(found) == 4
 
 
 def test_a_gan_has_no_critics_estimate():
     gan = model(objective=NonSaturating())
     assert potential_of(gan) is None
-    found = replace(EVALUATION, n=20, draws=2).score(gan, DISTRIBUTIONS["gaussians8"], Processes())
+    found = replace(EVALUATION, n=20, draws=2).score(gan, data_of(DISTRIBUTIONS["gaussians8"]), Processes())
     assert "critic_w1" not in found
 
 
@@ -234,7 +241,7 @@ def test_a_diverged_generator_has_no_score(bad):
     diverged = model()
     nn.init.constant_(diverged.ema.module.body[-1].bias, bad)
     with pytest.raises(NonFiniteError, match="diverged"):
-        EVALUATION.score(diverged, DISTRIBUTIONS["gaussians8"], Processes())
+        EVALUATION.score(diverged, data_of(DISTRIBUTIONS["gaussians8"]), Processes())
 
 
 @pytest.mark.parametrize(

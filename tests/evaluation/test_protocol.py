@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from kantor.data.module import PointData
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.protocol import Draw, Protocol, Score
@@ -38,6 +39,10 @@ DISTRIBUTIONS = {
     "swiss_roll": SwissRoll(0.25, 7.5),
     "line": Line(0.0),
 }
+
+
+def protocol_of(name, distribution, evaluation=EVALUATION):
+    return evaluation.protocol(PointData(name=name, distribution=distribution, batch_size=8, seed=0))
 
 
 def test_the_hash_is_the_sha256_of_sorted_compact_json():
@@ -77,24 +82,21 @@ def test_equal_protocols_from_json_have_equal_hashes():
     ids=str,
 )  # fmt: skip
 def test_draw_and_sampling_are_not_part_of_the_protocol(distribution, change):
-    base = EVALUATION.protocol("it", distribution)
-    assert replace(EVALUATION, **change).protocol("it", distribution).hash == base.hash
+    base = protocol_of("it", distribution)
+    assert protocol_of("it", distribution, replace(EVALUATION, **change)).hash == base.hash
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
 def test_the_sample_size_and_the_data_are_part_of_the_protocol(distribution):
-    base = EVALUATION.protocol("it", distribution)
-    assert replace(EVALUATION, n=65).protocol("it", distribution).hash != base.hash
-    assert EVALUATION.protocol("another", distribution).hash != base.hash
+    base = protocol_of("it", distribution)
+    assert protocol_of("it", distribution, replace(EVALUATION, n=65)).hash != base.hash
+    assert protocol_of("another", distribution).hash != base.hash
     assert base.n_real == base.n_generated == 64
 
 
 def test_bins_are_part_of_the_protocol_where_there_are_histograms():
     def differ(distribution):
-        return (
-            EVALUATION.protocol("it", distribution).hash
-            != replace(EVALUATION, bins=9).protocol("it", distribution).hash
-        )
+        return protocol_of("it", distribution).hash != protocol_of("it", distribution, replace(EVALUATION, bins=9)).hash
 
     assert differ(DISTRIBUTIONS["line"])
     assert not differ(DISTRIBUTIONS["gaussians8"])
@@ -102,23 +104,23 @@ def test_bins_are_part_of_the_protocol_where_there_are_histograms():
 
 def test_distributions_have_different_protocols():
     kinds = [*DISTRIBUTIONS.values(), gaussians8(0.02, 1.414), Line(0.5), SwissRoll(0.3, 7.5)]
-    hashes = {EVALUATION.protocol("it", distribution).hash for distribution in kinds}
+    hashes = {protocol_of("it", distribution).hash for distribution in kinds}
     assert len(hashes) == len(kinds)
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(DISTRIBUTIONS, 2)))
 def test_a_protocol_names_the_estimators_that_apply(first, second):
-    base = EVALUATION.protocol("it", DISTRIBUTIONS[first])
+    base = protocol_of("it", DISTRIBUTIONS[first])
     assert {"w1", "w2", "critic_w1"} <= set(base.estimators)
     assert ("modes_covered" in base.estimators) == first.startswith("gaussians")
     assert ("js" in base.estimators) == (first == "line")
-    assert base.hash != EVALUATION.protocol("it", DISTRIBUTIONS[second]).hash
+    assert base.hash != protocol_of("it", DISTRIBUTIONS[second]).hash
 
 
 def test_making_a_protocol_leaves_the_shared_tables_alone():
-    before = copy.deepcopy(EVALUATION.protocol("it", DISTRIBUTIONS["line"]).plain())
-    replace(EVALUATION, bins=99).protocol("it", DISTRIBUTIONS["line"])
-    assert EVALUATION.protocol("it", DISTRIBUTIONS["line"]).plain() == before
+    before = copy.deepcopy(protocol_of("it", DISTRIBUTIONS["line"]).plain())
+    protocol_of("it", DISTRIBUTIONS["line"], replace(EVALUATION, bins=99))
+    assert protocol_of("it", DISTRIBUTIONS["line"]).plain() == before
 
 
 def test_a_draw_is_seed_chunk_and_number():

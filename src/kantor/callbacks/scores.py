@@ -8,9 +8,8 @@ from kantor import checkpoints
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.record import Record
 from kantor.callbacks.trigger import due
-from kantor.data.module import PointData
-from kantor.evaluation.points import PointEvaluation
-from kantor.evaluation.protocol import Better
+from kantor.data.module import BlockData
+from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.rundir import RunDirectory
@@ -28,8 +27,6 @@ class Scores(pl.Callback):
         record: takes the scores as `val/…`.
         clock: stands still meanwhile.
         primary: the experiment's primary score.
-        better: which way it is better.
-        target: the best value, when neither lower nor higher is better.
 
     Attributes:
         latest: the last scores, by name.
@@ -38,18 +35,16 @@ class Scores(pl.Callback):
     def __init__(
         self,
         *,
-        evaluation: PointEvaluation,
-        data: PointData,
+        evaluation: Evaluation,
+        data: BlockData,
         directory: RunDirectory,
         record: Record,
         clock: Clock,
         primary: str,
-        better: Better,
-        target: float | None,
     ) -> None:
         self.evaluation, self.data = evaluation, data
         self.directory, self.record, self.clock = directory, record, clock
-        self.primary, self.better, self.target = primary, better, target
+        self.primary, self.kind = primary, evaluation.kinds(data)[primary]
         self.best: float | None = None
         self.latest: dict[str, float] = {}
 
@@ -61,19 +56,11 @@ class Scores(pl.Callback):
         if not due(trainer, pl_module, self.evaluation.every):
             return
         with self.clock.paused():
-            self.latest = self.evaluation.score_while_training(pl_module, self.data.distribution, Processes.current())
+            self.latest = self.evaluation.score_while_training(pl_module, self.data, Processes.current())
             self.record.add({f"val/{name}": value for name, value in self.latest.items()})
-            if self._improves(self.latest[self.primary]):
+            if self.kind.improves(self.latest[self.primary], self.best):
                 self.best = self.latest[self.primary]
                 checkpoints.save(trainer, pl_module, self.directory.checkpoints / "best.ckpt")
-
-    def _improves(self, value: float) -> bool:
-        if self.best is None:
-            return True
-        if self.better == "higher":
-            return value > self.best
-        goal = 0.0 if self.target is None else self.target
-        return abs(value - goal) < abs(self.best - goal) if self.better == "target" else value < self.best
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -4,21 +4,23 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from kantor import keyed
+from kantor.data.module import BlockData, PointData
 from kantor.data.points import GaussianMixture, Line, PointDistribution, Points, identity
-from kantor.errors import NonFiniteError, require_at_least, require_positive
-from kantor.evaluation.generation import generate, reproducible
-from kantor.evaluation.protocol import Better, Draw, Protocol, Score
+from kantor.errors import NonFiniteError, UserError, require_positive
+from kantor.evaluation.base import Evaluation, Kind
+from kantor.evaluation.generation import reproducible
+from kantor.evaluation.protocol import Protocol, Score
 from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
 from kantor.metrics.intervals import t_interval
 from kantor.metrics.transport import wasserstein
-from kantor.models.base import GenerativeModel, Weights
+from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 
 MODE_SHARE = 0.01
@@ -36,20 +38,17 @@ ESTIMATORS: dict[str, Any] = {
     "tv": {"histogram": "common grid"},
     "js": {"histogram": "common grid", "unit": "nats"},
 }
-BETTER: dict[str, Better] = {
-    "modes_covered": "higher",
-    "within_3_sigma": "target",
-    "mode_kl": "lower",
-    "w1": "lower",
-    "w2": "lower",
-    "critic_w1": "none",
-    "tv": "lower",
-    "js": "lower",
+KINDS = {
+    "modes_covered": Kind("higher"),
+    "within_3_sigma": Kind("target", WITHIN_TARGET),
+    "mode_kl": Kind("lower"),
+    "w1": Kind("lower"),
+    "w2": Kind("lower"),
+    "critic_w1": Kind("none"),
+    "tv": Kind("lower"),
+    "js": Kind("lower"),
 }
 
-TARGETS = {"within_3_sigma": WITHIN_TARGET}
-
-Checkpoint = Literal["last", "best"]
 Potential = Callable[[Points], np.ndarray]
 """A critic on points (N, 2) → (N,), in float64."""
 
@@ -102,84 +101,62 @@ class PointScores:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointEvaluation:
-    """The `toy` evaluation: R fresh draws of n points against one reference, each score with interval and floor.
+class PointEvaluation(Evaluation):
+    """The `toy` evaluation: R fresh draws of n points against one reference.
 
     Attributes:
-        name: what the evaluation is called.
-        n: points in a draw, and in the reference.
-        draws: R; from 10 on each score has an interval.
-        chunk: points drawn as one batch.
-        seed: of the draws; another seed takes another random sample.
-        weights: the generator's moving average (`ema`) or the generator itself (`raw`).
-        checkpoint: `last` or `best`.
         bins: cells of histograms along each axis.
-        every: generator steps between scores while training.
-        threads: of the generator while samples are drawn.
     """
 
-    name: str
-    n: int
-    draws: int
-    chunk: int
-    seed: int
-    weights: Weights
-    checkpoint: Checkpoint
     bins: int
-    every: int
-    threads: int
 
     def __post_init__(self) -> None:
-        require_at_least(2, n=self.n)
-        require_positive(draws=self.draws, chunk=self.chunk, bins=self.bins, every=self.every, threads=self.threads)
+        super().__post_init__()
+        require_positive(bins=self.bins)
 
-    def protocol(self, name: str, distribution: PointDistribution) -> Protocol:
-        """What is measured, on the data set called `name`."""
-        kinds = {
+    def kinds(self, data: BlockData) -> dict[str, Kind]:
+        """The scores that the truth of a distribution allows."""
+        return {score: KINDS[score] for score in applicable(distribution_of(data))}
+
+    def protocol(self, data: BlockData) -> Protocol:
+        """What is measured."""
+        distribution = distribution_of(data)
+        estimators = {
             **ESTIMATORS,
             "tv": {**ESTIMATORS["tv"], "bins": self.bins},
             "js": {**ESTIMATORS["js"], "bins": self.bins},
         }
         return Protocol(
-            data={"name": name, **identity(distribution)},
+            data={"name": data.name, **identity(distribution)},
             split={"real": "fresh draws", "reference": "stratified", "reference_seed": REFERENCE_SEED},
             extractor="identity",
             n_real=self.n,
             n_generated=self.n,
-            estimators={score: kinds[score] for score in applicable(distribution)},
+            estimators={score: estimators[score] for score in applicable(distribution)},
         )
 
-    def draw(self) -> Draw:
-        """Which random sample."""
-        return Draw(seed=self.seed, chunk=self.chunk, draws=self.draws)
-
-    def score_while_training(
-        self, model: GenerativeModel, distribution: PointDistribution, processes: Processes
-    ) -> dict[str, float]:
+    def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
         """One draw of its own for this generator step, without interval and floor."""
         with reproducible(self.threads):
-            points = self._points(model, self.n, "validate", model.generator_steps, processes=processes)
-            found = self._scorer(distribution)(points, potential_of(model)) if processes.rank == 0 else None
+            points = self.samples(model, self.n, "validate", model.generator_steps, processes=processes)
+            scorer = self._scorer(distribution_of(data))
+            found = scorer(points.astype(np.float64), potential_of(model)) if processes.rank == 0 else None
         return processes.gather(found)[0]
 
-    def score(self, model: GenerativeModel, distribution: PointDistribution, processes: Processes) -> dict[str, Score]:
+    def score(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
         """All scores with intervals over the draws, and floors.
 
         Draw r is scored by rank r mod world, and results are folded in the order of draws.
         """
         with reproducible(self.threads):
-            points = self._points(model, self.n * self.draws, "evaluate", processes=processes)
-            return self.score_draws(list(np.split(points, self.draws)), distribution, processes, potential_of(model))
+            points = self.samples(model, self.n * self.draws, "evaluate", processes=processes).astype(np.float64)
+            return self.score_draws(np.split(points, self.draws), data, processes, potential_of(model))
 
     def score_draws(
-        self,
-        draws: list[Points],
-        distribution: PointDistribution,
-        processes: Processes,
-        potential: Potential | None = None,
+        self, draws: list[Points], data: BlockData, processes: Processes, potential: Potential | None = None
     ) -> dict[str, Score]:
-        """Scores of given draws, each (n, 2), wherever they come from."""
-        scorer = self._scorer(distribution)
+        """Scores of given points, each draw (n, 2)."""
+        scorer = self._scorer(distribution_of(data))
         own = {r: (scorer(draws[r], potential), self._floor(r, scorer, potential)) for r in processes.mine(len(draws))}
         found = {r: result for part in processes.gather(own) for r, result in part.items()}
         results = [found[r] for r in range(len(draws))]
@@ -187,28 +164,14 @@ class PointEvaluation:
             name: Score(
                 estimate=t_interval([scores[name] for scores, _ in results]),
                 covers="draws",
-                better=BETTER[name],
+                better=KINDS[name].better,
                 floor=t_interval([floors[name] for _, floors in results]),
                 floor_n=self.n,
                 floor_draws=len(draws),
-                target=TARGETS.get(name),
+                target=KINDS[name].target,
             )
             for name in results[0][0]
         }
-
-    def _points(self, model: GenerativeModel, n: int, purpose: str, *counters: int, processes: Processes) -> Points:
-        """`n` float64 points of the model, the same on every process."""
-        points = generate(
-            lambda size, rng: model.sample(size, rng=rng, weights=self.weights),
-            n,
-            chunk=self.chunk,
-            key=lambda c: keyed.seed(self.seed, purpose, *counters, c),
-            processes=processes,
-            device=model.device,
-        )
-        if not np.isfinite(points).all():
-            raise NonFiniteError("the generator makes values that are not finite: the run diverged and has no score")
-        return points.astype(np.float64)
 
     def _scorer(self, distribution: PointDistribution) -> PointScores:
         reference = distribution.sample(self.n, _rng(REFERENCE_SEED, "reference"), stratified=True)
@@ -230,6 +193,17 @@ def applicable(distribution: PointDistribution) -> list[str]:
     of_modes = ["modes_covered", "within_3_sigma", "mode_kl"] if isinstance(distribution, GaussianMixture) else []
     of_lines = ["tv", "js"] if isinstance(distribution, Line) else []
     return [*of_modes, "w1", "w2", "critic_w1", *of_lines]
+
+
+def distribution_of(data: BlockData) -> PointDistribution:
+    """The distribution of a point set.
+
+    Raises:
+        UserError: the data are none.
+    """
+    if not isinstance(data, PointData):
+        raise UserError(f"evaluation: this one scores points, data={data.name} are images; take evaluation=quick")
+    return data.distribution
 
 
 def potential_of(model: GenerativeModel) -> Potential | None:

@@ -27,7 +27,7 @@ class Protocol:
 
     data: dict[str, Any]
     split: dict[str, Any]
-    extractor: str
+    extractor: str | dict[str, Any]
     n_real: int
     n_generated: int
     estimators: dict[str, Any]

@@ -1,0 +1,152 @@
+"""An evaluation: which scores, of how many samples, drawn how; what it asks of data and model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from kantor import keyed
+from kantor.data.module import BlockData
+from kantor.errors import NonFiniteError, UserError, require_at_least, require_positive
+from kantor.evaluation.generation import generate
+from kantor.evaluation.protocol import Better, Draw, Protocol, Score
+from kantor.models.base import GenerativeModel, Weights
+from kantor.processes import Processes
+from kantor.say import say
+
+Checkpoint = Literal["last", "best"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a score is read.
+
+    Attributes:
+        better: which way is better.
+        target: the best value, when neither lower nor higher is better.
+    """
+
+    better: Better
+    target: float | None = None
+
+    def improves(self, value: float, best: float | None) -> bool:
+        """Whether a value is better than the best so far."""
+        if best is None:
+            return True
+        if self.better == "higher":
+            return value > best
+        if self.target is not None:
+            return abs(value - self.target) < abs(best - self.target)
+        return value < best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(ABC):
+    """R fresh draws of n samples, each score with interval and floor.
+
+    Attributes:
+        name: what the evaluation is called.
+        n: samples in a draw, and in the reference.
+        draws: R; from 10 on each score has an interval.
+        chunk: samples drawn as one batch.
+        seed: of the draws; another seed takes another random sample.
+        weights: the generator's moving average (`ema`) or the generator itself (`raw`).
+        checkpoint: `last` or `best`.
+        every: generator steps between scores while training.
+        threads: of the networks while samples are drawn.
+    """
+
+    name: str
+    n: int
+    draws: int
+    chunk: int
+    seed: int
+    weights: Weights
+    checkpoint: Checkpoint
+    every: int
+    threads: int
+
+    def __post_init__(self) -> None:
+        require_at_least(2, n=self.n)
+        require_positive(draws=self.draws, chunk=self.chunk, every=self.every, threads=self.threads)
+
+    @abstractmethod
+    def kinds(self, data: BlockData) -> Mapping[str, Kind]:
+        """The scores that can be had on a data set, by name.
+
+        Raises:
+            UserError: the evaluation is not made for such data.
+        """
+
+    @abstractmethod
+    def protocol(self, data: BlockData) -> Protocol:
+        """What is measured."""
+
+    @abstractmethod
+    def score(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
+        """All scores with intervals and floors, the same on every process."""
+
+    @abstractmethod
+    def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
+        """One draw of its own for this generator step, without interval and floor; the same on every process."""
+
+    @abstractmethod
+    def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
+        """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
+
+    def draw(self) -> Draw:
+        """Which random sample."""
+        return Draw(seed=self.seed, chunk=self.chunk, draws=self.draws)
+
+    def finish(self, samples: Tensor) -> Tensor:
+        """A chunk of the model's samples, finite or not, as it is kept and scored; evaluations of images round here."""
+        return samples
+
+    def samples(self, model: GenerativeModel, n: int, purpose: str, *counters: int, processes: Processes) -> np.ndarray:
+        """`n` finished samples of the model, (n, …), the same on every process: chunk c is drawn from the key (`seed`,
+        purpose, *counters, c).
+
+        Raises:
+            NonFiniteError: on every process, when a chunk of any has a NaN or an infinity.
+        """
+        finite = True
+
+        def chunk(size: int, rng: keyed.Rng) -> Tensor:
+            nonlocal finite
+            found = model.sample(size, rng=rng, weights=self.weights)
+            finite = finite and bool(found.isfinite().all())  # before rounding, which would hide it
+            return self.finish(found)
+
+        found = generate(
+            chunk,
+            n,
+            chunk=self.chunk,
+            key=lambda c: keyed.seed(self.seed, purpose, *counters, c),
+            processes=processes,
+            device=model.device,
+        )
+        if not all(processes.gather(finite)):
+            raise NonFiniteError("the generator makes values that are not finite: the run diverged and has no score")
+        return found
+
+
+def split_draws(samples: np.ndarray, evaluation: Evaluation) -> list[np.ndarray]:
+    """As many disjoint draws of n as the file has, at most as many as the evaluation asks for.
+
+    Raises:
+        UserError: it has fewer than n samples.
+    """
+    possible = min(len(samples) // evaluation.n, evaluation.draws)
+    if possible < 1:
+        raise UserError(
+            f"images: the file has {len(samples)} samples, one draw takes evaluation.n={evaluation.n}: "
+            f"give more samples, or score all with a smaller evaluation.n"
+        )
+    if possible < evaluation.draws:
+        say(
+            f"the file has samples for {possible} draws of {evaluation.n}; from 10 draws on every score has an interval"
+        )
+    return [samples[draw * evaluation.n : (draw + 1) * evaluation.n] for draw in range(possible)]

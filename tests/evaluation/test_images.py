@@ -1,0 +1,367 @@
+"""Scores of pictures: what real, damaged and memorised ones score, and that processes change nothing."""
+
+import itertools
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from kantor.data import pixels
+from kantor.data.images import ImageData, ImageSet
+from kantor.data.module import PointData
+from kantor.data.points import gaussians8
+from kantor.errors import NonFiniteError, UserError
+from kantor.evaluation.extractors import Pixels
+from kantor.evaluation.images import KINDS, REFERENCE_SEED, ImageEvaluation, _order
+from kantor.metrics.kernel import kid
+from kantor.models.base import GenerativeModel
+from kantor.models.ema import EMA
+from kantor.processes import Processes
+
+SHAPE = (1, 4, 6)
+EVALUATION = ImageEvaluation(
+    name="quick", n=100, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
+    extractor=Pixels(None), neighbours=5,
+)  # fmt: skip
+SMALL = replace(EVALUATION, n=30, draws=5, chunk=16)
+
+
+@cache
+def basis():
+    return np.random.default_rng(12345).normal(0, 1, (3, *SHAPE))
+
+
+def pictures(n, seed):
+    """uint8 (n, *SHAPE): a smooth function of three hidden numbers, all of one law."""
+    hidden = np.random.default_rng(seed).normal(0, 0.5, (n, 3))
+    return np.round(127.5 * (1 + np.tanh(np.tensordot(hidden, basis(), 1)))).astype(np.uint8)
+
+
+class Album(ImageData):
+    """Pictures in memory."""
+
+    licence = "none"
+    sample_shape = SHAPE
+
+    def __init__(self, *, train=1000, test=1000, name="album"):
+        super().__init__(
+            name=name, batch_size=8, size=None, flip=False, resident=False, identity="auto", seed=0
+        )  # fmt: skip
+        self.sizes = {"train": train, "test": test}
+
+    def describe(self):
+        return self.sizes
+
+    def load(self, split):
+        return ImageSet(pictures(self.sizes[split], {"train": 1, "test": 2}[split]))
+
+
+class Painter(GenerativeModel):
+    """A small generator that depends on its batch as a whole, as batch statistics would."""
+
+    second_network = ("critic", nn.Identity())
+
+    def __init__(self):
+        super().__init__(seed=0)
+        torch.manual_seed(0)
+        self.generator = nn.Sequential(nn.Linear(3, math.prod(SHAPE)), nn.Tanh(), nn.Unflatten(1, SHAPE))
+        self.ema = EMA(self.generator, decay=0.9)
+        self.generator[0].weight.data.mul_(1.5)  # so that ema and raw differ
+
+    def sample_with(self, generator, n, *, rng, condition=None):
+        z = rng.normal(n, 3)
+        return generator(z - z.mean(0))
+
+    def batches_per_step(self, generator_step):
+        return 1
+
+    def batches_before(self, generator_step):
+        return generator_step
+
+    def sampler(self):
+        return {"sampler": "generator", "nfe": 1}
+
+    def check_shapes(self, sample_shape):
+        pass
+
+
+class Canned(Painter):
+    """Gives the same pictures again and again, as floats."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = images
+
+    def sample_with(self, generator, n, *, rng, condition=None):
+        return pixels.to_model(torch.from_numpy(self.images[:n]))
+
+
+def reference(data, n=100):
+    """The card's reference pictures."""
+    return data.train.take(_order(len(data.train), REFERENCE_SEED, "reference")[:n]).numpy()
+
+
+def fresh_draws(count=10, n=100, seed=50):
+    return [pictures(n, seed + r) for r in range(count)]
+
+
+def score(draws, evaluation=EVALUATION, data=None):
+    return evaluation.score_draws(draws, data or Album(), Processes())
+
+
+def values(found):
+    return {name: entry.estimate.value for name, entry in found.items()}
+
+
+def test_real_pictures_score_at_their_floor():
+    found = score(fresh_draws())
+    assert list(found) == list(KINDS)
+    for name, entry in found.items():
+        estimate, floor = entry.estimate, entry.floor
+        width = floor.high - floor.low
+        assert estimate.value == pytest.approx(floor.value, abs=1.5 * width), name
+        assert (entry.covers, entry.floor_n, entry.floor_draws) == ("draws", 100, 10)
+    assert found["coverage"].floor.value == pytest.approx(1 - 2**-5, abs=0.03)
+    assert found["one_nn_accuracy"].floor.value == pytest.approx(0.5, abs=0.06)
+
+
+def noise(images, amount):
+    disturbed = images + np.random.default_rng(7).normal(0, 40 * amount, images.shape)
+    return np.clip(np.round(disturbed), 0, 255).astype(np.uint8)
+
+
+def fade(images, amount):
+    return np.round(127.5 + (1 - 0.2 * amount) * (images - 127.5)).astype(np.uint8)
+
+
+def brighten(images, amount):
+    return np.clip(images.astype(int) + int(25 * amount), 0, 255).astype(np.uint8)
+
+
+def collapse(images, amount):
+    """Fewer and fewer different pictures."""
+    return images[np.arange(len(images)) % int(len(images) / 4**amount)]
+
+
+@pytest.mark.parametrize("damage", [noise, fade, brighten, collapse])
+def test_damage_scores_worse_the_larger_it_is(damage):
+    evaluation = replace(EVALUATION, draws=3)
+    found = [
+        values(score([damage(draw, amount) for draw in fresh_draws(3)], evaluation)) for amount in (0, 1, 2, 3)
+    ]  # fmt: skip
+    for name, worse in {"kid": 1, "coverage": -1, "one_nn_accuracy": 1}.items():
+        distances = [worse * entry[name] for entry in found]
+        assert [a <= b for a, b in itertools.pairwise(distances)] == [True] * 3, name
+        assert distances[0] < distances[-1], name
+
+
+def test_a_memoriser_of_the_reference_goes_below_the_floor():
+    data = Album()
+    found = replace(EVALUATION, chunk=100).score(Canned(reference(data)), data, Processes())
+    exact = values(found)
+    assert exact["one_nn_accuracy"] == 0.0
+    assert exact["precision"] == exact["recall"] == exact["coverage"] == 1.0
+    assert exact["kid"] < found["kid"].floor.low
+
+
+def test_scores_are_the_metrics_of_the_rounded_pictures():
+    data, evaluation = Album(), replace(EVALUATION, draws=1, chunk=100)
+    drawn = pictures(100, 9)
+    real = torch.from_numpy(reference(data)).double().flatten(1) / 256
+    expected = kid(real, torch.from_numpy(drawn).double().flatten(1) / 256)
+    found = evaluation.score(Canned(drawn), data, Processes())["kid"]
+    assert found.estimate.value == expected == score([drawn], evaluation)["kid"].estimate.value
+
+
+def test_a_score_is_the_mean_over_draws_with_its_interval():
+    draws, one = fresh_draws(), replace(EVALUATION, draws=1)
+    single = [score([draw], one)["kid"].estimate.value for draw in draws]
+    entry = score(draws)["kid"]
+    assert entry.estimate.value == pytest.approx(np.mean(single), rel=1e-12)
+    half = 2.2621571628 * np.std(single, ddof=1) / math.sqrt(10)
+    assert (entry.estimate.high - entry.estimate.low) / 2 == pytest.approx(half, rel=1e-6)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_the_number_of_processes_does_not_change_a_bit(together, world):
+    models, data = [Painter() for _ in range(world)], [Album() for _ in range(world)]
+    alone = SMALL.score(models[0], data[0], Processes())
+    for found in together(lambda p: SMALL.score(models[p.rank], data[p.rank], p), world):
+        assert found == alone
+    while_training = SMALL.score_while_training(models[0], data[0], Processes())
+    for found in together(lambda p: SMALL.score_while_training(models[p.rank], data[p.rank], p), world):
+        assert found == while_training
+
+
+@pytest.mark.parametrize("chunk", [7, 30, 150])
+def test_features_do_not_depend_on_the_chunk(chunk):
+    draws = fresh_draws(2, 30)
+    assert score(draws, replace(SMALL, chunk=chunk)) == score(draws, SMALL)
+
+
+def test_scoring_twice_gives_the_same_and_another_seed_another_sample():
+    data = Album()
+    first, again = (SMALL.score(Painter(), data, Processes()) for _ in range(2))
+    other = replace(SMALL, seed=1).score(Painter(), data, Processes())
+    assert first == again
+    assert first["kid"].estimate != other["kid"].estimate
+    assert first["kid"].floor != other["kid"].floor
+
+
+def test_the_reference_is_everybodys():
+    draws = fresh_draws(3, 30)
+    here, there = score(draws, SMALL), score(draws, replace(SMALL, seed=1))
+    assert values(here) == values(there)
+
+
+def test_scores_are_told_which_weights_they_use():
+    ema, raw = (values(replace(SMALL, weights=w).score(Painter(), Album(), Processes())) for w in ("ema", "raw"))
+    assert ema["kid"] != raw["kid"]
+
+
+def test_scores_while_training_are_on_draws_and_pictures_of_their_own():
+    trained, data = Painter(), Album()
+    found = set()
+    for step in (0, 5, 10):
+        trained.generator_steps = step
+        found.add(SMALL.score_while_training(trained, data, Processes())["kid"])
+    assert len(found) == 3
+    # a memoriser of the card's reference is a stranger to the one that checkpoints are chosen by
+    memoriser = Canned(reference(data, 30))
+    evaluation = replace(SMALL, chunk=30)
+    assert values(evaluation.score(memoriser, data, Processes()))["one_nn_accuracy"] == 0
+    assert evaluation.score_while_training(memoriser, data, Processes())["one_nn_accuracy"] > 0.25
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "n", "floors"), [(1000, 1000, 30, 5), (1000, 65, 30, 2), (1000, 20, 20, 1), (50, 1000, 25, 5)]
+)
+def test_small_data_sets_are_scored_at_a_smaller_n(train, test, n, floors):
+    data = Album(train=train, test=test)
+    found = SMALL.score(Painter(), data, Processes())
+    protocol = SMALL.protocol(data)
+    assert (protocol.n_real, protocol.n_generated) == (n, n)
+    assert {(entry.floor_n, entry.floor_draws) for entry in found.values()} == {(n, floors)}
+    assert values(found) == values(replace(SMALL, n=n).score(Painter(), data, Processes()))
+    cut = fresh_draws(5, 30)
+    assert score(cut, SMALL, data) == score([draw[:n] for draw in cut], SMALL, data)
+
+
+def test_data_sets_that_are_too_small_are_refused():
+    with pytest.raises(UserError, match="200 pictures to train on and 4 held out; neighbours=5 needs at least 12"):
+        EVALUATION.protocol(Album(train=200, test=4))
+
+
+def test_floors_are_disjoint_pictures_of_the_test_split(monkeypatch):
+    taken = []
+
+    class Watching(ImageSet):
+        def take(self, indices):
+            taken.append(indices)
+            return super().take(indices)
+
+    data = Album(test=160)
+    data.__dict__["test"] = Watching(pictures(160, 2))
+    score(fresh_draws(5, 30), SMALL, data)
+    assert [len(rows) for rows in taken] == [30] * 5
+    assert len(set(np.concatenate(taken))) == 150
+
+
+def test_samples_are_kept_as_uint8():
+    found = SMALL.samples(Painter(), 40, "evaluate", processes=Processes())
+    assert found.dtype == np.uint8 and found.shape == (40, *SHAPE)
+    levels = torch.tensor([-1.5, -1.0, -0.999, -0.996, 0.0039, 0.0118, 0.999, 1.0, 7.0])
+    assert EVALUATION.finish(levels).tolist() == [0, 0, 0, 1, 128, 129, 255, 255, 255]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_diverged_generator_has_no_score_on_any_process(together, bad, world):
+    """Rounding would hide it; and a process that has seen nothing bad must not wait for ever."""
+
+    class Sick(Painter):
+        sick = False
+
+        def sample_with(self, generator, n, *, rng, condition=None):
+            found = super().sample_with(generator, n, rng=rng)
+            if self.sick:
+                found[0, 0, 0, 0] = bad
+            return found
+
+    models, data = [Sick() for _ in range(world)], Album()
+    models[-1].sick = True
+
+    def refused(processes):
+        with pytest.raises(NonFiniteError, match="diverged"):
+            SMALL.score(models[processes.rank], data, processes)
+        return True
+
+    assert together(refused, world) == [True] * world
+
+
+BAD_DRAWS = {
+    "floats": (np.zeros((30, *SHAPE), np.float32), r"float32 of shape \(1, 4, 6\)"),
+    "size": (np.zeros((30, 1, 6, 4), np.uint8), r"uint8 of shape \(1, 6, 4\)"),
+    "channels": (np.zeros((30, 3, 4, 6), np.uint8), r"uint8 of shape \(3, 4, 6\)"),
+    "flat": (np.zeros((30, 24), np.uint8), r"uint8 of shape \(24,\)"),
+}
+
+
+@pytest.mark.parametrize(("draw", "message"), BAD_DRAWS.values(), ids=BAD_DRAWS.keys())
+def test_other_pictures_are_refused(draw, message):
+    with pytest.raises(UserError, match=rf"images: the samples are {message}.*data=album has uint8"):
+        score([draw], SMALL)
+
+
+def test_points_are_refused():
+    points = PointData(name="gaussians8", distribution=gaussians8(0.1, 1.414), batch_size=8, seed=0)
+    for ask in (EVALUATION.kinds, EVALUATION.protocol):
+        with pytest.raises(UserError, match="data=gaussians8 are points; take evaluation=toy"):
+            ask(points)
+
+
+def test_the_protocol_says_all_that_two_people_must_share():
+    data = Album()
+    protocol = EVALUATION.protocol(data)
+    assert protocol.data == {"name": "album", "fingerprint": data.fingerprint}
+    assert protocol.extractor == Pixels(None).identity()
+    assert set(protocol.estimators) == set(KINDS)
+    assert {protocol.estimators[name]["k"] for name in ("precision", "recall", "density", "coverage")} == {5}
+
+
+SAME = {"draws": 3, "chunk": 10, "seed": 1, "weights": "raw", "checkpoint": "best", "every": 1, "name": "mine"}
+OTHER = {"n": 90, "neighbours": 3, "extractor": Pixels(2)}
+
+
+@pytest.mark.parametrize(("name", "value"), {**SAME, **OTHER}.items())
+def test_the_protocol_holds_the_measurement_and_nothing_else(name, value):
+    changed = replace(EVALUATION, **{name: value}).protocol(Album())
+    assert (changed.hash == EVALUATION.protocol(Album()).hash) == (name in SAME)
+
+
+def test_other_data_are_another_protocol():
+    hashes = {EVALUATION.protocol(Album(**given)).hash for given in ({}, {"train": 900}, {"name": "other"})}
+    assert len(hashes) == 3
+
+
+def test_scores_are_read_as_their_kind_says():
+    found = score(fresh_draws(2, 30), SMALL)
+    assert EVALUATION.kinds(Album()) == KINDS
+    assert {name: (entry.better, entry.target) for name, entry in found.items()} == {
+        "kid": ("lower", None),
+        "precision": ("higher", None),
+        "recall": ("higher", None),
+        "density": ("target", 1.0),
+        "coverage": ("higher", None),
+        "one_nn_accuracy": ("target", 0.5),
+    }
+
+
+@pytest.mark.parametrize(("name", "value"), [("neighbours", 0), ("n", 5), ("threads", 0)])
+def test_sizes_out_of_range_are_refused_by_name(name, value):
+    with pytest.raises(UserError, match=f"{name}={value}: expected"):
+        replace(EVALUATION, **{name: value})
