@@ -57,5 +57,5 @@ class Run:
         return run.load_model(self._directory, checkpoint)
 
     def sample(self, n: int, *, seed: int = 0, weights: Weights = "ema", checkpoint: str = "last") -> np.ndarray:
-        """`n` samples, float32 (n, 2) for points; the same as `kantor sample`."""
+        """`n` samples, float32 (n, 2) for points, uint8 (n, H, W, C) for pictures; the same as `kantor sample`."""
         return run.sample(self._directory, n, seed=seed, weights=weights, checkpoint=checkpoint)

@@ -4,14 +4,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from kantor import checkpoints, config, keyed
-from kantor.data.module import PointData
+from kantor.data.module import BlockData
 from kantor.errors import UserError
-from kantor.evaluation.points import BETTER, PointEvaluation, applicable
+from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory
 
@@ -27,8 +28,8 @@ class Assembly:
     """
 
     model: GenerativeModel
-    data: PointData
-    evaluation: PointEvaluation | None
+    data: BlockData
+    evaluation: Evaluation | None
 
 
 def assemble(cfg: DictConfig) -> Assembly:
@@ -43,14 +44,31 @@ def assemble(cfg: DictConfig) -> Assembly:
             cfg.model, objective=config.build(cfg.objective), optimisation=config.build(cfg.optimisation), seed=cfg.seed
         )
     data = config.build(cfg.data, seed=cfg.seed)
+    if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
+        model = model.to(memory_format=torch.channels_last)
     evaluation = None if cfg.evaluation.name == "none" else config.build(cfg.evaluation)
     if evaluation is not None:
-        _check_primary(cfg.primary_score, data)
+        _check_primary(cfg.primary_score, evaluation, data)
     return Assembly(model, data, evaluation)
 
 
-def _check_primary(primary: str | None, data: PointData) -> None:
-    ranked = [score for score in applicable(data.distribution) if BETTER[score] != "none"]
+def identified(cfg: DictConfig) -> DictConfig:
+    """The configuration with the fingerprint of its data in place of `data.identity=auto`, read-only.
+
+    Raises:
+        UserError: the data are missing.
+    """
+    if cfg.data.get("identity") != "auto":
+        return cfg
+    plain: Any = OmegaConf.to_container(cfg)
+    plain["data"]["identity"] = config.build(cfg.data, seed=cfg.seed).fingerprint
+    known = OmegaConf.create(plain)
+    OmegaConf.set_readonly(known, True)
+    return known
+
+
+def _check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) -> None:
+    ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
     if primary not in ranked:
         raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}")
 

@@ -195,10 +195,15 @@ def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
 def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
     """Values for what says `auto`."""
     resolved = {}
-    if trainer["accelerator"] == "auto":
+    if "auto" in (trainer["accelerator"], trainer["precision"]):
         import torch
 
-        resolved["accelerator"] = "gpu" if torch.cuda.is_available() else "cpu"
+        if trainer["accelerator"] == "auto":
+            resolved["accelerator"] = "gpu" if torch.cuda.is_available() else "cpu"
+        if trainer["precision"] == "auto":
+            on_gpu = resolved.get("accelerator", trainer["accelerator"]) == "gpu"
+            has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            resolved["precision"] = "bf16-mixed" if has_bf16 else "32-true"
     if trainer["threads"] == "auto":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         resolved["threads"] = max(1, cores // max(1, trainer["devices"]))

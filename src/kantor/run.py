@@ -10,10 +10,12 @@ import numpy as np
 import torch
 import yaml
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from kantor import assembly, checkpoints, config, keyed, scoring, targets, training
 from kantor.attempts import Attempt, attempt, environment, machine_changes, new_status
 from kantor.checks import check_values
+from kantor.data import pixels
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation.card import write_card, write_evaluation
 from kantor.evaluation.generation import generate, reproducible
@@ -45,11 +47,13 @@ def train(cfg: DictConfig) -> RunDirectory:
         Interrupted: a signal stopped it; it has saved itself.
     """
     model = training.check(cfg)  # before anything is written
+    cfg = assembly.identified(cfg)
     plain = to_plain(cfg)
     directory = place(plain)
     if given_rank() > 0:  # torchrun or SLURM started us beside a rank 0 that leads
         follow(lambda plan: training.fit(plain, directory.path, plan.checkpoint), devices=cfg.trainer.devices)
         return directory
+    config.build(cfg.data, seed=cfg.seed).prepare_data()
     directory.create()
     with directory.lock(), announcing(cfg.trainer.devices) as announce:
         plan = prepare(directory, cfg, model)
@@ -221,6 +225,7 @@ def evaluate(directory: RunDirectory, plain: dict[str, Any]) -> dict[str, Any]:
     check_values(plain)
     training.check(cfg)
     checkpoints.read(directory, cfg.evaluation.checkpoint)
+    config.build(cfg.data, seed=cfg.seed).prepare_data()
     result = launch(scoring.score_run, plain, directory.path, devices=cfg.trainer.devices)
     write_evaluation(directory, result)
     publish(directory)
@@ -251,6 +256,11 @@ def weights_named(name: str) -> Weights:
     raise UserError(f"weights={name}: expected ema or raw")
 
 
+def as_files_hold(samples: Tensor) -> Tensor:
+    """Points as they are; pictures (n, C, H, W) as uint8 (n, H, W, C)."""
+    return samples if samples.dim() == 2 else pixels.to_uint8(samples).permute(0, 2, 3, 1)
+
+
 def sample(
     directory: RunDirectory, n: int, *, seed: int = 0, weights: str = "ema", checkpoint: str = "last"
 ) -> np.ndarray:
@@ -264,7 +274,7 @@ def sample(
         checkpoint: `last` or `best`.
 
     Returns:
-        float32 (n, 2) for points, in data units.
+        float32 (n, 2) for points, in data units; uint8 (n, H, W, C) for pictures.
     """
     if n < 1:
         raise UserError(f"n={n}: expected at least 1 sample")
@@ -272,7 +282,7 @@ def sample(
     model = load_model(directory, checkpoint)
     with reproducible(threads=torch.get_num_threads()):
         return generate(
-            lambda size, rng: model.sample(size, rng=rng, weights=chosen),
+            lambda size, rng: as_files_hold(model.sample(size, rng=rng, weights=chosen)),
             n,
             chunk=SAMPLE_CHUNK,
             key=lambda chunk: keyed.seed(seed, "sample", chunk),

@@ -1,5 +1,6 @@
-"""Samples as files: .npz, or a picture."""
+"""Samples as files: .npz, a picture of them, or a directory of pictures."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +13,60 @@ def check_target(out: Path) -> None:
     """Check where samples go, before any is drawn.
 
     Raises:
-        UserError: the ending is none that points can be written as.
+        UserError: the ending is none that samples can be written as.
     """
-    if out.suffix not in (".png", ".npz"):
+    if out.suffix not in (".png", ".npz", ""):
         raise UserError(
-            f"out={out}: points are written as .npz (`samples`, float32 (N, 2)) or drawn as .png; expected one of these"
+            f"out={out}: samples are written as .npz (`samples`: float32 (N, 2) or uint8 (N, H, W, C)), drawn as .png, "
+            "or, pictures, one by one into a directory (no ending); expected one of these"
         )
 
 
-def write_samples(points: np.ndarray, out: Path) -> None:
-    """Write points (N, 2) as `out` says."""
+def write_samples(samples: np.ndarray, out: Path) -> None:
+    """Write points (N, 2) or pictures, uint8 (N, H, W, C), as `out` says.
+
+    Raises:
+        UserError: it cannot be written there, or points are to become a directory of pictures.
+    """
+    if out.suffix == "" and samples.ndim == 2:
+        raise UserError(f"out={out}: points are no pictures; expected a file that ends in .npz or .png")
     try:
+        if out.suffix == "":
+            _write_pictures(samples, out)
+            return
         with replacing(out) as temporary:
             if out.suffix == ".npz":
                 with temporary.open("wb") as handle:
-                    np.savez(handle, samples=points)
+                    np.savez(handle, samples=samples)
+            elif samples.ndim == 2:
+                _scatter(samples, temporary)
             else:
-                _scatter(points, temporary)
+                _grid(samples, temporary)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UserError(
             f"out={out}: cannot write there ({error.strerror}); name a file in a directory you may write to"
         ) from error
+
+
+def _write_pictures(samples: np.ndarray, directory: Path) -> None:
+    """One PNG each: 00000.png, 00001.png, …"""
+    from PIL import Image
+
+    directory.mkdir(parents=True, exist_ok=True)
+    digits = max(5, len(str(len(samples) - 1)))
+    for index, picture in enumerate(samples):
+        with replacing(directory / f"{index:0{digits}d}.png") as temporary:
+            Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(temporary, format="PNG")
+
+
+def _grid(samples: np.ndarray, path: Path) -> None:
+    import torch
+
+    from kantor.callbacks.sheet import tile
+
+    tile(torch.from_numpy(samples.transpose(0, 3, 1, 2)), columns=math.ceil(math.sqrt(len(samples)))).save(
+        path, format="PNG"
+    )
 
 
 def _scatter(points: np.ndarray, path: Path) -> None:

@@ -24,7 +24,6 @@ from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
 from kantor.checkpoints import AtomicCheckpointIO
 from kantor.errors import UserError
-from kantor.evaluation.points import BETTER, TARGETS
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, ranks_exist
@@ -151,7 +150,7 @@ def make_strategy(cfg: DictConfig) -> Strategy | str:
         return "auto"
     # find_unused_parameters: in each backward pass one of the two networks has no gradients
     backend = "nccl" if cfg.trainer.accelerator == "gpu" else "gloo"
-    return DDPStrategy(find_unused_parameters=True, process_group_backend=backend)
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, process_group_backend=backend)
 
 
 def make_environment() -> LightningEnvironment | SLURMEnvironment | TorchElasticEnvironment:
@@ -175,8 +174,6 @@ def make_callbacks(
             record=record,
             clock=clock,
             primary=cfg.primary_score,
-            better=BETTER[cfg.primary_score],
-            target=TARGETS.get(cfg.primary_score),
         )
     pictures = [
         config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)

@@ -35,7 +35,7 @@ def make_model():
                 generator=MLP(**settings, outputs=2), critic=MLP(**settings, outputs=None), latent=Normal(2),
                 objective=objective or Wasserstein(), seed=seed,
                 optimisation=AdversarialOptimisation(
-                    generator=factory, critic=factory, n_critic=Constant(2), ema_decay=0.9
+                    generator=factory, critic=factory, n_critic=Constant(2), generator_noise="fresh", ema_decay=0.9
                 ),
             )  # fmt: skip
 

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from kantor import keyed
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture, step_name, write_gif
-from kantor.data.module import PointData
-from kantor.errors import require_positive
+from kantor.data.module import BlockData, PointData
+from kantor.data.points import PointDistribution
+from kantor.errors import UserError, require_positive
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory, replacing
 
@@ -34,7 +35,7 @@ class Contours(Picture):
         self,
         *,
         directory: RunDirectory,
-        data: PointData,
+        data: BlockData,
         clock: Clock,
         seed: int,
         every: int,
@@ -43,6 +44,7 @@ class Contours(Picture):
     ) -> None:
         super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_positive(points=points, extent=extent)
+        self.distribution = distribution_of(data)
         self.points, self.extent = points, extent
 
     def draw(self, model: GenerativeModel) -> None:
@@ -50,7 +52,7 @@ class Contours(Picture):
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
         generated = model.sample(self.points, rng=rng).cpu().numpy()
         philox = np.random.Philox(key=keyed.seed(self.seed, "picture real"))
-        real = self.data.distribution.sample(self.points, np.random.Generator(philox))
+        real = self.distribution.sample(self.points, np.random.Generator(philox))
         name, critic = model.second_network
         figure = contour_figure(
             real, generated, surface(critic, self.extent, model.device), self.extent, model.generator_steps, name
@@ -62,6 +64,17 @@ class Contours(Picture):
         """The animation of all pictures."""
         frames = sorted(self.directory.samples.glob("step_*.png"))
         write_gif(frames, self.directory.samples / "samples.gif")
+
+
+def distribution_of(data: BlockData) -> PointDistribution:
+    """The distribution of a point set.
+
+    Raises:
+        UserError: the data are pictures.
+    """
+    if not isinstance(data, PointData):
+        raise UserError(f"it draws points, data={data.name} are pictures; take pictures=images")
+    return data.distribution
 
 
 @torch.no_grad()

@@ -1,10 +1,18 @@
-"""Stopping before more harm is done."""
+"""The health of a run: stopping before more harm is done, and saying what is wrong while there is time to try again."""
+
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
-from kantor.errors import NonFiniteError
+from kantor.callbacks.findings import CHECKS, History
+from kantor.callbacks.measurement import measured
+from kantor.callbacks.record import mean_over_processes
+from kantor.errors import NonFiniteError, require_positive
 from kantor.models.base import GenerativeModel
+from kantor.report.health import health_json
+from kantor.rundir import RunDirectory, write_json
+from kantor.say import say
 
 
 class StopOnNonFinite(pl.Callback):
@@ -27,3 +35,58 @@ class StopOnNonFinite(pl.Callback):
             f"{wrong} is {float(values[wrong])} at generator step {pl_module.generator_steps}: training diverged; "
             "the last checkpoint is from before. Try a lower learning rate or a larger penalty"
         )
+
+
+class Health(pl.Callback):
+    """Says each ailment once, when it is found, and keeps it in health.json: step, check and message under `findings`.
+
+    It acts after the measurements, in their rhythm, and changes nothing in the run.
+
+    Args:
+        directory: whose health.json is written.
+        every: generator steps between looks, as of the measurements.
+
+    Attributes:
+        findings: what was found so far, oldest first.
+    """
+
+    def __init__(self, directory: RunDirectory, *, every: int) -> None:
+        require_positive(every=every)
+        self.directory, self.every = directory, every
+        self.history = History({}, {}, ())
+        self.findings: list[dict[str, Any]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take back from health.json what was found after the checkpoint that the run goes on from."""
+        if trainer.is_global_zero and health_json(self.directory).is_file():
+            self._write()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Look if it is time."""
+        assert isinstance(pl_module, GenerativeModel)
+        if not measured(trainer, pl_module, self.every):
+            return
+        self.history = self.history.then(mean_over_processes(trainer, pl_module))
+        said = {finding["check"] for finding in self.findings}
+        for check, find in CHECKS.items():
+            message = find(self.history) if check not in said else None
+            if message is not None:
+                self.findings.append({"step": pl_module.generator_steps, "check": check, "message": message})
+                if trainer.is_global_zero:
+                    say(f"at generator step {pl_module.generator_steps:,}: {message}")
+                    self._write()
+
+    def _write(self) -> None:
+        write_json(health_json(self.directory), {"findings": self.findings})
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        history = {name: dict(getattr(self.history, name)) for name in ("first", "highest")}
+        return {**history, "looks": [dict(look) for look in self.history.looks], "findings": list(self.findings)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.history = History(state_dict["first"], state_dict["highest"], tuple(state_dict["looks"]))
+        self.findings = list(state_dict["findings"])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from kantor import keyed
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture
-from kantor.data.module import PointData
+from kantor.data.module import BlockData, PointData
 from kantor.data.points import Line
 from kantor.errors import UserError, require_at_least
 from kantor.metrics.divergences import common_histograms, jensen_shannon, kl, total_variation
@@ -60,11 +60,11 @@ class LineDistances(Picture):
     """
 
     def __init__(
-        self, *, directory: RunDirectory, data: PointData, clock: Clock, seed: int, every: int, points: int
+        self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, points: int
     ) -> None:
         super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_at_least(BINS, points=points)
-        if not isinstance(data.distribution, Line):
+        if not isinstance(data, PointData) or not isinstance(data.distribution, Line):
             raise UserError(f"it draws segments, data={data.name} is none; take pictures=points")
         self.points = points
         self._steps: list[int] = []

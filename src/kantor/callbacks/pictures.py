@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
-from kantor.data.module import PointData
+from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory
@@ -24,7 +24,7 @@ class Picture(pl.Callback):
         every: generator steps between pictures.
     """
 
-    def __init__(self, *, directory: RunDirectory, data: PointData, clock: Clock, seed: int, every: int) -> None:
+    def __init__(self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int) -> None:
         require_positive(every=every)
         self.directory, self.data, self.clock, self.seed, self.every = directory, data, clock, seed, every
 
@@ -64,8 +64,15 @@ def step_name(generator_step: int) -> str:
     return f"step_{generator_step:08d}.png"
 
 
-def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
-    """Put pictures of equal size together as an endless animation of about `seconds`; the last is held for 2 s more."""
+def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0, reduce: int = 1) -> None:
+    """Put pictures of equal size together as an endless animation of about `seconds`; the last is held for 2 s more.
+
+    Args:
+        frames: PNG files; none of them: nothing is written.
+        path: of the GIF.
+        seconds: without the last frame.
+        reduce: how many pixels, along each axis, become one.
+    """
     from PIL import Image
 
     from kantor.rundir import replacing
@@ -75,7 +82,8 @@ def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
     images = []
     for frame in frames:
         with Image.open(frame) as image:
-            octree = image.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            small = image.convert("RGB").reduce(reduce)
+            octree = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
             images.append(octree)  # median cut spends its colours on the background, and dulls the points
     each = max(40, int(1000 * seconds / len(images)))
     with replacing(path) as temporary:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kantor.errors import UserError
+from kantor.report import measured
 from kantor.report.cards import Floor, Score, read_evaluations
 from kantor.report.drawing import (
     FLOOR,
@@ -38,7 +39,8 @@ Metrics = Mapping[str, Column]
 X = "images_seen"
 ESTIMATE = ("val/w1", "val/critic_w1")
 SMOOTHED = 0.02  # share of the curve that one smoothed point averages
-DRAWN_HERE = ("losses.png", "critic_terms.png", "critic_estimate.png")  # a page draws these itself
+LOSSES = ("losses.png", "critic_terms.png", "critic_estimate.png")
+DRAWN_HERE = (*LOSSES, *(f"{panel.file}.png" for panel in measured.PANELS))  # a page draws these itself
 
 
 def columns_with_values(metrics: Metrics, prefix: str) -> list[str]:
@@ -55,8 +57,9 @@ def loss_curves(metrics: Metrics) -> "Figure | None":
 
 
 def term_curves(metrics: Metrics) -> "Figure | None":
-    """Everything else that training logged: the critic on real and generated data, the penalty, …"""
+    """The terms of the losses that training logged: the critic on real and generated data, the penalty, …"""
     names = [name for name in columns_with_values(metrics, "train/") if not name.endswith("loss")]
+    names = [name for name in names if name not in measured.COLUMNS]
     return noisy_curves(metrics, names, "Terms of the losses")
 
 
@@ -213,8 +216,9 @@ def floors_of(run: RunDirectory) -> dict[str, Floor]:
 def write_figures(run: RunDirectory) -> None:
     """Write figures/*.png, each only where metrics.csv has its columns."""
     metrics, floors = run.metrics(), floors_of(run)
-    figures = (loss_curves(metrics), term_curves(metrics), critic_estimate(metrics, floors.get("w1")))
-    for name, figure in zip(DRAWN_HERE, figures, strict=True):
+    losses = (loss_curves(metrics), term_curves(metrics), critic_estimate(metrics, floors.get("w1")))
+    panels = [(f"{panel.file}.png", figure) for panel, figure in measured.panels_of(metrics)]
+    for name, figure in [*zip(LOSSES, losses, strict=True), *panels]:
         if figure is not None:
             with replacing(run.figures / name) as temporary:
                 temporary.write_bytes(png(figure))

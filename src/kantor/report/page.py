@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kantor.errors import UserError
-from kantor.report import figures, pictures, units
+from kantor.report import figures, measured, pictures, units
 from kantor.report.cards import FLOOR_NOTE, Evaluation, Floor, flatten, read_evaluations
 from kantor.report.contestants import last_picture
 from kantor.report.drawing import svg
+from kantor.report.health import read_findings
 from kantor.report.pictures import Picture, chart
 from kantor.report.progress import Progress, ended, progress_of
 from kantor.report.tables import ScoreRow, score_rows
@@ -70,6 +71,7 @@ def report_html(run: RunDirectory) -> str:
         headline=headline_of(read_evaluations(card), config.get("primary_score")),
         evaluations=[evaluation_view(one) for one in read_evaluations(card)],
         floor_note=FLOOR_NOTE,
+        findings=read_findings(run),
         facts=facts_of(card, status),
         charts=charts_of(run),
         film=pictures.filmstrip(run.samples),
@@ -156,6 +158,9 @@ def charts_of(run: RunDirectory) -> list[Picture]:
         ),
         ("losses", "Losses over real images seen", figures.loss_curves(metrics)),
         ("terms", "Terms of the losses over real images seen", figures.term_curves(metrics)),
+    ]
+    drawn += [
+        (panel.file, f"{panel.title} over real images seen", drawing) for panel, drawing in measured.panels_of(metrics)
     ]
     for name in scores:
         figure = figures.score_curves(metrics, name, floors.get(name))

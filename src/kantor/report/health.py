@@ -1,0 +1,35 @@
+"""What training found to be wrong with itself: health.json, `{"findings": [{"step", "check", "message"}, …]}`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kantor.rundir import RunDirectory, read_json
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An ailment: the generator step at which it was found, the check's name, what is wrong and what to try."""
+
+    step: int
+    check: str
+    message: str
+
+
+def health_json(run: RunDirectory) -> Path:
+    """Where the findings stand; there is no such file while there are none."""
+    return run.path / "health.json"
+
+
+def read_findings(run: RunDirectory) -> list[Finding]:
+    """Oldest first.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = health_json(run)
+    if not path.is_file():
+        return []
+    return [
+        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]))
+        for entry in read_json(path).get("findings") or []
+    ]

@@ -1,0 +1,131 @@
+"""Runs that are made to fail in the ways that the health checks know, and runs that are well."""
+
+import functools
+
+import pytest
+import torch
+from image_runs import Normalised, TinyImages, adam, fit, image_model
+
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.health import Health
+from kantor.callbacks.watch import watch
+from kantor.nets.flat import ToImages
+from kantor.objectives.adversarial import (
+    Minimax,
+    NonSaturating,
+    WassersteinClipping,
+    WassersteinGradientPenalty,
+)
+from kantor.report.health import health_json, read_findings
+
+frozen = functools.partial(torch.optim.SGD, lr=0.0)
+
+
+class Deaf(torch.nn.Module):
+    """A network that does not hear its noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.answer = torch.nn.Parameter(torch.zeros(64))
+
+    def forward(self, z):
+        return self.answer + 1e-3 * z.sum(1, keepdim=True)
+
+
+def gp(weight):
+    return WassersteinGradientPenalty(penalty_weight=weight, one_sided=False)
+
+
+FAILING = {
+    "constant output": (
+        {"generator": lambda: ToImages(network=Deaf(), channels=1, image_size=8), "objective": gp(10.0)},
+        "mode_collapse",
+    ),
+    "steps so large that every sample saturates alike": (
+        {"objective": gp(10.0), "generator_optimizer": functools.partial(adam, lr=3.0)},
+        "mode_collapse",
+    ),
+    "a generator that does not learn": (
+        {"generator_optimizer": frozen, "critic_optimizer": functools.partial(adam, lr=1e-2)},
+        "perfect_discriminator",
+    ),
+    "minimax against a discriminator that is much faster": (
+        {
+            "objective": Minimax(), "n_critic": 20, "generator_optimizer": functools.partial(adam, lr=1e-5),
+            "critic_optimizer": functools.partial(adam, lr=3e-2),
+        },
+        "vanishing_gradient",
+    ),
+    "a critic without its penalty": (
+        {"objective": gp(0.0), "critic_optimizer": functools.partial(adam, lr=1e-2), "n_critic": 5},
+        "wrong_slope",
+    ),
+    "a clip far below a step": (
+        {
+            "objective": WassersteinClipping(clip=1e-4), "n_critic": 5,
+            "critic_optimizer": functools.partial(adam, lr=1e-2),
+        },
+        "clipped_weights",
+    ),
+}  # fmt: skip
+WELL = {
+    "gradient penalty": {"objective": gp(10.0), "n_critic": 3},
+    "gradient penalty of a small weight": {"objective": gp(0.1), "n_critic": 3},
+    "clipping": {
+        "objective": WassersteinClipping(clip=0.1), "n_critic": 3,
+        "generator_optimizer": functools.partial(torch.optim.RMSprop, lr=1e-3),
+        "critic_optimizer": functools.partial(torch.optim.RMSprop, lr=1e-3),
+    },
+    "non-saturating": {"critic": Normalised, "critic_optimizer": functools.partial(adam, lr=3e-4)},
+}  # fmt: skip
+
+
+def watched(directory, model, steps, every=10):
+    callbacks = watch(model, directory=directory, clock=Clock(), seed=3, every=every)
+    fit(model, TinyImages(n=200, batch_size=32), steps, *callbacks)
+    return callbacks[-1]
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_run_made_to_fail_is_told_why_once(directory, capsys, name):
+    settings, check = FAILING[name]
+    health = watched(directory, image_model(**settings), 100)
+    found = [finding["check"] for finding in health.findings]
+    assert found.count(check) == 1
+    said = capsys.readouterr().err
+    assert [finding.check for finding in read_findings(directory)] == found
+    for finding in read_findings(directory):
+        assert said.count(finding.message) == 1
+        assert "Try " in finding.message and finding.step in range(40, 101, 10)
+
+
+@pytest.mark.parametrize("name", WELL)
+def test_a_run_that_is_well_hears_nothing(directory, capsys, name):
+    health = watched(directory, image_model(**WELL[name]), 200)
+    assert health.findings == [] and not health_json(directory).exists()
+    assert "kantor:" not in capsys.readouterr().err
+
+
+def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_path):
+    settings, _ = FAILING["a critic without its penalty"]
+    straight = watched(directory, image_model(**settings), 60, every=5)
+    written = health_json(directory).read_text()
+
+    def part(steps, checkpoint=None):
+        model = image_model(**settings)
+        callbacks = watch(model, directory=directory, clock=Clock(), seed=3, every=5)
+        return callbacks[-1], fit(model, TinyImages(n=200, batch_size=32), steps, *callbacks, checkpoint=checkpoint)
+
+    _, trainer = part(15)
+    trainer.save_checkpoint(tmp_path / "fifteen.ckpt")
+    part(60)  # finds what the resumed run has not found yet
+    resumed, _ = part(60, tmp_path / "fifteen.ckpt")
+    assert resumed.state_dict() == straight.state_dict()
+    assert health_json(directory).read_text() == written
+
+
+def test_findings_after_the_checkpoint_are_taken_back(directory):
+    health_json(directory).write_text('{"findings": [{"step": 50, "check": "x", "message": "from before a kill"}]}')
+    model = image_model(objective=NonSaturating())
+    fit(model, TinyImages(), 1, Health(directory, every=10))
+    assert read_findings(directory) == []
