@@ -22,6 +22,7 @@ from kantor.callbacks.progress import ProgressBar
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
+from kantor.callbacks.watch import watch
 from kantor.checkpoints import AtomicCheckpointIO
 from kantor.errors import UserError
 from kantor.models.adversarial import Adversarial
@@ -29,6 +30,9 @@ from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, ranks_exist
 from kantor.rundir import RunDirectory
 from kantor.scoring import score_model
+
+WATCH_EVERY = 10
+"""Logged rows from one measurement of gradients, spread and probabilities to the next."""
 
 
 def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str, Any]:
@@ -185,6 +189,7 @@ def make_callbacks(
         stop,
         *([StopAfterMinutes(clock, minutes=cfg.budget.minutes)] if cfg.budget.minutes is not None else []),
         *([scores] if scores is not None else []),
+        *watch(parts.model, directory=directory, clock=clock, seed=cfg.seed, every=WATCH_EVERY * cfg.trainer.log_every),
         record,
         *pictures,
         Checkpointing(directory, every=cfg.trainer.checkpoint_every),
