@@ -134,7 +134,7 @@ class Score(Estimate):
         ours, floors = self.badness(self.value), self.badness(self.floor.value)
         if ours is None or floors is None or ours > floors:
             return "worse than real data"
-        return "better than real data: memorised, or too little varied?"
+        return "better than real data: memorised?"
 
 
 @dataclass(frozen=True)
