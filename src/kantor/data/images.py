@@ -11,10 +11,11 @@ from torch import Tensor
 
 from kantor import keyed
 from kantor.data import pixels
-from kantor.data.module import BlockData, Demand
-from kantor.data.stream import ImageBlock, ImageBlocks
+from kantor.data.module import BlockData
+from kantor.data.stream import ImageBlock, ImageBlocks, Share
 from kantor.errors import UserError, require_positive
 from kantor.identity import sha256
+from kantor.models.base import GenerativeModel
 
 Split = Literal["train", "test"]
 SUBSET_SEED = 0  # everybody's subset of n images is the same
@@ -168,17 +169,16 @@ class ImageData(BlockData):
         """What is held out, for floors and for memorisation."""
         return self.load("test")
 
-    def blocks(self, demand: Demand) -> ImageBlocks:
+    def blocks(self, model: GenerativeModel, share: Share) -> ImageBlocks:
         """The training images over and over."""
-        device = demand.model.device
         return ImageBlocks(
-            self._on(device) if self._resides_on(device) else self.train,
+            self._on(model.device) if self._resides_on(model.device) else self.train,
             batch_size=self.batch_size,
-            batches_per_step=demand.model.batches_per_step,
-            batches_before=demand.model.batches_before,
-            first_step=demand.model.generator_steps,
+            batches_per_step=model.batches_per_step,
+            batches_before=model.batches_before,
+            first_step=model.generator_steps,
             seed=self.seed,
-            share=demand.share,
+            share=share,
             flip=self.flip,
         )
 

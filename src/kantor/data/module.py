@@ -1,7 +1,6 @@
 """LightningDataModules that serve blocks; each also works in a plain `Trainer` with any `GenerativeModel`."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -13,19 +12,6 @@ from kantor.data.stream import Blocks, PointBlocks, Share
 from kantor.errors import require_positive
 from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a model asks of a stream: how many batches each step takes, and where it stands.
-
-    Attributes:
-        model: whose `batches_per_step`, `batches_before` and `generator_steps` are asked.
-        share: which slice of every batch this process gets.
-    """
-
-    model: GenerativeModel
-    share: Share
 
 
 class BlockData(pl.LightningDataModule, ABC):
@@ -52,8 +38,13 @@ class BlockData(pl.LightningDataModule, ABC):
         """SHA-256 of what the data are, 64 hex digits."""
 
     @abstractmethod
-    def blocks(self, demand: Demand) -> Blocks:
-        """The endless stream of blocks from the step at which a model stands."""
+    def blocks(self, model: GenerativeModel, share: Share) -> Blocks:
+        """The endless stream of blocks from the step at which a model stands.
+
+        Args:
+            model: says how many batches each step takes, and which step is next.
+            share: which part of every batch this process gets.
+        """
 
     def train_dataloader(self) -> DataLoader[Tensor]:
         """The stream, sized by the model of the trainer.
@@ -66,7 +57,7 @@ class BlockData(pl.LightningDataModule, ABC):
         assert isinstance(model, GenerativeModel), "blocks are sized by a GenerativeModel"
         share = Share(self.trainer.global_rank, self.trainer.world_size)
         check_shares(self.batch_size, share.world)
-        return DataLoader(self.blocks(Demand(model, share)), batch_size=None)
+        return DataLoader(self.blocks(model, share), batch_size=None)
 
 
 class PointData(BlockData):
@@ -97,13 +88,13 @@ class PointData(BlockData):
         """SHA-256 of what the distribution is, 64 hex digits."""
         return sha256(identity(self.distribution))
 
-    def blocks(self, demand: Demand) -> PointBlocks:
+    def blocks(self, model: GenerativeModel, share: Share) -> PointBlocks:
         """Fresh points for ever."""
         return PointBlocks(
             self.distribution,
             batch_size=self.batch_size,
-            batches_per_step=demand.model.batches_per_step,
-            first_step=demand.model.generator_steps,
+            batches_per_step=model.batches_per_step,
+            first_step=model.generator_steps,
             seed=self.seed,
-            share=demand.share,
+            share=share,
         )
