@@ -14,6 +14,7 @@ from kantor.errors import UserError
 from kantor.models.base import count_parameters
 from kantor.nets.activations import ReLU
 from kantor.nets.conv_critic import ConvCritic
+from kantor.nets.convolutions import ImageCritic, ImageGenerator
 from kantor.nets.dcgan import DCGANDiscriminator, DCGANGenerator, extra_layer
 from kantor.nets.digits import DigitCritic, DigitGenerator
 from kantor.nets.flat import FromImages, ToImages
@@ -49,6 +50,12 @@ NETWORKS = {
     "mlp critic": (lambda: mlp(outputs=None), (2,), ()),
     "mlp with one output": (lambda: mlp(outputs=1), (2,), (1,)),
     "shift": (lambda: Shift(theta=0.5), (1,), (2,)),
+    "image generator": (
+        lambda: ImageGenerator([nn.ConvTranspose2d(5, 3, 4)], initialise=None),
+        (5,),
+        (3, 4, 4),
+    ),
+    "image critic": (lambda: ImageCritic([nn.Conv2d(3, 1, 4)], initialise=None, constrain=None), (3, 4, 4), ()),
     "dcgan generator": (lambda: image_generator(DCGANGenerator, image_size=16), (5,), (3, 16, 16)),
     "dcgan discriminator": (lambda: dcgan_discriminator(None), (3, 16, 16), ()),
     "dcgan discriminator with an extra layer": (lambda: dcgan_discriminator(extra_layer), (3, 16, 16), ()),

@@ -4,11 +4,11 @@ Both go between 4×4 maps and the image by factors of two, and each factor of tw
 """
 
 import itertools
-from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
 
 from kantor.errors import UserError, require_positive
+from kantor.nets.convolutions import Change, ImageCritic, ImageGenerator, MakeLayer, down, up
 
 
 def doublings(image_size: int) -> int:
@@ -23,7 +23,7 @@ def doublings(image_size: int) -> int:
     return count
 
 
-class DCGANGenerator(nn.Module):
+class DCGANGenerator(ImageGenerator):
     """Transposed convolutions with batch normalisation and ReLU between them, tanh at the end.
 
     Args:
@@ -31,7 +31,7 @@ class DCGANGenerator(nn.Module):
         channels: of the images.
         width: channels of the largest hidden maps; the smallest have width·image_size/8.
         image_size: height and width of the images, 4 times a power of two.
-        initialise: called on the finished module; None keeps torch's own.
+        initialise: as in `ImageGenerator`.
 
     Shape:
         (B, latent_dim) → (B, channels, image_size, image_size), in [-1, 1].
@@ -47,25 +47,14 @@ class DCGANGenerator(nn.Module):
         channels: int,
         width: int,
         image_size: int,
-        initialise: Callable[[nn.Module], None] | None,
+        initialise: Change | None,
     ) -> None:
-        super().__init__()
         require_positive(latent_dim=latent_dim, channels=channels, width=width)
         sizes = [width * 2**k for k in reversed(range(doublings(image_size)))]
-        body: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, sizes[0], 4, bias=False)]
-        for size_in, size_out in itertools.pairwise([*sizes, channels]):
-            up = nn.ConvTranspose2d(size_in, size_out, 4, stride=2, padding=1, bias=False)
-            body += [nn.BatchNorm2d(size_in), nn.ReLU(), up]
-        self.body = nn.Sequential(*body, nn.Tanh())
-        if initialise is not None:
-            initialise(self)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(B, latent_dim) → (B, C, H, W)."""
-        return self.body(z[:, :, None, None])
+        super().__init__(up(latent_dim, [*sizes, channels]), initialise=initialise)
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(ImageCritic):
     """Strided convolutions with LeakyReLU 0.2, normalised but for the first and the last.
 
     Args:
@@ -75,8 +64,7 @@ class DCGANDiscriminator(nn.Module):
         normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
         after_first: makes a layer of `width` channels that stands after the first convolution, such as `extra_layer`;
             None for none.
-        initialise: called on the finished module; None keeps torch's own.
-        constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
+        initialise, constrain: as in `ImageCritic`.
 
     Shape:
         (B, channels, image_size, image_size) → (B,), a logit.
@@ -91,31 +79,19 @@ class DCGANDiscriminator(nn.Module):
         channels: int,
         width: int,
         image_size: int,
-        normalise: Callable[[int], nn.Module] | None,
-        after_first: Callable[[int], nn.Module] | None,
-        initialise: Callable[[nn.Module], None] | None,
-        constrain: Callable[[nn.Module], None] | None,
+        normalise: MakeLayer | None,
+        after_first: MakeLayer | None,
+        initialise: Change | None,
+        constrain: Change | None,
     ) -> None:
-        super().__init__()
         require_positive(channels=channels, width=width)
         sizes = [width * 2**k for k in range(doublings(image_size))]
-        body: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        layers = down(channels, width, normalise=None, bias=True)
         if after_first is not None:
-            body.append(after_first(width))
+            layers.append(after_first(width))
         for size_in, size_out in itertools.pairwise(sizes):
-            body.append(nn.Conv2d(size_in, size_out, 4, stride=2, padding=1))
-            if normalise is not None:
-                body.append(normalise(size_out))
-            body.append(nn.LeakyReLU(0.2))
-        self.body = nn.Sequential(*body, nn.Conv2d(sizes[-1], 1, 4))
-        if initialise is not None:
-            initialise(self)
-        if constrain is not None:
-            constrain(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B,)."""
-        return self.body(x).view(len(x))  # (B, 1, 1, 1) → (B,); images of another size do not fit
+            layers += down(size_in, size_out, normalise=normalise, bias=True)
+        super().__init__([*layers, nn.Conv2d(sizes[-1], 1, 4)], initialise=initialise, constrain=constrain)
 
 
 def extra_layer(channels: int) -> nn.Sequential:

@@ -5,21 +5,21 @@ has no bias, and the generator's last kernel is 3×3.
 """
 
 import itertools
-from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import nn
 
 from kantor.errors import require_positive
+from kantor.nets.convolutions import Change, ImageCritic, ImageGenerator, MakeLayer, down, up
 
 
-class DigitGenerator(nn.Module):
+class DigitGenerator(ImageGenerator):
     """Transposed convolutions with batch normalisation and ReLU between them, tanh at the end.
 
     Args:
         latent_dim: numbers in a noise vector.
         channels: of the images.
         width: channels of the 16×16 maps; twice as many at 8×8, four times at 4×4.
-        initialise: called on the finished module; None keeps torch's own.
+        initialise: as in `ImageGenerator`.
 
     Shape:
         (B, latent_dim) → (B, channels, 32, 32), in [-1, 1].
@@ -28,26 +28,14 @@ class DigitGenerator(nn.Module):
         UserError: a size is not positive.
     """
 
-    def __init__(
-        self, *, latent_dim: int, channels: int, width: int, initialise: Callable[[nn.Module], None] | None
-    ) -> None:
-        super().__init__()
+    def __init__(self, *, latent_dim: int, channels: int, width: int, initialise: Change | None) -> None:
         require_positive(latent_dim=latent_dim, channels=channels, width=width)
-        body: list[nn.Module] = [nn.ConvTranspose2d(latent_dim, 4 * width, 4, bias=False)]
-        for size_in, size_out in itertools.pairwise([4 * width, 2 * width, width]):
-            up = nn.ConvTranspose2d(size_in, size_out, 4, stride=2, padding=1, bias=False)
-            body += [nn.BatchNorm2d(size_in), nn.ReLU(), up]
+        layers = up(latent_dim, [4 * width, 2 * width, width])
         last = nn.ConvTranspose2d(width, channels, 3, stride=2, padding=1, output_padding=1)
-        self.body = nn.Sequential(*body, nn.BatchNorm2d(width), nn.ReLU(), last, nn.Tanh())
-        if initialise is not None:
-            initialise(self)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(B, latent_dim) → (B, C, 32, 32)."""
-        return self.body(z[:, :, None, None])
+        super().__init__([*layers, nn.BatchNorm2d(width), nn.ReLU(), last], initialise=initialise)
 
 
-class DigitCritic(nn.Module):
+class DigitCritic(ImageCritic):
     """Strided convolutions with LeakyReLU 0.2.
 
     Args:
@@ -55,8 +43,7 @@ class DigitCritic(nn.Module):
         width: channels after the first convolution; the others have 2·width and 4·width.
         normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none, as a
             gradient penalty needs it. Convolutions that no normalisation follows have a bias.
-        initialise: called on the finished module; None keeps torch's own.
-        constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
+        initialise, constrain: as in `ImageCritic`.
 
     Shape:
         (B, channels, 32, 32) → (B,).
@@ -70,24 +57,12 @@ class DigitCritic(nn.Module):
         *,
         channels: int,
         width: int,
-        normalise: Callable[[int], nn.Module] | None,
-        initialise: Callable[[nn.Module], None] | None,
-        constrain: Callable[[nn.Module], None] | None,
+        normalise: MakeLayer | None,
+        initialise: Change | None,
+        constrain: Change | None,
     ) -> None:
-        super().__init__()
         require_positive(channels=channels, width=width)
-        body: list[nn.Module] = []
+        layers: list[nn.Module] = []
         for size_in, size_out in itertools.pairwise([channels, width, 2 * width, 4 * width]):
-            body.append(nn.Conv2d(size_in, size_out, 4, stride=2, padding=1, bias=normalise is None))
-            if normalise is not None:
-                body.append(normalise(size_out))
-            body.append(nn.LeakyReLU(0.2))
-        self.body = nn.Sequential(*body, nn.Conv2d(4 * width, 1, 4))
-        if initialise is not None:
-            initialise(self)
-        if constrain is not None:
-            constrain(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, 32, 32) → (B,)."""
-        return self.body(x).view(len(x))  # (B, 1, 1, 1) → (B,); images of another size do not fit
+            layers += down(size_in, size_out, normalise=normalise, bias=normalise is None)
+        super().__init__([*layers, nn.Conv2d(4 * width, 1, 4)], initialise=initialise, constrain=constrain)

@@ -6,12 +6,12 @@ critic never runs; they are left out, and so are their parameters.
 """
 
 import itertools
-from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from kantor.errors import require_positive
 from kantor.nets.activations import ReLU
+from kantor.nets.convolutions import Change, ImageCritic, MakeLayer
 from kantor.nets.dcgan import doublings
 
 
@@ -36,7 +36,7 @@ class Shortcut(nn.Module):
         return self.body(x) + self.around(x)
 
 
-def block(channels_in: int, channels_out: int, normalise: Callable[[int], nn.Module]) -> nn.Sequential:
+def block(channels_in: int, channels_out: int, normalise: MakeLayer) -> nn.Sequential:
     """A 3×3 convolution, normalisation, ReLU; height and width stay."""
     return nn.Sequential(nn.Conv2d(channels_in, channels_out, 3, padding=1), normalise(channels_out), ReLU())
 
@@ -46,7 +46,7 @@ def halving(channels_in: int, channels_out: int) -> nn.Conv2d:
     return nn.Conv2d(channels_in, channels_out, 1, stride=2)
 
 
-class SkipCritic(nn.Module):
+class SkipCritic(ImageCritic):
     """Blocks down to 4×4 maps, one more block to a single map, then a linear layer.
 
     Args:
@@ -54,8 +54,7 @@ class SkipCritic(nn.Module):
         width: channels after the first block; each further one doubles them.
         image_size: height and width of the images, 4 times a power of two.
         normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
-        initialise: called on the finished module; None keeps torch's own.
-        constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
+        initialise, constrain: as in `ImageCritic`.
 
     Shape:
         (B, channels, image_size, image_size) → (B,).
@@ -70,25 +69,21 @@ class SkipCritic(nn.Module):
         channels: int,
         width: int,
         image_size: int,
-        normalise: Callable[[int], nn.Module] | None,
-        initialise: Callable[[nn.Module], None] | None,
-        constrain: Callable[[nn.Module], None] | None,
+        normalise: MakeLayer | None,
+        initialise: Change | None,
+        constrain: Change | None,
     ) -> None:
-        super().__init__()
         require_positive(channels=channels, width=width)
         normal = nn.Identity if normalise is None else normalise
         first = nn.Sequential(block(channels, width, normal), halving(width, width))
-        body: list[nn.Module] = [Shortcut(body=first, around=halving(channels, width)), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [Shortcut(body=first, around=halving(channels, width)), nn.LeakyReLU(0.2)]
         sizes = [width * 2**k for k in range(doublings(image_size))]
         for size_in, size_out in itertools.pairwise(sizes):
-            body += [block(size_in, size_out, normal), halving(size_out, size_out), normal(size_out), nn.LeakyReLU(0.2)]
-        body += [block(sizes[-1], 1, normal), nn.Flatten()]  # (B, 1, 4, 4) → (B, 16)
-        self.body = nn.Sequential(*body, nn.Linear(16, 1))
-        if initialise is not None:
-            initialise(self)
-        if constrain is not None:
-            constrain(self)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B,)."""
-        return self.body(x).squeeze(1)
+            layers += [
+                block(size_in, size_out, normal),
+                halving(size_out, size_out),
+                normal(size_out),
+                nn.LeakyReLU(0.2),
+            ]
+        layers += [block(sizes[-1], 1, normal), nn.Flatten(), nn.Linear(16, 1)]  # (B, 1, 4, 4) → (B, 16) → (B, 1)
+        super().__init__(layers, initialise=initialise, constrain=constrain)
