@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from kantor.errors import UserError
-from kantor.evaluation.extractors import Pixels, area_weights
+from kantor.evaluation.extractors import Pixels
+from kantor.evaluation.extractors.pixels import area_weights
 from kantor.identity import sha256
 
 
@@ -18,20 +19,22 @@ each = pytest.mark.parametrize("extractor", EXTRACTORS.values(), ids=EXTRACTORS.
 
 def test_levels_are_flattened_channels_first():
     images = torch.tensor([[[[0, 64]], [[128, 255]]]], dtype=torch.uint8)  # (1, 2, 1, 2)
-    assert Pixels(None)(images).tolist() == [[0.0, 0.25, 0.5, 255 / 256]]
+    assert Pixels(None)(images).features.tolist() == [[0.0, 0.25, 0.5, 255 / 256]]
 
 
 def test_squares_are_averaged_by_hand():
     images = torch.tensor([[[[0, 4, 100, 100], [8, 4, 100, 104]]]], dtype=torch.uint8)
-    assert (256 * Pixels(2)(images)).tolist() == [[2.0, 100.0, 6.0, 102.0]]  # two rows fit, four columns do not
-    assert (256 * Pixels(1)(images)).tolist() == [[52.5]]
+    assert (256 * Pixels(2)(images).features).tolist() == [
+        [2.0, 100.0, 6.0, 102.0]
+    ]  # two rows fit, four columns do not
+    assert (256 * Pixels(1)(images).features).tolist() == [[52.5]]
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8])
 def test_where_the_size_divides_it_is_pytorchs_average_pooling(size):
     images = pictures(shape=(3, 16, 16))
     pooled = F.adaptive_avg_pool2d(images.double(), size).flatten(1) / 256
-    torch.testing.assert_close(Pixels(size)(images), pooled, rtol=0, atol=0)
+    torch.testing.assert_close(Pixels(size)(images).features, pooled, rtol=0, atol=0)
 
 
 def test_where_it_does_not_pixels_are_shared_by_area():
@@ -50,31 +53,31 @@ def test_area_weights_average_and_leave_nothing_out(length, size):
 @each
 def test_the_mean_is_kept(extractor):
     images = pictures()
-    found = extractor(images).mean(1)
+    found = extractor(images).features.mean(1)
     torch.testing.assert_close(found, images.double().flatten(1).mean(1) / 256, rtol=1e-13, atol=0)
 
 
 @each
 def test_a_pictures_features_do_not_depend_on_the_others(extractor):
     images = pictures()
-    whole = extractor(images)
+    whole = extractor(images).features
     assert whole.dtype == torch.float64 and whole.ndim == 2
     assert (whole >= 0).all() and (whole < 1).all()
     for piece in (1, 2, 5):
-        assert torch.equal(torch.cat([extractor(part) for part in images.split(piece)]), whole)
-    assert torch.equal(extractor(images.flip(0)), whole.flip(0))
+        assert torch.equal(torch.cat([extractor(part).features for part in images.split(piece)]), whole)
+    assert torch.equal(extractor(images.flip(0)).features, whole.flip(0))
     assert torch.equal(images, pictures())  # and are left alone
 
 
 def test_small_pictures_are_left_as_they_are():
     images = pictures(shape=(1, 28, 28))
-    assert torch.equal(Pixels(32)(images), Pixels(None)(images))
+    assert torch.equal(Pixels(32)(images).features, Pixels(None)(images).features)
 
 
 @pytest.mark.parametrize("size", [None, 32])
 def test_inner_products_are_exact(size):
     """What makes distances independent of threads and machines."""
-    x = Pixels(size)(pictures(20, (3, 64, 64)))
+    x = Pixels(size)(pictures(20, (3, 64, 64))).features
     integers = (x * 1024).numpy().astype(object)
     assert (integers == np.vectorize(int)(integers)).all()
     exact = integers.astype(np.int64) @ integers.astype(np.int64).T

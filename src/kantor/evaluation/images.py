@@ -176,7 +176,7 @@ class ImageEvaluation(Evaluation):
     def features(self, images: np.ndarray) -> Tensor:
         """Features float64 (n, d) of uint8 images (n, C, H, W), extracted in chunks."""
         pieces = [images[start : start + self.chunk] for start in range(0, len(images), self.chunk)]
-        return torch.cat([self.extractor(torch.from_numpy(piece)) for piece in pieces])
+        return torch.cat([self.extractor(torch.from_numpy(piece)).features for piece in pieces])
 
     def _score_draws(self, draws: list[np.ndarray], data: ImageData, n: int, processes: Processes) -> dict[str, Score]:
         scorer = self._scorer(data, n, 0)

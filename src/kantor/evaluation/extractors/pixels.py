@@ -1,24 +1,13 @@
-"""An extractor turns pictures into the features that scores see; its identity is part of the protocol."""
+"""Pixels as features: averaged where there are too many, flattened."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from kantor.errors import require_positive
-
-
-class Extractor(Protocol):
-    """A fixed function of single pictures: a picture's features do not depend on the others."""
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """Features, float64 (n, d), of uint8 images (n, C, H, W)."""
-        ...
-
-    def identity(self) -> dict[str, Any]:
-        """What determines the features, as plain containers: name, settings, and the weights' hash if it has any."""
-        ...
+from kantor.evaluation.extractors.base import Features, check_images
 
 
 @dataclass(frozen=True)
@@ -41,19 +30,26 @@ class Pixels:
         if self.size is not None:
             require_positive(size=self.size)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Features in [0, 1), float64 (n, C*h*w), of uint8 images (n, C, H, W)."""
-        assert images.dtype == torch.uint8 and images.ndim == 4, (images.dtype, images.shape)
+    def __call__(self, images: Tensor) -> Features:
+        """Features in [0, 1), float64 (n, C*h*w), of uint8 images (n, C, H, W); no logits.
+
+        Raises:
+            UserError: the images are no such pictures.
+        """
+        check_images(images, name="pixels", channels=())
         levels = images.double()
         for dim in (2, 3):
             if self.size is not None and images.shape[dim] > self.size:
                 weights = area_weights(images.shape[dim], self.size).to(levels.device)
                 levels = torch.tensordot(levels, weights, dims=([dim], [1])).movedim(-1, dim)
-        return levels.div_(256).flatten(1)
+        return Features(levels.div_(256).flatten(1), None)
 
     def identity(self) -> dict[str, Any]:
         """What determines the features."""
         return {"name": "pixels", **asdict(self), "resize": "area average", "unit": "levels / 256"}
+
+    def prepare(self) -> None:
+        """There are no weights to load."""
 
 
 def area_weights(length: int, size: int) -> Tensor:
