@@ -25,7 +25,7 @@ class ConvCritic(ImageCritic):
         (B, channels, image_size, image_size) → (B,).
 
     Raises:
-        UserError: a size is out of range.
+        UserError: a size is not positive.
     """
 
     def __init__(

@@ -61,9 +61,9 @@ class DCGANDiscriminator(ImageCritic):
         channels: of the images.
         width: channels after the first convolution.
         image_size: height and width of the images, 4 times a power of two.
-        normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
         after_first: makes a layer of `width` channels that stands after the first convolution, such as `extra_layer`;
             None for none.
+        normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
         initialise, constrain: as in `ImageCritic`.
 
     Shape:
@@ -79,8 +79,8 @@ class DCGANDiscriminator(ImageCritic):
         channels: int,
         width: int,
         image_size: int,
-        normalise: MakeLayer | None,
         after_first: MakeLayer | None,
+        normalise: MakeLayer | None,
         initialise: Change | None,
         constrain: Change | None,
     ) -> None:

@@ -60,7 +60,7 @@ class SkipCritic(ImageCritic):
         (B, channels, image_size, image_size) → (B,).
 
     Raises:
-        UserError: a size is out of range.
+        UserError: a size is not positive, or `image_size` not 4 times a power of two.
     """
 
     def __init__(
