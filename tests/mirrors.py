@@ -1,4 +1,4 @@
-"""A server of local files, so that downloads are tested on their own path."""
+"""Data sets of local files: built as a configuration builds them, and served, so that downloads are tested too."""
 
 import contextlib
 import functools
@@ -6,6 +6,18 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from kantor import config
+
+
+def configured(name: str, root: Path | str | None = None, **changed: object) -> Any:
+    """The data set that conf/data/NAME.yaml makes, of the files in `root` where it has any."""
+    place = {} if root is None else {"root": str(root)}
+    plain = {**config.load_option("data", name, []), **place, **changed}
+    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,3 +1,4 @@
+import functools
 import hashlib
 import io
 import os
@@ -7,22 +8,12 @@ import tarfile
 import numpy as np
 import pytest
 import torchvision
-from mirrors import serving
-from omegaconf import OmegaConf
+from mirrors import configured, serving
 
-from kantor import config
 from kantor.data import cifar10
 from kantor.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
-
-
-def data(root, **changed):
-    plain = {**config.load_option("data", "cifar10", []), "root": str(root), **changed}
-    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+data = functools.partial(configured, "cifar10")
 
 
 def batch(seed, n=6):

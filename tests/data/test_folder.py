@@ -1,3 +1,4 @@
+import functools
 import io
 import json
 import os
@@ -6,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from mirrors import configured
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -15,19 +17,12 @@ from kantor.data.manifest import Manifest
 from kantor.errors import UserError
 
 
-@pytest.fixture(autouse=True)
-def a_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def root(tmp_path):
     return tmp_path / "images"
 
 
-def data(root, **changed):
-    plain = {**config.load_option("data", "folder", []), "root": str(root), "image_size": 8, **changed}
-    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+data = functools.partial(configured, "folder", image_size=8)
 
 
 def put(root, name, level=0, *, mode="L", size=(8, 8), **options):

@@ -7,23 +7,15 @@ import struct
 import numpy as np
 import pytest
 import torchvision
-from mirrors import serving
-from omegaconf import OmegaConf
+from mirrors import configured, serving
 from PIL import Image
 
-from kantor import config
 from kantor.data import downloads, mnist
 from kantor.errors import UserError
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
-
-
 def data(root="unused", **changed):
-    plain = {**config.load_option("data", "mnist", []), "root": str(root), **changed}
-    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+    return configured("mnist", root, **changed)
 
 
 def idx(array):

@@ -10,8 +10,7 @@ from kantor.errors import UserError
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+def few_held_out(monkeypatch):
     monkeypatch.setattr(shapes5, "TEST_SIZE", 200)
 
 
@@ -49,7 +48,7 @@ def test_neither_the_runs_seed_nor_the_cores_change_an_image(monkeypatch, tmp_pa
     first = pictures(make(size=600))
     for cores, slice_, seed in ((1, 64, 1), (3, 7, 2)):
         monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / f"{cores}"))
-        monkeypatch.setattr(shapes5, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(shapes5, "threads", lambda cores=cores: cores)
         monkeypatch.setattr(shapes5, "SLICE", slice_)
         assert (pictures(make(size=600, seed=seed)) == first).all()
 
@@ -83,7 +82,7 @@ def test_images_are_mapped_read_only():
 def test_an_interrupted_build_goes_on(monkeypatch, tmp_path):
     whole = pictures(make(size=1300)).copy()
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "other"))
-    monkeypatch.setattr(shapes5, "_cores", lambda: 1)
+    monkeypatch.setattr(shapes5, "threads", lambda: 1)
     paint, painted = shapes.paint, []
 
     def stopping(scenes):

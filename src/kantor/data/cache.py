@@ -5,6 +5,7 @@ The directory is KANTOR_CACHE when set, else XDG_CACHE_HOME/kantor, else ~/.cach
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 from kantor.errors import UserError
 from kantor.rundir import replacing
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CHUNK = 512
 """Images between the moments at which a builder writes down how far it is."""
 
@@ -56,7 +58,7 @@ def array(
     """The array in a .npy file, mapped read-only; built first when it is not there.
 
     Rows are filled in chunks into PATH.partial, whose progress is written beside it, so that an interrupted build goes
-    on where it was. The caller holds the lock.
+    on where it was; one of another shape or kind is begun again. The caller holds the lock.
 
     Args:
         path: ends in .npy.
@@ -64,6 +66,9 @@ def array(
         dtype: numpy's name, such as "uint8".
         fill: `fill(rows, start, stop)` writes rows start … stop-1 into `rows`, (stop - start, …).
         progress: is told (rows done, rows in all).
+
+    Raises:
+        UserError: the disk has no room for it.
     """
     if not path.is_file():
         _build(path, shape, dtype, fill, progress)
@@ -77,27 +82,53 @@ def _build(
     fill: Callable[[np.ndarray, int, int], None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    partial, state = path.with_suffix(".partial"), path.with_suffix(".progress.json")
-    what = {"shape": list(shape), "dtype": dtype}
-    done = 0
-    if partial.is_file() and state.is_file():
-        with contextlib.suppress(ValueError, OSError):
-            noted = json.loads(state.read_text(encoding="utf-8"))
-            done = noted["done"] if {key: noted.get(key) for key in what} == what else 0
-    if not done:
-        np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape).flush()
-    rows = np.load(partial, mmap_mode="r+", allow_pickle=False)
+    partial, state = path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.progress.json")
+    rows, done = _begun(partial, state, shape, dtype)
+    if rows is None:
+        state.unlink(missing_ok=True)  # first: it would vouch for the new file's empty rows
+        rows = _empty(partial, shape, dtype)
     for start in range(done, shape[0], CHUNK):
         stop = min(start + CHUNK, shape[0])
         fill(rows[start:stop], start, stop)
         rows.flush()
         with replacing(state) as temporary:
-            temporary.write_text(json.dumps({**what, "done": stop}), encoding="utf-8")
+            temporary.write_text(json.dumps({"done": stop}), encoding="utf-8")
         if progress is not None:
             progress(stop, shape[0])
     del rows
     os.replace(partial, path)
     state.unlink(missing_ok=True)
+
+
+def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: str) -> tuple[np.memmap | None, int]:
+    """The array of an interrupted build and how many of its rows are done; (None, 0) where there is none like that."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        done = json.loads(state.read_text(encoding="utf-8"))["done"]
+        rows = np.load(partial, mmap_mode="r+", allow_pickle=False)
+        if isinstance(done, int) and 0 < done <= shape[0] and rows.shape == shape and rows.dtype == np.dtype(dtype):
+            return rows, done
+    return None, 0
+
+
+def _empty(partial: Path, shape: tuple[int, ...], dtype: str) -> np.memmap:
+    """A new array of zeros in a file.
+
+    Raises:
+        UserError: the disk has no room for it. A disk that fills up later would end the process at a write to the map.
+    """
+    rows = np.lib.format.open_memmap(partial, mode="w+", dtype=dtype, shape=shape)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            with partial.open("r+b") as handle:
+                os.posix_fallocate(handle.fileno(), 0, partial.stat().st_size)
+    except OSError as error:
+        if error.errno in FULL:  # others: a file system that cannot reserve
+            partial.unlink()
+            raise UserError(
+                f"{partial} cannot be written ({error.strerror}): {rows.nbytes / 2**20:,.0f} MiB are needed there; "
+                "make room, or name another cache, KANTOR_CACHE=DIR"
+            ) from error
+    return rows
 
 
 def file_digest(path: Path) -> str:

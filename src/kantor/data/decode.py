@@ -86,6 +86,15 @@ class Decoder:
         return image if image.mode == self.mode else image.convert(self.mode)
 
 
+class ExactDecoder(Decoder):
+    """Neither cuts nor resizes: a picture of another size is broken."""
+
+    def _array(self, image: Image.Image) -> np.ndarray:
+        if image.size != (self.image_size, self.image_size):
+            raise BrokenImage(f"{image.width} × {image.height} pixels")
+        return super()._array(image)
+
+
 def centre_square(image: Image.Image, side: int) -> Image.Image:
     """The central square; where it cannot lie exactly, half a pixel to the left and to the top.
 

@@ -107,7 +107,7 @@ def prepared(
     pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
     with cache.locked(directory):
         if not pixels.is_file() or not names.is_file():
-            with source() as opened, _progress(title) as progress:
+            with source() as opened, progress_bar(title) as progress:
                 write_json(names, opened.names)
                 cache.array(
                     pixels,
@@ -179,8 +179,8 @@ def held_out(digests: Sequence[str], share: float) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr; nothing where stderr is no terminal."""
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,6 +1,5 @@
 """purdue_shapes5: rendered pictures of shapes with their ground truth, or the lecture's own archive of them."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from kantor import keyed
-from kantor.data import cache, shapes
+from kantor.data import cache, shapes, shapes_archive
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.data.manifest import threads
 from kantor.errors import UserError
 from kantor.identity import sha256
 from kantor.rundir import replacing
@@ -51,9 +51,9 @@ class PurdueShapes5(ImageData):
             self.size = RENDERED
 
     def describe(self) -> dict[str, Any]:
-        """The renderer's version and seed, or the archive's name, size and digest."""
+        """The renderer's version and seed, or the archive's size and digest."""
         if self.archive is not None:
-            return {"kind": "archived shapes", "archive": cache.describe_file(self._archive(self.archive))}
+            return {"kind": "archived shapes", **shapes_archive.describe(self._archive(self.archive))}
         return {
             "kind": "rendered shapes",
             "renderer": shapes.RENDERER,
@@ -62,19 +62,23 @@ class PurdueShapes5(ImageData):
         }
 
     def load(self, split: Split) -> ImageSet:
-        """A split; rendered at its first use, by all cores."""
+        """A split; rendered at its first use, by all cores, or read from the archive.
+
+        Raises:
+            UserError: the archive is missing or damaged, or has other pictures; see `shapes_archive.load`.
+        """
         if self.archive is not None:
-            raise UserError(f"archive={self.archive}: archives are not read yet; render instead: archive=null")
+            return shapes_archive.load(self._archive(self.archive), self._directory(), split, title=self.name)
         directory = self._directory()
         with cache.locked(directory):
             scenes = self._scenes(directory, split)
             if len(scenes) >= LONG_BUILD and not (directory / f"{split}.npy").is_file():
                 say(f"data={self.name}: rendering {len(scenes):,} images into {directory}")
-            with ThreadPoolExecutor(_cores()) as threads:
+            with ThreadPoolExecutor(threads()) as pool:
 
                 def fill(rows: np.ndarray, start: int, stop: int) -> None:
                     starts = range(start, stop, SLICE)
-                    parts = threads.map(lambda at: shapes.paint(scenes[at : min(at + SLICE, stop)]), starts)
+                    parts = pool.map(lambda at: shapes.paint(scenes[at : min(at + SLICE, stop)]), starts)
                     for at, part in zip(starts, parts, strict=True):
                         rows[at - start : at - start + len(part)] = part
 
@@ -123,7 +127,3 @@ class PurdueShapes5(ImageData):
                 f"archive={name}: no such file; expected the lecture's PurdueShapes5GAN-20000.tar.gz, or null to render"
             )
         return path
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,102 @@
+"""The lecture's archive of shapes, or another of 64×64 pictures, read from front to back into one uint8 array in the
+cache (a .tar.gz has no other way), in bounded memory; a build that was interrupted goes on where it was.
+
+A prepared directory holds pixels.npy (N, 3, 64, 64), in the archive's order, and names.json (which member each row is).
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from kantor import keyed
+from kantor.data import archives, cache
+from kantor.data.decode import BrokenImage, ExactDecoder, extensions
+from kantor.data.images import ImageSet, Split
+from kantor.data.pictures import progress_bar
+from kantor.data.shapes import SIDE
+from kantor.errors import UserError
+from kantor.rundir import write_json
+
+BOUNDS = archives.Bounds(member=1 << 26, total=1 << 34, members=500_000)
+HELD_OUT = 10  # every so many pictures one of the test split
+HOLDOUT_SEED = 0  # everybody holds out the same
+DECODER = ExactDecoder(SIDE, None, "RGB", "black")
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Size in bytes and SHA-256 of an archive, and how it is split; not its name, which anybody may change."""
+    file = cache.describe_file(path)
+    return {"bytes": file["bytes"], "sha256": file["sha256"], "held_out": HELD_OUT}
+
+
+def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
+    """A split of the pictures, sorted by the names of the members, whatever their order in the archive.
+
+    A tenth, rounded down, is the test split: the first of a permutation that depends on the number of pictures alone.
+
+    Args:
+        path: the archive.
+        directory: where the prepared pictures lie, named by what they are made from.
+        split: which one.
+        title: stands beside the progress bar.
+
+    Raises:
+        UserError: the archive is damaged, hostile or has fewer than ten pictures, or one of them is broken or not of
+            64×64 pixels.
+    """
+    pixels, names = directory / "pixels.npy", directory / "names.json"
+    with cache.locked(directory):
+        if not pixels.is_file() or not names.is_file():
+            found = [name for name, _ in _pictures(path)]
+            if len(found) < HELD_OUT:
+                raise UserError(
+                    f"archive={path}: pictures in it: {len(found)}; expected at least {HELD_OUT} of {SIDE}×{SIDE} "
+                    "pixels, to hold a tenth out: name another archive, or render instead, archive=null"
+                )
+            write_json(names, found)
+            shape = (len(found), *DECODER.shape)
+            with progress_bar(title) as progress:
+                cache.array(pixels, shape=shape, dtype="uint8", fill=_filler(path), progress=progress)
+        array = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        return ImageSet(array, None, rows(json.loads(names.read_text(encoding="utf-8")), split))
+
+
+def rows(names: list[str], split: Split) -> np.ndarray:
+    """Which of the pictures belong to a split, in the order of their names; int64 (N,)."""
+    order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+    rng = np.random.Generator(np.random.Philox(key=keyed.seed(HOLDOUT_SEED, "holdout", len(names))))
+    test = np.zeros(len(names), dtype=bool)
+    test[rng.permutation(len(names))[: len(names) // HELD_OUT]] = True
+    return order[test if split == "test" else ~test]
+
+
+def _pictures(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the members that are pictures by their ending, in the archive's order; as in a directory, what
+    has a name with a leading dot is none."""
+    for name, content in archives.members(path, bounds=BOUNDS):
+        pure = PurePosixPath(name)
+        if pure.suffix.lower() in extensions() and not any(part.startswith(".") for part in pure.parts):
+            yield name, content
+
+
+def _filler(path: Path) -> Callable[[np.ndarray, int, int], None]:
+    """Decodes rows start … stop-1 as `cache.array` asks for them; each but the first begins where the last ended."""
+    stream, at = _pictures(path), 0
+
+    def fill(rows: np.ndarray, start: int, stop: int) -> None:
+        nonlocal at
+        for row, (name, content) in zip(rows, islice(stream, start - at, stop - at), strict=True):
+            try:
+                row[...] = DECODER(content)
+            except BrokenImage as error:
+                raise UserError(
+                    f"archive={path}: the member {name!r} is no picture of {SIDE}×{SIDE} pixels ({error}): get the "
+                    "archive from its source again, or render instead, archive=null"
+                ) from error
+        at = stop
+
+    return fill
