@@ -9,11 +9,11 @@ import numpy as np
 from omegaconf import OmegaConf
 
 from kantor import config, keyed
-from kantor.callbacks.sheet import tile
 from kantor.data.images import ImageData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
 from kantor.rundir import replacing
+from kantor.sheets import tile
 
 LICENCE = "made by formula; no licence needed"
 DRAWN = 10_000

@@ -62,7 +62,7 @@ def _write_pictures(samples: np.ndarray, directory: Path) -> None:
 def _grid(samples: np.ndarray, path: Path) -> None:
     import torch
 
-    from kantor.callbacks.sheet import tile
+    from kantor.sheets import tile
 
     tile(torch.from_numpy(samples.transpose(0, 3, 1, 2)), columns=math.ceil(math.sqrt(len(samples)))).save(
         path, format="PNG"

@@ -6,7 +6,7 @@ import torch
 from image_runs import Maker, Normalised, TinyImages, fit, image_model, quadrants
 from PIL import Image
 
-from kantor.callbacks import sheet
+from kantor import sheets
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.grids import WIDTH, Grids
 from kantor.callbacks.interpolation import Interpolation, linear, path_through, spherical
@@ -49,29 +49,6 @@ class Copies(torch.nn.Module):
         return self.images[: len(z)] + 0 * z.sum()
 
 
-@pytest.mark.parametrize(("height", "scale"), [(8, 11), (28, 3), (32, 3), (64, 2), (84, 1), (128, 1)])
-def test_a_tile_enlarges_by_whole_factors_and_keeps_every_pixel(height, scale):
-    images = torch.randint(0, 256, (5, 3, height, height), dtype=torch.uint8)
-    found = np.asarray(sheet.tile(images, 2))
-    step = scale * height + sheet.GAP
-    assert found.shape == (3 * step - sheet.GAP, 2 * step - sheet.GAP, 3)
-    for index in range(5):
-        y, x = index // 2 * step, index % 2 * step
-        cell = found[y : y + scale * height, x : x + scale * height]
-        assert np.array_equal(cell[scale // 2 :: scale, scale // 2 :: scale], images[index].permute(1, 2, 0).numpy())
-        assert np.array_equal(cell, cell[::scale, ::scale].repeat(scale, 0).repeat(scale, 1))
-    assert (found[2 * step :, step:] == sheet.PAPER).all()  # the sixth place is empty
-    assert (found[scale * height : step] == sheet.PAPER).all()
-
-
-def test_grey_images_make_grey_sheets_and_words_fit_above_them():
-    tile = sheet.tile(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), 1)
-    whole = sheet.titled(tile, "fewer letters fit")
-    assert tile.mode == whole.mode == "L" and whole.width == tile.width
-    ink = np.asarray(whole)[: -tile.height]
-    assert ink.min() < 128 and (ink[:, -1] == sheet.PAPER).all()
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grids_are_drawn_before_the_first_step_every_so_often_and_at_the_end(directory, channels):
     data = TinyImages(channels=channels)
@@ -80,10 +57,10 @@ def test_grids_are_drawn_before_the_first_step_every_so_often_and_at_the_end(dir
     names = sorted(path.name for path in directory.samples.iterdir())
     assert names == ["samples.gif", "step_00000000.png", "step_00000002.png", "step_00000003.png"]
     sizes = {opened(directory.samples / name)[:2] for name in names[1:]}
-    side = 3 * 8 * 11 + 2 * sheet.GAP + 2 * sheet.MARGIN
-    assert sizes == {("L" if channels == 1 else "RGB", (side, side + 3 * sheet.TEXT // 2))}
+    side = 3 * 8 * 11 + 2 * sheets.GAP + 2 * sheets.MARGIN
+    assert sizes == {("L" if channels == 1 else "RGB", (side, side + 3 * sheets.TEXT // 2))}
     with Image.open(directory.samples / "samples.gif") as gif:
-        assert gif.n_frames == 3 and gif.size == (side, side + 3 * sheet.TEXT // 2)
+        assert gif.n_frames == 3 and gif.size == (side, side + 3 * sheets.TEXT // 2)
 
 
 def test_wide_grids_are_made_small_for_the_animation(directory):
@@ -145,7 +122,7 @@ def test_real_images_stand_on_the_left_and_generated_ones_on_the_right(directory
     model = image_model(generator=lambda: Copies(bright))
     picture("side_by_side", directory, TinyImages(pixels=dark)).draw(model)
     seen = opened(directory.figures / "real_and_generated.png")[2]
-    seen = seen[sheet.MARGIN + 3 * sheet.TEXT // 2 :]  # below the words
+    seen = seen[sheets.MARGIN + 3 * sheets.TEXT // 2 :]  # below the words
     middle = seen.shape[1] // 2
     assert (seen[:, :middle] == 40).any() and not (seen[:, :middle] == 200).any()
     assert (seen[:, middle:] == 200).any()
@@ -178,9 +155,9 @@ def test_a_model_that_copies_is_seen_to(directory):
     model = image_model(generator=lambda: Copies(images))
     picture("neighbours", directory, TinyImages(pixels=images), samples=4, neighbours=2).draw(model)
     seen = opened(directory.figures / "neighbours.png")[2]
-    cell, top = 8 * 11, sheet.MARGIN + 3 * sheet.TEXT // 2
-    left, right = sheet.MARGIN, sheet.MARGIN + cell + 2 * sheet.MARGIN
-    height = 4 * (cell + sheet.GAP) - sheet.GAP
+    cell, top = 8 * 11, sheets.MARGIN + 3 * sheets.TEXT // 2
+    left, right = sheets.MARGIN, sheets.MARGIN + cell + 2 * sheets.MARGIN
+    height = 4 * (cell + sheets.GAP) - sheets.GAP
     assert np.array_equal(seen[top : top + height, left : left + cell], seen[top : top + height, right : right + cell])
 
 

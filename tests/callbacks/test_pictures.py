@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from image_runs import TinyImages
 from PIL import Image
 
 from kantor.callbacks.clock import Clock
@@ -49,6 +50,11 @@ def test_pictures_change_no_bit_of_the_weights(directory, data, make_model, fit)
 def test_sizes_out_of_range_are_refused(directory, data, wrong):
     with pytest.raises(UserError, match="expected a number above 0"):
         contours(directory, data, **wrong)
+
+
+def test_contours_of_pictures_are_refused(directory):
+    with pytest.raises(UserError, match="it draws points, data=tiny are pictures; take pictures=images"):
+        contours(directory, TinyImages())
 
 
 def test_file_names_sort_by_step():

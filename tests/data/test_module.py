@@ -1,6 +1,8 @@
 import pytest
+from image_runs import TinyImages
 
 from kantor.checks import check_shares
+from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import Line
 from kantor.errors import UserError
@@ -26,3 +28,21 @@ def test_uneven_shares_are_refused_with_a_multiple_that_works(batch_size, proces
     with pytest.raises(UserError, match=f"data.batch_size={batch_size} .*trainer.devices={processes}.*{nearby}$"):
         check_shares(batch_size, processes)
     check_shares(nearby, processes)
+
+
+@pytest.mark.parametrize(("kind", "made"), [(PointData, make), (ImageData, TinyImages)])
+def test_data_of_the_kind_that_is_required_are_given_back(kind, made):
+    data = made()
+    assert kind.require(data, purpose="it draws", remedy="another") is data
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "sentence"),
+    [
+        (PointData, TinyImages, "^it draws points, data=tiny are pictures; take pictures=images$"),
+        (ImageData, make, "^it draws pictures, data=line are points; take pictures=images$"),
+    ],
+)
+def test_data_of_another_kind_are_refused_with_a_remedy(kind, made, sentence):
+    with pytest.raises(UserError, match=sentence):
+        kind.require(made(), purpose="it draws", remedy="pictures=images")

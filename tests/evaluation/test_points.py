@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from image_runs import TinyImages
 from torch import nn
 
 from kantor import keyed
@@ -250,3 +251,9 @@ def test_a_diverged_generator_has_no_score(bad):
 def test_sizes_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(UserError, match=f"{name}={value}: expected"):
         replace(EVALUATION, **{name: value})
+
+
+def test_pictures_are_refused():
+    for ask in (EVALUATION.kinds, EVALUATION.protocol):
+        with pytest.raises(UserError, match="scores points, data=tiny are pictures; take evaluation=quick"):
+            ask(TinyImages())

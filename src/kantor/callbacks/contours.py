@@ -9,8 +9,7 @@ from kantor import keyed
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture, step_name, write_gif
 from kantor.data.module import BlockData, PointData
-from kantor.data.points import PointDistribution
-from kantor.errors import UserError, require_positive
+from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory, replacing
 
@@ -42,9 +41,9 @@ class Contours(Picture):
         points: int,
         extent: float,
     ) -> None:
-        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
+        super().__init__(directory=directory, clock=clock, seed=seed, every=every)
         require_positive(points=points, extent=extent)
-        self.distribution = distribution_of(data)
+        self.distribution = PointData.require(data, purpose="it draws", remedy="pictures=images").distribution
         self.points, self.extent = points, extent
 
     def draw(self, model: GenerativeModel) -> None:
@@ -64,17 +63,6 @@ class Contours(Picture):
         """The animation of all pictures."""
         frames = sorted(self.directory.samples.glob("step_*.png"))
         write_gif(frames, self.directory.samples / "samples.gif")
-
-
-def distribution_of(data: BlockData) -> PointDistribution:
-    """The distribution of a point set.
-
-    Raises:
-        UserError: the data are pictures.
-    """
-    if not isinstance(data, PointData):
-        raise UserError(f"it draws points, data={data.name} are pictures; take pictures=images")
-    return data.distribution
 
 
 @torch.no_grad()

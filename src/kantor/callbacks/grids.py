@@ -2,10 +2,9 @@
 
 from PIL import Image
 
-from kantor import keyed
-from kantor.callbacks import sheet
+from kantor import keyed, sheets
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.pictures import Picture, step_name, write_gif
+from kantor.callbacks.pictures import ImagePicture, step_name, write_gif
 from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
@@ -17,7 +16,7 @@ FRAMES, WIDTH = 60, 800
 """Of the animation, at most, the width in pixels: it has to travel inside the run's page."""
 
 
-class Grids(Picture):
+class Grids(ImagePicture):
     """Writes samples/step_NNNNNNNN.png by step, EMA samples of fixed noise, and samples/samples.gif at the end.
 
     Args:
@@ -35,7 +34,7 @@ class Grids(Picture):
     def __init__(
         self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, side: int
     ) -> None:
-        super().__init__(directory=directory, data=sheet.images_of(data), clock=clock, seed=seed, every=every)
+        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_positive(side=side)
         self.side = side
 
@@ -43,9 +42,9 @@ class Grids(Picture):
         """One grid of the model as it is now."""
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
         samples = pixels.to_uint8(model.sample(self.side**2, rng=rng))
-        grid = sheet.titled(sheet.tile(samples, self.side), f"generator step {model.generator_steps:,}")
+        grid = sheets.titled(sheets.tile(samples, self.side), f"generator step {model.generator_steps:,}")
         with replacing(self.directory.samples / step_name(model.generator_steps)) as temporary:
-            sheet.beside([grid]).save(temporary, format="PNG", optimize=True)
+            sheets.beside([grid]).save(temporary, format="PNG", optimize=True)
 
     def finish(self, model: GenerativeModel) -> None:
         """The animation of the grids, of at most `FRAMES` of them."""

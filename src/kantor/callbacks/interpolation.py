@@ -5,10 +5,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kantor import keyed
-from kantor.callbacks import sheet
+from kantor import keyed, sheets
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.pictures import Picture
+from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
@@ -45,7 +44,7 @@ def path_through(latent: Latent) -> Path:
     return spherical if isinstance(latent, Normal) else linear
 
 
-class Interpolation(Picture):
+class Interpolation(ImagePicture):
     """Writes figures/interpolation.png, anew each time: in each row EMA samples on the way between two noise vectors.
 
     Args:
@@ -64,7 +63,7 @@ class Interpolation(Picture):
     def __init__(
         self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, rows: int, columns: int
     ) -> None:
-        super().__init__(directory=directory, data=sheet.images_of(data), clock=clock, seed=seed, every=every)
+        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_positive(rows=rows)
         require_at_least(2, columns=columns)
         self.rows, self.columns = rows, columns
@@ -84,5 +83,5 @@ class Interpolation(Picture):
         images = pixels.to_uint8(model.generator_with("ema")(z))
         words = f"between two samples (EMA, step {model.generator_steps:,})"
         with replacing(self.directory.figures / "interpolation.png") as temporary:
-            picture = sheet.beside([sheet.titled(sheet.tile(images, self.columns), words)])
+            picture = sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])
             picture.save(temporary, format="PNG", optimize=True)

@@ -62,7 +62,7 @@ class LineDistances(Picture):
     def __init__(
         self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, points: int
     ) -> None:
-        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
+        super().__init__(directory=directory, clock=clock, seed=seed, every=every)
         require_at_least(BINS, points=points)
         if not isinstance(data, PointData) or not isinstance(data.distribution, Line):
             raise UserError(f"it draws segments, data={data.name} is none; take pictures=points")

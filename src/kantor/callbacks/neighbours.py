@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kantor import keyed
-from kantor.callbacks import sheet
+from kantor import keyed, sheets
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.pictures import Picture
+from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.data.images import ImageSet
 from kantor.data.module import BlockData
@@ -50,7 +49,7 @@ def nearest(queries: Tensor, images: ImageSet, rows: np.ndarray, k: int, *, mirr
     return indices
 
 
-class Neighbours(Picture):
+class Neighbours(ImagePicture):
     """Writes figures/neighbours.png, anew each time: in each row an EMA sample, then the training images nearest to it.
 
     At most `SEARCHED` training images are compared, the same each time; when images are mirrored while training, their
@@ -82,7 +81,6 @@ class Neighbours(Picture):
     ) -> None:
         super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_positive(samples=samples, neighbours=neighbours)
-        self.images = sheet.images_of(data)
         self.samples, self.neighbours = samples, neighbours
 
     @torch.no_grad()
@@ -97,8 +95,8 @@ class Neighbours(Picture):
         found = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
         words = f"nearest of {'all ' if len(rows) == len(train) else ''}{len(rows):,} training images"
         panels = [
-            sheet.titled(sheet.tile(generated, 1), "sample"),
-            sheet.titled(sheet.tile(train.take(found.flatten().numpy()), k), words),
+            sheets.titled(sheets.tile(generated, 1), "sample"),
+            sheets.titled(sheets.tile(train.take(found.flatten().numpy()), k), words),
         ]
         with replacing(self.directory.figures / "neighbours.png") as temporary:
-            sheet.beside(panels, gap=2 * sheet.MARGIN).save(temporary, format="PNG", optimize=True)
+            sheets.beside(panels, gap=2 * sheets.MARGIN).save(temporary, format="PNG", optimize=True)

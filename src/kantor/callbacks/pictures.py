@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
+from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
@@ -18,15 +19,14 @@ class Picture(pl.Callback):
 
     Args:
         directory: whose samples/ and figures/ are written.
-        data: what is learned.
         clock: stands still meanwhile.
         seed: the run's seed.
         every: generator steps between pictures.
     """
 
-    def __init__(self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int) -> None:
+    def __init__(self, *, directory: RunDirectory, clock: Clock, seed: int, every: int) -> None:
         require_positive(every=every)
-        self.directory, self.data, self.clock, self.seed, self.every = directory, data, clock, seed, every
+        self.directory, self.clock, self.seed, self.every = directory, clock, seed, every
 
     @abstractmethod
     def draw(self, model: GenerativeModel) -> None:
@@ -57,6 +57,28 @@ class Picture(pl.Callback):
         if trainer.is_global_zero:
             with self.clock.paused():
                 self.finish(pl_module)
+
+
+class ImagePicture(Picture):
+    """A `Picture` of images.
+
+    Args:
+        directory: whose samples/ and figures/ are written.
+        data: pictures.
+        clock: stands still meanwhile.
+        seed: the run's seed.
+        every: generator steps between pictures.
+
+    Attributes:
+        images: the data.
+
+    Raises:
+        UserError: the data are points.
+    """
+
+    def __init__(self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int) -> None:
+        super().__init__(directory=directory, clock=clock, seed=seed, every=every)
+        self.images = ImageData.require(data, purpose="it draws", remedy="pictures=points")
 
 
 def step_name(generator_step: int) -> str:

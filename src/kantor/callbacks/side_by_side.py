@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from kantor import keyed
-from kantor.callbacks import sheet
+from kantor import keyed, sheets
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.pictures import Picture
+from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
@@ -13,7 +12,7 @@ from kantor.models.base import GenerativeModel
 from kantor.rundir import RunDirectory, replacing
 
 
-class SideBySide(Picture):
+class SideBySide(ImagePicture):
     """Writes figures/real_and_generated.png, anew each time: training images on the left, EMA samples on the right.
 
     Args:
@@ -33,7 +32,7 @@ class SideBySide(Picture):
     ) -> None:
         super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
         require_positive(side=side)
-        self.images, self.side = sheet.images_of(data), side
+        self.side = side
 
     def draw(self, model: GenerativeModel) -> None:
         """The model as it is now, beside the data."""
@@ -43,8 +42,8 @@ class SideBySide(Picture):
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
         generated = pixels.to_uint8(model.sample(self.side**2, rng=rng))
         panels = [
-            sheet.titled(sheet.tile(train.take(chosen), self.side), "real (training)"),
-            sheet.titled(sheet.tile(generated, self.side), f"generated (EMA, step {model.generator_steps:,})"),
+            sheets.titled(sheets.tile(train.take(chosen), self.side), "real (training)"),
+            sheets.titled(sheets.tile(generated, self.side), f"generated (EMA, step {model.generator_steps:,})"),
         ]
         with replacing(self.directory.figures / "real_and_generated.png") as temporary:
-            sheet.beside(panels).save(temporary, format="PNG", optimize=True)
+            sheets.beside(panels).save(temporary, format="PNG", optimize=True)

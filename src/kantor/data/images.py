@@ -109,6 +109,8 @@ class ImageData(BlockData):
     identity: str
     seed: int
 
+    content: ClassVar[str] = "pictures"
+
     licence: ClassVar[str]
     """Under what terms the pictures may be used, for the card."""
 

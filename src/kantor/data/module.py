@@ -1,6 +1,7 @@
 """LightningDataModules that serve blocks; each also works in a plain `Trainer` with any `GenerativeModel`."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Self
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch.utils.data import DataLoader
 from kantor.checks import check_shares
 from kantor.data.points import PointDistribution, identity
 from kantor.data.stream import Blocks, PointBlocks, Share
-from kantor.errors import require_positive
+from kantor.errors import UserError, require_positive
 from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
@@ -27,6 +28,9 @@ class BlockData(pl.LightningDataModule, ABC):
     batch_size: int
     seed: int
 
+    content: ClassVar[str]
+    """What the samples are called in sentences: points, pictures."""
+
     @property
     @abstractmethod
     def sample_shape(self) -> tuple[int, ...]:
@@ -36,6 +40,22 @@ class BlockData(pl.LightningDataModule, ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """SHA-256 of what the data are, 64 hex digits."""
+
+    @classmethod
+    def require(cls, data: "BlockData", *, purpose: str, remedy: str) -> Self:
+        """`data`, which has to be of this kind.
+
+        Args:
+            data: of any kind.
+            purpose: what it is asked for: the sentence up to the `content` that is expected.
+            remedy: what to take for other data.
+
+        Raises:
+            UserError: it is of another kind.
+        """
+        if not isinstance(data, cls):
+            raise UserError(f"{purpose} {cls.content}, data={data.name} are {data.content}; take {remedy}")
+        return data
 
     @abstractmethod
     def blocks(self, model: GenerativeModel, share: Share) -> Blocks:
@@ -73,6 +93,7 @@ class PointData(BlockData):
         UserError: the batch size is not positive.
     """
 
+    content = "points"
     sample_shape = (2,)
 
     def __init__(self, *, name: str, distribution: PointDistribution, batch_size: int, seed: int) -> None:

@@ -84,12 +84,12 @@ class ImageEvaluation(Evaluation):
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that pictures can have."""
-        images_of(data)
+        _pictures(data)
         return KINDS
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
-        images, n = images_of(data), self.size(data)
+        images, n = _pictures(data), self.size(data)
         ball = {"k": self.neighbours, "distance": "euclidean", "arithmetic": "float64"}
         kernel = {"kernel": "(x·y/d + 1)^3", "statistic": "unbiased, all pairs", "arithmetic": "float64"}
         estimators: dict[str, Any] = {
@@ -122,7 +122,7 @@ class ImageEvaluation(Evaluation):
         Raises:
             UserError: that is too few for the neighbours asked for.
         """
-        images = images_of(data)
+        images = _pictures(data)
         n = min(self.n, len(images.train) // 2, len(images.test))
         if n <= self.neighbours:
             raise UserError(
@@ -139,7 +139,7 @@ class ImageEvaluation(Evaluation):
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
         """One draw of its own for this generator step, against training pictures of its own, without interval and
         floor."""
-        images, n = images_of(data), self.size(data)
+        images, n = _pictures(data), self.size(data)
         with reproducible(self.threads):
             drawn = self.samples(model, n, "validate", model.generator_steps, processes=processes)
             found = self._scorer(images, n, 1)(self.features(drawn)) if processes.rank == 0 else None
@@ -155,7 +155,7 @@ class ImageEvaluation(Evaluation):
             say(f"data={data.name} is too small for draws of {self.n:,} pictures: scoring draws of {n:,}")
         with reproducible(self.threads):
             drawn = self.samples(model, n * self.draws, "evaluate", processes=processes)
-            return self._score_draws(np.split(drawn, self.draws), images_of(data), n, processes)
+            return self._score_draws(np.split(drawn, self.draws), _pictures(data), n, processes)
 
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given pictures, each draw uint8 (n, C, H, W); cut where the data set is too small for n.
@@ -163,7 +163,7 @@ class ImageEvaluation(Evaluation):
         Raises:
             UserError: they are no such pictures.
         """
-        images, n = images_of(data), self.size(data)
+        images, n = _pictures(data), self.size(data)
         for draw in draws:
             if draw.dtype != np.uint8 or draw.shape[1:] != images.sample_shape:
                 raise UserError(
@@ -224,12 +224,5 @@ def _in_order(scores_of: Callable[[int], dict[str, float]], count: int, processe
     return [found[r] for r in range(count)]
 
 
-def images_of(data: BlockData) -> ImageData:
-    """A data set of pictures.
-
-    Raises:
-        UserError: the data are none.
-    """
-    if not isinstance(data, ImageData):
-        raise UserError(f"evaluation: this one scores pictures, data={data.name} are points; take evaluation=toy")
-    return data
+def _pictures(data: BlockData) -> ImageData:
+    return ImageData.require(data, purpose="evaluation: this one scores", remedy="evaluation=toy")

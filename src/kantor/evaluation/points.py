@@ -12,7 +12,7 @@ import torch
 from kantor import keyed
 from kantor.data.module import BlockData, PointData
 from kantor.data.points import GaussianMixture, Line, PointDistribution, Points, identity
-from kantor.errors import NonFiniteError, UserError, require_positive
+from kantor.errors import NonFiniteError, require_positive
 from kantor.evaluation.base import Evaluation, Kind
 from kantor.evaluation.generation import reproducible
 from kantor.evaluation.protocol import Protocol, Score
@@ -116,11 +116,11 @@ class PointEvaluation(Evaluation):
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that the truth of a distribution allows."""
-        return {score: KINDS[score] for score in applicable(distribution_of(data))}
+        return {score: KINDS[score] for score in applicable(_truth(data))}
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
-        distribution = distribution_of(data)
+        distribution = _truth(data)
         estimators = {
             **ESTIMATORS,
             "tv": {**ESTIMATORS["tv"], "bins": self.bins},
@@ -139,7 +139,7 @@ class PointEvaluation(Evaluation):
         """One draw of its own for this generator step, without interval and floor."""
         with reproducible(self.threads):
             points = self.samples(model, self.n, "validate", model.generator_steps, processes=processes)
-            scorer = self._scorer(distribution_of(data))
+            scorer = self._scorer(_truth(data))
             found = scorer(points.astype(np.float64), potential_of(model)) if processes.rank == 0 else None
         return processes.gather(found)[0]
 
@@ -156,7 +156,7 @@ class PointEvaluation(Evaluation):
         self, draws: list[Points], data: BlockData, processes: Processes, potential: Potential | None = None
     ) -> dict[str, Score]:
         """Scores of given points, each draw (n, 2)."""
-        scorer = self._scorer(distribution_of(data))
+        scorer = self._scorer(_truth(data))
         own = {r: (scorer(draws[r], potential), self._floor(r, scorer, potential)) for r in processes.mine(len(draws))}
         found = {r: result for part in processes.gather(own) for r, result in part.items()}
         results = [found[r] for r in range(len(draws))]
@@ -195,15 +195,8 @@ def applicable(distribution: PointDistribution) -> list[str]:
     return [*of_modes, "w1", "w2", "critic_w1", *of_lines]
 
 
-def distribution_of(data: BlockData) -> PointDistribution:
-    """The distribution of a point set.
-
-    Raises:
-        UserError: the data are none.
-    """
-    if not isinstance(data, PointData):
-        raise UserError(f"evaluation: this one scores points, data={data.name} are images; take evaluation=quick")
-    return data.distribution
+def _truth(data: BlockData) -> PointDistribution:
+    return PointData.require(data, purpose="evaluation: this one scores", remedy="evaluation=quick").distribution
 
 
 def potential_of(model: GenerativeModel) -> Potential | None:

@@ -6,26 +6,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from kantor.data.images import ImageData
-from kantor.data.module import BlockData
-from kantor.errors import UserError
-
 READABLE = 84  # pixels that an image should have on a sheet, at least: 28 → 3 · 28, 64 → 2 · 64
 GAP = 2  # between images
 MARGIN = 8  # around a sheet
 TEXT = 20  # height of a letter, with the others around it
 INK, PAPER = 27, 255
-
-
-def images_of(data: BlockData) -> ImageData:
-    """A data set of pictures.
-
-    Raises:
-        UserError: the data are points.
-    """
-    if not isinstance(data, ImageData):
-        raise UserError(f"it draws pictures, data={data.name} are points; take pictures=points")
-    return data
 
 
 def tile(images: Tensor, columns: int) -> Image.Image:
