@@ -30,11 +30,11 @@ def score_model(
     began = time.perf_counter()
     if evaluation.checkpoint == "best":
         assembly.restore(model, directory, "best")
-    processes = Processes.current()
+    processes, n = Processes.current(), evaluation.size(data)
     if processes.rank == 0:
-        say(f"scoring {evaluation.draws} draws of {evaluation.n:,} samples, and as many real ones for the floors")
+        say(f"scoring {evaluation.draws} draws of {n:,} samples, and draws of real ones for the floors")
     scores = evaluation.score(model, data, processes)
-    chunks = -(-evaluation.n * evaluation.draws // evaluation.chunk)
+    chunks = -(-n * evaluation.draws // evaluation.chunk)
     return {
         **card.record(
             name=evaluation.name,

@@ -97,6 +97,10 @@ class Evaluation(ABC):
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
 
+    def size(self, data: BlockData) -> int:
+        """Samples in a draw: n, or fewer where a data set is too small for that."""
+        return self.n
+
     def draw(self) -> Draw:
         """Which random sample."""
         return Draw(seed=self.seed, chunk=self.chunk, draws=self.draws)
