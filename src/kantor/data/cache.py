@@ -102,10 +102,12 @@ def _build(
 
 def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: str) -> tuple[np.memmap | None, int]:
     """The array of an interrupted build and how many of its rows are done; (None, 0) where there is none like that."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError):
         done = json.loads(state.read_text(encoding="utf-8"))["done"]
+        size = partial.stat().st_size  # before numpy lengthens a file that was cut
         rows = np.load(partial, mmap_mode="r+", allow_pickle=False)
-        if isinstance(done, int) and 0 < done <= shape[0] and rows.shape == shape and rows.dtype == np.dtype(dtype):
+        alike = rows.shape == shape and rows.dtype == np.dtype(dtype) and rows.offset + rows.nbytes == size
+        if alike and isinstance(done, int) and 0 < done <= shape[0]:
             return rows, done
     return None, 0
 
