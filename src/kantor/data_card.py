@@ -28,21 +28,24 @@ def show(words: list[str], config_dirs: list[str]) -> int:
         config_dirs: directories with further groups.
 
     Raises:
-        UserError: there is no such data set or key.
+        UserError: there is no such data set or key, or a key has no value.
     """
     if not words:
         raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
     name = words[0].removeprefix("data=")
     pairs = [word.partition("=")[::2] for word in words[1:]]
-    for key, _ in pairs:
+    for word, (key, _) in zip(words[1:], pairs, strict=True):
         if not key.startswith("data.") and key != "out":
-            raise UserError(f"{key}: expected data.key=value or out=DIR")
+            raise UserError(f"{word}: expected data.key=value or out=DIR; if it is a setting of the data, data.{word}")
     from kantor.cli import typed
 
     plain = config.replaced(
         {"data": config.load_option("data", name, config_dirs)},
         [(key, typed(value)) for key, value in pairs if key != "out"],
     )
+    missing = [key for key in config.keys(plain) if config.at(plain, key) == "???"]
+    if missing:
+        raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     data = config.build(OmegaConf.create(plain).data, seed=0)
     out = Path(dict(pairs).get("out", Path("outputs") / "data" / name))
     picture = out / f"{name}.png"

@@ -113,6 +113,14 @@ def test_other_files_than_the_originals_are_refused(root):
         data(root).describe()
 
 
+def test_checking_the_originals_changes_nothing(root, monkeypatch):
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in originals().items()}
+    monkeypatch.setattr(mnist, "SHA256", digests)
+    checked, unchecked = data(root, verify=True), data(root, verify=False)
+    assert checked.fingerprint == unchecked.fingerprint
+    assert (checked.load("train").pixels == unchecked.load("train").pixels).all()
+
+
 def test_the_pinned_digests_are_of_64_hex_digits():
     assert [len(bytes.fromhex(digest)) for digest in mnist.SHA256.values()] == [32] * 4
 

@@ -1,0 +1,126 @@
+import functools
+import re
+
+import numpy as np
+import pytest
+from mirrors import configured
+from PIL import Image
+
+SHOWN = 128  # pixels of a picture of 64
+PITCH = SHOWN + 2  # from one picture to the next
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def card(kantor):
+    """The rows of a card, by title."""
+
+    def printed(*words):
+        lines = kantor("data", *words).stdout.splitlines()
+        return {line[:13].strip(): line[13:] for line in lines}
+
+    return printed
+
+
+@pytest.fixture
+def shapes(card, monkeypatch):
+    from kantor.data import shapes5
+
+    monkeypatch.setattr(shapes5, "TEST_SIZE", 5)
+    return functools.partial(card, "purdue_shapes5")
+
+
+def cells(path):
+    """The pictures on a sheet of eight columns, without the gaps; what is paper through and through is none."""
+    sheet = np.asarray(Image.open(path))
+    assert sheet.shape[1] <= 8 * PITCH
+    found = [
+        sheet[y : y + SHOWN, x : x + SHOWN]
+        for y in range(0, sheet.shape[0], PITCH)
+        for x in range(0, sheet.shape[1], PITCH)
+    ]
+    return [cell for cell in found if (cell != 255).any()]
+
+
+def test_a_card_of_pictures_says_what_they_are(shapes, tmp_path):
+    rows = shapes("data.size=7", "out=here")
+    assert list(rows) == [
+        "name", "count", "shape", "labels", "fingerprint", "licence", "prepared in", "picture",
+    ]  # fmt: skip
+    assert rows["name"] == "purdue_shapes5"
+    assert rows["count"] == "7 to train on, 5 held out"
+    assert rows["shape"] == "(3, 64, 64) uint8: RGB, 64 × 64 pixels"
+    assert rows["labels"] == "none"
+    assert re.fullmatch("[0-9a-f]{64}", rows["fingerprint"])
+    assert "none needed" in rows["licence"]
+    assert re.fullmatch(r"\d+\.\d s", rows["prepared in"])
+    assert rows["picture"] == "here/purdue_shapes5.png" and (tmp_path / rows["picture"]).is_file()
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1, 1), (7, 7), (8, 8), (11, 11), (64, 64), (100, 64)])
+def test_the_picture_shows_the_first_64_pixel_for_pixel(shapes, size, shown):
+    found = cells(shapes(f"data.size={size}")["picture"])
+    images = configured("purdue_shapes5", size=size).train.take(np.arange(shown)).numpy()
+    assert len(found) == shown
+    for cell, image in zip(found, images, strict=True):
+        assert (cell[::2, ::2] == image.transpose(1, 2, 0)).all()
+
+
+def test_the_fingerprint_on_the_card_is_the_data_sets(shapes):
+    first, second = shapes("data.size=7"), shapes("data.size=7", "data.render_seed=1")
+    assert first["fingerprint"] == configured("purdue_shapes5", size=7).fingerprint
+    assert second["fingerprint"] == configured("purdue_shapes5", size=7, render_seed=1).fingerprint
+    assert first["fingerprint"] != second["fingerprint"]
+
+
+def test_a_card_of_a_directory_counts_its_classes(card, tmp_path):
+    for level in range(30):
+        (tmp_path / "photos" / f"kind {level % 3}").mkdir(parents=True, exist_ok=True)
+        Image.new("L", (64, 64), level).save(tmp_path / "photos" / f"kind {level % 3}" / f"{level}.png")
+    rows = card("folder", "data.root=photos", "data.mode=L")
+    assert rows["count"] == "27 to train on, 3 held out"
+    assert rows["labels"] == "3 classes" and rows["shape"] == "(1, 64, 64) uint8: grey, 64 × 64 pixels"
+    assert "yours to know" in rows["licence"]
+    assert len(cells(rows["picture"])) == 27
+
+
+def test_a_card_of_points_says_what_they_are(card, tmp_path):
+    rows = card("gaussians8")
+    assert rows["count"].startswith("endless") and rows["shape"] == "(2,) float32"
+    assert rows["modes"] == "8, standard deviation 0.07072"
+    assert re.fullmatch("[0-9a-f]{64}", rows["fingerprint"]) and rows["licence"] == "made by formula; no licence needed"
+    assert Image.open(tmp_path / rows["picture"]).size == (600, 600)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["purdue_shapes5", "data.size=0"], "size=0: expected a number above 0"),
+        (
+            ["purdue_shapes5", "size=3"],
+            "size=3: expected data.key=value or out=DIR; if it is a setting of the data, data.size=3",
+        ),
+        (["purdue_shapes5", "size"], "expected data.key=value"),
+        (["purdue_shapes"], "nearest: purdue_shapes5"),
+        (["folder", "data.root=nowhere"], "data.root=nowhere: expected a directory of images"),
+        (["folder"], "data.root has no value: give data.root=…"),
+    ],
+)
+def test_wrong_words_are_refused_with_a_sentence(kantor, tmp_path, words, expected):
+    said = kantor("data", *words, check=2).stderr
+    assert expected in said and "Traceback" not in said
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("name", ["gaussians8", "folder"])
+def test_a_place_that_cannot_be_written_is_said(kantor, tmp_path, name):
+    for level in range(10):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("L", (8, 8), level).save(tmp_path / "photos" / f"{level}.png")
+    (tmp_path / "file").touch()
+    words = ["data.root=photos"] if name == "folder" else []
+    assert "out=file: cannot write there" in kantor("data", name, *words, "out=file", check=2).stderr
