@@ -55,11 +55,3 @@ class Rng:
     def uniform(self, n: int, *shape: int) -> Tensor:
         """Uniform float32 numbers in [0, 1), shape `(n, *shape)`."""
         return self._share(self._generator.random((n * self._world, *shape), dtype=np.float32), n)
-
-    def integers(self, high: int, n: int, *shape: int) -> Tensor:
-        """Uniform int64 numbers in [0, high), shape `(n, *shape)`."""
-        return self._share(self._generator.integers(high, size=(n * self._world, *shape)), n)
-
-    def permutation(self, n: int) -> Tensor:
-        """A permutation of 0 … n-1 that all processes share, int64, shape `(n,)`."""
-        return torch.from_numpy(self._generator.permutation(n)).to(self._device)

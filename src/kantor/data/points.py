@@ -1,4 +1,4 @@
-"""Distributions of points in the plane whose truth is known: modes, density, or distance.
+"""Distributions of points in the plane whose truth is known: modes or distances.
 
 Each can be drawn from independently, or stratified (each mode, or each equal slice of the latent coordinate, gets its
 exact share), which gives a reference set with far less noise of its own.
@@ -60,14 +60,6 @@ class GaussianMixture:
         which = rng.permutation(np.arange(n) % k) if stratified else rng.integers(k, size=n)
         return self.modes[which] + self.sigma * rng.standard_normal((n, 2))
 
-    def log_density(self, points: Points) -> np.ndarray:
-        """The logarithm of the density (nats) at points (N, 2); shape (N,)."""
-        squared = ((points[:, None, :] - self.modes[None]) ** 2).sum(-1)  # (N, K)
-        exponents = -squared / (2 * self.sigma**2)
-        highest = exponents.max(1, keepdims=True)
-        log_sum = highest[:, 0] + np.log(np.exp(exponents - highest).sum(1))
-        return log_sum - math.log(len(self.centres) * 2 * math.pi * self.sigma**2)
-
 
 def gaussians8(spread: float, scale: float) -> GaussianMixture:
     """Eight Gaussians on a circle of radius 2, all divided by `scale` (the lecture: spread 0.1 or 0.02, 1.414)."""
@@ -104,16 +96,6 @@ class SwissRoll:
         """`n` float64 points, shape (n, 2); stratified: one in each of n equal slices of t."""
         u = rng.permutation((np.arange(n) + rng.random(n)) / n) if stratified else rng.random(n)
         return (self._curve(u) + self.noise * rng.standard_normal((n, 2))) / self.scale
-
-    def log_density(self, points: Points) -> np.ndarray:
-        """The logarithm of the density (nats) at points (N, 2), by the midpoint rule over t; shape (N,)."""
-        curve = self._curve((np.arange(4096) + 0.5) / 4096) / self.scale  # steps of 0.13 noise widths or less
-        sigma = self.noise / self.scale
-        squared = ((points[:, None, :] - curve[None]) ** 2).sum(-1)  # (N, 4096)
-        exponents = -squared / (2 * sigma**2)
-        highest = exponents.max(1, keepdims=True)
-        log_mean = highest[:, 0] + np.log(np.exp(exponents - highest).mean(1))
-        return log_mean - math.log(2 * math.pi * sigma**2)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,22 @@ def thin(xs: np.ndarray, ys: np.ndarray, points: int = POINTS) -> tuple[np.ndarr
     return xs[keep], ys[keep]
 
 
+def noisy_curve(axes: "Axes", xs: np.ndarray, ys: np.ndarray, *, index: int, smoothed: float) -> np.ndarray:
+    """Raw values faint, their moving average on top, as the `index`-th curve; returns the average.
+
+    Args:
+        axes: where to draw.
+        xs: (n,).
+        ys: (n,).
+        index: from 0; gives colour and dash.
+        smoothed: share of the curve that one point of the average takes.
+    """
+    calm, colour = smooth(ys, max(1, int(smoothed * len(ys)))), series_colour(index)
+    axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
+    axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index))
+    return calm
+
+
 def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str]]) -> None:
     """Name curves at the right edge, moved apart where they would overlap.
 

@@ -22,11 +22,11 @@ from kantor.report.drawing import (
     label_ends,
     log_when_wide,
     new_axes,
+    noisy_curve,
     over_images,
     png,
     series_colour,
     series_dash,
-    smooth,
     thin,
 )
 from kantor.rundir import RunDirectory, replacing
@@ -71,11 +71,8 @@ def noisy_curves(metrics: Metrics, names: Sequence[str], title: str) -> "Figure 
     labels, raws, calms = [], [], []
     for index, name in enumerate(names):
         xs, ys = known(metrics[X], metrics[name])
-        calm = smooth(ys, max(1, int(SMOOTHED * len(ys))))
-        colour = series_colour(index)
-        axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
-        axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index))
-        labels.append((float(calm[-1]), words(name), colour))
+        calm = noisy_curve(axes, xs, ys, index=index, smoothed=SMOOTHED)
+        labels.append((float(calm[-1]), words(name), series_colour(index)))
         raws.append(ys)
         calms.append(calm)
     within(axes, np.concatenate(raws), np.concatenate(calms))

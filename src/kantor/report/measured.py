@@ -14,11 +14,9 @@ from kantor.report.drawing import (
     label_ends,
     log_when_wide,
     new_axes,
+    noisy_curve,
     over_images,
     series_colour,
-    series_dash,
-    smooth,
-    thin,
 )
 
 if TYPE_CHECKING:
@@ -87,10 +85,8 @@ def draw_panel(panel: Panel, metrics: Mapping[str, Column]) -> "Figure | None":
     figure, axes = new_axes(panel.title)
     labels = []
     for index, (label, xs, ys) in enumerate(curves):
-        calm, colour = smooth(ys, max(1, int(SMOOTHED * len(ys)))), series_colour(index)
-        axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
-        axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index))
-        labels.append((float(calm[-1]), label, colour))
+        calm = noisy_curve(axes, xs, ys, index=index, smoothed=SMOOTHED)
+        labels.append((float(calm[-1]), label, series_colour(index)))
     if panel.limits is not None:
         low, high = panel.limits
         axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
