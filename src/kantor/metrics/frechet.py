@@ -2,7 +2,7 @@
 
     d² = ‖μ_1 - μ_2‖² + tr Σ_1 + tr Σ_2 - 2 tr (Σ_1 Σ_2)^½
 
-(Dowson and Landau 1982, equation 4; Heusel et al. 2017, arXiv:1706.08500, equation 6). In the features of Inception-v3
+(Dowson and Landau 1982; Heusel et al. 2017, arXiv:1706.08500, equation 6). In the features of Inception-v3
 it is called FID. The name is customary, the number is the squared distance.
 
 No matrix root is taken: with Σ_1 = L Lᵀ the eigenvalues of Σ_1 Σ_2 are those of the symmetric Lᵀ Σ_2 L, and the trace
@@ -61,7 +61,7 @@ def frechet_distance_of_features(real: Tensor, generated: Tensor) -> float:
 
 def frechet_infinity(sizes: Sequence[int], scores: Sequence[float]) -> float:
     """The score that infinitely many generated features would have: where the straight line through the scores over
-    1/n meets 0 (Chong and Forsyth 2020, arXiv:1911.07023, section 4; they take 15 sizes from 5,000 to 50,000).
+    1/n meets 0 (Chong and Forsyth 2020, arXiv:1911.07023; they take 15 sizes from 5,000 to 50,000).
 
     It removes the bias of the generated side only. That of the reference stays, and scores against different references
     do not compare.
