@@ -6,33 +6,16 @@ import types
 import pytest
 import pytorch_lightning as pl
 import torch
+from every_objective import OBJECTIVES
 from torch import nn
 
 from kantor import keyed
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel, count_parameters
 from kantor.models.schedule import Bursts, Constant
-from kantor.objectives.adversarial import (
-    Minimax,
-    NonSaturating,
-    Wasserstein,
-    WassersteinClipping,
-    WassersteinGradientPenalty,
-)
-from kantor.objectives.hinge import Hinge
-from kantor.objectives.least_squares import LeastSquares
+from kantor.objectives.adversarial import WassersteinClipping, WassersteinGradientPenalty
 from kantor.objectives.relativistic import Relativistic
 
-OBJECTIVES = {
-    "non_saturating": NonSaturating(),
-    "minimax": Minimax(),
-    "wasserstein": Wasserstein(),
-    "clipping": WassersteinClipping(clip=0.05),
-    "gradient_penalty": WassersteinGradientPenalty(penalty_weight=1.0, one_sided=False),
-    "hinge": Hinge(),
-    "least_squares": LeastSquares(),
-    "relativistic": Relativistic(gamma=1.0),
-}
 each_objective = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES.keys())
 each_optimizer = pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 

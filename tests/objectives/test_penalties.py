@@ -77,15 +77,9 @@ def test_the_norm_runs_over_all_dimensions_of_an_image():
     check_images_slope()
 
 
-def test_a_channel_only_norm_is_seen(monkeypatch):
-    """Mutation: `gradient.norm(2, dim=1)` on images, as in widely copied code."""
-
-    def channel_only(critic, points, *, differentiable):
-        points = points.detach().requires_grad_(True)
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=differentiable)
-        return gradient.norm(dim=1)
-
-    monkeypatch.setattr(penalties, "slopes", channel_only)
+@pytest.mark.usefixtures("channel_only_norm")
+def test_a_channel_only_norm_is_seen():
+    """On images the norm is then one per pixel."""
     with pytest.raises(AssertionError):
         check_images_slope()
 
