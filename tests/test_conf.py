@@ -8,9 +8,15 @@ import yaml
 from omegaconf import OmegaConf
 
 from kantor import assembly, config, keyed, training
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.record import Record
+from kantor.callbacks.stop_at_half import StopAtHalf
+from kantor.callbacks.stopping import StopOnSignal
 from kantor.conf_files import CONF, groups, options
 from kantor.data.images import ImageData, ImageSet
+from kantor.errors import UserError
 from kantor.identity import code_hashes, config_hash
+from kantor.rundir import RunDirectory
 
 EXPERIMENTS = options("experiment", [])
 OPTIONS = [(group, name) for group in groups([]) if group != "experiment" for name in options(group, [])]
@@ -38,6 +44,7 @@ BASES = {
     ("model", "dcgan_dg2"): "shapes_dcgan_dg1",
     ("model", "wgan_cg1"): "shapes_dcgan_dg1",
     ("model", "wgan_cg2"): "shapes_dcgan_dg1",
+    ("stop", "at_half"): "point_gan_ns",
 }
 each_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS)
 
@@ -155,6 +162,24 @@ def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment, tmp
             assert torch.equal(found, reloaded.sample(5, rng=keyed.Rng(1), weights=weights))
     finally:
         torch.set_num_threads(threads)
+
+
+def test_a_callback_that_can_end_training_is_part_of_what_a_run_is():
+    plain = ["experiment=point_gan_ns", "trainer.accelerator=cpu"]
+    found = [config.compose([*plain, *words]) for words in ([], ["stop=at_half"], ["stop=at_half", "stop.looks=3"])]
+    assert len({config_hash(OmegaConf.to_container(cfg)) for cfg in found}) == 3
+    kinds = [
+        [type(one) for one in training.make_callbacks(cfg, assembly.assemble(cfg), RunDirectory("."), Clock(), stop)]
+        for cfg, stop in ((cfg, StopOnSignal()) for cfg in found)
+    ]
+    assert StopAtHalf not in kinds[0] and kinds[1] == kinds[2]
+    assert kinds[1].index(StopAtHalf) < kinds[1].index(Record) < kinds[1].index(StopOnSignal)
+
+
+def test_a_model_without_probabilities_cannot_end_at_a_half():
+    cfg = config.compose(["experiment=point_wgan_gp", "stop=at_half", "trainer.accelerator=cpu"])
+    with pytest.raises(UserError, match=r"^stop: this model has no D"):
+        training.check(cfg)
 
 
 def test_experiments_are_different_runs(composed):

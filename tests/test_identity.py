@@ -21,6 +21,7 @@ PLAIN = {
     "model": {"_target_": "m.Model", "critic": {"width": 8, "initialise": None}, "extras": {}},
     "objective": {"_target_": "o.Loss", "weight": 10.0, "one_sided": False},
     "optimisation": {"critic": {"lr": 0.001, "betas": [0.0, 0.9]}},
+    "stop": {"_target_": None},
     "evaluation": {"name": "toy", "n": 1024},
     "pictures": {"contours": {"every": 250}},
     "logger": {"_target_": None},
@@ -59,6 +60,7 @@ def test_the_hash_is_that_of_the_text_written_by_hand():
         ("logger", {"_target_": "kantor.loggers.wandb"}), ("trainer.devices", 2), ("trainer.threads", 1),
         ("trainer.accelerator", "gpu"), ("trainer.log_every", 1), ("trainer.checkpoint_every", 1),
         ("trainer.progress", False), ("data.root", "/another"), ("data.resident", True),
+        ("data.archive", "/another.tar.gz"), ("data.verify", False),
     ],
 )  # fmt: skip
 def test_what_does_not_determine_the_weights_is_left_out(key, value):

@@ -63,6 +63,7 @@ class Schema:
     model: Any = MISSING
     objective: Any = MISSING
     optimisation: Any = MISSING
+    stop: Any = MISSING
     evaluation: Any = MISSING
     pictures: Any = MISSING
     logger: Any = MISSING

@@ -32,6 +32,7 @@ The same command again goes on with an unfinished run and does nothing with a fi
   budget.generator_steps=N     or budget.images=N, or budget.minutes=M; exactly one: unset the others with =null
   data.batch_size=N            over all processes
   objective.*  optimisation.*  model.*   whatever `--cfg` shows
+  stop=none                    or at_half: end when D(x) and D(G(z)) have come to ½
   trainer.accelerator=auto     cpu, gpu or mps
   trainer.devices=1            processes; several share each batch
   trainer.threads=auto         per process

@@ -13,6 +13,7 @@ TITLES = {
     "optimisation": "optimisations",
     "evaluation": "evaluations",
     "trainer": "trainers",
+    "stop": "stops",
     "pictures": "pictures",
     "logger": "loggers",
 }

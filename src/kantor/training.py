@@ -179,6 +179,7 @@ def make_callbacks(
             clock=clock,
             primary=cfg.primary_score,
         )
+    early_end = config.build(cfg.stop, model=parts.model, clock=clock, seed=cfg.seed)
     pictures = [
         config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)
         for node in cfg.pictures.callbacks.values()
@@ -186,12 +187,13 @@ def make_callbacks(
     return [
         clock,
         StopOnNonFinite(),
-        stop,
         *([StopAfterMinutes(clock, minutes=cfg.budget.minutes)] if cfg.budget.minutes is not None else []),
+        *([early_end] if early_end is not None else []),
         *([scores] if scores is not None else []),
         *watch(parts.model, directory=directory, clock=clock, seed=cfg.seed, every=WATCH_EVERY * cfg.trainer.log_every),
         record,
         *pictures,
+        stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
         Checkpointing(directory, every=cfg.trainer.checkpoint_every),
         *([Page(directory, clock, every=cfg.pictures.every)] if pictures else []),
         *([ProgressBar(title=f"{cfg.experiment} seed {cfg.seed}", scores=scores)] if cfg.trainer.progress else []),

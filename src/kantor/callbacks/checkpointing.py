@@ -25,7 +25,7 @@ class Checkpointing(pl.Callback):
     ) -> None:
         """Save if it is time, or if this was the last step."""
         assert isinstance(pl_module, GenerativeModel)
-        if due(trainer, pl_module, self.every) or trainer.should_stop:
+        if due(trainer, pl_module, self.every):
             checkpoints.save(trainer, pl_module, self.directory.checkpoints / "last.ckpt")
             if trainer.is_global_zero:
                 checkpoints.export_generator(pl_module, self.directory)

@@ -4,46 +4,51 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from kantor.callbacks.probabilities import D_FAKE, D_REAL, probability_of
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.probabilities import D_FAKE, D_REAL, Probabilities, probability_of
 from kantor.callbacks.record import mean_over_processes
 from kantor.errors import UserError, require_positive
 from kantor.models.adversarial import Adversarial
+from kantor.models.base import GenerativeModel
 from kantor.say import say
 
 
-class StopAtHalf(pl.Callback):
+class StopAtHalf(Probabilities):
     """Ends training when mean D(x) and mean D(G(z)) have both been near ½ at so many looks in a row.
 
     That is where the game of Goodfellow et al. 2014 (arXiv:1406.2661, proposition 1) ends, and it is no proof: a
     discriminator that has learned nothing says ½ too, which is why looks count only from the first on that was away
-    from it. It acts after `Probabilities`, whose numbers it takes.
+    from it. Each look is a measurement of its own, so that what is logged has no say in when a run ends.
 
     Args:
-        every: generator steps between looks, a multiple of that of `Probabilities`.
+        model: what will be trained.
+        clock: stands still while it looks.
+        seed: the run's seed.
+        every: generator steps between looks.
         tolerance: how far from ½ is near, in (0, ½).
         looks: how many in a row.
+
+    Raises:
+        UserError: the model has no discriminator whose numbers are probabilities, or a setting is out of range.
     """
 
-    def __init__(self, *, every: int, tolerance: float, looks: int) -> None:
-        require_positive(every=every, tolerance=tolerance, looks=looks)
+    def __init__(
+        self, *, model: GenerativeModel, clock: Clock, seed: int, every: int, tolerance: float, looks: int
+    ) -> None:
+        super().__init__(clock=clock, seed=seed, every=every)
+        require_positive(tolerance=tolerance, looks=looks)
         if tolerance >= 0.5:
             raise UserError(f"tolerance={tolerance}: expected a number in (0, 0.5), such as 0.05")
-        self.every, self.tolerance, self.looks = every, tolerance, looks
+        if not isinstance(model, Adversarial) or probability_of(model.objective) is None:
+            raise UserError("this model has no D(x) that could come to ½; take stop=none")
+        self.tolerance, self.looks = tolerance, looks
         self._learned, self._near = False, 0
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Check that there is a D.
-
-        Raises:
-            UserError: the model has no discriminator whose numbers are probabilities.
-        """
-        if not isinstance(pl_module, Adversarial) or probability_of(pl_module.objective) is None:
-            raise UserError("stop=at_half: this model has no D(x) that could come to ½; take stop=none")
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Ask for the end of training when it has come; all processes see the same means."""
+        """Look, and ask for the end of training when it has come; all processes see the same means."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         assert isinstance(pl_module, Adversarial)
         if pl_module.generator_steps % self.every:
             return

@@ -6,5 +6,6 @@ from kantor.models.base import GenerativeModel
 
 
 def due(trainer: pl.Trainer, model: GenerativeModel, every: int) -> bool:
-    """Whether the generator step just finished is a multiple of `every`, or the last of the budget."""
-    return model.generator_steps % every == 0 or model.generator_steps == trainer.max_steps
+    """Whether the generator step just finished is a multiple of `every`, or the last: of the budget, or because a
+    callback before the one that asks has ended training."""
+    return model.generator_steps % every == 0 or model.generator_steps == trainer.max_steps or trainer.should_stop
