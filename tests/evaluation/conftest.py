@@ -47,3 +47,13 @@ def together():
         return results
 
     return run
+
+
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory):
+    """Random weights of Inception-v3 that torch-fidelity, torchmetrics and kantor load alike."""
+    from inception_file import write  # importing torch-fidelity takes seconds
+
+    path = tmp_path_factory.mktemp("inception") / "random-weights.pth"
+    write(path)
+    return path

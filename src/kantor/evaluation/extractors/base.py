@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kantor.errors import UserError
 
@@ -72,11 +72,11 @@ def in_batches(forward: Forward, images: Tensor, *, batch: int, name: str) -> Fe
     bad = (~found.isfinite()).flatten(1).any(1).nonzero().flatten().tolist()
     if bad:
         raise UserError(
-            f"{name}: the features of {len(bad):,} of {len(images):,} pictures (the first is number {bad[0]:,}) are not "
-            "finite: its weights are damaged or of another network; give others"
+            f"{name}: the features of {len(bad):,} of {len(images):,} pictures are not finite (the first is number "
+            f"{bad[0]:,}): its weights are damaged or of another network; give others"
         )
-    logits = [part for _, part in parts if part is not None]
-    return Features(found, torch.cat(logits) if logits else None)
+    classes = [logits for _, logits in parts if logits is not None]
+    return Features(found, torch.cat(classes) if classes else None)
 
 
 @contextlib.contextmanager
@@ -117,8 +117,3 @@ def check_images(images: Tensor, *, name: str, channels: tuple[int, ...]) -> Non
 def as_rgb(images: Tensor) -> Tensor:
     """Images (n, 3, H, W); grey ones (n, 1, H, W) three times."""
     return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1)
-
-
-def frozen(net: nn.Module) -> nn.Module:
-    """The same network in evaluation, its weights without gradients."""
-    return net.eval().requires_grad_(False)

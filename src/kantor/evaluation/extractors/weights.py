@@ -1,0 +1,82 @@
+"""Files of weights: the ones that ship with kantor, and the ones that are published elsewhere and fetched once.
+
+Weights are what a score is made with, so that every file is known by the SHA-256 of its bytes.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+from torch import Tensor
+
+from kantor.data import cache, downloads
+from kantor.errors import UserError
+
+
+def shipped(name: str, sha256: str) -> dict[str, Tensor]:
+    """The weights NAME.safetensors that came with kantor.
+
+    Raises:
+        UserError: they are missing or others.
+    """
+    file = resources.files(__package__) / "weights" / f"{name}.safetensors"
+    content = file.read_bytes() if file.is_file() else b""
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise UserError(
+            f"{file} is not the file that came with kantor (SHA-256 {found[:10]}…, expected {sha256[:10]}…): install "
+            "kantor again"
+        )
+    return load(content)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file of weights that somebody publishes.
+
+    Attributes:
+        title: what it is called in sentences.
+        url: where it is.
+        sha256: of its bytes, 64 hex digits.
+    """
+
+    title: str
+    url: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.url.rpartition("/")[2]
+
+    def path(self) -> Path:
+        """Where the file lies: in kantor's cache or in torch.hub's, or else downloaded into the former.
+
+        Raises:
+            UserError: it is another file, or cannot be downloaded; the message says what to do.
+        """
+        own = cache.cache_root() / "weights" / self.name
+        places = (own, Path(torch.hub.get_dir()) / "checkpoints" / self.name)
+        for place in places:
+            if place.is_file():
+                self._check(place)
+                return place
+
+        def download() -> None:
+            if not own.is_file():  # another process may have been first
+                downloads.resumed(self.url, own, sha256=self.sha256)
+
+        otherwise = f"get {self.name} from {self.url} on a machine with a network and put it there, or name its path"
+        downloads.fetch(self.title, own.parent, download, otherwise=otherwise)
+        return own
+
+    def _check(self, path: Path) -> None:
+        found = cache.file_digest(path)
+        if found != self.sha256:
+            raise UserError(
+                f"{path} is not the published file (SHA-256 {found}, expected {self.sha256}): delete it, to have it "
+                "downloaded again; or, if you mean other weights, name their path"
+            )
