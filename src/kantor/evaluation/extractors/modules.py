@@ -1,0 +1,143 @@
+"""Any network as an extractor; what it is, is told by its code and its weights."""
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from kantor.data import pixels
+from kantor.errors import UserError, require_positive
+from kantor.evaluation.extractors.base import Features, check_images, in_batches
+
+RANGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "levels": lambda images: images.float(),
+    "unit": lambda images: images.float() / 255,
+    "symmetric": pixels.to_model,
+}
+"""uint8 images as float32 in [0, 255], [0, 1] or [-1, 1]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """The output of a network in evaluation, (B, d), or its outputs (features (B, d), logits (B, K)).
+
+    Attributes:
+        module: takes float32 images (B, C, H, W) of the size that the data have.
+        weights: path of a .safetensors file with its state; None when it has made or loaded its weights itself. Where
+            these are random, the identity is another at each start, and no score can be compared.
+        range: what the network's images are: levels, 0 to 255; unit, 0 to 1; symmetric, -1 to 1.
+        batch: pictures that it sees at a time.
+
+    Raises:
+        UserError: the batch is not positive.
+    """
+
+    module: nn.Module
+    weights: str | None
+    range: Literal["levels", "unit", "symmetric"]
+    batch: int
+
+    def __post_init__(self) -> None:
+        require_positive(batch=self.batch)
+
+    def __call__(self, images: Tensor) -> Features:
+        """Of uint8 images (n, C, H, W).
+
+        Raises:
+            UserError: the images or the outputs are no such tensors, the network cannot take images of this size, or
+                features are not finite.
+        """
+        check_images(images, name=self._name, channels=())
+        self._network.to(images.device)
+        try:
+            return in_batches(self._forward, images, batch=self.batch, name=self._name)
+        except RuntimeError as error:  # torch's word for shapes that do not fit
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self._name} cannot take pictures {tuple(images.shape[1:])} ({reason}): give it what it needs, or "
+                "evaluate with another extractor"
+            ) from error
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the features."""
+        return {
+            "name": self._name,
+            "code": code_digest(self._network),
+            "weights": state_digest(self._network),
+            "resize": "none",
+            "range": self.range,
+            "layer": "output",
+            "arithmetic": "float32",
+        }
+
+    def prepare(self) -> None:
+        """Load the weights.
+
+        Raises:
+            UserError: they are missing, damaged, or of another network.
+        """
+        assert self._network is not None
+
+    @property
+    def _name(self) -> str:
+        return f"{type(self.module).__module__}.{type(self.module).__qualname__}"
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        if self.weights is not None:
+            path = Path(self.weights).expanduser()
+            try:
+                self.module.load_state_dict(load_file(path))
+            except (OSError, SafetensorError, RuntimeError) as error:
+                reason = str(error).splitlines()[0][:120]
+                raise UserError(
+                    f"weights={path}: no weights of {self._name} ({reason}): give a .safetensors file with its state"
+                ) from error
+        return self.module.eval().requires_grad_(False)
+
+    def _forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        found = self._network(RANGES[self.range](images))
+        features, logits = found if isinstance(found, tuple) else (found, None)
+        for part in (features, logits):
+            if part is not None and (part.ndim != 2 or len(part) != len(images)):
+                raise UserError(
+                    f"{self._name} gives {tuple(part.shape)} for {len(images)} pictures: expected one row for each, "
+                    f"({len(images)}, d); flatten or average what it gives"
+                )
+        return features, logits
+
+
+def code_digest(net: nn.Module) -> str:
+    """SHA-256 of the source files of all classes in a network that are not torch's own, 64 hex digits.
+
+    Raises:
+        UserError: a class is defined in no file.
+    """
+    classes = {type(layer) for layer in net.modules() if type(layer).__module__.split(".")[0] != "torch"}
+    digests = set()
+    for found in classes:
+        try:
+            digests.add(hashlib.sha256(Path(inspect.getfile(found)).read_bytes()).hexdigest())
+        except (TypeError, OSError) as error:
+            raise UserError(
+                f"{found.__module__}.{found.__qualname__} is defined in no file: put it into a module, so that a score "
+                "can say what made it"
+            ) from error
+    return hashlib.sha256("".join(sorted(digests)).encode("ascii")).hexdigest()
+
+
+def state_digest(net: nn.Module) -> str:
+    """SHA-256 of the names, types, shapes and numbers of a network's state, 64 hex digits."""
+    digest = hashlib.sha256()
+    for name, value in sorted(net.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
