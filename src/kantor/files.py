@@ -14,29 +14,36 @@ from kantor.evaluation import card
 from kantor.evaluation.base import split_draws
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
-from kantor.sample_files import read_points
+from kantor.sample_files import read_samples
+
+DEFAULT = {"points": "toy", "pictures": "quick"}
+"""The evaluation when none is named, by what the data are."""
 
 
 def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
     """Score `images=` against `data=` and write a card to `out=`.
 
     Args:
-        given: `images`, `data`, `out`, and perhaps `evaluation`.
+        given: `images`, `data`, `out`, and perhaps `evaluation`; without it, that of `DEFAULT`.
         overrides: values for `data.*` and `evaluation.*`.
 
     Returns:
         The card; config_hash, seed and budget are null.
 
     Raises:
-        UserError: something is missing, or the file has too few samples.
+        UserError: something is missing, or there are too few samples.
     """
     check_words(given)
-    name = given.get("evaluation", "toy")
-    parts = {"data": config.load_option("data", given["data"]), "evaluation": config.load_option("evaluation", name)}
-    cfg = OmegaConf.create(config.replaced(parts, overrides))
-    data, evaluation = config.build(cfg.data, seed=0), config.build(cfg.evaluation)
+    words = {"data": config.load_option("data", given["data"])}
+    of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
+    data = config.build(OmegaConf.create(config.replaced(words, of_data)).data, seed=0)
+    words["evaluation"] = config.load_option("evaluation", given.get("evaluation", DEFAULT[data.content]))
+    evaluation = config.build(OmegaConf.create(config.replaced(words, overrides)).evaluation)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
-    draws = split_draws(read_points(file), evaluation)
+    evaluation.kinds(data)
+    samples = read_samples(file, data, evaluation.n * evaluation.draws)
+    data.prepare_data()
+    draws = split_draws(samples, evaluation, data)
     directory.create()
     began = time.perf_counter()
     made = card.record(
@@ -60,13 +67,13 @@ def check_words(given: dict[str, str]) -> None:
     """
     for key in ("images", "data", "out"):
         if key not in given:
-            raise UserError(f"{key}= is missing: expected images=FILE.npz data=NAME out=DIR")
+            raise UserError(f"{key}= is missing: expected images=PATH data=NAME out=DIR")
     if "run" in given:
         raise UserError("run= and images= together: expected one of the two")
     if RunDirectory(Path(given["out"]).expanduser()).exists:
         raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
     if given.get("evaluation") == "none":
-        raise UserError("evaluation=none scores nothing: name another, such as evaluation=toy")
+        raise UserError("evaluation=none scores nothing: leave it out, or name one of `kantor list evaluations`")
 
 
 def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:

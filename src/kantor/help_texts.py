@@ -63,7 +63,7 @@ Draws samples. The first 64 of n=100 are those of n=64.
                     default: samples/samples.png in the run directory""",
     "evaluate": """\
 kantor evaluate run=DIR [evaluation=NAME] [key=value …]
-kantor evaluate images=FILE.npz data=NAME out=DIR [evaluation=NAME] [evaluation.*] [data.*]
+kantor evaluate images=PATH data=NAME out=DIR [evaluation=NAME] [evaluation.*] [data.*]
 
 Scores a run again, from its own configuration with the given keys changed, and writes card and page anew.
 Results of unlike protocols are kept side by side.
@@ -75,7 +75,8 @@ Results of unlike protocols are kept side by side.
   evaluation.weights=ema  or raw
   trainer.devices=2       processes; they change nothing in the result
 
-With images=, the array `samples` of an .npz file, (N, 2), is scored against data=NAME; DIR gets a card.""",
+With images=, somebody's samples are scored against data=NAME, and DIR gets a card: the array `samples` of an .npz file,
+points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size, in the order of names.""",
     "compare": """\
 kantor compare DIR DIR … [out=DIR]
 

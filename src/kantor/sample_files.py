@@ -1,10 +1,15 @@
-"""Samples as files: .npz, a picture of them, or a directory of pictures."""
+"""Samples as files, written and read: .npz, a picture of them, or a directory of pictures."""
 
 import math
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from kantor.data.decode import BrokenImage, ExactDecoder
+from kantor.data.manifest import Manifest, threads
+from kantor.data.module import BlockData
 from kantor.errors import UserError
 from kantor.rundir import replacing
 
@@ -82,6 +87,59 @@ def _scatter(points: np.ndarray, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
+def read_samples(path: Path, data: BlockData, most: int) -> np.ndarray:
+    """Somebody's samples of a data set.
+
+    Args:
+        path: an .npz file with the array `samples`, or, of pictures, a directory of them too.
+        data: what they are samples of.
+        most: how many are wanted at most; the first in the file's order, or by name.
+
+    Returns:
+        Points float64 (n, 2), or pictures uint8 (n, C, H, W).
+
+    Raises:
+        UserError: there are none, or they are not of the kind and size of the data.
+    """
+    if len(data.sample_shape) == 1:
+        return read_points(path)[:most]
+    channels, height, width = data.sample_shape
+    if path.is_dir():
+        return read_pictures(path, channels=channels, side=height, most=most)
+    expected = (
+        f"expected a directory of pictures of {height} × {width} pixels, or an .npz file with an array `samples` of "
+        f"shape (N, {height}, {width}, {channels}), uint8"
+    )
+    samples = read_array(path, expected)
+    if samples.dtype != np.uint8 or samples.shape[1:] != (height, width, channels):
+        raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
+    return np.ascontiguousarray(samples[:most].transpose(0, 3, 1, 2))
+
+
+def read_pictures(directory: Path, *, channels: int, side: int, most: int) -> np.ndarray:
+    """The pictures below a directory, in the order of their names, uint8 (n, channels, side, side).
+
+    Raises:
+        UserError: there are none, or one is broken or of another size.
+    """
+    manifest = Manifest(directory)
+    names = manifest.names[:most]
+    if not names:
+        raise UserError(f"images={directory}: there is no picture in it; expected files such as 00000.png")
+    decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
+
+    def decoded(name: str) -> np.ndarray:
+        try:
+            return decoder(manifest.read(name))
+        except BrokenImage as error:
+            raise UserError(
+                f"images={directory / name}: {error}; expected a whole picture of {side} × {side} pixels"
+            ) from error
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return np.stack(list(pool.map(decoded, names)))
+
+
 def read_points(path: Path) -> np.ndarray:
     """The array `samples` of an .npz file as float64 points (N, 2).
 
@@ -89,15 +147,25 @@ def read_points(path: Path) -> np.ndarray:
         UserError: the file is missing, damaged, or holds something else.
     """
     expected = "expected an .npz file with an array `samples` of shape (N, 2), finite"
+    samples = read_array(path, expected)
+    numbers = np.issubdtype(samples.dtype, np.number) and not np.iscomplexobj(samples)
+    if not numbers or samples.ndim != 2 or samples.shape[1] != 2 or not np.isfinite(samples).all():
+        raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
+    return samples.astype(np.float64)
+
+
+def read_array(path: Path, expected: str) -> np.ndarray:
+    """The array `samples` of an .npz file.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such array.
+    """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            points = np.asarray(arrays["samples"], dtype=np.float64)
+            return np.asarray(arrays["samples"])
     except FileNotFoundError as error:
         raise UserError(f"images={path}: there is no such file; {expected}") from error
     except KeyError as error:
         raise UserError(f"images={path}: it has no array `samples`; {expected}") from error
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"images={path}: it cannot be read as numbers; {expected}") from error
-    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
-        raise UserError(f"images={path}: `samples` has shape {points.shape}; {expected}")
-    return points
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
+        raise UserError(f"images={path}: it cannot be read as arrays; {expected}") from error

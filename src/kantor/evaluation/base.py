@@ -137,20 +137,19 @@ class Evaluation(ABC):
         return found
 
 
-def split_draws(samples: np.ndarray, evaluation: Evaluation) -> list[np.ndarray]:
-    """As many disjoint draws of n as the file has, at most as many as the evaluation asks for.
+def split_draws(samples: np.ndarray, evaluation: Evaluation, data: BlockData) -> list[np.ndarray]:
+    """As many disjoint draws as there are samples for, at most as many as the evaluation asks for.
 
     Raises:
-        UserError: it has fewer than n samples.
+        UserError: there are fewer than one draw takes.
     """
-    possible = min(len(samples) // evaluation.n, evaluation.draws)
+    n = evaluation.size(data)
+    possible = min(len(samples) // n, evaluation.draws)
     if possible < 1:
         raise UserError(
-            f"images: the file has {len(samples)} samples, one draw takes evaluation.n={evaluation.n}: "
-            f"give more samples, or score all with a smaller evaluation.n"
+            f"images: there are {len(samples)} samples, one draw takes evaluation.n={n}: give more samples, or score "
+            f"all with a smaller evaluation.n"
         )
     if possible < evaluation.draws:
-        say(
-            f"the file has samples for {possible} draws of {evaluation.n}; from 10 draws on every score has an interval"
-        )
-    return [samples[draw * evaluation.n : (draw + 1) * evaluation.n] for draw in range(possible)]
+        say(f"there are samples for {possible} draws of {n:,}; from 10 draws on every score has an interval")
+    return [samples[draw * n : (draw + 1) * n] for draw in range(possible)]
