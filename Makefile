@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench clean long
+.PHONY: demo test lint bench clean long extractors
 
 # Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
 demo: $(READY)
@@ -25,7 +25,14 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/point.py
+	$(BIN)/python bench/images.py
 	$(BIN)/python bench/startup.py
+
+# Trains again the classifiers that ship with kantor (MNIST in data/MNIST/raw), on one thread and with instructions that
+# every x86 machine of the last ten years has: other ones round otherwise.
+extractors: $(READY)
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2 \
+	$(BIN)/python -m kantor.evaluation.extractors.training
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache src/*.egg-info

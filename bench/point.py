@@ -10,11 +10,10 @@ import argparse
 import os
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 
 import point_baselines as baselines
-import pytorch_lightning as pl
+from stopwatch import Stopwatch
 
 from kantor import assembly, config, training
 from kantor.callbacks.clock import Clock
@@ -22,18 +21,6 @@ from kantor.callbacks.stopping import StopOnSignal
 from kantor.rundir import RunDirectory
 
 WARM_UP = 5
-
-
-class Stopwatch(pl.Callback):
-    """Seconds of the steps after the warm-up, whatever else the trainer does between them included."""
-
-    def __init__(self) -> None:
-        self.began = self.ended = 0.0
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
-        if module.generator_steps == WARM_UP:
-            self.began = time.perf_counter()
-        self.ended = time.perf_counter()
 
 
 def kantor_loop(steps: int, *, threads: int, precision: str = "32-true") -> float:
@@ -51,14 +38,14 @@ def kantor_loop(steps: int, *, threads: int, precision: str = "32-true") -> floa
                 "pictures=none",
             ]
         )
-        watch = Stopwatch()
+        watch = Stopwatch(WARM_UP)
         training.quiet_lightning()
         with assembly.numerics(cfg):
             parts = assembly.assemble(cfg)
             trainer = training.make_trainer(cfg, parts, RunDirectory(place), Clock(), StopOnSignal())
             trainer.callbacks.append(watch)
             trainer.fit(parts.model, datamodule=parts.data)
-        return steps / (watch.ended - watch.began)
+        return steps / watch.seconds
 
 
 def main() -> None:

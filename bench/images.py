@@ -1,0 +1,95 @@
+"""kantor's speed on DG1 at 64×64, batch 32, paired in one run with two loops that know nothing of kantor.
+
+    python bench/images.py [--steps 20] [--repeats 5] [--threads N]
+
+(a) a loop of the lecture's form, fed by torchvision's ImageFolder with two workers, in float32; (b) a bare PyTorch loop
+with kantor's arithmetic and settings, fed from memory. Each round times all of them in turn on the same threads; the
+ratios are medians over rounds. Goals: 2.2 × (a) where the CPU has bfloat16, 0.95 × (b).
+"""
+
+import argparse
+import functools
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import image_baselines as baselines
+import numpy as np
+from PIL import Image
+from stopwatch import Stopwatch
+
+from kantor import assembly, config, training
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.stopping import StopOnSignal
+from kantor.rundir import RunDirectory
+
+WARM_UP = 3
+IMAGES = 2_000
+
+
+def composed(*words: str):
+    """`experiment=shapes_dcgan_dg1` as it is, but that nothing is scored or drawn."""
+    fixed = ("experiment=shapes_dcgan_dg1", "budget.images=null", "trainer.accelerator=cpu", "trainer.progress=false")
+    return config.compose([*fixed, f"data.size={IMAGES}", "evaluation=none", "pictures=none", *words])
+
+
+def kantor_loop(steps: int, *, threads: int, warmup: int, precision: str) -> float:
+    """Images per second of the whole trainer, its callbacks and files included."""
+    words = (f"budget.generator_steps={steps + warmup}", f"trainer.threads={threads}", f"trainer.precision={precision}")
+    with tempfile.TemporaryDirectory() as place:
+        cfg = composed(*words)
+        watch = Stopwatch(warmup)
+        training.quiet_lightning()
+        with assembly.numerics(cfg):
+            parts = assembly.assemble(cfg)
+            trainer = training.make_trainer(cfg, parts, RunDirectory(place), Clock(), StopOnSignal())
+            trainer.callbacks.append(watch)
+            trainer.fit(parts.model, datamodule=parts.data)
+        return steps * cfg.data.batch_size / watch.seconds
+
+
+def write_folder(pixels: np.ndarray, folder: Path) -> None:
+    """The pictures as the lecture's data set has them: JPEG files in a class folder."""
+    (folder / "0").mkdir(parents=True)
+    for index, image in enumerate(pixels):
+        Image.fromarray(image.transpose(1, 2, 0)).save(folder / "0" / f"{index:05d}.jpg", quality=95)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    given = parser.parse_args()
+    cfg = composed("budget.generator_steps=1", "trainer.precision=auto")
+    pixels = np.asarray(config.build(cfg.data, seed=0).train.pixels)[:IMAGES]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "pictures"
+        write_folder(pixels, folder)
+        settings = {"steps": given.steps, "threads": given.threads, "warmup": WARM_UP}
+        auto = cfg.trainer.precision
+        loops: dict[str, Callable[[], float]] = {
+            "(a) lecture": functools.partial(baselines.lecture_loop, folder=folder, **settings),
+            "(b) bare": functools.partial(baselines.bare_loop, pixels=pixels, bfloat16="bf16" in auto, **settings),
+            "kantor": functools.partial(kantor_loop, precision=auto, **settings),
+            "(b) bare, float32": functools.partial(baselines.bare_loop, pixels=pixels, bfloat16=False, **settings),
+            "kantor, float32": functools.partial(kantor_loop, precision="32-true", **settings),
+        }
+        rounds = [{name: loop() for name, loop in loops.items()} for _ in range(given.repeats)]
+    print(
+        f"{given.threads} threads, {given.repeats} rounds of {given.steps} steps, precision {auto}; images per second"
+    )
+    for name in loops:
+        rates = [entry[name] for entry in rounds]
+        partner = "(b) bare, float32" if "float32" in name else "(b) bare"
+        to = {one: statistics.median(entry[name] / entry[one] for entry in rounds) for one in ("(a) lecture", partner)}
+        print(
+            f"{name:18s} {statistics.median(rates):6.1f} ({min(rates):.1f} to {max(rates):.1f})   "
+            f"{to['(a) lecture']:.2f} x (a)   {to[partner]:.2f} x {partner}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""A callback that times a trainer's steps from outside."""
+
+import time
+
+import pytorch_lightning as pl
+
+
+class Stopwatch(pl.Callback):
+    """Seconds of the steps after the warm-up, whatever else the trainer does between them included.
+
+    Args:
+        warmup: generator steps that do not count.
+    """
+
+    def __init__(self, warmup: int) -> None:
+        self.warmup = warmup
+        self.began = self.ended = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
+        if module.generator_steps == self.warmup:
+            self.began = time.perf_counter()
+        self.ended = time.perf_counter()
