@@ -6,12 +6,16 @@ import math
 import pytest
 import torch
 
+from kantor.metrics import neighbours as neighbours_module
 from kantor.metrics.neighbours import (
     Distances,
+    Neighbours,
     coverage,
     density,
+    nearest,
     one_nn_accuracy,
     one_nn_halves,
+    own_nearest,
     precision,
     recall,
     squared_distances,
@@ -220,3 +224,71 @@ def test_the_accuracy_weighs_the_halves_by_their_sizes():
 def test_a_ball_needs_as_many_neighbours(k):
     with pytest.raises(AssertionError):
         precision(Distances.of(line(0, 1, 2, 3), line(0, 1)), k=k)
+
+
+SETS = {
+    "clouds": (cloud(23, 1), cloud(31, 2) + 0.3),
+    "ties": (grid(40, 1), grid(30, 2)),
+    "copies": (grid(20, 1), grid(20, 1)),
+    "far apart": (cloud(20, 1), cloud(10, 2) + 1000),
+}
+
+
+@each
+@pytest.mark.parametrize("block", [1, 100, 10**6])
+@pytest.mark.parametrize(("real", "generated"), SETS.values(), ids=SETS.keys())
+def test_blocks_of_rows_give_the_same_scores(score, real, generated, block, monkeypatch):
+    expected = score(Distances.of(real, generated))
+    monkeypatch.setattr(neighbours_module, "BLOCK", block)
+    around = Neighbours.of(real, generated, k=3)
+    assert score(around) == expected
+    assert score(around.swapped) == score(Distances.of(generated, real))
+    assert score(Neighbours.of(real, generated, k=3, within_real=own_nearest(real, 3))) == expected
+
+
+@pytest.mark.parametrize("k", [1, 3, 9])
+@pytest.mark.parametrize("block", [1, 25, 10**6])
+def test_both_answer_the_same(k, block, monkeypatch):
+    real, generated = grid(12, 1), grid(10, 2)
+    monkeypatch.setattr(neighbours_module, "BLOCK", block)
+    table, blocks = Distances.of(real, generated), Neighbours.of(real, generated, k=k)
+    for one, other in ((table, blocks), (table.swapped, blocks.swapped)):
+        assert one.sizes == other.sizes
+        assert one.real_radii(k).equal(other.real_radii(k))
+        for closed in (True, False):
+            assert one.balls(k, closed=closed).equal(other.balls(k, closed=closed))
+        for a, b in zip(one.nearest(), other.nearest(), strict=True):
+            assert a.equal(b)
+
+
+def test_own_nearest_by_hand():
+    assert own_nearest(line(0, 1, 3, 7), 2).tolist() == [[1, 9], [1, 4], [4, 9], [16, 36]]
+
+
+def test_nearest_by_hand(monkeypatch):
+    monkeypatch.setattr(neighbours_module, "BLOCK", 4)
+    assert nearest(line(0, 1, 3, 7, 20), line(2, 4, 8)).tolist() == [4, 1, 1, 1, 144]
+
+
+def test_blocks_hold_no_more_than_they_may(monkeypatch):
+    held, measure = [], neighbours_module.squared_distances
+
+    def watched(x, y):
+        held.append(len(x) * len(y))
+        return measure(x, y)
+
+    monkeypatch.setattr(neighbours_module, "squared_distances", watched)
+    monkeypatch.setattr(neighbours_module, "BLOCK", 100)
+    Neighbours.of(cloud(33, 1), cloud(50, 2), k=3)
+    assert 50 < max(held) <= 100
+
+
+def test_neighbours_answer_for_their_own_k_only():
+    with pytest.raises(AssertionError):
+        coverage(Neighbours.of(cloud(10, 1), cloud(10, 2), k=3), k=4)
+
+
+@pytest.mark.parametrize("k", [0, 4, 5])
+def test_own_neighbours_must_be_there(k):
+    with pytest.raises(AssertionError):
+        own_nearest(line(0, 1, 2, 3), k)
