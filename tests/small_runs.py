@@ -26,6 +26,26 @@ SMALL = (
     "model.generator.width=32",
     "model.critic.width=32",
 )
+PICTURES = (
+    "trainer.threads=1",
+    "trainer.accelerator=cpu",
+    "trainer.checkpoint_every=4",
+    "trainer.log_every=2",
+    "budget.images=null",
+    "data.size=50",
+    "data.batch_size=8",
+    "data.flip=true",
+    "model.generator.width=8",
+    "model.critic.width=8",
+    "evaluation.n=24",
+    "evaluation.draws=2",
+    "evaluation.chunk=16",
+    "evaluation.every=8",
+    "evaluation.threads=1",
+    "evaluation.neighbours=3",
+    "pictures.every=12",
+)
+"""For an experiment on purdue_shapes5: 50 pictures in batches of 8, so that batches straddle epochs."""
 
 
 class Done(NamedTuple):

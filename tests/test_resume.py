@@ -8,9 +8,12 @@ import sys
 import time
 from pathlib import Path
 
-from small_runs import FAST, SMALL, environment
+import pytest
+from small_runs import FAST, PICTURES, SMALL, environment
 
 WORDS = ("experiment=point_demo_gp", "budget.generator_steps=60", *SMALL)
+FAST_WORDS = ("experiment=point_demo_gp", "budget.generator_steps=60", *FAST)
+IMAGE_WORDS = ("experiment=shapes_dcgan_dg1", "budget.generator_steps=24", *PICTURES)
 
 KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT = """
 import os, signal, sys
@@ -29,17 +32,16 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def start(outputs: Path, *words: str, base: tuple[str, ...] = SMALL) -> "subprocess.Popen[str]":
-    words = ("experiment=point_demo_gp", "budget.generator_steps=60", *base, *words)
-    command = [sys.executable, "-m", "kantor", "train", f"outputs={outputs}", *words]
+def start(outputs: Path, *words: str, base: tuple[str, ...] = WORDS) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "kantor", "train", f"outputs={outputs}", *base, *words]
     return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def finish(outputs: Path, *words: str, base: tuple[str, ...] = SMALL) -> Path:
+def finish(outputs: Path, *words: str, base: tuple[str, ...] = WORDS) -> Path:
     process = start(outputs, *words, base=base)
     text, _ = process.communicate(timeout=240)
     assert process.returncode == 0, text
-    (run,) = (outputs / "point_demo_gp").iterdir()
+    (run,) = outputs.glob("*/*-s0")
     return run
 
 
@@ -47,7 +49,7 @@ def wait_for_step(outputs: Path, process: "subprocess.Popen[str]", step: int) ->
     """Wait until metrics.csv has a row at or beyond `step`."""
     deadline = time.monotonic() + 200
     while time.monotonic() < deadline and process.poll() is None:
-        for run in outputs.glob("point_demo_gp/*"):
+        for run in outputs.glob("*/*-s0"):
             rows = (run / "metrics.csv").read_text().splitlines() if (run / "metrics.csv").is_file() else []
             if len(rows) > 1 and rows[-1].count(",") > 2 and int(rows[-1].split(",")[1]) >= step:
                 return
@@ -104,17 +106,35 @@ def test_killed_and_started_again_equals_uninterrupted(tmp_path):
     assert not list(halfway.rglob(".*.tmp"))
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_killed_run_on_pictures_goes_on_to_the_same_bits(tmp_path, precision):
+    words = (f"trainer.precision={precision}",)
+    whole = finish(tmp_path / "whole", *words, base=IMAGE_WORDS)
+    process = start(tmp_path / "killed", *words, base=IMAGE_WORDS)
+    wait_for_step(tmp_path / "killed", process, 10)
+    process.kill()
+    process.communicate()
+    resumed = finish(tmp_path / "killed", *words, base=IMAGE_WORDS)
+    assert_equal_runs(whole, resumed)
+    assert len(scores(whole)) == 1 and (whole / "samples" / "step_00000024.png").is_file()
+    for picture in ("samples/step_00000024.png", "figures/neighbours.png", "figures/interpolation.png"):
+        assert (whole / picture).read_bytes() == (resumed / picture).read_bytes()
+    first, second = attempts(resumed)
+    assert first["outcome"] == "killed" and second["outcome"] == "finished"
+    assert 0 < second["from_generator_step"] < 24
+
+
 def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
     words = ("budget.generator_steps=400",)
-    whole = finish(tmp_path / "whole", *words, base=FAST)
+    whole = finish(tmp_path / "whole", *words, base=FAST_WORDS)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        process = start(tmp_path / "stopped", *words, base=FAST)
+        process = start(tmp_path / "stopped", *words, base=FAST_WORDS)
         wait_for_step(tmp_path / "stopped", process, 20 if number == signal.SIGINT else 60)
         process.send_signal(number)
         text, _ = process.communicate(timeout=120)
         assert process.returncode == code, text
         assert "the same command goes on" in text
-    resumed = finish(tmp_path / "stopped", *words, base=FAST)
+    resumed = finish(tmp_path / "stopped", *words, base=FAST_WORDS)
     assert weights(whole) == weights(resumed)
     assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
     steps = [(entry["from_generator_step"], entry["to_generator_step"]) for entry in attempts(resumed)]
@@ -134,9 +154,9 @@ def test_a_larger_budget_goes_on_as_a_new_run(tmp_path):
 
 
 def test_two_trainings_of_one_run_do_not_meet(tmp_path):
-    first = start(tmp_path, "budget.generator_steps=3000", base=FAST)
+    first = start(tmp_path, "budget.generator_steps=3000", base=FAST_WORDS)
     wait_for_step(tmp_path, first, 5)
-    second = start(tmp_path, "budget.generator_steps=3000", base=FAST)
+    second = start(tmp_path, "budget.generator_steps=3000", base=FAST_WORDS)
     text, _ = second.communicate(timeout=120)
     first.kill()
     first.communicate()
@@ -144,7 +164,7 @@ def test_two_trainings_of_one_run_do_not_meet(tmp_path):
 
 
 def test_a_nan_stops_the_run_and_names_the_term_and_the_step(tmp_path):
-    process = start(tmp_path, "optimisation.critic.lr=1e20", base=FAST)
+    process = start(tmp_path, "optimisation.critic.lr=1e20", base=FAST_WORDS)
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "train/critic_" in text and "generator step 1" in text
