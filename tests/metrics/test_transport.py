@@ -59,7 +59,7 @@ def test_on_a_line_w1_is_scipys(n, m):
     assert found == pytest.approx(wasserstein_distance(x, y), rel=1e-9)
 
 
-@pytest.mark.parametrize("dimensions", [2, 5])
+@pytest.mark.parametrize("dimensions", [2, 5, 2048])
 @orders
 def test_equal_sizes_are_an_assignment(order, dimensions):
     x, y = cloud(40, 1, dimensions), cloud(40, 2, dimensions) * 1.5
@@ -122,3 +122,11 @@ def test_float32_points_are_computed_in_float64(order):
     x, y = cloud(30, 1).astype(np.float32), cloud(30, 2).astype(np.float32)
     exact = wasserstein(x.astype(np.float64), y.astype(np.float64), order=order)
     assert wasserstein(x, y, order=order) == exact
+
+
+@orders
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_small_distances_in_many_dimensions_have_all_their_digits(order, offset):
+    points = cloud(20, dimensions=2048) + offset
+    moved = points + 1e-6 / 2048**0.5
+    assert wasserstein(points, moved, order=order) == pytest.approx(1e-6, rel=1e-8 if offset == 0 else 1e-4)

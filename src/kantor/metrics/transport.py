@@ -20,5 +20,6 @@ def wasserstein(real: np.ndarray, generated: np.ndarray, *, order: int) -> float
     # not ot.dist: it expands the square, and loses half of the digits of small distances
     cost = cdist(np.asarray(real, dtype=np.float64), np.asarray(generated, dtype=np.float64))
     uniform_real, uniform_generated = np.full(len(real), 1 / len(real)), np.full(len(generated), 1 / len(generated))
-    solved = ot.emd2(uniform_real, uniform_generated, cost**order, numItermax=10_000_000)
+    solved, log = ot.emd2(uniform_real, uniform_generated, cost**order, numItermax=10_000_000, log=True)
+    assert log["warning"] is None, log["warning"]  # a failed solution would have a cost of 0
     return float(max(float(solved), 0.0) ** (1 / order))
