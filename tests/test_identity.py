@@ -60,7 +60,7 @@ def test_the_hash_is_that_of_the_text_written_by_hand():
         ("logger", {"_target_": "kantor.loggers.wandb"}), ("trainer.devices", 2), ("trainer.threads", 1),
         ("trainer.accelerator", "gpu"), ("trainer.log_every", 1), ("trainer.checkpoint_every", 1),
         ("trainer.progress", False), ("data.root", "/another"), ("data.resident", True),
-        ("data.archive", "/another.tar.gz"), ("data.verify", False),
+        ("data.archive", "/another.tar.gz"), ("data.verify", False), ("data.broken", "skip"),
     ],
 )  # fmt: skip
 def test_what_does_not_determine_the_weights_is_left_out(key, value):

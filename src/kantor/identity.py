@@ -12,8 +12,8 @@ from kantor import targets
 
 HASHED = ("data", "model", "objective", "optimisation", "stop", "budget")
 HASHED_TRAINER = ("precision", "matmul_precision", "compile")
-UNHASHED_DATA = ("root", "archive", "resident", "verify")
-"""Where the data lie, and how they are checked; what they are is in their identity."""
+UNHASHED_DATA = ("root", "archive", "resident", "verify", "broken")
+"""Where the data lie, and how they are checked and read; what they are is in their identity."""
 SHARED = ("keyed.py", "data/stream.py", "data/pixels.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
 """Files below kantor that every component's numbers depend on, though no `_target_` names them."""
 NEUTRAL: dict[str, object] = {"optimisation.generator_noise": "fresh"}

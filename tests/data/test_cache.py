@@ -1,8 +1,10 @@
 import errno
 import hashlib
+import itertools
 import json
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -298,3 +300,15 @@ def test_a_memory_that_cannot_be_kept_is_no_error(tmp_path, monkeypatch):
     (tmp_path / "cache").touch()  # a file where the directory would be
     (tmp_path / "file").write_bytes(b"1")
     assert cache.file_digest(tmp_path / "file") == hashlib.sha256(b"1").hexdigest()
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").is_file(), reason="says how the kernel reads a mapping: Linux only")
+@pytest.mark.parametrize(("memory", "at_random"), [(0, True), (1 << 40, False)])
+def test_a_file_larger_than_memory_is_not_read_ahead(tmp_path, monkeypatch, memory, at_random):
+    monkeypatch.setattr(cache, "_memory", lambda: memory)
+    path = tmp_path / "mapped.npy"
+    kept = cache.array(path, shape=(64, 4096), dtype="uint8", fill=lambda rows, start, stop: rows.fill(7))
+    assert kept[5, 5] == 7
+    regions = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    (flags,) = (after.splitlines()[0].split() for before, after in itertools.pairwise(regions) if str(path) in before)
+    assert ("rr" in flags) == at_random

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,15 @@ def array(
     """
     if not path.is_file():
         _build(path, shape, dtype, fill, progress)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    if hasattr(mmap, "MADV_RANDOM") and mapped.nbytes > _memory():  # a miss would read megabytes that nobody asks for
+        mapped._mmap.madvise(mmap.MADV_RANDOM)
+    return mapped
+
+
+def _memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _build(
