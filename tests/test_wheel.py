@@ -1,11 +1,14 @@
-"""The wheel carries the configuration: outside the repository the same experiments can be named."""
+"""The wheel carries the configuration and the small classifiers: outside the repository the same can be named."""
 
+import hashlib
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 from small_runs import environment
+
+from kantor.evaluation.extractors.classifiers import WEIGHTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,6 +19,9 @@ def test_the_wheel_works_outside_the_repository(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+    weights = tmp_path / "site" / "kantor" / "evaluation" / "extractors" / "weights"
+    for name, digest in WEIGHTS.items():
+        assert hashlib.sha256((weights / f"{name}.safetensors").read_bytes()).hexdigest() == digest
     code = (
         "import sys, pathlib; sys.path.insert(0, 'site'); import kantor; "
         "assert pathlib.Path(kantor.__file__).is_relative_to(pathlib.Path.cwd()), kantor.__file__; "

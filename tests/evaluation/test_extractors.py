@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from kantor.errors import UserError
 from kantor.evaluation.extractors import Pixels
+from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
+from kantor.evaluation.extractors.modules import Module
 from kantor.evaluation.extractors.pixels import area_weights
 from kantor.identity import sha256
 
@@ -13,8 +16,24 @@ def pictures(n=6, shape=(3, 8, 8), seed=0):
     return torch.from_numpy(np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8))
 
 
-EXTRACTORS = {"whole": Pixels(None), "halved": Pixels(4), "uneven": Pixels(3), "one": Pixels(1), "larger": Pixels(32)}
-each = pytest.mark.parametrize("extractor", EXTRACTORS.values(), ids=EXTRACTORS.keys())
+PIXELS = {"whole": Pixels(None), "halved": Pixels(4), "uneven": Pixels(3), "one": Pixels(1), "larger": Pixels(32)}
+each = pytest.mark.parametrize("extractor", PIXELS.values(), ids=PIXELS.keys())
+
+
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Flatten(), nn.Linear(180, 7))
+
+
+# inception has the same tests in its own file, where its file of weights is
+ALL = {
+    **{f"pixels, {name}": (extractor, (3, 8, 8)) for name, extractor in PIXELS.items()},
+    "mnist_cnn": (mnist_cnn(padding=0), (1, 28, 28)),
+    "mnist_cnn, padded": (mnist_cnn(padding=2), (1, 32, 32)),
+    "shapes_cnn": (shapes_cnn(), (3, 64, 64)),
+    "module": (Module(module=net(), weights=None, range="unit", batch=4), (3, 8, 8)),
+}
+every = pytest.mark.parametrize(("extractor", "shape"), ALL.values(), ids=ALL.keys())
 
 
 def test_levels_are_flattened_channels_first():
@@ -57,16 +76,51 @@ def test_the_mean_is_kept(extractor):
     torch.testing.assert_close(found, images.double().flatten(1).mean(1) / 256, rtol=1e-13, atol=0)
 
 
+@every
+def test_a_pictures_features_do_not_depend_on_the_others(extractor, shape):
+    images = pictures(70, shape)  # more than one batch of any of them
+    whole = extractor(images)
+    assert whole.features.dtype == torch.float64 and whole.features.ndim == 2
+    assert (whole.features[0] != whole.features[1]).any()  # pictures are seen
+    for pieces in (images.split(1)[:5], images.split(3), images.split(64)):
+        found = torch.cat([extractor(piece).features for piece in pieces])
+        assert torch.equal(found, whole.features[: len(found)])
+    assert torch.equal(extractor(images.flip(0)).features, whole.features.flip(0))
+    if whole.logits is not None:
+        assert whole.logits.dtype == torch.float64 and len(whole.logits) == 70
+        assert torch.equal(extractor(images.flip(0)).logits, whole.logits.flip(0))
+    assert torch.equal(images, pictures(70, shape))  # and are left alone
+
+
 @each
-def test_a_pictures_features_do_not_depend_on_the_others(extractor):
-    images = pictures()
-    whole = extractor(images).features
-    assert whole.dtype == torch.float64 and whole.ndim == 2
-    assert (whole >= 0).all() and (whole < 1).all()
-    for piece in (1, 2, 5):
-        assert torch.equal(torch.cat([extractor(part).features for part in images.split(piece)]), whole)
-    assert torch.equal(extractor(images.flip(0)).features, whole.flip(0))
-    assert torch.equal(images, pictures())  # and are left alone
+def test_pixels_are_in_0_1(extractor):
+    found = extractor(pictures()).features
+    assert (found >= 0).all() and (found < 1).all()
+
+
+@every
+def test_wrong_types_and_shapes_are_refused(extractor, shape):
+    images = pictures(2, shape)
+    for wrong, message in {
+        images.float(): "takes uint8 pictures, levels 0 … 255, not float32: convert pictures in",
+        images.short(): "not int16",
+        images[0]: "takes pictures of shape",
+        images[:0]: "takes pictures of shape",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            extractor(wrong)
+
+
+@every
+def test_identities_are_plain_and_the_same_when_asked_again(extractor, shape):
+    extractor.prepare()
+    first = sha256(extractor.identity())
+    extractor(pictures(1, shape))
+    assert sha256(extractor.identity()) == first
+
+
+def test_extractors_are_told_apart():
+    assert len({sha256(extractor.identity()) for extractor, _ in ALL.values()}) == len(ALL)
 
 
 def test_small_pictures_are_left_as_they_are():
@@ -88,7 +142,7 @@ def test_inner_products_are_exact(size):
 def test_identities_are_plain_and_tell_settings_apart(extractor):
     identity = extractor.identity()
     assert identity["name"] == "pixels" and identity["size"] == extractor.size
-    assert [sha256(other.identity()) == sha256(identity) for other in EXTRACTORS.values()].count(True) == 1
+    assert [sha256(other.identity()) == sha256(identity) for other in PIXELS.values()].count(True) == 1
 
 
 def test_a_size_out_of_range_is_refused():
