@@ -138,6 +138,11 @@ class ImageData(BlockData):
         """
 
     @property
+    def own_extractor(self) -> dict[str, Any] | None:
+        """The `_target_` node of the feature extractor that knows these pictures; None when there is none."""
+        return None
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of `describe()` and `size`, 64 hex digits."""
         return sha256({"images": self.describe(), "size": self.size})
