@@ -32,7 +32,7 @@ class Neighbourhood(Protocol):
         """From each real feature to its k-th nearest real neighbour, (N,)."""
 
     def balls(self, k: int, *, closed: bool) -> Tensor:
-        """How many real balls hold each generated feature, int64 (M,)."""
+        """How many real balls hold each generated feature, int32 (M,)."""
 
     def nearest(self) -> tuple[Tensor, Tensor]:
         """From each real feature to the nearest other real one, and to the nearest generated one, both (N,)."""
@@ -79,7 +79,7 @@ class Distances:
     def balls(self, k: int, *, closed: bool) -> Tensor:
         """How many real balls hold each generated feature, (M,)."""
         radii = self.real_radii(k)[:, None]
-        return (self.between <= radii if closed else self.between < radii).sum(0)
+        return (self.between <= radii if closed else self.between < radii).sum(0, dtype=torch.int32)
 
     def nearest(self) -> tuple[Tensor, Tensor]:
         """From each real feature to the nearest other real one, and to the nearest generated one, both (N,)."""
@@ -94,7 +94,7 @@ class Side:
         radii: to the k-th nearest of its own set, (N,).
         own: to the nearest of its own set, (N,).
         other: to the nearest of the other set, (N,).
-        closed: how many closed balls of the other set hold it, int64 (N,).
+        closed: how many closed balls of the other set hold it, int32 (N,).
         open: how many open ones.
     """
 
@@ -128,15 +128,15 @@ class Neighbours:
         assert of_real.shape == (len(real), k), (of_real.shape, len(real), k)
         radii, other_radii = of_real[:, -1], of_generated[:, -1]
         to_generated, to_real = radii.new_empty(len(real)), radii.new_full((len(generated),), torch.inf)
-        closed, other_closed = radii.new_zeros(len(real), dtype=torch.int64), torch.zeros_like(to_real).long()
+        closed, other_closed = radii.new_zeros(len(real), dtype=torch.int32), torch.zeros_like(to_real).int()
         opened, other_opened = torch.zeros_like(closed), torch.zeros_like(other_closed)
         for rows, squares in distance_blocks(real, generated):
             to_generated[rows] = squares.amin(1)
             torch.minimum(to_real, squares.amin(0), out=to_real)
-            closed[rows] = (squares <= other_radii).sum(1)
-            opened[rows] = (squares < other_radii).sum(1)
-            other_closed += (squares <= radii[rows, None]).sum(0)
-            other_opened += (squares < radii[rows, None]).sum(0)
+            closed[rows] = (squares <= other_radii).sum(1, dtype=torch.int32)  # twice as fast as int64
+            opened[rows] = (squares < other_radii).sum(1, dtype=torch.int32)
+            other_closed += (squares <= radii[rows, None]).sum(0, dtype=torch.int32)
+            other_opened += (squares < radii[rows, None]).sum(0, dtype=torch.int32)
         return cls(
             k,
             Side(radii, of_real[:, 0], to_generated, closed, opened),
