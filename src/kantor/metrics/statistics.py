@@ -1,8 +1,7 @@
 """The first two moments of a set of features, kept so that parts add up to the whole without losing digits.
 
 Sums of x and xxᵀ cancel where a mean is large against its spread. Centred moments do not: two parts with means m_a, m_b
-merge by M2 = M2_a + M2_b + (m_b - m_a)(m_b - m_a)ᵀ n_a n_b / n (Chan, Golub and LeVeque 1983, for
-matrices).
+merge by M2 = M2_a + M2_b + (m_b - m_a)(m_b - m_a)ᵀ n_a n_b / n (Chan, Golub and LeVeque 1983, for matrices).
 """
 
 from collections.abc import Mapping
