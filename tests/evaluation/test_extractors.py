@@ -31,7 +31,7 @@ ALL = {
     "mnist_cnn": (mnist_cnn(padding=0), (1, 28, 28)),
     "mnist_cnn, padded": (mnist_cnn(padding=2), (1, 32, 32)),
     "shapes_cnn": (shapes_cnn(), (3, 64, 64)),
-    "module": (Module(module=net(), weights=None, range="unit", batch=4), (3, 8, 8)),
+    "module": (Module(module=net(), weights=None, range="unit", batch=4, has_classes=False), (3, 8, 8)),
 }
 every = pytest.mark.parametrize(("extractor", "shape"), ALL.values(), ids=ALL.keys())
 

@@ -25,7 +25,7 @@ def linear(value=1.0, outputs=2):
 
 
 def extractor(module, **changed):
-    return Module(**{"module": module, "weights": None, "range": "levels", "batch": 4} | changed)
+    return Module(**{"module": module, "weights": None, "range": "levels", "batch": 4, "has_classes": False} | changed)
 
 
 LEVELS = torch.tensor([[[[0, 51], [102, 255]]]], dtype=torch.uint8)

@@ -15,9 +15,15 @@ from kantor.data.images import ImageData, ImageSet
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.errors import NonFiniteError, UserError
-from kantor.evaluation.extractors import Pixels
-from kantor.evaluation.images import KINDS, REFERENCE_SEED, ImageEvaluation, _order
-from kantor.metrics.kernel import kid
+from kantor.evaluation.extractors import Features, Pixels
+from kantor.evaluation.extractors.own import Own
+from kantor.evaluation.image_scores import BANDWIDTHS
+from kantor.evaluation.image_scores import FEATURE_KINDS as KINDS
+from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
+from kantor.metrics.frechet import frechet_distance
+from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
+from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
+from kantor.metrics.statistics import Statistics
 from kantor.models.base import GenerativeModel
 from kantor.models.ema import EMA
 from kantor.processes import Processes
@@ -353,6 +359,8 @@ def test_scores_are_read_as_their_kind_says():
     assert EVALUATION.kinds(Album()) == KINDS
     assert {name: (entry.better, entry.target) for name, entry in found.items()} == {
         "kid": ("lower", None),
+        "frechet_distance": ("lower", None),
+        "mmd": ("lower", None),
         "precision": ("higher", None),
         "recall": ("higher", None),
         "density": ("target", 1.0),
@@ -365,3 +373,78 @@ def test_scores_are_read_as_their_kind_says():
 def test_sizes_out_of_range_are_refused_by_name(name, value):
     with pytest.raises(UserError, match=f"{name}={value}: expected"):
         replace(EVALUATION, **{name: value})
+
+
+class Halves:
+    """Two features, the brightness of each half, and three classes of brightness."""
+
+    has_classes = True
+
+    def __call__(self, images):
+        x = images.double().flatten(1) / 255
+        left, right = x[:, ::2].mean(1), x[:, 1::2].mean(1)
+        mean = x.mean(1, keepdim=True)
+        return Features(torch.stack([left, right], 1), -40 * (mean - torch.tensor([[0.25, 0.5, 0.75]])).square())
+
+    def identity(self):
+        return {"name": "halves"}
+
+    def prepare(self):
+        pass
+
+
+def test_a_classifier_s_scores_come_with_its_features():
+    evaluation = replace(SMALL, extractor=Halves())
+    found = score(fresh_draws(5, 30), evaluation)
+    assert list(found) == [*KINDS, "inception_score", "mode_score"]
+    assert list(evaluation.protocol(Album()).estimators) == list(found)
+    assert 1 <= found["mode_score"].estimate.value <= found["inception_score"].estimate.value <= 3
+    alike = score([np.full((30, *SHAPE), 128, np.uint8)], evaluation)
+    assert alike["inception_score"].estimate.value == pytest.approx(1)
+
+
+def test_a_frechet_distance_in_more_dimensions_than_pictures_has_no_interval_and_says_why(capsys):
+    draws = fresh_draws(10, 100)
+    in_few, in_many = (score(draws, replace(EVALUATION, extractor=one)) for one in (Halves(), Wide()))
+    assert in_few["frechet_distance"].estimate.low is not None
+    assert "frechet_distance" in capsys.readouterr().err
+    entry = in_many["frechet_distance"].plain()
+    assert entry["low"] is None and entry["floor"]["low"] is None and entry["value"] > 0
+    assert entry["reason"] == "no interval where n = 100 is not above the 120 dimensions"
+    assert in_many["kid"].estimate.low is not None
+
+
+class Wide(Halves):
+    """120 features."""
+
+    def __call__(self, images):
+        x = images.double().flatten(1) / 255
+        return Features(torch.cat([x**power for power in (1, 2, 3, 4, 5)], 1), x[:, :3])
+
+
+def test_each_data_set_is_scored_by_its_own_extractor_where_it_has_one():
+    evaluation = replace(SMALL, extractor=Own(otherwise=Pixels(None)))
+
+    class WithOwn(Album):
+        @property
+        def own_extractor(self):
+            return {"_target_": "kantor.evaluation.extractors.pixels.Pixels", "size": 2}
+
+    assert evaluation.protocol(Album()).extractor == Pixels(None).identity()
+    assert evaluation.protocol(WithOwn()).extractor == Pixels(2).identity()
+    draws = fresh_draws(2, 30)
+    assert values(score(draws, evaluation, WithOwn())) == values(score(draws, replace(SMALL, extractor=Pixels(2))))
+
+
+def test_a_reference_gives_the_scores_of_plain_formulas():
+    draw, data = fresh_draws(1)[0], Album()
+    x, y = (Pixels(None)(torch.from_numpy(images)).features for images in (reference(data), draw))
+    kernel = GaussianKernel.around_median(x, multiples=BANDWIDTHS)
+    found = values(score([draw]))
+    assert found["kid"] == kid(x, y)
+    assert found["frechet_distance"] == pytest.approx(frechet_distance(Statistics.of(x), Statistics.of(y)), rel=1e-9)
+    assert found["mmd"] == pytest.approx(Discrepancy.of(x, y, kernel).mmd2, rel=1e-12)
+    dense = Distances.of(x, y)
+    assert found["precision"] == precision(dense, k=5) and found["recall"] == recall(dense, k=5)
+    assert found["density"] == density(dense, k=5) and found["coverage"] == coverage(dense, k=5)
+    assert found["one_nn_accuracy"] == one_nn_accuracy(dense)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,52 +12,19 @@ from kantor.data import pixels
 from kantor.data.images import ImageData, ImageSet
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
+from kantor.evaluation import image_scores
 from kantor.evaluation.base import Evaluation, Kind
-from kantor.evaluation.extractors import Extractor
+from kantor.evaluation.extractors.base import Extractor, Features
+from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.generation import reproducible
+from kantor.evaluation.image_scores import Reference
 from kantor.evaluation.protocol import Protocol, Score
-from kantor.metrics import neighbours
-from kantor.metrics.intervals import t_interval
-from kantor.metrics.kernel import kid
+from kantor.metrics.intervals import t_interval, without_interval
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.say import say
 
 REFERENCE_SEED = 0  # the reference is part of the protocol: everybody's is the same
-
-KINDS = {
-    "kid": Kind("lower"),
-    "precision": Kind("higher"),
-    "recall": Kind("higher"),
-    "density": Kind("target", 1.0),
-    "coverage": Kind("higher"),
-    "one_nn_accuracy": Kind("target", 0.5),
-}
-
-
-@dataclass(frozen=True)
-class ImageScores:
-    """All scores of one draw against one reference, from features computed once.
-
-    Attributes:
-        reference: features of real pictures, float64 (n, d).
-        k: neighbours that span a ball.
-    """
-
-    reference: Tensor
-    k: int
-
-    def __call__(self, generated: Tensor) -> dict[str, float]:
-        """The scores, by name, of features float64 (n, d)."""
-        distances = neighbours.Distances.of(self.reference, generated)
-        return {
-            "kid": kid(self.reference, generated),
-            "precision": neighbours.precision(distances, k=self.k),
-            "recall": neighbours.recall(distances, k=self.k),
-            "density": neighbours.density(distances, k=self.k),
-            "coverage": neighbours.coverage(distances, k=self.k),
-            "one_nn_accuracy": neighbours.one_nn_accuracy(distances),
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +36,11 @@ class ImageEvaluation(Evaluation):
     that, draws and reference are smaller than n, and the protocol says so.
 
     Attributes:
-        extractor: turns pictures into the features that are compared.
+        extractor: turns pictures into the features that are compared, or `Own`: each data set's own does.
         neighbours: k of precision, recall, density and coverage.
     """
 
-    extractor: Extractor
+    extractor: Extractor | Own
     neighbours: int
 
     def __post_init__(self) -> None:
@@ -83,23 +49,13 @@ class ImageEvaluation(Evaluation):
         require_at_least(self.neighbours + 1, n=self.n)
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:
-        """The scores that pictures can have."""
-        _pictures(data)
-        return KINDS
+        """The scores that pictures can have; those of classes, when the extractor is a classifier."""
+        return image_scores.kinds(has_classes=chosen(self.extractor, _pictures(data)).has_classes)
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images, n = _pictures(data), self.size(data)
-        ball = {"k": self.neighbours, "distance": "euclidean", "arithmetic": "float64"}
-        kernel = {"kernel": "(x·y/d + 1)^3", "statistic": "unbiased, all pairs", "arithmetic": "float64"}
-        estimators: dict[str, Any] = {
-            "kid": kernel,
-            "precision": {**ball, "balls": "closed"},
-            "recall": {**ball, "balls": "closed"},
-            "density": {**ball, "balls": "open"},
-            "coverage": {**ball, "balls": "closed"},
-            "one_nn_accuracy": {"distance": "euclidean", "left_out": "one", "ties": "half", "arithmetic": "float64"},
-        }
+        extractor = chosen(self.extractor, images)
         return Protocol(
             data={"name": images.name, "fingerprint": images.fingerprint},
             split={
@@ -110,10 +66,10 @@ class ImageEvaluation(Evaluation):
                 "codec": "none",
                 "generated": "clipped and rounded to the nearest of 256 levels",
             },
-            extractor=self.extractor.identity(),
+            extractor=extractor.identity(),
             n_real=n,
             n_generated=n,
-            estimators=estimators,
+            estimators=image_scores.estimators(k=self.neighbours, has_classes=extractor.has_classes),
         )
 
     def size(self, data: BlockData) -> int:
@@ -142,7 +98,7 @@ class ImageEvaluation(Evaluation):
         images, n = _pictures(data), self.size(data)
         with reproducible(self.threads):
             drawn = self.samples(model, n, "validate", model.generator_steps, processes=processes)
-            found = self._scorer(images, n, 1)(self.features(drawn)) if processes.rank == 0 else None
+            found = self._reference(images, n, 1).scores(self.features(drawn, images)) if processes.rank == 0 else None
         return processes.gather(found)[0]
 
     def score(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
@@ -173,43 +129,58 @@ class ImageEvaluation(Evaluation):
         with reproducible(self.threads):
             return self._score_draws([draw[:n] for draw in draws], images, n, processes)
 
-    def features(self, images: np.ndarray) -> Tensor:
-        """Features float64 (n, d) of uint8 images (n, C, H, W), extracted in chunks."""
-        pieces = [images[start : start + self.chunk] for start in range(0, len(images), self.chunk)]
-        return torch.cat([self.extractor(torch.from_numpy(piece)).features for piece in pieces])
+    def features(self, images: np.ndarray, data: ImageData) -> Features:
+        """Features and logits of uint8 images (n, C, H, W), extracted in chunks."""
+        extractor = chosen(self.extractor, data)
+        found = [
+            extractor(torch.from_numpy(images[start : start + self.chunk]))
+            for start in range(0, len(images), self.chunk)
+        ]
+        logits = [part.logits for part in found if part.logits is not None]
+        return Features(torch.cat([part.features for part in found]), torch.cat(logits) if logits else None)
 
     def _score_draws(self, draws: list[np.ndarray], data: ImageData, n: int, processes: Processes) -> dict[str, Score]:
-        scorer = self._scorer(data, n, 0)
+        reference = self._reference(data, n, 0)
         order = _order(len(data.test), self.seed, "floor")
         floors = min(len(data.test) // n, len(draws))
 
         def scores_of(r: int) -> dict[str, float]:
             """Of draw r; from the last draw on, of the floors."""
             if r < len(draws):
-                return scorer(self.features(draws[r]))
-            return scorer(self._features_of(data.test, order[(r - len(draws)) * n :][:n]))
+                return reference.scores(self.features(draws[r], data))
+            return reference.scores(self._features_of(data.test, order[(r - len(draws)) * n :][:n], data))
 
         results = _in_order(scores_of, len(draws) + floors, processes)
-        return {
-            name: Score(
-                estimate=t_interval([found[name] for found in results[: len(draws)]]),
+        dimensions = reference.found.features.shape[1]
+        if n <= dimensions and processes.rank == 0:
+            say(
+                f"frechet_distance: {n:,} pictures in {dimensions:,} dimensions have a singular covariance, and the "
+                "score a large bias; kid has none"
+            )
+
+        def score(name: str, kind: Kind) -> Score:
+            singular = name == "frechet_distance" and n <= dimensions
+            interval = without_interval if singular else t_interval
+            return Score(
+                estimate=interval([found[name] for found in results[: len(draws)]]),
                 covers="draws",
                 better=kind.better,
-                floor=t_interval([found[name] for found in results[len(draws) :]]),
+                floor=interval([found[name] for found in results[len(draws) :]]),
                 floor_n=n,
                 floor_draws=floors,
                 target=kind.target,
+                reason=f"no interval where n = {n} is not above the {dimensions} dimensions" if singular else None,
             )
-            for name, kind in KINDS.items()
-        }
 
-    def _scorer(self, data: ImageData, n: int, number: int) -> ImageScores:
-        """Against reference `number`: 0 is the card's, 1 the one that checkpoints are chosen by; they are disjoint."""
+        return {name: score(name, kind) for name, kind in self.kinds(data).items()}
+
+    def _reference(self, data: ImageData, n: int, number: int) -> Reference:
+        """Number 0 is the card's, 1 the one that checkpoints are chosen by; they are disjoint."""
         rows = _order(len(data.train), REFERENCE_SEED, "reference")[number * n :][:n]
-        return ImageScores(self._features_of(data.train, rows), self.neighbours)
+        return Reference(self._features_of(data.train, rows, data), self.neighbours)
 
-    def _features_of(self, images: ImageSet, rows: np.ndarray) -> Tensor:
-        return self.features(images.take(rows).numpy())
+    def _features_of(self, images: ImageSet, rows: np.ndarray, data: ImageData) -> Features:
+        return self.features(images.take(rows).numpy(), data)
 
 
 def _order(n: int, seed: int, purpose: str) -> np.ndarray:

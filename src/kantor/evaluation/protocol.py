@@ -63,6 +63,7 @@ class Score:
         floor_n: at which sample size.
         floor_draws: from how many draws.
         target: the best value, when neither lower nor higher is better.
+        reason: why there is no interval, where it is not for want of draws.
     """
 
     estimate: Estimate
@@ -72,6 +73,7 @@ class Score:
     floor_n: int
     floor_draws: int
     target: float | None = None
+    reason: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As a card holds it."""
@@ -81,5 +83,5 @@ class Score:
         if self.target is not None:
             entry["target"] = self.target
         if self.estimate.low is None:
-            entry["reason"] = "no interval from fewer than 10 independent draws"
+            entry["reason"] = self.reason or "no interval from fewer than 10 independent draws"
         return entry

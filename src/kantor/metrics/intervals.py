@@ -37,6 +37,11 @@ def t_interval(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half)
 
 
+def without_interval(values: Sequence[float]) -> Estimate:
+    """The mean alone, for scores whose spread over draws says nothing of their error."""
+    return Estimate(math.fsum(values) / len(values), None, None)
+
+
 def jackknife_interval(value: float, left_out: Sequence[float]) -> Estimate:
     """95% interval of a score of one sample, from the scores without each of its G groups in turn:
 

@@ -29,6 +29,11 @@ class Features(NamedTuple):
 class Extractor(Protocol):
     """A fixed function of single pictures."""
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether logits come with the features, and their softmax is how likely each class is."""
+        ...
+
     def __call__(self, images: Tensor) -> Features:
         """Of uint8 images (n, C, H, W), computed on their device.
 

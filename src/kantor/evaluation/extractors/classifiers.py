@@ -37,6 +37,7 @@ class ShippedClassifier:
         channels: of the pictures.
         side: height and width that the network takes.
         padding: rows and columns that were added to that on each side of the pictures, and are cut off.
+        has_classes: whether the logits are those of one choice among classes.
 
     Raises:
         UserError: the padding is negative.
@@ -47,6 +48,7 @@ class ShippedClassifier:
     channels: int
     side: int
     padding: int
+    has_classes: bool
 
     def __post_init__(self) -> None:
         require_at_least(0, padding=self.padding)
@@ -108,7 +110,9 @@ def mnist_cnn(*, padding: int) -> ShippedClassifier:
     Raises:
         UserError: the padding is negative.
     """
-    return ShippedClassifier(name="mnist_cnn", net=classifiers.digits, channels=1, side=28, padding=padding)
+    return ShippedClassifier(
+        name="mnist_cnn", net=classifiers.digits, channels=1, side=28, padding=padding, has_classes=True
+    )
 
 
 def shapes_cnn() -> ShippedClassifier:
@@ -117,7 +121,9 @@ def shapes_cnn() -> ShippedClassifier:
     Of 4,000 test pictures it knows the number of shapes in 85% and, kind by kind, that of rectangles in 90%, triangles
     89%, disks 89%, ovals 87%, stars 95% (`make extractors`); shapes that later ones cover are among them.
     """
-    return ShippedClassifier(name="shapes_cnn", net=classifiers.shapes, channels=3, side=shapes.SIDE, padding=0)
+    return ShippedClassifier(
+        name="shapes_cnn", net=classifiers.shapes, channels=3, side=shapes.SIDE, padding=0, has_classes=False
+    )
 
 
 def numbers_of_shapes(logits: Tensor) -> Tensor:

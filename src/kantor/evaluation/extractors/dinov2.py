@@ -7,7 +7,7 @@ Neither has a published digest that could be pinned: the identity has the SHA-25
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,7 @@ class DINOv2:
     """
 
     model: Literal["dinov2-vit-s-14", "dinov2-vit-b-14", "dinov2-vit-l-14", "dinov2-vit-g-14"]
+    has_classes: ClassVar[bool] = False
 
     def __call__(self, images: Tensor) -> Features:
         """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).

@@ -10,7 +10,7 @@ import pickle
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,7 @@ class Inception:
 
     weights: str | None
     arithmetic: Literal["float32", "bfloat16"]
+    has_classes: ClassVar[bool] = True
 
     def __call__(self, images: Tensor) -> Features:
         """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).
@@ -133,10 +134,11 @@ class InceptionNetwork(nn.Module):
         self.register_buffer("weight", head.get_parameter("weight").detach())
         self.register_buffer("bias", head.get_parameter("bias").detach())
         self.dtype = dtype
+        self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Features and logits."""
-        x = (resized(images.float(), SIDE) - 128) / 128
+        x = resized(images.float(), SIDE).sub_(128).div_(128)
         x = as_rgb(x).to(dtype=self.dtype, memory_format=torch.channels_last)
         maps = self.trunk(x)  # (B, 2048, 8, 8)
         features = maps.float().mean((2, 3))
@@ -155,7 +157,7 @@ def resized(images: Tensor, side: int) -> Tensor:
         if dim == 2:
             share = share[:, None]
         lower, upper = (images.index_select(dim, index.clamp_max(length - 1)) for index in (low, low + 1))
-        images = lower + (upper - lower) * share
+        images = (upper - lower).mul_(share).add_(lower)
     return images
 
 

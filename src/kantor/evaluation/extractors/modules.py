@@ -30,6 +30,7 @@ class Module:
     """The output of a network in evaluation, (B, d), or its outputs (features (B, d), logits (B, K)).
 
     Attributes:
+        has_classes: whether it gives logits of classes too.
         module: takes float32 images (B, C, H, W) of the size that the data have.
         weights: path of a .safetensors file with its state; None when it has made or loaded its weights itself. Where
             these are random, the identity is another at each start, and no score can be compared.
@@ -44,6 +45,7 @@ class Module:
     weights: str | None
     range: Literal["levels", "unit", "symmetric"]
     batch: int
+    has_classes: bool
 
     def __post_init__(self) -> None:
         require_positive(batch=self.batch)
@@ -112,6 +114,8 @@ class Module:
                     f"{self._name} gives {tuple(part.shape)} for {len(images)} pictures: expected one row for each, "
                     f"({len(images)}, d); flatten or average what it gives"
                 )
+        if self.has_classes and logits is None:
+            raise UserError(f"{self._name} gives no logits: expected two outputs, or has_classes=false")
         return features, logits
 
 

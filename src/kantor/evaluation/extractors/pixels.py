@@ -1,7 +1,7 @@
 """Pixels as features: averaged where there are too many, flattened."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ class Pixels:
     """
 
     size: int | None
+    has_classes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.size is not None:
