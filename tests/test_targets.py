@@ -1,5 +1,6 @@
 import functools
 import sys
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -199,6 +200,7 @@ def test_an_inner_refusal_names_the_whole_key_once():
         (1.0, int, False), (True, int, False), (True, bool, True), (1, bool, False), ("x", str, True), (1, str, False),
         (None, int | None, True), (None, int, False), ("a", str | None, True), (3, str | None, False),
         (None, nn.Module, False), ({"_target_": "x"}, int, True), ({"a": 1}, int, False), (None, object, True),
+        ("x", Any, True), (None, Any, True),
     ],
     ids=str,
 )  # fmt: skip

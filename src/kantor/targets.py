@@ -149,7 +149,7 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool)
     if hint in (bool, str):
         return isinstance(value, hint)
-    needs_an_object = inspect.isclass(hint) and hint not in (object, list, tuple)
+    needs_an_object = inspect.isclass(hint) and hint not in (object, list, tuple, Any)  # Any is a class
     return not needs_an_object and origin is not collections.abc.Callable
 
 
