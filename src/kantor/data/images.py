@@ -12,7 +12,7 @@ from torch import Tensor
 from kantor import keyed
 from kantor.data import pixels
 from kantor.data.module import BlockData
-from kantor.data.stream import ImageBlock, ImageBlocks, Share
+from kantor.data.stream import Blocks, ImageBlock, ImageBlocks, Share
 from kantor.errors import UserError, require_positive
 from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
@@ -176,7 +176,7 @@ class ImageData(BlockData):
         """What is held out, for floors and for memorisation."""
         return self.load("test")
 
-    def blocks(self, model: GenerativeModel, share: Share) -> ImageBlocks:
+    def blocks(self, model: GenerativeModel, share: Share) -> Blocks:
         """The training images over and over."""
         return ImageBlocks(
             self._on(model.device) if self._resides_on(model.device) else self.train,
