@@ -14,7 +14,8 @@ from kantor.scoring import score_model
         (400, 64, 8),  # as many as are asked for: 3 · 64
     ],
 )
-def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, pictures, n, chunks):
+def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch, pictures, n, chunks):
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
     evaluation = ImageEvaluation(
         name="quick", n=64, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
         extractor=Pixels(None), neighbours=3,

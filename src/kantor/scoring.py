@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from kantor import assembly
 from kantor.data.module import BlockData
 from kantor.evaluation import card
-from kantor.evaluation.base import Evaluation
+from kantor.evaluation.base import Evaluation, Work
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, joined
 from kantor.rundir import RunDirectory
@@ -33,8 +33,8 @@ def score_model(
     processes, n = Processes.current(), evaluation.size(data)
     if processes.rank == 0:
         say(f"scoring {evaluation.draws} draws of {n:,} samples, and draws of real ones for the floors")
-    scores = evaluation.score(model, data, processes)
-    chunks = -(-n * evaluation.draws // evaluation.chunk)
+    work = Work(directory.evaluations)
+    scores = evaluation.score(model, data, processes, work)
     return {
         **card.record(
             name=evaluation.name,
@@ -45,7 +45,7 @@ def score_model(
             scores=scores,
         ),
         "seconds": round(time.perf_counter() - began, 3),
-        "chunks_per_process": processes.gather(len(processes.mine(chunks))),
+        "chunks_per_process": processes.gather(work.drawn),
     }
 
 

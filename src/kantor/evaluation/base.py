@@ -1,17 +1,21 @@
 """An evaluation: which scores, of how many samples, drawn how; what it asks of data and model."""
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from kantor import keyed
 from kantor.data.module import BlockData
 from kantor.errors import NonFiniteError, UserError, require_at_least, require_positive
-from kantor.evaluation.generation import generate
+from kantor.evaluation.bar import Bar
+from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.evaluation.protocol import Better, Draw, Protocol, Score
 from kantor.models.base import GenerativeModel, Weights
 from kantor.processes import Processes
@@ -41,6 +45,23 @@ class Kind:
         if self.target is not None:
             return abs(value - self.target) < abs(best - self.target)
         return value < best
+
+
+@dataclass
+class Work:
+    """What an evaluation has done so far, so that it can be gone on with.
+
+    Attributes:
+        home: the directory below which finished chunks are kept; None for nowhere.
+        drawn: chunks that this process has drawn.
+    """
+
+    home: Path | None = None
+    drawn: int = 0
+
+    def finished(self, key: Mapping[str, Any] | None) -> Finished:
+        """The chunks that are kept under a key; under none nothing is."""
+        return Finished(self.home if key is not None else None, key or {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +107,17 @@ class Evaluation(ABC):
         """What is measured."""
 
     @abstractmethod
-    def score(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
-        """All scores with intervals and floors, the same on every process."""
+    def score(
+        self, model: GenerativeModel, data: BlockData, processes: Processes, work: Work | None = None
+    ) -> dict[str, Score]:
+        """All scores with intervals and floors, the same on every process.
+
+        Args:
+            model: draws the samples.
+            data: the truth.
+            processes: who shares the work.
+            work: where finished chunks may be kept; it counts the others.
+        """
 
     @abstractmethod
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
@@ -109,32 +139,85 @@ class Evaluation(ABC):
         """A chunk of the model's samples, finite or not, as it is kept and scored; evaluations of images round here."""
         return samples
 
-    def samples(self, model: GenerativeModel, n: int, purpose: str, *counters: int, processes: Processes) -> np.ndarray:
+    def samples(
+        self,
+        model: GenerativeModel,
+        n: int,
+        purpose: str,
+        *counters: int,
+        processes: Processes,
+        work: Work | None = None,
+    ) -> np.ndarray:
         """`n` finished samples of the model, (n, …), the same on every process: chunk c is drawn from the key (`seed`,
         purpose, *counters, c).
 
         Raises:
             NonFiniteError: on every process, when a chunk of any has a NaN or an infinity.
         """
-        finite = True
-
-        def chunk(size: int, rng: keyed.Rng) -> Tensor:
-            nonlocal finite
-            found = model.sample(size, rng=rng, weights=self.weights)
-            finite = finite and bool(found.isfinite().all())  # before rounding, which would hide it
-            return self.finish(found)
-
-        found = generate(
-            chunk,
+        found = self.made_of_samples(
+            model,
             n,
-            chunk=self.chunk,
-            key=lambda c: keyed.seed(self.seed, purpose, *counters, c),
+            purpose,
+            *counters,
             processes=processes,
-            device=model.device,
+            make=lambda samples: {"samples": samples.cpu()},
+            work=work,
         )
-        if not all(processes.gather(finite)):
+        return found["samples"].numpy()
+
+    def made_of_samples(
+        self,
+        model: GenerativeModel,
+        n: int,
+        purpose: str,
+        *counters: int,
+        processes: Processes,
+        make: Callable[[Tensor], Chunk],
+        work: Work | None = None,
+        key: Mapping[str, Any] | None = None,
+        bar: Bar | None = None,
+    ) -> Chunk:
+        """What `make` makes of each chunk of finished samples, put together and cut to n, on every process.
+
+        Args:
+            model: draws the samples.
+            n: how many.
+            purpose: of the draw; with the counters, the seed and the chunk's number its key.
+            counters: of the draw.
+            processes: who shares the work.
+            make: of a chunk of samples (chunk, …) tensors (chunk, …).
+            work: where finished chunks are kept until it is forgotten.
+            key: all that determines a chunk; without one, none is kept.
+            bar: shows how far it is.
+
+        Raises:
+            NonFiniteError: on every process, when a chunk of any has a NaN or an infinity.
+        """
+        work = Work() if work is None else work
+        count = -(-n // self.chunk)
+
+        def chunk(c: int) -> Chunk | None:
+            rng = keyed.Rng(keyed.seed(self.seed, purpose, *counters, c), device=model.device)
+            drawn = model.sample(self.chunk, rng=rng, weights=self.weights)
+            if not drawn.isfinite().all():  # rounding would hide it
+                return None
+            made = make(self.finish(drawn))
+            work.drawn += 1
+            if bar is not None:
+                bar.add(self.chunk * processes.world)
+            return made
+
+        def begin(there: int) -> None:
+            if there and processes.rank == 0:
+                say(f"{there} of {count} chunks are there from an evaluation that was interrupted: drawing the others")
+            if bar is not None:
+                bar.begin(there * self.chunk)
+
+        with bar if bar is not None else contextlib.nullcontext():
+            chunks = remaining_pieces(chunk, count, work.finished(key), processes, found=begin)
+        if chunks is None:
             raise NonFiniteError("the generator makes values that are not finite: the run diverged and has no score")
-        return found
+        return {name: torch.cat([each[name] for each in chunks])[:n] for name in chunks[0]}
 
 
 def split_draws(samples: np.ndarray, evaluation: Evaluation, data: BlockData) -> list[np.ndarray]:

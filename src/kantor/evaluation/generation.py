@@ -1,21 +1,31 @@
 """Drawing exactly n samples, in chunks of fixed size, by any number of processes.
 
 Chunk c has its own key and belongs to rank c mod world; it is computed as one batch with a fixed number of threads in
-full float32, always whole, and then cut. Chunks are put together in their order, whoever drew them.
+full float32, always whole, and then cut. Chunks are put together in their order, whoever drew them. Chunks that an
+interrupted evaluation has kept are not drawn again; the others are dealt out anew.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from kantor import keyed
+from kantor.evaluation import tensor_files
+from kantor.identity import sha256
 from kantor.processes import Processes
 
 SampleChunk = Callable[[int, keyed.Rng], Tensor]
 """(chunk size, its random numbers) → samples (chunk size, …)."""
+
+T = TypeVar("T")
+
+Chunk = dict[str, Tensor]
+"""What is made of the samples of a chunk, each tensor (chunk size, …), on the CPU."""
 
 
 @contextlib.contextmanager
@@ -31,6 +41,11 @@ def reproducible(threads: int) -> Iterator[None]:
         torch.set_float32_matmul_precision(before_precision)
 
 
+def pieces(make: Callable[[int], T], count: int, processes: Processes) -> list[T]:
+    """Pieces 0 … count-1, each made by its own process, on every process."""
+    return _together({c: make(c) for c in processes.mine(count)}, count, processes)
+
+
 def generate(
     sample: SampleChunk, n: int, *, chunk: int, key: Callable[[int], int], processes: Processes, device: torch.device
 ) -> np.ndarray:
@@ -44,7 +59,81 @@ def generate(
         processes: who shares the work.
         device: where the noise goes.
     """
-    chunks = -(-n // chunk)
-    own = {c: sample(chunk, keyed.Rng(key(c), device=device)).cpu().numpy() for c in processes.mine(chunks)}
-    everyone = {c: points for part in processes.gather(own) for c, points in part.items()}
-    return np.concatenate([everyone[c] for c in range(chunks)])[:n]
+
+    def make(c: int) -> np.ndarray:
+        found: np.ndarray = sample(chunk, keyed.Rng(key(c), device=device)).cpu().numpy()
+        return found
+
+    return np.concatenate(pieces(make, -(-n // chunk), processes))[:n]
+
+
+class Finished:
+    """The finished chunks of a piece of work, in a directory that lasts until the whole is done.
+
+    Args:
+        home: where the directory is made; None keeps nothing.
+        key: all that determines a chunk, as plain containers: another key never finds these chunks.
+    """
+
+    def __init__(self, home: Path | None, key: Mapping[str, Any]) -> None:
+        self._key = key
+        self._directory = None if home is None else home / f".partial-{sha256(key)[:16]}"
+
+    def read(self, c: int) -> Chunk | None:
+        """Chunk c as it was made; None when it was not, or its file is damaged."""
+        return None if self._directory is None else tensor_files.read(self._path(c), self._key)
+
+    def write(self, c: int, chunk: Chunk) -> None:
+        """Keep chunk c, if the disk allows it."""
+        if self._directory is not None:
+            with contextlib.suppress(OSError):  # the work itself goes on
+                tensor_files.write(self._path(c), chunk, self._key)
+
+    def forget(self) -> None:
+        """Delete them: the whole is done."""
+        if self._directory is not None and self._directory.is_dir():
+            for file in self._directory.iterdir():
+                file.unlink(missing_ok=True)
+            self._directory.rmdir()
+
+    def _path(self, c: int) -> Path:
+        assert self._directory is not None
+        return self._directory / f"{c:06d}.safetensors"
+
+
+def remaining_pieces(
+    make: Callable[[int], Chunk | None],
+    count: int,
+    finished: Finished,
+    processes: Processes,
+    *,
+    found: Callable[[int], None],
+) -> list[Chunk] | None:
+    """Chunks 0 … count-1 on every process: those that were finished before, and those that are made now and kept.
+
+    Args:
+        make: makes one; None when it cannot, and then nobody gets anything.
+        count: how many.
+        finished: where they are kept.
+        processes: who shares the work: of the missing ones, the i-th is made by rank i mod world.
+        found: is told, before the work begins, how many were there.
+    """
+    own = {c: chunk for c in processes.mine(count) if (chunk := finished.read(c)) is not None}
+    there = {c for part in processes.gather(sorted(own)) for c in part}
+    found(len(there))
+    missing = [c for c in range(count) if c not in there]
+    made: dict[int, Chunk | None] = dict(own)
+    for i in processes.mine(len(missing)):
+        c = missing[i]
+        made[c] = chunk = make(c)
+        if chunk is None:
+            break
+        finished.write(c, chunk)
+    if any(processes.gather(any(chunk is None for chunk in made.values()))):
+        return None
+    return [chunk for chunk in _together(made, count, processes) if chunk is not None]
+
+
+def _together(own: dict[int, T], count: int, processes: Processes) -> list[T]:
+    everyone = {c: piece for part in processes.gather(own) for c, piece in part.items()}
+    return [everyone[c] for c in range(count)]

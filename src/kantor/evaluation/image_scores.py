@@ -6,8 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
+from kantor.evaluation import spreads
 from kantor.evaluation.base import Kind
 from kantor.evaluation.extractors.base import Features
+from kantor.evaluation.spreads import Spreads
 from kantor.metrics import logits, neighbours
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, Within, cubic_kernel
@@ -77,32 +79,91 @@ class Reference:
         return GaussianKernel.around_median(self.found.features, multiples=BANDWIDTHS)
 
     @cached_property
-    def _cubic_sums(self) -> Within:
+    def cubic_sums(self) -> Within:
+        """Of kid."""
         return Within.of(self.found.features, cubic_kernel)
 
     @cached_property
-    def _gaussian_sums(self) -> Within:
+    def gaussian_sums(self) -> Within:
+        """Of mmd."""
         return Within.of(self.found.features, self.gaussian)
 
     @cached_property
-    def _nearest(self) -> Tensor:
+    def nearest(self) -> Tensor:
+        """From each feature to its 1st … k-th nearest, squared, (n, k)."""
         return neighbours.own_nearest(self.found.features, self.k)
 
-    def scores(self, generated: Features) -> dict[str, float]:
-        """All scores of generated pictures, by name."""
-        x, y = self.found.features, generated.features
-        around = neighbours.Neighbours.of(x, y, k=self.k, within_real=self._nearest)
+    def compare(self, generated: Features) -> "Comparison":
+        """With generated pictures."""
+        return Comparison(self, generated)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Generated pictures against a reference: what several scores share is computed once.
+
+    Attributes:
+        reference: the real ones.
+        generated: features float64 (m, d), and logits where the extractor has them.
+    """
+
+    reference: Reference
+    generated: Features
+
+    @cached_property
+    def _kid(self) -> Discrepancy:
+        reference = self.reference
+        return Discrepancy.of(
+            reference.found.features, self.generated.features, cubic_kernel, within_real=reference.cubic_sums
+        )
+
+    @cached_property
+    def _mmd(self) -> Discrepancy:
+        reference = self.reference
+        return Discrepancy.of(
+            reference.found.features, self.generated.features, reference.gaussian, within_real=reference.gaussian_sums
+        )
+
+    @cached_property
+    def _around(self) -> neighbours.Neighbours:
+        reference = self.reference
+        return neighbours.Neighbours.of(
+            reference.found.features, self.generated.features, k=reference.k, within_real=reference.nearest
+        )
+
+    def scores(self) -> dict[str, float]:
+        """All scores, by name."""
+        real, k, around = self.reference.found, self.reference.k, self._around
         scores = {
-            "kid": Discrepancy.of(x, y, cubic_kernel, within_real=self._cubic_sums).mmd2,
-            "frechet_distance": frechet_distance_of_features(x, y),
-            "mmd": Discrepancy.of(x, y, self.gaussian, within_real=self._gaussian_sums).mmd2,
-            "precision": neighbours.precision(around, k=self.k),
-            "recall": neighbours.recall(around, k=self.k),
-            "density": neighbours.density(around, k=self.k),
-            "coverage": neighbours.coverage(around, k=self.k),
+            "kid": self._kid.mmd2,
+            "frechet_distance": frechet_distance_of_features(real.features, self.generated.features),
+            "mmd": self._mmd.mmd2,
+            "precision": neighbours.precision(around, k=k),
+            "recall": neighbours.recall(around, k=k),
+            "density": neighbours.density(around, k=k),
+            "coverage": neighbours.coverage(around, k=k),
             "one_nn_accuracy": neighbours.one_nn_accuracy(around),
         }
-        if self.found.logits is not None and generated.logits is not None:
-            scores["inception_score"] = logits.inception_score(generated.logits)
-            scores["mode_score"] = logits.mode_score(self.found.logits, generated.logits)
+        if real.logits is not None and self.generated.logits is not None:
+            scores["inception_score"] = logits.inception_score(self.generated.logits)
+            scores["mode_score"] = logits.mode_score(real.logits, self.generated.logits)
         return scores
+
+    def spreads(self) -> Spreads:
+        """How sure this one draw is of each of them."""
+        real, generated, k, around = self.reference.found, self.generated, self.reference.k, self._around
+        found: Spreads = {
+            "kid": spreads.of_discrepancy(self._kid),
+            "frechet_distance": spreads.of_frechet_distance(real.features, generated.features),
+            "mmd": spreads.of_discrepancy(self._mmd),
+            "precision": spreads.of_balls((around.balls(k, closed=True) > 0).double(), share=True),
+            "recall": "no interval from fewer than 10 draws: a left-out sample changes its neighbours' balls",
+            "density": spreads.of_balls(around.balls(k, closed=False).double() / k, share=False),
+            "coverage": "no interval from fewer than 10 draws: a left-out sample uncovers balls, and biases it",
+            "one_nn_accuracy": "no interval from fewer than 10 draws: a left-out sample changes others' neighbours",
+        }
+        if real.logits is not None and generated.logits is not None:
+            target = real.logits
+            found["inception_score"] = spreads.of_groups(logits.inception_score, generated.logits)
+            found["mode_score"] = spreads.of_groups(lambda part: logits.mode_score(target, part), generated.logits)
+        return found

@@ -13,7 +13,7 @@ from kantor import keyed
 from kantor.data.module import BlockData, PointData
 from kantor.data.points import GaussianMixture, Line, PointDistribution, Points, identity
 from kantor.errors import NonFiniteError, require_positive
-from kantor.evaluation.base import Evaluation, Kind
+from kantor.evaluation.base import Evaluation, Kind, Work
 from kantor.evaluation.generation import reproducible
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.metrics import divergences, modes
@@ -143,14 +143,17 @@ class PointEvaluation(Evaluation):
             found = scorer(points.astype(np.float64), potential_of(model)) if processes.rank == 0 else None
         return processes.gather(found)[0]
 
-    def score(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
-        """All scores with intervals over the draws, and floors.
+    def score(
+        self, model: GenerativeModel, data: BlockData, processes: Processes, work: Work | None = None
+    ) -> dict[str, Score]:
+        """All scores with intervals over the draws, and floors; points cost too little to be kept.
 
         Draw r is scored by rank r mod world, and results are folded in the order of draws.
         """
         with reproducible(self.threads):
-            points = self.samples(model, self.n * self.draws, "evaluate", processes=processes).astype(np.float64)
-            return self.score_draws(np.split(points, self.draws), data, processes, potential_of(model))
+            points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
+            draws = np.split(points.astype(np.float64), self.draws)
+            return self.score_draws(draws, data, processes, potential_of(model))
 
     def score_draws(
         self, draws: list[Points], data: BlockData, processes: Processes, potential: Potential | None = None

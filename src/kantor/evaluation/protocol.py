@@ -11,6 +11,8 @@ from kantor.metrics.intervals import Estimate
 
 Better = Literal["lower", "higher", "target", "none"]
 
+NO_DRAWS = "no interval from fewer than 10 independent draws"
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -57,13 +59,15 @@ class Score:
 
     Attributes:
         estimate: the value and its 95% interval.
-        covers: what the interval covers: draws, reference, or training seeds.
+        covers: what the interval covers. "draws": the value is for what fresh draws of this size score on average
+            against this reference; not covered are another reference and another training seed.
         better: which way is better; "target" comes with `target`.
         floor: what fresh real data score.
         floor_n: at which sample size.
         floor_draws: from how many draws.
         target: the best value, when neither lower nor higher is better.
         reason: why there is no interval, where it is not for want of draws.
+        floor_reason: why the floor has none, likewise.
     """
 
     estimate: Estimate
@@ -74,14 +78,17 @@ class Score:
     floor_draws: int
     target: float | None = None
     reason: str | None = None
+    floor_reason: str | None = None
 
     def plain(self) -> dict[str, Any]:
         """As a card holds it."""
         entry: dict[str, Any] = {**asdict(self.estimate), "covers": self.covers, "better": self.better}
         if self.floor is not None:
             entry["floor"] = {**asdict(self.floor), "n": self.floor_n, "draws": self.floor_draws}
+            if self.floor.low is None:
+                entry["floor"]["reason"] = self.floor_reason or NO_DRAWS
         if self.target is not None:
             entry["target"] = self.target
         if self.estimate.low is None:
-            entry["reason"] = self.reason or "no interval from fewer than 10 independent draws"
+            entry["reason"] = self.reason or NO_DRAWS
         return entry

@@ -1,0 +1,126 @@
+"""Features of real pictures, which are the same for every model: computed once, and kept in kantor's cache.
+
+A file is known by the SHA-256 of the pictures themselves, bytes as the extractor gets them, and by all else that
+determines the features: the extractor's identity, threads, device, the versions of torch and of this format. What was
+computed from other data, another split, other rows or with other weights is never found, whatever it is called.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kantor.data import cache
+from kantor.data.images import ImageSet
+from kantor.errors import UserError
+from kantor.evaluation import tensor_files
+from kantor.evaluation.bar import Bar
+from kantor.evaluation.extractors.base import Features
+from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
+from kantor.identity import sha256
+from kantor.processes import Processes
+
+FORMAT = 1
+"""Of what is kept; another number finds nothing that was kept before."""
+
+
+Extract = Callable[[Tensor], Features]
+"""Of uint8 images (n, C, H, W), computed on their device."""
+
+
+def arithmetic(identity: dict[str, Any], *, device: torch.device) -> dict[str, Any]:
+    """All that determines the features of given pictures, to the bit, by what determines their definition."""
+    return {
+        "format": FORMAT,
+        "features": identity,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def real_features(
+    images: ImageSet,
+    rows: np.ndarray,
+    extract: Extract,
+    identity: dict[str, Any],
+    *,
+    chunk: int,
+    device: torch.device,
+    bar: Bar,
+) -> Features:
+    """Features of the pictures at int64 rows (n,): read, or computed in chunks and kept, one process at a time.
+
+    Args:
+        images: where they are.
+        rows: which.
+        extract: makes features.
+        identity: what determines these, as plain containers.
+        chunk: pictures at once.
+        device: where they are made.
+        bar: shows how far it is, where something is computed.
+    """
+    key = {**arithmetic(identity, device=device), "pictures": _digest(images, rows, chunk)}
+    directory = cache.cache_root() / "features" / sha256(key)[:32]
+    path = directory / "features.safetensors"
+
+    def make(c: int) -> Chunk:
+        found = as_chunk(extract(images.take(rows[c * chunk :][:chunk]).to(device)))
+        bar.add(chunk)
+        return found
+
+    with contextlib.ExitStack() as stack:
+        kept = tensor_files.read(path, key)
+        if kept is None:
+            lasting = _locked(stack, directory)
+            kept = tensor_files.read(path, key)  # whoever had the lock may have written it
+        if kept is None:
+            finished = Finished(directory if lasting else None, key)
+            stack.enter_context(bar)
+            parts = remaining_pieces(
+                make, -(-len(rows) // chunk), finished, Processes(), found=lambda count: bar.begin(count * chunk)
+            )
+            assert parts is not None
+            kept = joined_chunks(parts)
+            if lasting:
+                with contextlib.suppress(OSError):  # a full disk is no reason not to score
+                    tensor_files.write(path, kept, key)
+            finished.forget()
+    return from_chunk(kept)
+
+
+def as_chunk(found: Features) -> Chunk:
+    """Features as named tensors on the CPU."""
+    return {name: tensor.cpu() for name, tensor in found._asdict().items() if tensor is not None}
+
+
+def from_chunk(chunk: Chunk) -> Features:
+    """And back."""
+    return Features(chunk["features"], *(chunk.get(name) for name in Features._fields[1:]))
+
+
+def joined_chunks(chunks: list[Chunk]) -> Chunk:
+    """One after the other."""
+    return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def _locked(stack: contextlib.ExitStack, directory: Path) -> bool:
+    """Whether this process holds the directory, until the stack unwinds; False where nothing can be written."""
+    try:
+        stack.enter_context(cache.locked(directory))
+    except UserError:
+        return False
+    return True
+
+
+def _digest(images: ImageSet, rows: np.ndarray, chunk: int) -> str:
+    """SHA-256 of the pictures' shape and bytes, 64 hex digits."""
+    digest = hashlib.sha256(f"{len(rows)} {images.pixels.shape[1:]};".encode())
+    for start in range(0, len(rows), chunk):
+        digest.update(images.take(rows[start : start + chunk]).numpy().data)
+    return digest.hexdigest()

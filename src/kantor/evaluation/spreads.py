@@ -1,0 +1,122 @@
+"""How far a score of one draw lies from what other draws of that size would score, the reference held fixed.
+
+Where there are ten draws, their scatter says it. From fewer it is estimated inside each draw: by the delete-a-group
+jackknife where a score is a smooth function of the whole draw, by the standard error where it is a mean over samples.
+`docs/statistics.md` has what these intervals cover where the truth is known.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kantor.metrics.frechet import frechet_distance
+from kantor.metrics.intervals import GROUPS, Estimate, groups_of
+from kantor.metrics.kernel import Discrepancy
+from kantor.metrics.statistics import Statistics
+
+LEAST = 10
+"""Samples from which a variance is taken; as many have to be inside balls and, for a share, outside: with fewer the
+normal law is a bad guess."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The variance of a score of one draw.
+
+    Attributes:
+        variance: over draws, estimated from one.
+        degrees: of freedom of that estimate.
+    """
+
+    variance: float
+    degrees: int
+
+
+Spreads = dict[str, Spread | str]
+"""By score: its spread, or the reason why it has none."""
+
+
+def pooled_interval(values: Sequence[float], spreads: Sequence[Spread]) -> Estimate:
+    """Mean and 95% interval of the scores of R draws of equal size: mean ± t √(Σ v_r) / R, with the degrees of freedom
+    of all draws together.
+
+    Args:
+        values: one score per draw, at least one.
+        spreads: of each.
+    """
+    from scipy.special import stdtrit  # a fifth of a second of import: only where a number is made
+
+    mean = math.fsum(values) / len(values)
+    t = float(stdtrit(sum(spread.degrees for spread in spreads), 0.975))
+    half = t * math.sqrt(math.fsum(spread.variance for spread in spreads)) / len(values)
+    return Estimate(mean, mean - half, mean + half)
+
+
+def of_left_out(value: float, left_out: Sequence[float]) -> Spread:
+    """The delete-a-group jackknife: (G-1)/G Σ (left_out_g - value)² (Kott 2001), around the value as
+    `metrics.intervals.jackknife_interval` has it.
+
+    Args:
+        value: the score of the whole draw.
+        left_out: without group 0, 1, … G-1 of it.
+    """
+    groups = len(left_out)
+    return Spread((groups - 1) / groups * math.fsum((each - value) ** 2 for each in left_out), groups - 1)
+
+
+def of_mean(values: Tensor) -> Spread:
+    """The squared standard error of the mean of values float64 (n,), n ≥ 2."""
+    return Spread(float(values.var()) / len(values), len(values) - 1)
+
+
+def of_discrepancy(found: Discrepancy) -> Spread | str:
+    """The delete-one jackknife over generated features, in closed form; a reason where there are too few."""
+    n, m = len(found.real.rows), len(found.generated.rows)
+    if min(n, m) < LEAST:
+        return f"no interval from fewer than {LEAST} features on each side"
+    return Spread(found.jackknife_variances[1], m - 1)
+
+
+def of_balls(values: Tensor, *, share: bool) -> Spread | str:
+    """That of a mean over samples of what real balls hold of them, float64 (n,), 0 for a sample outside all; with
+    `share`, 1 inside. A reason instead where too few are inside, or all of a share.
+    """
+    inside = int((values > 0).sum())
+    if inside < LEAST:
+        return f"no interval where only {inside} generated samples lie in some ball of a real one"
+    if share and len(values) - inside < LEAST:
+        return f"no interval where only {len(values) - inside} generated samples lie outside all balls of real ones"
+    return of_mean(values)
+
+
+def of_groups(score: Callable[[Tensor], float], generated: Tensor) -> Spread | str:
+    """The jackknife over 20 groups of samples (n, …) for a score of the whole; a reason where n is too small."""
+    if len(generated) < 2 * GROUPS:
+        return f"no interval from fewer than {2 * GROUPS} generated samples"
+    groups = groups_of(len(generated))
+    kept = (torch.cat([generated[: group.start], generated[group.stop :]]) for group in groups)
+    return of_left_out(score(generated), [score(part) for part in kept])
+
+
+def of_frechet_distance(real: Tensor, generated: Tensor) -> Spread | str:
+    """The jackknife over 20 groups of generated features float64 (n, d), against real ones; their statistics are
+    merged, none is computed twice. A reason where a covariance is singular once a group is left out.
+    """
+    n, d = generated.shape
+    largest = -(-n // GROUPS)
+    if min(n - largest, len(real)) <= d:
+        return f"no interval where n = {min(n, len(real))} is not well above the {d} dimensions"
+    reference = Statistics.of(real)
+    parts = [Statistics.of(generated[group]) for group in groups_of(n)]
+    nothing = Statistics.of(generated[:0])
+    after = [nothing]  # of the last 0, 1, 2, … groups
+    for part in reversed(parts):
+        after.append(part + after[-1])
+    before, left_out = nothing, []
+    for number, part in enumerate(parts):
+        left_out.append(frechet_distance(reference, before + after[GROUPS - 1 - number]))
+        before = before + part
+    return of_left_out(frechet_distance(reference, before), left_out)
