@@ -6,9 +6,9 @@ kantor trains generative models and says, in numbers that can be trusted, how go
   kantor train experiment=NAME [key=value …]     train, score, write a run directory and its page
   kantor train -m experiment=A,B seed=0,1,2      the same for every combination (Hydra's multirun)
   kantor train run=DIR budget.generator_steps=N  go on with a finished run, as a new run
-  kantor sample run=DIR n=64 out=PATH            samples from a run: .png or .npz
+  kantor sample run=DIR n=64 out=PATH            samples from a run: .png, .npz or a directory
   kantor evaluate run=DIR [key=value …]          score a run again
-  kantor evaluate images=FILE data=NAME out=DIR  score anybody's samples
+  kantor evaluate images=PATH data=NAME out=DIR  score anybody's samples
   kantor compare DIR DIR … [out=DIR]             one table and one page for several runs
   kantor data NAME [data.key=value …]            check a data set: card and picture
   kantor status [DIR]                            every run below a directory
@@ -36,10 +36,10 @@ The same command again goes on with an unfinished run and does nothing with a fi
   trainer.accelerator=auto     cpu, gpu or mps
   trainer.devices=1            processes; several share each batch
   trainer.threads=auto         per process
-  trainer.precision=32-true    or bf16-mixed
-  evaluation=toy               or none; evaluation.* changes it
+  trainer.precision=32-true    or bf16-mixed, or auto: bf16 where the machine has it
+  evaluation=toy               or quick (pictures), or none; evaluation.* changes it
   logger=csv                   or wandb, tensorboard, beside metrics.csv
-  pictures=points              or none
+  pictures=points              or images, line, none
   outputs=outputs              root of run directories
   rerun=true                   train a finished run again from the beginning
 
@@ -59,7 +59,8 @@ Draws samples. The first 64 of n=100 are those of n=64.
   run=DIR           or run=latest
   weights=ema       the generator's moving average, or raw
   checkpoint=last   or best, chosen by scores while training
-  out=PATH          .png (a picture), .npz (`samples`: float32 (N, 2) for points);
+  out=PATH          .png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8
+                    (N, H, W, C)), or a directory for one PNG each;
                     default: samples/samples.png in the run directory""",
     "evaluate": """\
 kantor evaluate run=DIR [evaluation=NAME] [key=value …]
@@ -75,8 +76,9 @@ Results of unlike protocols are kept side by side.
   evaluation.weights=ema  or raw
   trainer.devices=2       processes; they change nothing in the result
 
-With images=, somebody's samples are scored against data=NAME, and DIR gets a card: the array `samples` of an .npz file,
-points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size, in the order of names.""",
+With images=, somebody's samples are scored against data=NAME, and DIR gets a card: the array `samples` of an .npz
+file, points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size, in the order of
+their names.""",
     "compare": """\
 kantor compare DIR DIR … [out=DIR]
 
@@ -94,9 +96,10 @@ kantor status [DIR]
 
 Every run below DIR (default outputs): state, progress, time left, primary score.""",
     "list": """\
-kantor list [experiments|models|data|objectives|optimisations|evaluations|trainers|pictures|loggers] [--config-dir DIR]
+kantor list [GROUP …] [--config-dir DIR]
 
-What can be named on the command line, each with one line.""",
+What can be named on the command line, each with one line. GROUP is one of experiments, data, models, objectives,
+optimisations, evaluations, trainers, stops, pictures and loggers.""",
     "complete": """\
 kantor complete bash|zsh|fish
 
