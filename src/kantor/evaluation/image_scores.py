@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kantor.evaluation import spreads
+from kantor.evaluation import shape_truth, spreads
 from kantor.evaluation.base import Kind
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.spreads import Spreads
@@ -31,12 +31,12 @@ CLASS_KINDS = {"inception_score": Kind("higher"), "mode_score": Kind("higher")}
 """Of extractors that are classifiers."""
 
 
-def kinds(*, has_classes: bool) -> dict[str, Kind]:
+def kinds(*, has_classes: bool, has_sights: bool) -> dict[str, Kind]:
     """The scores that an extractor's features can have, in the order of tables."""
-    return {**FEATURE_KINDS, **(CLASS_KINDS if has_classes else {})}
+    return {**FEATURE_KINDS, **(CLASS_KINDS if has_classes else {}), **(shape_truth.KINDS if has_sights else {})}
 
 
-def estimators(*, k: int, has_classes: bool) -> dict[str, Any]:
+def estimators(*, k: int, has_classes: bool, has_sights: bool) -> dict[str, Any]:
     """How each score is computed, by its name, for the protocol."""
     ball = {"k": k, "distance": "euclidean", "arithmetic": "float64"}
     unbiased = {"statistic": "unbiased, all pairs", "arithmetic": "float64"}
@@ -57,8 +57,9 @@ def estimators(*, k: int, has_classes: bool) -> dict[str, Any]:
         "one_nn_accuracy": {"distance": "euclidean", "left_out": "one", "ties": "half", "arithmetic": "float64"},
         "inception_score": classes,
         "mode_score": {**classes, "against": "mean probabilities of the reference"},
+        **shape_truth.estimators(),
     }
-    return {name: found[name] for name in kinds(has_classes=has_classes)}
+    return {name: found[name] for name in kinds(has_classes=has_classes, has_sights=has_sights)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +148,8 @@ class Comparison:
         if real.logits is not None and self.generated.logits is not None:
             scores["inception_score"] = logits.inception_score(self.generated.logits)
             scores["mode_score"] = logits.mode_score(real.logits, self.generated.logits)
+        if real.sights is not None and self.generated.sights is not None:
+            scores.update(shape_truth.scores(real.sights, self.generated.sights))
         return scores
 
     def spreads(self) -> Spreads:

@@ -14,7 +14,7 @@ from kantor.data import pixels
 from kantor.data.images import ImageData, ImageSet
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
-from kantor.evaluation import image_scores, tensor_files
+from kantor.evaluation import image_scores, shape_truth, tensor_files
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation, Kind, Work
 from kantor.evaluation.extractors.base import Extractor, Features
@@ -67,8 +67,12 @@ class ImageEvaluation(Evaluation):
             require_at_least(self.neighbours + 1, n_real=self.n_real)
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:
-        """The scores that pictures can have; those of classes, when the extractor is a classifier."""
-        return image_scores.kinds(has_classes=chosen(self.extractor, _pictures(data)).has_classes)
+        """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
+        when the truth of the data is known."""
+        images = _pictures(data)
+        return image_scores.kinds(
+            has_classes=chosen(self.extractor, images).has_classes, has_sights=shape_truth.knows(images)
+        )
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -87,7 +91,9 @@ class ImageEvaluation(Evaluation):
             extractor=extractor.identity(),
             n_real=self.reference_size(images),
             n_generated=self.size(images),
-            estimators=image_scores.estimators(k=self.neighbours, has_classes=extractor.has_classes),
+            estimators=image_scores.estimators(
+                k=self.neighbours, has_classes=extractor.has_classes, has_sights=shape_truth.knows(images)
+            ),
         )
 
     def size(self, data: BlockData) -> int:
@@ -179,11 +185,11 @@ class ImageEvaluation(Evaluation):
 
     def extract(self, images: Tensor, data: ImageData) -> Features:
         """Of uint8 images (n, C, H, W), on their device: all that scores need to know of them."""
-        return chosen(self.extractor, data)(images)
+        return shape_truth.seeing(chosen(self.extractor, data), data)(images)
 
     def extraction(self, data: ImageData) -> dict[str, Any]:
         """What determines `extract`, for files that keep what it gave."""
-        return chosen(self.extractor, data).identity()
+        return shape_truth.seeing(chosen(self.extractor, data), data).identity()
 
     def features(self, images: np.ndarray, data: ImageData) -> Features:
         """Features and logits of uint8 images (n, C, H, W), extracted in chunks."""
