@@ -15,7 +15,7 @@ OBJECTIVES = {
     "non_saturating": NonSaturating(),
     "minimax": Minimax(),
     "wasserstein": Wasserstein(),
-    "clipping": WassersteinClipping(clip=0.05),
+    "clipping": WassersteinClipping(clip=0.05, spare_normalisation=False),
     "gradient_penalty": WassersteinGradientPenalty(penalty_weight=1.0, one_sided=False),
     "hinge": Hinge(),
     "least_squares": LeastSquares(),

@@ -139,6 +139,28 @@ def check_the_critic_stays_within_the_clip(path, objective, critic_optimizer):
     assert max(weight.abs().max().item() for weight in model.critic.parameters()) <= torch.tensor(0.01).item()
 
 
+def check_a_clipped_critic_has_a_slope(objective):
+    """CG1's, after its first step, in units of the slope before."""
+    torch.manual_seed(0)
+    batch_norm = functools.partial(nn.BatchNorm2d, eps=1e-5)
+    critic = SkipCritic(channels=3, width=8, image_size=64, normalise=batch_norm, initialise=None, constrain=None)
+    images = torch.randn(8, 3, 64, 64, requires_grad=True)
+
+    def slope():
+        (found,) = torch.autograd.grad(critic(images).sum(), images)
+        return found.flatten(1).norm(dim=1).mean().item()
+
+    before = slope()
+    objective.after_critic_step(critic)
+    assert slope() > 1e-6 * before
+
+
+def test_clipped_scales_of_a_normalisation():
+    check_a_clipped_critic_has_a_slope(WassersteinClipping(clip=0.005, spare_normalisation=True))
+    with pytest.raises(AssertionError):
+        check_a_clipped_critic_has_a_slope(WassersteinClipping(clip=0.005, spare_normalisation=False))
+
+
 class ClippedBeforeItsStep(torch.optim.SGD):
     """Clips, then steps."""
 
@@ -153,7 +175,7 @@ class ClippedBeforeItsStep(torch.optim.SGD):
 def test_clipping_before_the_step(tmp_path):
     """The weights that the generator meets have been stepped since they were clipped."""
     large = functools.partial(torch.optim.SGD, lr=10.0)
-    check_the_critic_stays_within_the_clip(tmp_path, WassersteinClipping(clip=0.01), large)
+    check_the_critic_stays_within_the_clip(tmp_path, WassersteinClipping(clip=0.01, spare_normalisation=False), large)
     with pytest.raises(AssertionError):
         early = functools.partial(ClippedBeforeItsStep, lr=10.0)
         check_the_critic_stays_within_the_clip(tmp_path, Wasserstein(), early)

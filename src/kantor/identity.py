@@ -16,7 +16,7 @@ UNHASHED_DATA = ("root", "archive", "resident", "verify", "broken")
 """Where the data lie, and how they are checked and read; what they are is in their identity."""
 SHARED = ("keyed.py", "data/stream.py", "data/pixels.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
 """Files below kantor that every component's numbers depend on, though no `_target_` names them."""
-NEUTRAL: dict[str, object] = {"optimisation.generator_noise": "fresh"}
+NEUTRAL: dict[str, object] = {"optimisation.generator_noise": "fresh", "objective.spare_normalisation": False}
 """Dotted keys that were added later, with the value under which nothing changes: equal to it, they are left out."""
 
 

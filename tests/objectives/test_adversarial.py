@@ -28,7 +28,7 @@ OBJECTIVES = {
     "non_saturating": NonSaturating(),
     "minimax": Minimax(),
     "wasserstein": Wasserstein(),
-    "clipping": WassersteinClipping(clip=0.1),
+    "clipping": WassersteinClipping(clip=0.1, spare_normalisation=False),
     "gradient_penalty": WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False),
     "one_sided": WassersteinGradientPenalty(penalty_weight=0.5, one_sided=True),
     "hinge": Hinge(),
@@ -239,10 +239,20 @@ def test_after_a_step_only_clipping_touches_the_weights(objective):
 @pytest.mark.parametrize("clip", [0, -0.1, float("nan")])
 def test_a_clip_is_positive(clip):
     with pytest.raises(UserError, match=r"clip=.*above 0"):
-        WassersteinClipping(clip=clip)
+        WassersteinClipping(clip=clip, spare_normalisation=False)
 
 
 @pytest.mark.parametrize("weight", [-1, float("nan")])
 def test_a_penalty_weight_is_not_negative(weight):
     with pytest.raises(UserError, match=r"penalty_weight=.*at least 0"):
         WassersteinGradientPenalty(penalty_weight=weight, one_sided=False)
+
+
+def test_only_the_scales_and_shifts_of_a_normalisation_are_spared():
+    critic = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.LayerNorm(4), nn.Linear(4, 1))
+    for weight in critic.parameters():
+        nn.init.constant_(weight, 3.0)
+    WassersteinClipping(clip=0.5, spare_normalisation=True).after_critic_step(critic)
+    kept = {name: weight.unique().tolist() for name, weight in critic.named_parameters()}
+    assert {name for name, values in kept.items() if values == [3.0]} == {"1.weight", "1.bias"}
+    assert {name for name, values in kept.items() if values == [0.5]} == set(kept) - {"1.weight", "1.bias"}

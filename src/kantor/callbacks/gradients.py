@@ -1,5 +1,7 @@
 """Gradients: of each network's loss by its weights, and of a critic by its input, which is its slope."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +32,7 @@ class Gradients(Measurement):
         if model.objective.is_wasserstein:
             values[SLOPE] = mean_slope(model, block[-1], rng)
         if isinstance(model.objective, WassersteinClipping):
-            values[CLIPPED] = clipped_share(critic, model.objective.clip)
+            values[CLIPPED] = clipped_share(model.objective.clipped(critic), model.objective.clip)
         return values
 
 
@@ -49,7 +51,7 @@ def mean_slope(model: Adversarial, real: Tensor, rng: keyed.Rng) -> Tensor:
         return slopes(model.critic, fake + epsilon * (real - fake), differentiable=False).mean()
 
 
-def clipped_share(critic: nn.Module, clip: float) -> Tensor:
-    """The share of weights at ±clip, a scalar in [0, 1]."""
-    weights = torch.cat([weight.detach().flatten() for weight in critic.parameters()])
-    return (weights.abs() >= clip * (1 - 1e-6)).float().mean()  # float32 rounds the boundary itself
+def clipped_share(weights: Iterable[Tensor], clip: float) -> Tensor:
+    """The share of numbers at ±clip, a scalar in [0, 1]."""
+    numbers = torch.cat([weight.detach().flatten() for weight in weights])
+    return (numbers.abs() >= clip * (1 - 1e-6)).float().mean()  # float32 rounds the boundary itself

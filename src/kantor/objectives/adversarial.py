@@ -6,6 +6,7 @@ Every loss is a scalar: the mean over the batch. To add one, write a dataclass h
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -102,9 +103,12 @@ class WassersteinClipping(Wasserstein):
 
     Attributes:
         clip: every weight is kept in [-clip, clip].
+        spare_normalisation: leave the scales and shifts of batch normalisation alone. A clipped scale makes its maps
+            smaller by 1/clip, and a chain of them leaves a critic without a gradient.
     """
 
     clip: float
+    spare_normalisation: bool
 
     def __post_init__(self) -> None:
         require_positive(clip=self.clip)
@@ -112,8 +116,14 @@ class WassersteinClipping(Wasserstein):
     @torch.no_grad()
     def after_critic_step(self, critic: nn.Module) -> None:
         """Clip the weights."""
-        for weight in critic.parameters():
+        for weight in self.clipped(critic):
             weight.clamp_(-self.clip, self.clip)
+
+    def clipped(self, critic: nn.Module) -> Iterator[nn.Parameter]:
+        """The weights that are kept within the clip."""
+        for layer in critic.modules():
+            if not (self.spare_normalisation and isinstance(layer, nn.modules.batchnorm._BatchNorm)):
+                yield from layer.parameters(recurse=False)
 
 
 @dataclass(frozen=True)
