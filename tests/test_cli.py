@@ -64,6 +64,7 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "primary_score=fid"], "primary_score=fid"),
         (["train", "experiment=point_demo_gp", "--verbose"], "--verbose"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
+        (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
         (["train", "run=nowhere", "budget.generator_steps=5"], "run=nowhere is no run"),
         (["sample"], "run= is missing"),
         (["sample", "run=nowhere"], "run=nowhere is no run"),

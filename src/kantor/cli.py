@@ -152,6 +152,8 @@ def train(words: list[str]) -> int:
     from kantor import config
 
     if "-m" in flags:
+        if "--cfg" in flags:
+            raise UserError("--cfg shows one configuration, -m makes several: leave one of the two out")
         from kantor import sweep
 
         return sweep.sweep(rest, config_dirs)
