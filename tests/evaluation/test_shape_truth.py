@@ -1,5 +1,6 @@
 """What the detector of shapes sees in pictures made by hand and in rendered ones, and what it makes of damage."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -17,7 +18,18 @@ from kantor.evaluation.extractors.classifiers import ShippedClassifier, shapes_c
 from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.extractors.training import counts
 from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
-from kantor.evaluation.shape_truth import KINDS, LEAST, REGIONS, STEP, Seeing, Sights, median3x3, regions, scores
+from kantor.evaluation.shape_truth import (
+    KINDS,
+    LEAST,
+    REGIONS,
+    STEP,
+    Seeing,
+    Sights,
+    median3x3,
+    regions,
+    scores,
+    spreads,
+)
 from kantor.processes import Processes
 
 N = 250
@@ -256,6 +268,23 @@ def test_scores_by_hand():
     assert found["shape_area_w1"] == (100 + 50) / 2
     moved = hand([[1] * 6] * 2, [100, 200], [[103, 0, 4], [203, 0, 4]])
     assert scores(real, moved)["shape_colour_w1"] == pytest.approx(5, rel=0.015)
+
+
+@pytest.mark.parametrize("amount", [0, 1])
+def test_one_draw_knows_how_far_draws_scatter(amount):
+    """To a factor: a standard deviation of 25 draws is off by 14%, and near equal laws kinks widen."""
+    draws = true_sights(shrunk(dimmed(without(scenes("many", 5000), amount), amount), amount)).split(200)
+    real = true_sights(scenes("reference", 200))
+    found = [scores(real, draw) for draw in draws]
+    told = [spreads(real, draw) for draw in draws[:6]]
+    for name in KINDS:
+        scatter = np.std([each[name] for each in found], ddof=1)
+        assert 0.7 < np.mean([math.sqrt(each[name].variance) for each in told]) / scatter < 2.2, name
+
+
+def test_a_draw_of_few_pictures_says_nothing_of_its_scatter():
+    assert set(spreads(seen("a"), seen("b")[:39])) == set(KINDS)
+    assert {*spreads(seen("a"), seen("b")[:39]).values()} == {"no interval from fewer than 40 generated samples"}
 
 
 def test_packing_loses_nothing():

@@ -169,4 +169,6 @@ class Comparison:
             target = real.logits
             found["inception_score"] = spreads.of_groups(logits.inception_score, generated.logits)
             found["mode_score"] = spreads.of_groups(lambda part: logits.mode_score(target, part), generated.logits)
+        if real.sights is not None and generated.sights is not None:
+            found.update(shape_truth.spreads(real.sights, generated.sights))
         return found

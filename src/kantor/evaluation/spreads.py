@@ -6,7 +6,7 @@ jackknife where a score is a smooth function of the whole draw, by the standard 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -96,9 +96,12 @@ def of_groups(score: Callable[[Tensor], float], generated: Tensor) -> Spread | s
     """The jackknife over 20 groups of samples (n, …) for a score of the whole; a reason where n is too small."""
     if len(generated) < 2 * GROUPS:
         return f"no interval from fewer than {2 * GROUPS} generated samples"
-    groups = groups_of(len(generated))
-    kept = (torch.cat([generated[: group.start], generated[group.stop :]]) for group in groups)
-    return of_left_out(score(generated), [score(part) for part in kept])
+    return of_left_out(score(generated), [score(part) for part in without_each_group(generated)])
+
+
+def without_each_group(generated: Tensor) -> Iterator[Tensor]:
+    """Samples (n, …) without the first of 20 groups, without the second, and so on."""
+    return (torch.cat([generated[: group.start], generated[group.stop :]]) for group in groups_of(len(generated)))
 
 
 def of_frechet_distance(real: Tensor, generated: Tensor) -> Spread | str:
