@@ -20,6 +20,7 @@ from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.image_scores import BANDWIDTHS
 from kantor.evaluation.image_scores import FEATURE_KINDS as KINDS
 from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
+from kantor.evaluation.protocol import NO_DRAWS
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
 from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
@@ -457,3 +458,79 @@ def test_a_reference_gives_the_scores_of_plain_formulas():
     assert found["precision"] == precision(dense, k=5) and found["recall"] == recall(dense, k=5)
     assert found["density"] == density(dense, k=5) and found["coverage"] == coverage(dense, k=5)
     assert found["one_nn_accuracy"] == one_nn_accuracy(dense)
+
+
+WITHOUT = {"recall", "coverage", "one_nn_accuracy"}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_than_ten_draws_have_intervals_where_one_draw_knows_its_spread(count):
+    draws = [noise(draw, 1) for draw in fresh_draws(count)]
+    found = score(draws, replace(EVALUATION, draws=count, extractor=Halves()))
+    assert {name for name, entry in found.items() if entry.estimate.low is None} == WITHOUT
+    for name, entry in found.items():
+        plain = entry.plain()
+        assert entry.floor.low is None and plain["floor"]["reason"] == NO_DRAWS
+        if name in WITHOUT:
+            assert plain["reason"].startswith("no interval from fewer than 10 draws: ")
+        else:
+            assert entry.estimate.low < entry.estimate.value < entry.estimate.high and "reason" not in plain
+
+
+def test_more_draws_make_the_interval_narrower():
+    draws = [noise(draw, 1) for draw in fresh_draws(4)]
+    widths = []
+    for count in (1, 4):
+        found = score(draws[:count], replace(EVALUATION, draws=count))["kid"].estimate
+        widths.append(found.high - found.low)
+    assert widths[0] / widths[1] == pytest.approx(2, rel=0.3)
+
+
+def test_a_single_draw_in_many_dimensions_has_no_frechet_interval():
+    found = score(fresh_draws(1), replace(EVALUATION, draws=1, extractor=Wide()))
+    assert found["frechet_distance"].plain()["reason"] == "no interval where n = 100 is not above the 120 dimensions"
+    assert found["kid"].estimate.low is not None
+
+
+def test_draws_that_all_score_the_same_have_no_interval():
+    """One of no width would say that the score is known for sure."""
+    far = [np.zeros((100, *SHAPE), np.uint8)] * 10
+    plain = score(far)["precision"].plain()
+    assert (plain["value"], plain["low"]) == (0.0, None)
+    assert plain["reason"] == "no interval where all 10 draws score the same"
+
+
+@pytest.mark.parametrize(
+    ("n_real", "train", "test", "real", "generated", "floor_n", "floors"),
+    [
+        ("all", 300, 250, 300, 100, 100, 2),
+        ("all", 150, 40, 150, 100, 40, 1),
+        (60, 300, 250, 60, 100, 100, 2),
+        (500, 300, 250, 300, 100, 100, 2),
+    ],
+)
+def test_a_reference_of_another_size(n_real, train, test, real, generated, floor_n, floors):
+    data, evaluation = Album(train=train, test=test), replace(EVALUATION, n_real=n_real, draws=2, chunk=48)
+    protocol = evaluation.protocol(data)
+    assert (protocol.n_real, protocol.n_generated) == (real, generated)
+    draws = fresh_draws(2)
+    found = score(draws, evaluation, data)
+    assert {(entry.floor_n, entry.floor_draws) for entry in found.values()} == {(floor_n, floors)}
+    x = torch.from_numpy(reference(data, real)).double().flatten(1) / 256
+    expected = [kid(x, torch.from_numpy(draw).double().flatten(1) / 256) for draw in draws]
+    assert found["kid"].estimate.value == pytest.approx(np.mean(expected), rel=1e-9)
+    assert evaluation.score_while_training(Painter(), data, Processes())["kid"] > 0
+
+
+def test_a_reference_of_n_is_that_of_no_size_of_its_own():
+    data, draws = Album(), fresh_draws(2, 30)
+    small = replace(SMALL, draws=2)
+    assert values(score(draws, replace(small, n_real=30), data)) == values(score(draws, small, data))
+    assert replace(small, n_real=30).protocol(data).hash == small.protocol(data).hash
+    assert replace(small, n_real=31).protocol(data).hash != small.protocol(data).hash
+
+
+@pytest.mark.parametrize(("n_real", "message"), [("whole", "n_real=whole: expected a number"), (5, "n_real=5: .*6")])
+def test_a_reference_of_no_size_is_refused(n_real, message):
+    with pytest.raises(UserError, match=message):
+        replace(EVALUATION, n_real=n_real)

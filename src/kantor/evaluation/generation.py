@@ -81,13 +81,13 @@ class Finished:
 
     def read(self, c: int) -> Chunk | None:
         """Chunk c as it was made; None when it was not, or its file is damaged."""
-        return None if self._directory is None else tensor_files.read(self._path(c), self._key)
+        return None if self._directory is None else tensor_files.read(self._path(c), self._key_of(c))
 
     def write(self, c: int, chunk: Chunk) -> None:
         """Keep chunk c, if the disk allows it."""
         if self._directory is not None:
             with contextlib.suppress(OSError):  # the work itself goes on
-                tensor_files.write(self._path(c), chunk, self._key)
+                tensor_files.write(self._path(c), chunk, self._key_of(c))
 
     def forget(self) -> None:
         """Delete them: the whole is done."""
@@ -95,6 +95,9 @@ class Finished:
             for file in self._directory.iterdir():
                 file.unlink(missing_ok=True)
             self._directory.rmdir()
+
+    def _key_of(self, c: int) -> dict[str, Any]:
+        return {**self._key, "number": c}
 
     def _path(self, c: int) -> Path:
         assert self._directory is not None

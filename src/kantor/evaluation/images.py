@@ -334,6 +334,8 @@ def estimated(
     if without is not None:
         return without_interval(values), without
     if len(values) >= LEAST_DRAWS:
+        if len(set(values)) == 1:
+            return without_interval(values), f"no interval where all {len(values)} draws score the same"
         return t_interval(values), None
     reasons = [each for each in of_draws if isinstance(each, str)]
     known = [each for each in of_draws if isinstance(each, Spread)]

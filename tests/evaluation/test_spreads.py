@@ -1,0 +1,114 @@
+"""Intervals from fewer than ten draws: by hand, and that nothing is printed where nothing can be said."""
+
+import math
+
+import pytest
+import torch
+
+from kantor.evaluation import spreads
+from kantor.evaluation.extractors.base import Features
+from kantor.evaluation.image_scores import Reference
+from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
+from kantor.metrics.frechet import frechet_distance_of_features
+from kantor.metrics.intervals import groups_of, jackknife_interval
+from kantor.metrics.kernel import cubic_kernel, kid
+
+NONE = {"recall", "coverage", "one_nn_accuracy"}
+
+
+def normal(n, d, seed):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def features(n, seed, *, shift=0.0, d=6):
+    x = normal(n, d, seed) + shift
+    return Features(x, 2 * x[:, :3])
+
+
+def test_one_draw_s_interval_is_that_of_its_spread():
+    found = spreads.pooled_interval([3.0], [Spread(4.0, 10)])
+    assert (found.value, found.low) == (3.0, pytest.approx(3 - 2.228138852 * 2))
+    assert found.high == pytest.approx(3 + 2.228138852 * 2)
+
+
+def test_several_draws_halve_the_error_and_add_degrees_of_freedom():
+    found = spreads.pooled_interval([1.0, 2.0, 3.0, 6.0], [Spread(4.0, 5)] * 4)
+    assert found.value == 3.0
+    assert found.high - 3 == pytest.approx(2.085963447 * 2 / math.sqrt(4))  # t of 20 degrees
+
+
+def test_the_jackknife_is_that_of_the_metrics():
+    left_out = [0.9, 1.2, 1.0, 0.8, 1.1, 1.3, 0.95, 1.05, 1.0, 1.15]
+    found = spreads.pooled_interval([1.0], [of_left_out(1.0, left_out)])
+    expected = jackknife_interval(1.0, left_out)
+    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+
+
+def test_of_a_mean_the_jackknife_over_groups_is_the_standard_error():
+    values = normal(2000, 1, 0)
+    by_groups, by_hand = of_groups(lambda part: float(part.mean()), values), of_mean(values[:, 0])
+    assert by_hand == Spread(pytest.approx(float(values.std()) ** 2 / 2000), 1999)
+    assert by_groups.degrees == 19
+    means = torch.stack([values[group].mean() for group in groups_of(2000)])
+    assert by_groups.variance == pytest.approx(float(means.var()) / 20)
+
+
+@pytest.mark.parametrize("n", [200, 213])
+def test_merged_statistics_give_the_distances_without_each_group(n):
+    real, generated = features(150, 0).features, features(n, 1, shift=0.3).features
+    found = of_frechet_distance(real, generated)
+    kept = [torch.cat([generated[: group.start], generated[group.stop :]]) for group in groups_of(n)]
+    distances = [frechet_distance_of_features(real, part) for part in kept]
+    expected = of_left_out(frechet_distance_of_features(real, generated), distances)
+    assert found == Spread(pytest.approx(expected.variance, rel=1e-6), 19)
+
+
+@pytest.mark.parametrize(("n", "real", "there"), [(23, 100, True), (22, 100, False), (100, 20, False), (100, 21, True)])
+def test_a_distance_whose_covariance_is_singular_without_a_group_has_no_spread(n, real, there):
+    found = of_frechet_distance(normal(real, 20, 0), normal(n, 20, 1))
+    assert isinstance(found, Spread if there else str)
+    assert there or "20 dimensions" in found
+
+
+def test_the_closed_form_of_kid_leaves_out_one_generated_feature_after_the_other():
+    real, generated = features(30, 0).features, features(40, 1).features
+    found = spreads.of_discrepancy(spreads.Discrepancy.of(real, generated, cubic_kernel))
+    left_out = torch.tensor([kid(real, torch.cat([generated[:i], generated[i + 1 :]])) for i in range(40)])
+    assert found == Spread(pytest.approx(39 * float(left_out.var(unbiased=False))), 39)
+    few = spreads.of_discrepancy(spreads.Discrepancy.of(real, generated[:9], cubic_kernel))
+    assert few == "no interval from fewer than 10 features on each side"
+
+
+@pytest.mark.parametrize(
+    ("inside", "share", "there"),
+    [(9, True, False), (10, True, True), (90, True, True), (91, True, False), (91, False, True), (9, False, False)],
+)
+def test_balls_that_hold_few_or_nearly_all_give_no_spread(inside, share, there):
+    values = torch.zeros(100, dtype=torch.float64)
+    values[:inside] = 1
+    found = of_balls(values, share=share)
+    assert isinstance(found, Spread if there else str)
+    if there:
+        assert found.variance == pytest.approx(inside * (100 - inside) / 100**2 / 99)
+
+
+def test_every_score_has_a_spread_or_a_reason():
+    reference = Reference(features(200, 0), 5)
+    comparison = reference.compare(features(200, 1, shift=0.5))
+    found = comparison.spreads()
+    assert list(found) == list(comparison.scores())
+    assert {name for name, spread in found.items() if isinstance(spread, str)} == NONE
+    for name, spread in found.items():
+        assert spread.startswith("no interval") if name in NONE else 0 < spread.variance < math.inf, name
+
+
+def test_spreads_are_those_of_fresh_draws():
+    """Within the error of 60 draws and of one draw's spread: a factor that leaves √n or n out by far."""
+    reference = Reference(features(200, 0), 5)
+    comparisons = [reference.compare(features(200, seed, shift=0.5)) for seed in range(1, 61)]
+    scores = [comparison.scores() for comparison in comparisons]
+    found = [comparison.spreads() for comparison in comparisons[:8]]
+    for name in scores[0].keys() - NONE:
+        values = torch.tensor([each[name] for each in scores])
+        inside = torch.tensor([each[name].variance for each in found]).mean()
+        assert 0.5 < float(inside / values.var()) < 2.5, name
