@@ -143,6 +143,7 @@ class ImageEvaluation(Evaluation):
         of draws.
         """
         images, n, work = _pictures(data), self.size(data), Work() if work is None else work
+        chosen(self.extractor, images).prepare()
         if processes.rank == 0:
             if n < self.n:
                 say(f"data={data.name} is too small for draws of {self.n:,} pictures: scoring draws of {n:,}")
@@ -176,6 +177,8 @@ class ImageEvaluation(Evaluation):
                     f"images: the samples are {draw.dtype} of shape {draw.shape[1:]}, data={images.name} has uint8 of "
                     f"shape {images.sample_shape} (channels, height, width): give pictures of that size"
                 )
+
+        chosen(self.extractor, images).prepare()
 
         def features_of(r: int) -> Features:
             return self.features(draws[r][:n], images)
