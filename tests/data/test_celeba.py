@@ -12,7 +12,7 @@ import pytest
 from mirrors import configured
 from PIL import Image
 
-from kantor.data import archives, cache, celeba, pictures
+from kantor.data import archives, cache, celeba, manifest, pictures
 from kantor.errors import UserError
 
 NAMES = [f"{number:06}.jpg" for number in range(1, 25)]
@@ -189,6 +189,46 @@ def test_hostile_archives_are_refused(root, monkeypatch):
     monkeypatch.setattr(celeba, "BOUNDS", archives.Bounds(member=1000, total=1 << 20, members=100))
     with pytest.raises(UserError, match="more than the 1,000 allowed"):
         data(root).load("train")
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_what_macos_puts_beside_the_pictures_is_none(root, tmp_path, kind):
+    """A zip that was repacked on a Mac holds a ._NAME for each picture; so does a directory on a foreign disk."""
+    litter = {"__MACOSX/img_align_celeba/._000001.jpg": b"Mac OS X", "._000002.jpg": b"", ".Trashes/000003.jpg": b"x"}
+    if kind == "zip":
+        path = zipped(tmp_path / "mac" / "celeba" / "img_align_celeba.zip", {**FACES, **litter})
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("__MACOSX/img_align_celeba/._000004.jpg", b"Mac OS X")
+    else:
+        for name, content in {**FACES, **litter}.items():
+            path = tmp_path / "mac" / "img_align_celeba" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    for split in ("train", "test"):
+        assert numbers(data(tmp_path / "mac").load(split)) == numbers(data(root).load(split))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.jpg", True),
+        ("d/e/A.JPEG", True),
+        ("._a.jpg", False),
+        ("d/._a.jpg", False),
+        (".d/a.jpg", False),
+        ("d/.e/a.jpg", False),
+        (".jpg", False),
+        ("a.txt", False),
+        ("a", False),
+        ("a.b.png", True),
+    ],
+)
+def test_which_names_are_pictures_is_the_same_everywhere(tmp_path, name, expected):
+    assert manifest.is_picture(name) is expected
+    path = tmp_path / "folder" / name
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert manifest.Manifest(tmp_path / "folder").names == ([name] if expected else [])
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])

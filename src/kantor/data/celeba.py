@@ -16,9 +16,9 @@ import numpy as np
 
 from kantor.data import cache
 from kantor.data.archives import Bounds, ZipMembers
-from kantor.data.decode import Decoder, extensions
+from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
-from kantor.data.manifest import Manifest
+from kantor.data.manifest import Manifest, is_picture
 from kantor.data.pictures import Pictures, Source, prepared
 from kantor.errors import UserError, require_positive
 from kantor.identity import sha256
@@ -144,7 +144,7 @@ class _ZipPictures(ZipMembers):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, bounds=BOUNDS)
-        self.names = sorted(name for name in self.names if PurePosixPath(name).suffix.lower() in extensions())
+        self.names = sorted(name for name in self.names if is_picture(name))
         if not self.names:
             self.__exit__()
             raise UserError(f"{path} has no pictures: expected the faces of CelebA, {PICTURES}/000001.jpg and so on")

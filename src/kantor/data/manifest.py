@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kantor.data import decode
@@ -27,8 +27,7 @@ MAX_BYTES = 1 << 29
 class Manifest:
     """The pictures of a directory, of any depth, by name.
 
-    Files whose ending is not one of a picture's, and all whose names (or their directories' names) begin with a dot,
-    are none. Links are followed, but never back into a directory that is above them.
+    What counts as one is said at `is_picture()`. Links are followed, but never back into a directory above them.
 
     Attributes:
         root: the directory.
@@ -90,6 +89,13 @@ class Manifest:
         return content
 
 
+def is_picture(name: str) -> bool:
+    """Whether a relative name with "/" is that of a picture: its ending is one of a picture's, and neither it nor a
+    directory in it begins with a dot, as the ._NAME files of macOS do that are put beside every picture of a zip."""
+    pure = PurePosixPath(name)
+    return pure.suffix.lower() in decode.extensions() and not any(part.startswith(".") for part in pure.parts)
+
+
 def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, tuple[int, int]]]:
     at = os.stat(root / name)
     here = (at.st_dev, at.st_ino)
@@ -97,11 +103,9 @@ def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator
         return
     with os.scandir(root / name) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
+            if not entry.name.startswith(".") and entry.is_dir():
                 yield from _walk(root, f"{name}{entry.name}/", (*above, here))
-            elif os.path.splitext(entry.name)[1].lower() in decode.extensions():
+            elif is_picture(entry.name):
                 found = entry.stat()
                 if stat.S_ISREG(found.st_mode):
                     yield f"{name}{entry.name}", (found.st_size, found.st_mtime_ns)

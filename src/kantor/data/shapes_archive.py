@@ -7,15 +7,16 @@ A prepared directory holds pixels.npy (N, 3, 64, 64), in the archive's order, an
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kantor import keyed
 from kantor.data import archives, cache
-from kantor.data.decode import BrokenImage, ExactDecoder, extensions
+from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
+from kantor.data.manifest import is_picture
 from kantor.data.pictures import progress_bar
 from kantor.data.shapes import SIDE
 from kantor.errors import UserError
@@ -75,11 +76,9 @@ def rows(names: list[str], split: Split) -> np.ndarray:
 
 
 def _pictures(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of the members that are pictures by their ending, in the archive's order; as in a directory, what
-    has a name with a leading dot is none."""
+    """(name, content) of the members that are pictures by their names, in the archive's order."""
     for name, content in archives.members(path, bounds=BOUNDS):
-        pure = PurePosixPath(name)
-        if pure.suffix.lower() in extensions() and not any(part.startswith(".") for part in pure.parts):
+        if is_picture(name):
             yield name, content
 
 
