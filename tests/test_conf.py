@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from kantor import assembly, config, keyed, training
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.findings import LOOKS
 from kantor.callbacks.record import Record
 from kantor.callbacks.stop_at_half import StopAtHalf
 from kantor.callbacks.stopping import StopOnSignal
@@ -181,6 +182,24 @@ def test_a_model_without_probabilities_cannot_end_at_a_half():
     cfg = config.compose(["experiment=point_wgan_gp", "stop=at_half", "trainer.accelerator=cpu"])
     with pytest.raises(UserError, match=r"^stop: this model has no D"):
         training.check(cfg)
+
+
+@each_experiment
+def test_health_checks_can_speak_in_every_experiment(composed, experiment):
+    """They want several measurements that agree, and have to have them before a run is half over."""
+    cfg = composed[experiment]
+    model = training.check(cfg)
+    every = training.watch_every(cfg, model)
+    assert every % cfg.trainer.log_every == 0
+    assert assembly.generator_steps(cfg, model) // every >= 2 * LOOKS
+
+
+@pytest.mark.parametrize("objective", ["wasserstein_gp", "relativistic"])
+def test_a_slope_is_not_penalised_through_batch_normalisation(objective):
+    words = ["experiment=shapes_dcgan_dg1", f"objective={objective}", "trainer.accelerator=cpu"]
+    with pytest.raises(UserError, match=r"model\.critic\.normalise=null"):
+        training.check(config.compose(words))
+    training.check(config.compose([*words, "model.critic.normalise=null"]))
 
 
 def test_experiments_are_different_runs(composed):

@@ -32,7 +32,10 @@ from kantor.rundir import RunDirectory
 from kantor.scoring import score_model
 
 WATCH_EVERY = 10
-"""Logged rows from one measurement of gradients, spread and probabilities to the next."""
+"""Logged rows from one measurement of gradients, spread and probabilities to the next, at most."""
+
+WATCH_OFTEN = 12
+"""Measurements in a run, at least, where it has as many rows: health checks want several that agree."""
 
 
 def fit(plain: dict[str, Any], path: Path, checkpoint: Path | None) -> dict[str, Any]:
@@ -95,6 +98,7 @@ def check(cfg: DictConfig) -> GenerativeModel:
     with torch.device("meta"):
         parts = assembly.assemble(cfg)
         _check_shapes(parts)
+    _check_penalty(parts.model)
     make_callbacks(cfg, parts, RunDirectory("."), Clock(), StopOnSignal())
     double_backward = isinstance(parts.model, Adversarial) and parts.model.objective.double_backward
     if cfg.trainer.precision == "16-mixed":
@@ -190,7 +194,7 @@ def make_callbacks(
         *([StopAfterMinutes(clock, minutes=cfg.budget.minutes)] if cfg.budget.minutes is not None else []),
         *([early_end] if early_end is not None else []),
         *([scores] if scores is not None else []),
-        *watch(parts.model, directory=directory, clock=clock, seed=cfg.seed, every=WATCH_EVERY * cfg.trainer.log_every),
+        *watch(parts.model, directory=directory, clock=clock, seed=cfg.seed, every=watch_every(cfg, parts.model)),
         record,
         *pictures,
         stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
@@ -198,6 +202,23 @@ def make_callbacks(
         *([Page(directory, clock, every=cfg.pictures.every)] if pictures else []),
         *([ProgressBar(title=f"{cfg.experiment} seed {cfg.seed}", scores=scores)] if cfg.trainer.progress else []),
     ]
+
+
+def watch_every(cfg: DictConfig, model: GenerativeModel) -> int:
+    """Generator steps between measurements, a multiple of those between logged rows."""
+    steps, rows = assembly.generator_steps(cfg, model), cfg.trainer.log_every
+    often = WATCH_EVERY if steps is None else min(WATCH_EVERY, steps // (WATCH_OFTEN * rows))
+    return rows * max(1, often)
+
+
+def _check_penalty(model: GenerativeModel) -> None:
+    if not isinstance(model, Adversarial) or not model.objective.double_backward:
+        return
+    if any(isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) for layer in model.critic.modules()):
+        raise UserError(
+            f"objective: {type(model.objective).__name__} penalises the slope at each sample, and batch normalisation "
+            "mixes the samples of a batch; take a critic without, as model.critic.normalise=null makes one"
+        )
 
 
 def quiet_lightning() -> None:

@@ -40,6 +40,7 @@ AILING = {
     "perfect_discriminator": {ACCURACY: 1.0},
     "clipped_weights": {CLIPPED: 0.97, SLOPE: 1e-4},
     "wrong_slope": {SLOPE: 20.0},
+    "constant_critic": {SLOPE: 1e-7, CLIPPED: 0.3},
 }
 
 

@@ -10,6 +10,7 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import Health
 from kantor.callbacks.watch import watch
 from kantor.nets.flat import ToImages
+from kantor.nets.skip_critic import SkipCritic
 from kantor.objectives.adversarial import (
     Minimax,
     NonSaturating,
@@ -66,6 +67,15 @@ FAILING = {
             "critic_optimizer": functools.partial(adam, lr=1e-2),
         },
         "clipped_weights",
+    ),
+    "clipped scales of normalisations": (
+        {
+            "critic": lambda: SkipCritic(
+                channels=1, width=4, image_size=8, normalise=torch.nn.BatchNorm2d, initialise=None, constrain=None
+            ),
+            "objective": WassersteinClipping(clip=0.005, spare_normalisation=False),
+        },
+        "constant_critic",
     ),
 }  # fmt: skip
 WELL = {

@@ -14,6 +14,8 @@ from kantor.callbacks.spread import COVERAGE, SPREAD
 LOOKS = 5
 """Measurements that have to agree."""
 
+PENALTY = "objective=wasserstein_gp (with model.critic.normalise=null)"
+
 Look = Mapping[str, float]
 """One measurement: values by log name."""
 
@@ -56,7 +58,7 @@ def mode_collapse(history: History) -> str | None:
     return (
         f"mode collapse: generated samples are {spread[-1]:.2g} times as far apart as real ones, and reach "
         f"{coverage[-1]:.0%} of them. Try a lower optimisation.generator.lr, more critic steps "
-        "(optimisation.n_critic), or objective=wasserstein_gp"
+        f"(optimisation.n_critic), or {PENALTY}"
     )
 
 
@@ -68,7 +70,7 @@ def vanishing_gradient(history: History) -> str | None:
     return (
         f"vanishing gradient: the norm of the generator's gradient is {norms[-1]:.2g}, it was "
         f"{history.first[GENERATOR_GRADIENT]:.2g}; the generator has stopped learning. Try objective=non_saturating or "
-        "objective=wasserstein_gp, or a weaker discriminator (a lower optimisation.critic.lr)"
+        f"{PENALTY}, or a weaker discriminator (a lower optimisation.critic.lr)"
     )
 
 
@@ -80,7 +82,7 @@ def perfect_discriminator(history: History) -> str | None:
     return (
         "perfect discriminator: it tells all real samples from all generated ones. Try a lower "
         "optimisation.critic.lr, a higher optimisation.generator.lr, a larger data.batch_size, or "
-        "objective=wasserstein_gp, which wants a critic that is trained to its optimum"
+        f"{PENALTY}, which wants a critic that is trained to its optimum"
     )
 
 
@@ -111,8 +113,18 @@ def clipped_weights(history: History) -> str | None:
         return None
     return (
         f"clipped weights: {shares[-1]:.0%} of the critic's weights are at the boundary, so that it can learn little "
-        "more than their signs. Try a larger objective.clip, a lower optimisation.critic.lr, or "
-        "objective=wasserstein_gp"
+        f"more than their signs. Try a larger objective.clip, a lower optimisation.critic.lr, or {PENALTY}"
+    )
+
+
+def constant_critic(history: History) -> str | None:
+    """A clipped critic whose slope is lost in rounding: each clipped layer made it smaller by the same factor."""
+    slopes = history.last(SLOPE)
+    if not slopes or not history.last(CLIPPED) or max(slopes) > 1e-6:
+        return None
+    return (
+        f"constant critic: its slope is {slopes[-1]:.2g} between real and generated samples, so that the generator "
+        f"learns nothing. Try objective.spare_normalisation=true, a larger objective.clip, or {PENALTY}"
     )
 
 
@@ -122,4 +134,5 @@ CHECKS: Mapping[str, Callable[[History], str | None]] = {
     "perfect_discriminator": perfect_discriminator,
     "wrong_slope": wrong_slope,
     "clipped_weights": clipped_weights,
+    "constant_critic": constant_critic,
 }

@@ -19,7 +19,7 @@ from kantor.say import say
 RENDERED = 20_000
 """Training images when `size` is null: as many as the lecture's archive has."""
 
-TEST_SIZE = 4_000
+TEST_SIZE = 10_000
 """Rendered images that are held out, whatever the size."""
 
 KEYS: dict[Split, str] = {"train": "shape", "test": "shape test"}
