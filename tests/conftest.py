@@ -14,6 +14,15 @@ from small_runs import SMALL, Done, Kantor, environment
 from kantor import cli
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Prepared data lie in a directory of the tests' own, which their processes inherit."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("kantor_cache")
+        patch.setenv("KANTOR_CACHE", str(place))
+        yield place
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """Tiny networks: further threads cost more than they bring, and bits depend on their number."""
