@@ -88,6 +88,21 @@ def test_a_card_of_a_directory_counts_its_classes(card, tmp_path):
     assert len(cells(rows["picture"])) == 27
 
 
+@pytest.mark.parametrize("name", ["folder", "celeba"])
+def test_a_card_counts_broken_pictures(card, tmp_path, name):
+    pictures = tmp_path / "data" / "img_align_celeba"
+    pictures.mkdir(parents=True)
+    for level in range(30):
+        Image.new("RGB", (178, 218), (level, 0, 0)).save(pictures / f"{level}.png")
+    words = [name, "data.root=data", "data.broken=skip"]
+    assert "broken" not in card(*words)
+    for level in (3, 4):
+        (pictures / f"{level}.png").write_text(f"no picture {level}")
+    rows = card(*words)
+    assert rows["broken"] == "2, left out"
+    assert sum(int(words.split()[0]) for words in rows["count"].split(", ")) == 28
+
+
 def test_a_card_of_points_says_what_they_are(card, tmp_path):
     rows = card("gaussians8")
     assert rows["count"].startswith("endless") and rows["shape"] == "(2,) float32"

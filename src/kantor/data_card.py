@@ -69,9 +69,11 @@ def image_rows(data: ImageData) -> list[tuple[str, str]]:
     data.prepare_data()
     labels = data.train.labels_of(np.arange(len(data.train)))
     channels, height, width = data.sample_shape
+    broken = [("broken", f"{data.left_out:,}, left out")] if data.left_out else []
     return [
         ("name", data.name),
         ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
+        *broken,
         ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
         ("labels", "none" if labels is None else f"{len(np.unique(labels))} classes"),
         ("fingerprint", data.fingerprint),

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from kantor.data.archives import Bounds, ZipMembers, members
+from kantor.data.archives import Bounds, DamagedMember, ZipMembers, members
 from kantor.errors import UserError
 
 BOUNDS = Bounds(member=10_000, total=25_000, members=20)
@@ -142,6 +142,21 @@ def test_a_flipped_byte_is_found(tmp_path, kind):
     assert "is damaged" in refusal(path)
 
 
+def test_of_a_zip_with_one_damaged_member_the_others_can_be_read(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in "abc":
+            archive.writestr(name, name * 100)
+    path.write_bytes(path.read_bytes().replace(b"b" * 100, b"b" * 99 + b"x"))
+    with ZipMembers(path, bounds=BOUNDS) as archive:
+        with pytest.raises(DamagedMember) as caught:
+            archive.read("b")
+        assert (archive.read("a"), archive.read("c")) == (b"a" * 100, b"c" * 100)
+    sentence = f"{path}: the member 'b' is damaged (its checksum is wrong): get the archive from its source again"
+    assert str(caught.value) == sentence == refusal(path)
+    assert caught.value.reason == "its checksum is wrong"
+
+
 def test_a_damaged_second_header_is_not_taken_for_the_end_of_a_tar(tmp_path):
     path = pack(tmp_path / "a.tar", [("a", bytes(512)), ("b", bytes(512))])
     damaged = bytearray(path.read_bytes())
@@ -174,7 +189,7 @@ def test_a_zip_that_declares_too_much_is_refused(tmp_path):
     central = packed.index(b"PK\x01\x02")
     packed[central + 24 : central + 28] = struct.pack("<I", 50)
     path.write_bytes(packed)
-    assert "the member 'short' has 5 bytes where 50 are declared" in refusal(path)
+    assert "the member 'short' is damaged (it has 5 bytes where 50 are declared)" in refusal(path)
 
 
 def test_a_tar_whose_name_is_a_bomb_is_refused_before_it_is_read(tmp_path):

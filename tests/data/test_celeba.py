@@ -170,10 +170,34 @@ def test_empty_splits_are_refused(root):
 def test_broken_pictures_stop_or_are_skipped(root, member, content, capsys):
     zipped(root / "celeba" / "img_align_celeba.zip", {**FACES, member: content})
     partition(root, OFFICIAL)
-    with pytest.raises(UserError, match=r"celeba: img_align_celeba/000003\.jpg is broken .* data\.broken=skip"):
+    with pytest.raises(UserError, match=r"celeba: 1 of .* broken: img_align_celeba/000003\.jpg \(.* data\.broken=skip"):
         data(root).load("train")
     assert numbers(data(root, broken="skip").load("train")) == [0, 1, *range(3, 15)]
     assert "1 of 24 pictures are broken and left out" in capsys.readouterr().err
+
+
+def test_a_member_with_a_wrong_checksum_is_a_broken_picture(root, capsys):
+    """One bit of a stored picture, whose JPEG Pillow would still decode."""
+    path = root / "celeba" / "img_align_celeba.zip"
+    damaged = bytearray(path.read_bytes())
+    content = FACES["000003.jpg"]
+    damaged[damaged.index(content) + len(content) - 30] ^= 1
+    path.write_bytes(damaged)
+    partition(root, OFFICIAL)
+    reason = r"img_align_celeba/000003\.jpg \(its checksum is wrong\)"
+    with pytest.raises(UserError, match=rf"1 of the first 24 pictures is broken: {reason}; .* data\.broken=skip"):
+        data(root).load("train")
+    assert numbers(data(root, broken="skip").load("train")) == [0, 1, *range(3, 15)]
+    assert "1 of 24 pictures are broken and left out: img_align_celeba/000003.jpg (its" in capsys.readouterr().err
+
+
+def test_an_archive_that_cannot_be_read_on_is_no_broken_picture(root, monkeypatch):
+    def failing(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", failing)
+    with pytest.raises(UserError, match=r"img_align_celeba\.zip: the member .* Input/output error"):
+        data(root, broken="skip").load("train")
 
 
 def test_pictures_smaller_than_the_crop_are_broken(root):

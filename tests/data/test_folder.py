@@ -216,7 +216,7 @@ def text(path):
 @pytest.mark.parametrize("break_it", [truncated_jpeg, huge_png, text])
 def test_a_broken_image_stops_and_is_named(root, break_it):
     break_it(many(root, 5) / "002.png")
-    with pytest.raises(UserError, match=r"002\.png is broken .* data\.broken=skip"):
+    with pytest.raises(UserError, match=r"1 of the first 5 pictures is broken: 002\.png \(.*\).* data\.broken=skip"):
         data(root, broken="stop").load("train")
 
 
@@ -226,13 +226,53 @@ def test_a_broken_image_is_skipped_and_counted(root, break_it, capsys):
     loaded = data(root, broken="skip")
     assert both(loaded) == [0, 1, 3, 4]
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "1 of 5 pictures are broken and left out, such as 002.png" in said
+    assert said.count("\n") == 1 and "1 of 5 pictures are broken and left out: 002.png (" in said
     assert both(data(root, broken="skip")) == [0, 1, 3, 4]  # from the cache
     assert "1 of 5" in capsys.readouterr().err
-    with pytest.raises(UserError, match=r"002\.png is broken"):  # though it is built by now
+    with pytest.raises(UserError, match=r"1 of 5 pictures is broken: 002\.png"):  # though it is built by now
         data(root, broken="stop").load("test")
     (listed,) = (cache.cache_root() / "data").glob("*/broken.json")
     assert list(json.loads(listed.read_text())) == ["002.png"]
+
+
+def test_the_first_of_many_broken_images_are_named_and_all_are_counted_and_listed(root, capsys):
+    many(root, 20)
+    for index in range(3, 10):
+        text(root / f"{index:03}.png")
+    with pytest.raises(UserError) as caught:
+        data(root).load("train")
+    reason = "no picture in a format that can be read"
+    named = ", ".join(f"00{index}.png ({reason})" for index in range(3, 8)) + " and 2 more"
+    remedy = "mend or remove what is broken, or leave it out, data.broken=skip"
+    assert str(caught.value) == f"folder: 7 of the first 20 pictures are broken: {named}; {remedy}"
+    data(root, broken="skip").load("train")
+    (listed,) = (cache.cache_root() / "data").glob("*/broken.json")
+    said = f"folder: 7 of 20 pictures are broken and left out: {named}; {listed} lists all with the reasons"
+    assert capsys.readouterr().err == f"kantor: {said}\n"
+    assert json.loads(listed.read_text()) == {f"00{index}.png": reason for index in range(3, 10)}
+
+
+def test_the_count_of_broken_images_holds_those_of_earlier_chunks(root, monkeypatch):
+    """Built with skip as far as the second chunk, then with stop."""
+    monkeypatch.setattr(cache, "CHUNK", 4)
+    many(root, 12)
+    for index in (1, 6, 7, 10):
+        text(root / f"{index:03}.png")
+    read = Manifest.read
+    _ = data(root).fingerprint  # the digests are known
+
+    def interrupted(manifest, name):
+        if name == "005.png":
+            raise KeyboardInterrupt
+        return read(manifest, name)
+
+    monkeypatch.setattr(Manifest, "read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        data(root, broken="skip").load("train")
+    monkeypatch.setattr(Manifest, "read", read)
+    with pytest.raises(UserError, match=r"3 of the first 8 pictures are broken: 001\.png .*006\.png .*007\.png"):
+        data(root, broken="stop").load("train")
+    assert both(data(root, broken="skip")) == [0, 2, 3, 4, 5, 8, 9, 11]
 
 
 def test_a_set_of_broken_images_only_is_refused(root):

@@ -21,6 +21,7 @@ from kantor.errors import UserError
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # bit of a zip member's flags
+CONTENT_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, struct.error)  # of what was read, not of reading
 HEADER_SLACK = 1 << 20  # bytes by which a tar's long names and padding may exceed what its members hold
 
 
@@ -64,6 +65,18 @@ def magic(path: Path) -> bytes:
             return handle.read(2)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): expected a .zip, .tar or .tar.gz file") from error
+
+
+class DamagedMember(UserError):
+    """The content of a zip's member is not what was packed; the other members may well be whole.
+
+    Attributes:
+        reason: in what way.
+    """
+
+    def __init__(self, path: Path, name: str, reason: str) -> None:
+        super().__init__(f"{path}: the member {name!r} is damaged ({reason}): get the archive from its source again")
+        self.reason = reason
 
 
 class ZipMembers:
@@ -120,13 +133,19 @@ class ZipMembers:
         """The content of a file.
 
         Raises:
-            UserError: it is damaged, or not as large as it is declared to be.
+            DamagedMember: its checksum is wrong, or it is not as large as it is declared to be.
+            UserError: the archive cannot be read.
         """
         info = self._infos[name]
-        with _damage(self.path, name), self._archive.open(info) as handle:
-            content = handle.read(info.file_size + 1)  # zipfile stops at the declared size and checks the CRC there
+        with _damage(self.path, name):
+            try:
+                with self._archive.open(info) as handle:  # stops at the declared size and checks the CRC there
+                    content = handle.read(info.file_size + 1)
+            except CONTENT_ERRORS as error:
+                reason = "its checksum is wrong" if "CRC-32" in str(error) else str(error) or "it stops before its end"
+                raise DamagedMember(self.path, name, reason) from error
         if len(content) != info.file_size:
-            raise refused(self.path, name, f"has {len(content)} bytes where {info.file_size} are declared")
+            raise DamagedMember(self.path, name, f"it has {len(content)} bytes where {info.file_size} are declared")
         return content
 
 
@@ -248,10 +267,10 @@ def refused(path: Path, name: str | None, what: str) -> UserError:
 @contextlib.contextmanager
 def _damage(path: Path, name: str | None = None) -> Iterator[None]:
     """Whatever the readers say about a damaged archive, as a sentence."""
-    damages = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, struct.error)
     try:
         yield
     except UserError:
         raise
-    except (*damages, ValueError) as error:
-        raise refused(path, name, f"is damaged ({error})") from error
+    except (*CONTENT_ERRORS, tarfile.TarError, OSError, RuntimeError, ValueError) as error:
+        member = "" if name is None else f"the member {name!r} "
+        raise UserError(f"{path}: {member}is damaged ({error}): get the archive from its source again") from error

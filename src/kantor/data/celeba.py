@@ -70,6 +70,11 @@ class CelebA(ImageData):
         """The zip's or the folder's digests, the partition file's, and how a picture is cut."""
         return self._description
 
+    @property
+    def left_out(self) -> int:
+        """How many files are broken, where `broken` is skip."""
+        return len(self._pictures.broken)
+
     def load(self, split: Split) -> ImageSet:
         """A split, without labels; built with a progress bar before its first use.
 

@@ -61,6 +61,11 @@ class ImageFolder(ImageData):
         """The digests of names and contents, and what becomes of a picture."""
         return {**self._pixels_from, "holdout": self.holdout}
 
+    @property
+    def left_out(self) -> int:
+        """How many files are broken, where `broken` is skip."""
+        return len(self._pictures.broken)
+
     def load(self, split: Split) -> ImageSet:
         """A split, built with a progress bar before its first use.
 

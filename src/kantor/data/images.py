@@ -143,6 +143,11 @@ class ImageData(BlockData):
         return None
 
     @property
+    def left_out(self) -> int:
+        """How many files are no whole pictures and belong to no split, of prepared data."""
+        return 0
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of `describe()` and `size`, 64 hex digits."""
         return sha256({"images": self.describe(), "size": self.size})

@@ -18,12 +18,16 @@ from typing import Literal, Protocol
 import numpy as np
 
 from kantor.data import cache
+from kantor.data.archives import DamagedMember
 from kantor.data.decode import BrokenImage, Decoder
 from kantor.data.images import ImageSet
 from kantor.data.manifest import threads
 from kantor.errors import UserError
 from kantor.rundir import write_json
 from kantor.say import say
+
+NAMED = 5
+"""Broken files that a sentence names."""
 
 
 class Source(Protocol):
@@ -35,7 +39,11 @@ class Source(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """The content of a file."""
+        """The content of a file.
+
+        Raises:
+            DamagedMember: of an archive, whose other files may be whole.
+        """
         ...
 
 
@@ -47,11 +55,13 @@ class Pictures:
         pixels: uint8 (M, C, H, W), mapped.
         names: of the files, one a row.
         broken: why, by name of a file that is no whole picture.
+        listing: the JSON file that holds `broken`, where any are.
     """
 
     pixels: np.ndarray
     names: list[str]
     broken: dict[str, str]
+    listing: Path
 
     @property
     def whole(self) -> np.ndarray:
@@ -77,11 +87,10 @@ class Pictures:
         return ImageSet(self.pixels, labels, rows)
 
     def confess(self, title: str) -> None:
-        """Say how many were skipped, when any were."""
+        """Say how many were skipped, the names of the first and where all are listed, when any were."""
         if self.broken:
-            name, reason = next(iter(self.broken.items()))
-            n, whole = len(self.broken), len(self.names)
-            say(f"{title}: {n} of {whole} pictures are broken and left out, such as {name} ({reason})")
+            counted = f"{len(self.broken)} of {len(self.names)} pictures are broken and left out"
+            say(f"{title}: {counted}: {_first(self.broken)}; {self.listing} lists all with the reasons")
 
 
 def prepared(
@@ -102,7 +111,7 @@ def prepared(
         title: stands beside the progress bar and in errors.
 
     Raises:
-        UserError: a file is broken and `broken` is stop; it is named.
+        UserError: files are broken and `broken` is stop; the first are named, and those up to them are counted.
     """
     pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
     with cache.locked(directory):
@@ -116,11 +125,10 @@ def prepared(
                     fill=_Filler(opened, decoder, faults, title=title, stop=broken == "stop"),
                     progress=progress,
                 )
-        known = _read(faults)
+        listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
         if broken == "stop" and known:
-            raise _stopped(title, *next(iter(known.items())))
-        array = np.load(pixels, mmap_mode="r", allow_pickle=False)
-        return Pictures(array, json.loads(names.read_text(encoding="utf-8")), known)
+            raise _stopped(title, known, f"{len(listed)} pictures")
+        return Pictures(np.load(pixels, mmap_mode="r", allow_pickle=False), listed, known, faults)
 
 
 class _Filler:
@@ -136,24 +144,31 @@ class _Filler:
             names = self.names[start:stop]
             for row, name, picture in zip(rows, names, pool.map(self._decoded, names), strict=True):
                 if isinstance(picture, str):
-                    if self.stop:
-                        raise _stopped(self.title, name, picture)
                     found[name] = picture
                 row[...] = 0 if isinstance(picture, str) else picture
+        if found and self.stop:  # the rest of the rows is looked at, so that more than one can be named
+            raise _stopped(self.title, {**_read(self.faults), **found}, f"the first {stop} pictures")
         if found:  # before the rows count as done
             write_json(self.faults, {**_read(self.faults), **found})
 
     def _decoded(self, name: str) -> np.ndarray | str:
         try:
             return self.decoder(self.source.read(name))
+        except DamagedMember as error:
+            return error.reason
         except BrokenImage as error:
             return str(error)
 
 
-def _stopped(title: str, name: str, reason: str) -> UserError:
-    return UserError(
-        f"{title}: {name} is broken ({reason}): mend or remove it, or leave out all that are broken, data.broken=skip"
-    )
+def _stopped(title: str, broken: dict[str, str], among: str) -> UserError:
+    found = f"{len(broken)} of {among} {'is' if len(broken) == 1 else 'are'} broken: {_first(broken)}"
+    return UserError(f"{title}: {found}; mend or remove what is broken, or leave it out, data.broken=skip")
+
+
+def _first(broken: dict[str, str]) -> str:
+    """The first broken files with their reasons, and how many more there are."""
+    named = [f"{name} ({reason})" for name, reason in list(broken.items())[:NAMED]]
+    return ", ".join(named) + (f" and {len(broken) - NAMED} more" if len(broken) > NAMED else "")
 
 
 def _read(faults: Path) -> dict[str, str]:
