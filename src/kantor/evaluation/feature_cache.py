@@ -104,6 +104,12 @@ def from_chunk(chunk: Chunk) -> Features:
     return Features(chunk["features"], *(chunk.get(name) for name in Features._fields[1:]))
 
 
+def cut(found: Features, rows: slice) -> Features:
+    """Those of some pictures."""
+    first, *others = found
+    return Features(first[rows], *(None if tensor is None else tensor[rows] for tensor in others))
+
+
 def joined_chunks(chunks: list[Chunk]) -> Chunk:
     """One after the other."""
     return {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}

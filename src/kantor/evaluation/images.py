@@ -1,6 +1,6 @@
 """Scores of generated pictures against real ones, in the features of an extractor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,12 +19,12 @@ from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation, Kind, Work
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
-from kantor.evaluation.feature_cache import arithmetic, as_chunk, from_chunk, joined_chunks, real_features
+from kantor.evaluation.feature_cache import arithmetic, as_chunk, cut, from_chunk, joined_chunks, real_features
 from kantor.evaluation.generation import Chunk, pieces, reproducible
 from kantor.evaluation.image_scores import Reference
 from kantor.evaluation.protocol import Protocol, Score
-from kantor.evaluation.spreads import Spread, Spreads, pooled_interval
-from kantor.metrics.intervals import LEAST_DRAWS, Estimate, t_interval, without_interval
+from kantor.evaluation.spreads import Spreads, estimated
+from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.say import say
@@ -322,35 +322,6 @@ class ImageEvaluation(Evaluation):
 def device_of(model: GenerativeModel) -> torch.device:
     """Where features of a model's pictures are made, and those of real ones: float64 is needed, which MPS lacks."""
     return model.device if model.device.type == "cuda" else torch.device("cpu")
-
-
-def estimated(
-    values: list[float], of_draws: Sequence[Spread | str | None], without: str | None
-) -> tuple[Estimate, str | None]:
-    """The mean over draws, its interval, and why it has none.
-
-    Args:
-        values: one score per draw.
-        of_draws: what each draw says of its own spread; empty or None where nothing is known.
-        without: why there can be none; None where there can.
-    """
-    if without is not None:
-        return without_interval(values), without
-    if len(values) >= LEAST_DRAWS:
-        if len(set(values)) == 1:
-            return without_interval(values), f"no interval where all {len(values)} draws score the same"
-        return t_interval(values), None
-    reasons = [each for each in of_draws if isinstance(each, str)]
-    known = [each for each in of_draws if isinstance(each, Spread)]
-    if reasons or len(known) < len(values):
-        return without_interval(values), reasons[0] if reasons else None
-    return pooled_interval(values, known), None
-
-
-def cut(found: Features, rows: slice) -> Features:
-    """Those of some pictures."""
-    first, *others = found
-    return Features(first[rows], *(None if tensor is None else tensor[rows] for tensor in others))
 
 
 def _order(n: int, seed: int, purpose: str) -> np.ndarray:

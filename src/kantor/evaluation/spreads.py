@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from kantor.metrics.frechet import frechet_distance
-from kantor.metrics.intervals import GROUPS, Estimate, groups_of
+from kantor.metrics.intervals import GROUPS, LEAST_DRAWS, Estimate, groups_of, t_interval, without_interval
 from kantor.metrics.kernel import Discrepancy
 from kantor.metrics.statistics import Statistics
 
@@ -53,6 +53,29 @@ def pooled_interval(values: Sequence[float], spreads: Sequence[Spread]) -> Estim
     t = float(stdtrit(sum(spread.degrees for spread in spreads), 0.975))
     half = t * math.sqrt(math.fsum(spread.variance for spread in spreads)) / len(values)
     return Estimate(mean, mean - half, mean + half)
+
+
+def estimated(
+    values: list[float], of_draws: Sequence[Spread | str | None], without: str | None
+) -> tuple[Estimate, str | None]:
+    """The mean over draws, its interval, and why it has none.
+
+    Args:
+        values: one score per draw.
+        of_draws: what each draw says of its own spread; empty or None where nothing is known.
+        without: why there can be none; None where there can.
+    """
+    if without is not None:
+        return without_interval(values), without
+    if len(values) >= LEAST_DRAWS:
+        if len(set(values)) == 1:
+            return without_interval(values), f"no interval where all {len(values)} draws score the same"
+        return t_interval(values), None
+    reasons = [each for each in of_draws if isinstance(each, str)]
+    known = [each for each in of_draws if isinstance(each, Spread)]
+    if reasons or len(known) < len(values):
+        return without_interval(values), reasons[0] if reasons else None
+    return pooled_interval(values, known), None
 
 
 def of_left_out(value: float, left_out: Sequence[float]) -> Spread:
