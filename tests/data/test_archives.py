@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 
 import pytest
+from hostile import declare
 
 from kantor.data.archives import Bounds, DamagedMember, ZipMembers, members
 from kantor.errors import UserError
@@ -166,13 +167,8 @@ def test_a_damaged_second_header_is_not_taken_for_the_end_of_a_tar(tmp_path):
 
 
 def bomb(path, *, declared):
-    """A zip whose member inflates to a mebibyte and declares another size, in both of its headers."""
-    pack(path, [("bomb", bytes(1 << 20))])
-    packed = bytearray(path.read_bytes())
-    local, central = packed.index(b"PK\x03\x04"), packed.index(b"PK\x01\x02")
-    packed[local + 22 : local + 26] = packed[central + 24 : central + 28] = struct.pack("<I", declared)
-    path.write_bytes(packed)
-    return path
+    """A zip whose member inflates to a mebibyte and declares another size."""
+    return declare(pack(path, [("bomb", bytes(1 << 20))]), {"bomb": declared})
 
 
 def test_an_honest_bomb_is_refused_by_its_declared_size(tmp_path):

@@ -1,18 +1,22 @@
 import functools
 import io
 import json
+import re
 import signal
+import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+from hostile import declare, huge_png
 from mirrors import configured
 from PIL import Image
 
-from kantor.data import archives, cache, celeba, manifest, pictures
+from kantor.data import cache, celeba, manifest, pictures
 from kantor.errors import UserError
 
 NAMES = [f"{number:06}.jpg" for number in range(1, 25)]
@@ -205,14 +209,122 @@ def test_pictures_smaller_than_the_crop_are_broken(root):
         data(root, crop=200).load("train")
 
 
-def test_hostile_archives_are_refused(root, monkeypatch):
-    with zipfile.ZipFile(root / "evil.zip", "w") as archive:
-        archive.writestr("../../000001.jpg", FACES["000001.jpg"])
-    with pytest.raises(UserError, match=r"evil\.zip: the member '\.\./\.\./000001\.jpg' leads out"):
-        data(root, archive=str(root / "evil.zip")).load("train")
-    monkeypatch.setattr(celeba, "BOUNDS", archives.Bounds(member=1000, total=1 << 20, members=100))
-    with pytest.raises(UserError, match="more than the 1,000 allowed"):
-        data(root).load("train")
+def leading_out(path):
+    zipped(path, {**FACES, "../../../../escaped.jpg": face(0)})
+
+
+def absolute(path):
+    with zipfile.ZipFile(zipped(path), "a") as archive:
+        archive.writestr(str(path.parent / "escaped.jpg"), face(0))
+
+
+def linked(path):
+    info = zipfile.ZipInfo("img_align_celeba/escaped.jpg")
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(zipped(path), "a") as archive:
+        archive.writestr(info, "/etc/passwd")
+
+
+def honest_bomb(path):
+    """A thousandth of what it holds, one byte above the bound of a picture."""
+    with zipfile.ZipFile(zipped(path), "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("img_align_celeba/bomb.jpg", bytes((1 << 24) + 1))
+    assert path.stat().st_size < 1 << 18
+
+
+def bomb_of_many(path):
+    """None above the bound of a picture, together above that of the archive by one."""
+    names = [f"{number:06}.jpg" for number in range(2049)]
+    zipped(path, dict.fromkeys(names, b"small"))
+    declare(path, {f"img_align_celeba/{name}": 1 << 24 for name in names})
+
+
+REFUSED = {
+    leading_out: r"'img_align_celeba/\.\./\.\./\.\./\.\./escaped\.jpg' leads out of the archive",
+    absolute: r"'/.*/escaped\.jpg' leads out of the archive",
+    linked: r"'img_align_celeba/escaped\.jpg' is no plain file but a link",
+    honest_bomb: r"'img_align_celeba/bomb\.jpg' has 16,777,217 bytes, more than the 16,777,216 allowed",
+    bomb_of_many: r"'img_align_celeba/\d+\.jpg' brings it above the 34,359,738,368 bytes allowed in all",
+}
+
+
+def huge(path):
+    zipped(path, {**FACES, NAMES[2]: huge_png(50_000)})
+
+
+def truncated(path):
+    zipped(path, {**FACES, NAMES[2]: FACES[NAMES[2]][:-100]})
+
+
+def lying_bomb(path):
+    """Declares a hundred bytes and holds 64 MiB."""
+    content = dict(FACES)
+    del content[NAMES[2]]
+    with zipfile.ZipFile(zipped(path, content), "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"img_align_celeba/{NAMES[2]}", bytes(1 << 26))
+    declare(path, {f"img_align_celeba/{NAMES[2]}": 100})
+
+
+BROKEN = {
+    huge: "2500000000 pixels.* decompression bomb",
+    truncated: "truncated",
+    lying_bomb: "its checksum is wrong",
+}
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch):
+    """A place for a stranger's archive, deep enough that what leads out of it or of the working directory stays in
+    tmp_path; other pictures are in the cache already. When the test is done, nothing may have been written but into
+    the cache, the other pictures are what they were, and a right archive in the same place is built."""
+    place = tmp_path / "a" / "b" / "c" / "d" / "faces.zip"
+    place.parent.mkdir(parents=True)
+    monkeypatch.chdir(place.parent)
+    other = zipped(tmp_path / "other.zip", dict(list(FACES.items())[:10]))
+    data(tmp_path, archive=str(other)).load("train")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    yield place
+    after = {path for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert all(path.read_bytes() == content for path, content in before.items())
+    for path in after - {*before, place}:
+        inside = path.relative_to(tmp_path / "cache").as_posix()
+        assert re.fullmatch(r"digests/\w+\.txt|data/celeba-\w+/(lock|names\.json|broken\.json|pixels\.npy.*)", inside)
+    zipped(place)
+    partition(tmp_path, OFFICIAL)
+    assert numbers(data(tmp_path, archive=str(place)).load("train")) == list(range(15))
+
+
+@pytest.mark.parametrize("broken", ["stop", "skip"])
+@pytest.mark.parametrize(("make", "expected"), REFUSED.items())
+def test_hostile_archives_are_refused(stranger, make, expected, broken):
+    make(stranger)
+    with pytest.raises(UserError, match=expected) as caught:
+        data(stranger.parent, archive=str(stranger), broken=broken).load("train")
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{stranger}: the member ") and "\n" not in sentence
+    assert len(list(cache.cache_root().rglob("pixels*"))) == 1  # of the other pictures
+
+
+@pytest.mark.parametrize(("make", "reason"), BROKEN.items())
+def test_hostile_pictures_stop_and_are_named(stranger, make, reason):
+    make(stranger)
+    expected = rf"^celeba: 1 of the first 24 pictures is broken: img_align_celeba/000003\.jpg \(.*{reason}"
+    with pytest.raises(UserError, match=expected) as caught:
+        data(stranger.parent, archive=str(stranger)).load("train")
+    assert "data.broken=skip" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("make", "reason"), BROKEN.items())
+def test_hostile_pictures_can_be_skipped(stranger, make, reason, capsys):
+    make(stranger)
+    tracemalloc.start()
+    found = data(stranger.parent, archive=str(stranger), broken="skip")
+    shown = sorted(numbers(found.load("train")) + numbers(found.load("test")))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert shown == [0, 1, *range(3, 24)]
+    assert peak < 1 << 24  # of the bomb no more is inflated than it declares
+    assert re.search(rf"1 of 24 pictures are broken and left out: \S+000003\.jpg \(.*{reason}", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("kind", ["zip", "folder"])

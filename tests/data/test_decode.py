@@ -1,9 +1,8 @@
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from hostile import huge_png
 from PIL import Image, ImageFile
 
 from kantor.data.decode import BrokenImage, Decoder, extensions, readable_formats
@@ -154,18 +153,6 @@ def test_the_orientation_in_exif_is_applied(orientation):
 def test_formats(format):
     image = Image.new("RGB", (16, 16), (200, 100, 50))
     assert decoder()(encoded(image, format))[:, 4, 4].tolist() == pytest.approx([200, 100, 50], abs=6)
-
-
-def huge_png(side):
-    """A header that promises side × side pixels, and a few bytes."""
-
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")

@@ -2,11 +2,10 @@ import functools
 import io
 import json
 import os
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from hostile import huge_png
 from mirrors import configured
 from omegaconf import OmegaConf
 from PIL import Image
@@ -201,26 +200,22 @@ def truncated_jpeg(path):
     path.write_bytes(stream.getvalue()[:2000])
 
 
-def huge_png(path):
-    def chunk(name, body):
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+def huge(path):
+    path.write_bytes(huge_png(50_000))
 
 
 def text(path):
     path.write_text("<html>not found</html>")
 
 
-@pytest.mark.parametrize("break_it", [truncated_jpeg, huge_png, text])
+@pytest.mark.parametrize("break_it", [truncated_jpeg, huge, text])
 def test_a_broken_image_stops_and_is_named(root, break_it):
     break_it(many(root, 5) / "002.png")
     with pytest.raises(UserError, match=r"1 of the first 5 pictures is broken: 002\.png \(.*\).* data\.broken=skip"):
         data(root, broken="stop").load("train")
 
 
-@pytest.mark.parametrize("break_it", [truncated_jpeg, huge_png, text])
+@pytest.mark.parametrize("break_it", [truncated_jpeg, huge, text])
 def test_a_broken_image_is_skipped_and_counted(root, break_it, capsys):
     break_it(many(root, 5) / "002.png")
     loaded = data(root, broken="skip")
