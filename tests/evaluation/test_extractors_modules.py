@@ -136,7 +136,7 @@ def test_a_yaml_names_a_network():
     node = {
         "_target_": "kantor.evaluation.extractors.modules.Module",
         "module": {"_target_": "torch.nn.Flatten"},
-        "weights": None, "range": "unit", "batch": 2,
+        "weights": None, "range": "unit", "batch": 2, "has_classes": False,
     }  # fmt: skip
     found = targets.instantiate(node, key="evaluation.extractor")(LEVELS)
     torch.testing.assert_close(found.features, LEVELS.flatten(1).double() / 255)
