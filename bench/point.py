@@ -29,7 +29,6 @@ def kantor_loop(steps: int, *, threads: int, precision: str = "32-true") -> floa
         cfg = config.compose(
             [
                 "experiment=point_wgan_gp",
-                f"budget.generator_steps={steps + WARM_UP}",
                 f"trainer.threads={threads}",
                 f"trainer.precision={precision}",
                 "trainer.accelerator=cpu",
@@ -38,7 +37,7 @@ def kantor_loop(steps: int, *, threads: int, precision: str = "32-true") -> floa
                 "pictures=none",
             ]
         )
-        watch = Stopwatch(WARM_UP)
+        watch = Stopwatch(WARM_UP, steps)
         training.quiet_lightning()
         with assembly.numerics(cfg):
             parts = assembly.assemble(cfg)

@@ -6,14 +6,16 @@ import pytorch_lightning as pl
 
 
 class Stopwatch(pl.Callback):
-    """Seconds of the steps after the warm-up, whatever else the trainer does between them included.
+    """Seconds of the steps after the warm-up, whatever else the trainer does between them included; then it ends the
+    training, so that a run with its own budget, and what depends on that, can be timed in part.
 
     Args:
         warmup: generator steps that do not count.
+        steps: those that do.
     """
 
-    def __init__(self, warmup: int) -> None:
-        self.warmup = warmup
+    def __init__(self, warmup: int, steps: int) -> None:
+        self.warmup, self.steps = warmup, steps
         self.began = self.ended = 0.0
 
     @property
@@ -24,3 +26,4 @@ class Stopwatch(pl.Callback):
         if module.generator_steps == self.warmup:
             self.began = time.perf_counter()
         self.ended = time.perf_counter()
+        trainer.should_stop = trainer.should_stop or module.generator_steps >= self.warmup + self.steps
