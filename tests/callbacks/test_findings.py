@@ -1,14 +1,15 @@
 import pytest
 
 from kantor.callbacks import findings
-from kantor.callbacks.findings import CHECKS, LOOKS, History
+from kantor.callbacks.findings import CHECKS, LOOKS, SETTLED, History
 from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.callbacks.probabilities import ACCURACY
 from kantor.callbacks.spread import COVERAGE, SPREAD
 
 
-def history(*looks):
-    found = History({}, {}, ())
+def history(*looks, count=SETTLED):
+    """Of looks that come after `count` others."""
+    found = History({}, {}, (), count)
     for look in looks:
         found = found.then(look)
     return found
@@ -79,6 +80,12 @@ def test_samples_that_still_move_apart_are_no_collapse():
     growing = [{SPREAD: 0.02 * 1.1**k, COVERAGE: 0.0} for k in range(LOOKS)]
     assert told(*growing) == set()
     assert told(*growing[::-1]) == {"mode_collapse"}
+
+
+def test_samples_that_lie_close_together_at_the_beginning_are_no_collapse_yet():
+    looks = constant(SETTLED, **{SPREAD: 0.1, COVERAGE: 0.0})
+    assert findings.mode_collapse(history(*looks[1:], count=0)) is None
+    assert findings.mode_collapse(history(*looks, count=0)) is not None
 
 
 def test_spread_and_coverage_that_fall_by_half_are_a_collapse():

@@ -14,6 +14,10 @@ from kantor.callbacks.spread import COVERAGE, SPREAD
 LOOKS = 5
 """Measurements that have to agree."""
 
+SETTLED = 8
+"""Measurements after which samples that lie close together are no beginning any more (a fresh generator makes nearly
+the same of all noise)."""
+
 PENALTY = "objective=wasserstein_gp (with model.critic.normalise=null)"
 
 Look = Mapping[str, float]
@@ -28,16 +32,20 @@ class History:
         first: the first value of each name.
         highest: the highest value of each name.
         looks: the last `LOOKS` measurements, the newest last; fewer at the beginning.
+        count: how many there were.
     """
 
     first: Look
     highest: Look
     looks: tuple[Look, ...]
+    count: int
 
     def then(self, look: Look) -> "History":
         """With one measurement more."""
         highest = {name: max(value, self.highest.get(name, value)) for name, value in look.items()}
-        return History({**look, **self.first}, {**self.highest, **highest}, (*self.looks, look)[-LOOKS:])
+        return History(
+            {**look, **self.first}, {**self.highest, **highest}, (*self.looks, look)[-LOOKS:], self.count + 1
+        )
 
     def last(self, name: str) -> list[float]:
         """The last `LOOKS` values of one name, oldest first; none of them when they are not all there."""
@@ -50,7 +58,7 @@ def mode_collapse(history: History) -> str | None:
     spread, coverage = history.last(SPREAD), history.last(COVERAGE)
     if not spread:
         return None
-    close = max(spread) < 0.3 and spread[-1] < 1.25 * spread[0]
+    close = max(spread) < 0.3 and spread[-1] <= 1.25 * spread[0] and history.count >= SETTLED
     # a spread above 1 is noise that training takes away
     thinner = max(spread) < 0.5 * min(1.0, history.highest[SPREAD])
     if not close and not (thinner and max(coverage) < 0.5 * history.highest[COVERAGE]):

@@ -53,7 +53,7 @@ class Health(pl.Callback):
     def __init__(self, directory: RunDirectory, *, every: int) -> None:
         require_positive(every=every)
         self.directory, self.every = directory, every
-        self.history = History({}, {}, ())
+        self.history = History({}, {}, (), 0)
         self.findings: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -84,9 +84,12 @@ class Health(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
         history = {name: dict(getattr(self.history, name)) for name in ("first", "highest")}
-        return {**history, "looks": [dict(look) for look in self.history.looks], "findings": list(self.findings)}
+        looks = [dict(look) for look in self.history.looks]
+        return {**history, "looks": looks, "count": self.history.count, "findings": list(self.findings)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self.history = History(state_dict["first"], state_dict["highest"], tuple(state_dict["looks"]))
+        self.history = History(
+            state_dict["first"], state_dict["highest"], tuple(state_dict["looks"]), state_dict["count"]
+        )
         self.findings = list(state_dict["findings"])
