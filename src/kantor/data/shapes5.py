@@ -50,11 +50,6 @@ class PurdueShapes5(ImageData):
         if self.archive is None and self.size is None:
             self.size = RENDERED
 
-    @property
-    def own_extractor(self) -> dict[str, Any]:
-        """`shapes_cnn`."""
-        return {"_target_": "kantor.evaluation.extractors.classifiers.shapes_cnn"}
-
     def describe(self) -> dict[str, Any]:
         """The renderer's version and seed, or the archive's size and digest."""
         if self.archive is not None:
