@@ -19,12 +19,9 @@ from pathlib import Path
 import image_baselines as baselines
 import numpy as np
 from PIL import Image
-from stopwatch import Stopwatch
+from stopwatch import seconds_of
 
-from kantor import assembly, config, training
-from kantor.callbacks.clock import Clock
-from kantor.callbacks.stopping import StopOnSignal
-from kantor.rundir import RunDirectory
+from kantor import config
 
 WARM_UP = 3
 IMAGES = 2_000
@@ -39,16 +36,8 @@ def composed(*words: str):
 def kantor_loop(steps: int, *, threads: int, warmup: int, precision: str) -> float:
     """Images per second of the whole trainer, its callbacks and files included."""
     words = (f"trainer.threads={threads}", f"trainer.precision={precision}")
-    with tempfile.TemporaryDirectory() as place:
-        cfg = composed(*words)
-        watch = Stopwatch(warmup, steps)
-        training.quiet_lightning()
-        with assembly.numerics(cfg):
-            parts = assembly.assemble(cfg)
-            trainer = training.make_trainer(cfg, parts, RunDirectory(place), Clock(), StopOnSignal())
-            trainer.callbacks.append(watch)
-            trainer.fit(parts.model, datamodule=parts.data)
-        return steps * cfg.data.batch_size / watch.seconds
+    cfg = composed(*words)
+    return steps * cfg.data.batch_size / seconds_of(cfg, warmup=warmup, steps=steps)
 
 
 def write_folder(pixels: np.ndarray, folder: Path) -> None:

@@ -9,42 +9,30 @@ round times all of them in turn on the same threads; the ratios are medians over
 import argparse
 import os
 import statistics
-import tempfile
 from collections.abc import Callable
 
 import point_baselines as baselines
-from stopwatch import Stopwatch
+from stopwatch import seconds_of
 
-from kantor import assembly, config, training
-from kantor.callbacks.clock import Clock
-from kantor.callbacks.stopping import StopOnSignal
-from kantor.rundir import RunDirectory
+from kantor import config
 
 WARM_UP = 5
 
 
 def kantor_loop(steps: int, *, threads: int, precision: str = "32-true") -> float:
     """Generator steps per second of `experiment=point_wgan_gp`: the whole trainer, its callbacks and files included."""
-    with tempfile.TemporaryDirectory() as place:
-        cfg = config.compose(
-            [
-                "experiment=point_wgan_gp",
-                f"trainer.threads={threads}",
-                f"trainer.precision={precision}",
-                "trainer.accelerator=cpu",
-                "trainer.progress=false",
-                "evaluation=none",
-                "pictures=none",
-            ]
-        )
-        watch = Stopwatch(WARM_UP, steps)
-        training.quiet_lightning()
-        with assembly.numerics(cfg):
-            parts = assembly.assemble(cfg)
-            trainer = training.make_trainer(cfg, parts, RunDirectory(place), Clock(), StopOnSignal())
-            trainer.callbacks.append(watch)
-            trainer.fit(parts.model, datamodule=parts.data)
-        return steps / watch.seconds
+    cfg = config.compose(
+        [
+            "experiment=point_wgan_gp",
+            f"trainer.threads={threads}",
+            f"trainer.precision={precision}",
+            "trainer.accelerator=cpu",
+            "trainer.progress=false",
+            "evaluation=none",
+            "pictures=none",
+        ]
+    )
+    return steps / seconds_of(cfg, warmup=WARM_UP, steps=steps)
 
 
 def main() -> None:

@@ -1,8 +1,14 @@
-"""A callback that times a trainer's steps from outside."""
+"""How long a configuration's trainer takes for its steps, timed from outside."""
 
+import tempfile
 import time
 
 import pytorch_lightning as pl
+
+from kantor import assembly, training
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.stopping import StopOnSignal
+from kantor.rundir import RunDirectory
 
 
 class Stopwatch(pl.Callback):
@@ -27,3 +33,16 @@ class Stopwatch(pl.Callback):
             self.began = time.perf_counter()
         self.ended = time.perf_counter()
         trainer.should_stop = trainer.should_stop or module.generator_steps >= self.warmup + self.steps
+
+
+def seconds_of(cfg, *, warmup: int, steps: int) -> float:
+    """Seconds that so many generator steps take after the warm-up, callbacks and files included."""
+    with tempfile.TemporaryDirectory() as place:
+        watch = Stopwatch(warmup, steps)
+        training.quiet_lightning()
+        with assembly.numerics(cfg):
+            parts = assembly.assemble(cfg)
+            trainer = training.make_trainer(cfg, parts, RunDirectory(place), Clock(), StopOnSignal())
+            trainer.callbacks.append(watch)
+            trainer.fit(parts.model, datamodule=parts.data)
+        return watch.seconds

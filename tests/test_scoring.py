@@ -17,6 +17,7 @@ from kantor.scoring import score_model
 def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch, pictures, n, chunks):
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
     evaluation = ImageEvaluation(
+        n_real=None,
         name="quick", n=64, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
         extractor=Pixels(None), neighbours=3,
     )  # fmt: skip

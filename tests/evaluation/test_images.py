@@ -31,6 +31,7 @@ from kantor.processes import Processes
 
 SHAPE = (1, 4, 6)
 EVALUATION = ImageEvaluation(
+    n_real=None,
     name="quick", n=100, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
     extractor=Pixels(None), neighbours=5,
 )  # fmt: skip

@@ -19,6 +19,7 @@ from kantor.evaluation.images import ImageEvaluation
 from kantor.processes import Processes
 
 EVALUATION = ImageEvaluation(
+    n_real=None,
     name="quick", n=40, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
     extractor=Pixels(None), neighbours=3,
 )  # fmt: skip

@@ -55,7 +55,7 @@ class ImageEvaluation(Evaluation):
 
     extractor: Extractor | Own
     neighbours: int
-    n_real: int | Literal["all"] | None = None  # runs from before there was a choice say nothing
+    n_real: int | Literal["all"] | None
 
     def __post_init__(self) -> None:
         super().__post_init__()

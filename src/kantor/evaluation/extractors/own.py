@@ -4,11 +4,14 @@ A data set of pictures that a classifier of kantor's knows names it in `ImageDat
 that data set with `Own` uses it, and downloads nothing.
 """
 
+import json
 from dataclasses import dataclass
+from functools import cache
 
 from kantor import targets
 from kantor.data.images import ImageData
 from kantor.evaluation.extractors.base import Extractor
+from kantor.identity import canonical
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,15 @@ class Own:
 
     def of(self, data: ImageData) -> Extractor:
         """The extractor for a data set."""
-        if data.own_extractor is None:
-            return self.otherwise
-        found: Extractor = targets.instantiate(data.own_extractor, key="own_extractor")
-        return found
+        node = data.own_extractor
+        return self.otherwise if node is None else _made(canonical(node))
+
+
+@cache
+def _made(node: str) -> Extractor:
+    """Of a node as JSON: made once in a process, so that its weights are loaded once."""
+    found: Extractor = targets.instantiate(json.loads(node), key="own_extractor")
+    return found
 
 
 def chosen(extractor: Extractor | Own, data: ImageData) -> Extractor:
