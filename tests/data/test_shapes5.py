@@ -1,9 +1,11 @@
+import io
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from kantor import config
+from kantor import config, keyed
 from kantor.data import cache, shapes, shapes5
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
@@ -72,6 +74,25 @@ def test_images_are_rendered_once(monkeypatch):
     monkeypatch.setattr(shapes, "paint", None)
     monkeypatch.setattr(shapes, "scenes", None)
     assert (pictures(make()) == first).all()
+
+
+def test_the_file_of_the_truth_is_numpys_own_of_all_scenes(monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 48)  # of 100: two whole ones and a shorter
+    make().truth("train")
+    whole = io.BytesIO()
+    np.save(whole, shapes.scenes([keyed.seed(0, "shape", index) for index in range(100)]))
+    assert next(cache.cache_root().rglob("train-truth.npy")).read_bytes() == whole.getvalue()
+
+
+def test_the_truth_of_many_images_is_written_in_chunks(monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 128)
+    size = 15_000
+    make().truth("train")  # what is imported at the first use
+    tracemalloc.start()
+    make(size=size).truth("train")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size * shapes.SCENE.itemsize / 2
 
 
 def test_images_are_mapped_read_only():

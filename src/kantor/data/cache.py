@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from kantor.errors import UserError
 from kantor.rundir import replacing
@@ -52,7 +53,7 @@ def array(
     path: Path,
     *,
     shape: tuple[int, ...],
-    dtype: str,
+    dtype: DTypeLike,
     fill: Callable[[np.ndarray, int, int], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
@@ -64,7 +65,7 @@ def array(
     Args:
         path: ends in .npy.
         shape: rows first.
-        dtype: numpy's name, such as "uint8".
+        dtype: of the elements, such as "uint8" or a structure of several numbers.
         fill: `fill(rows, start, stop)` writes rows start … stop-1 into `rows`, (stop - start, …).
         progress: is told (rows done, rows in all).
 
@@ -87,7 +88,7 @@ def _memory() -> int:
 def _build(
     path: Path,
     shape: tuple[int, ...],
-    dtype: str,
+    dtype: DTypeLike,
     fill: Callable[[np.ndarray, int, int], None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -109,7 +110,7 @@ def _build(
     state.unlink(missing_ok=True)
 
 
-def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: str) -> tuple[np.memmap | None, int]:
+def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: DTypeLike) -> tuple[np.memmap | None, int]:
     """The array of an interrupted build and how many of its rows are done; (None, 0) where there is none like that."""
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError):
         done = json.loads(state.read_text(encoding="utf-8"))["done"]
@@ -121,7 +122,7 @@ def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: str) -> tu
     return None, 0
 
 
-def _empty(partial: Path, shape: tuple[int, ...], dtype: str) -> np.memmap:
+def _empty(partial: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap:
     """A new array of zeros in a file.
 
     Raises:

@@ -13,7 +13,6 @@ from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import threads
 from kantor.errors import UserError
 from kantor.identity import sha256
-from kantor.rundir import replacing
 from kantor.say import say
 
 RENDERED = 20_000
@@ -71,9 +70,9 @@ class PurdueShapes5(ImageData):
             return shapes_archive.load(self._archive(self.archive), self._directory(), split, title=self.name)
         directory = self._directory()
         with cache.locked(directory):
+            if self._size(split) >= LONG_BUILD and not (directory / f"{split}.npy").is_file():
+                say(f"data={self.name}: rendering {self._size(split):,} images into {directory}")
             scenes = self._scenes(directory, split)
-            if len(scenes) >= LONG_BUILD and not (directory / f"{split}.npy").is_file():
-                say(f"data={self.name}: rendering {len(scenes):,} images into {directory}")
             with ThreadPoolExecutor(threads()) as pool:
 
                 def fill(rows: np.ndarray, start: int, stop: int) -> None:
@@ -107,17 +106,18 @@ class PurdueShapes5(ImageData):
         key = self.fingerprint if self.archive is None else sha256(self.describe())
         return cache.cache_root() / "data" / f"purdue_shapes5-{key[:16]}"
 
+    def _size(self, split: Split) -> int:
+        """Images of a rendered split."""
+        size = TEST_SIZE if split == "test" else self.size
+        assert size is not None
+        return size
+
     def _scenes(self, directory: Path, split: Split) -> np.ndarray:
-        path = directory / f"{split}-truth.npy"
-        if not path.is_file():
-            size = TEST_SIZE if split == "test" else self.size
-            assert size is not None
-            chunks = [range(start, min(start + 4096, size)) for start in range(0, size, 4096)]
-            keys = ([keyed.seed(self.render_seed, KEYS[split], index) for index in chunk] for chunk in chunks)
-            scenes = np.concatenate([shapes.scenes(some) for some in keys])
-            with replacing(path) as temporary, temporary.open("wb") as handle:
-                np.save(handle, scenes)
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        def fill(rows: np.ndarray, start: int, stop: int) -> None:
+            rows[:] = shapes.scenes([keyed.seed(self.render_seed, KEYS[split], i) for i in range(start, stop)])
+
+        path, size = directory / f"{split}-truth.npy", self._size(split)
+        return cache.array(path, shape=(size,), dtype=shapes.SCENE, fill=fill)
 
     @staticmethod
     def _archive(name: str) -> Path:
