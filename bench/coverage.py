@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.image_scores import Reference
+from kantor.evaluation.image_scores import Reference, ScoreSet
 from kantor.evaluation.spreads import Spread, pooled_interval
 from kantor.metrics.intervals import LEAST_DRAWS, Estimate, t_interval
 
@@ -73,7 +73,7 @@ def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, 
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for number in range(references):
         rng = torch.Generator().manual_seed(1000 + number)
-        reference = Reference(case.draw(rng, real=True), NEIGHBOURS)
+        reference = Reference(case.draw(rng, real=True), ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False))
         scores: list[dict[str, float]] = []
         spreads = []
         for draw in range(draws):

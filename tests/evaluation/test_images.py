@@ -19,8 +19,9 @@ from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.image_scores import BANDWIDTHS
 from kantor.evaluation.image_scores import FEATURE_KINDS as KINDS
-from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
+from kantor.evaluation.images import ImageEvaluation
 from kantor.evaluation.protocol import NO_DRAWS
+from kantor.evaluation.real_pictures import REFERENCE_SEED, order
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
 from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
@@ -115,7 +116,7 @@ class Canned(Painter):
 
 def reference(data, n=100):
     """The card's reference pictures."""
-    return data.train.take(_order(len(data.train), REFERENCE_SEED, "reference")[:n]).numpy()
+    return data.train.take(order(len(data.train), REFERENCE_SEED, "reference")[:n]).numpy()
 
 
 def fresh_draws(count=10, n=100, seed=50):

@@ -17,7 +17,8 @@ from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import ShippedClassifier, shapes_cnn
 from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.extractors.training import counts
-from kantor.evaluation.images import REFERENCE_SEED, ImageEvaluation, _order
+from kantor.evaluation.images import ImageEvaluation
+from kantor.evaluation.real_pictures import REFERENCE_SEED, order
 from kantor.evaluation.shape_truth import (
     KINDS,
     LEAST,
@@ -351,7 +352,7 @@ def test_pictures_of_rendered_shapes_have_these_scores_with_interval_and_floor(d
 
 
 def reference_rows(data):
-    return _order(len(data.train), REFERENCE_SEED, "reference")[:20]
+    return order(len(data.train), REFERENCE_SEED, "reference")[:20]
 
 
 def test_pictures_of_an_archive_have_none_of_these_scores(data, monkeypatch):
@@ -360,8 +361,9 @@ def test_pictures_of_an_archive_have_none_of_these_scores(data, monkeypatch):
     monkeypatch.setattr(shape_truth, "knows", lambda data: False)
     assert set(known.estimators) - set(QUICK.protocol(data).estimators) == set(KINDS)
     assert not set(QUICK.kinds(data)) & set(KINDS)
-    found = QUICK.extract(torch.from_numpy(rendered("a")[:5]), data)
-    assert found.sights is None and "sights" not in QUICK.extraction(data)
+    eye = QUICK.features(data).extractor
+    found = eye(torch.from_numpy(rendered("a")[:5]))
+    assert found.sights is None and "sights" not in eye.identity()
 
 
 def test_the_protocol_names_the_detectors():

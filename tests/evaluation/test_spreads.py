@@ -7,12 +7,13 @@ import torch
 
 from kantor.evaluation import spreads
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.image_scores import Reference
+from kantor.evaluation.image_scores import Reference, ScoreSet
 from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.intervals import groups_of, jackknife_interval
 from kantor.metrics.kernel import cubic_kernel, kid
 
+SCORES = ScoreSet(k=5, has_classes=True, has_sights=False)
 NONE = {"recall", "coverage", "one_nn_accuracy"}
 
 
@@ -93,7 +94,7 @@ def test_balls_that_hold_few_or_nearly_all_give_no_spread(inside, share, there):
 
 
 def test_every_score_has_a_spread_or_a_reason():
-    reference = Reference(features(200, 0), 5)
+    reference = Reference(features(200, 0), SCORES)
     comparison = reference.compare(features(200, 1, shift=0.5))
     found = comparison.spreads()
     assert list(found) == list(comparison.scores())
@@ -104,7 +105,7 @@ def test_every_score_has_a_spread_or_a_reason():
 
 def test_spreads_are_those_of_fresh_draws():
     """Within the error of 60 draws and of one draw's spread: a factor that leaves √n or n out by far."""
-    reference = Reference(features(200, 0), 5)
+    reference = Reference(features(200, 0), SCORES)
     comparisons = [reference.compare(features(200, seed, shift=0.5)) for seed in range(1, 61)]
     scores = [comparison.scores() for comparison in comparisons]
     found = [comparison.spreads() for comparison in comparisons[:8]]

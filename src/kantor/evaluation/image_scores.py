@@ -31,17 +31,39 @@ CLASS_KINDS = {"inception_score": Kind("higher"), "mode_score": Kind("higher")}
 """Of extractors that are classifiers."""
 
 
-def kinds(*, has_classes: bool, has_sights: bool) -> dict[str, Kind]:
-    """The scores that an extractor's features can have, in the order of tables."""
-    return {**FEATURE_KINDS, **(CLASS_KINDS if has_classes else {}), **(shape_truth.KINDS if has_sights else {})}
+@dataclass(frozen=True, kw_only=True)
+class ScoreSet:
+    """Which scores are made of an extractor's features.
+
+    Attributes:
+        k: neighbours that span a ball.
+        has_classes: the extractor is a classifier.
+        has_sights: pictures come with what is seen in them.
+    """
+
+    k: int
+    has_classes: bool
+    has_sights: bool
+
+    def kinds(self) -> dict[str, Kind]:
+        """By name, in the order of tables."""
+        return {
+            **FEATURE_KINDS,
+            **(CLASS_KINDS if self.has_classes else {}),
+            **(shape_truth.KINDS if self.has_sights else {}),
+        }
+
+    def estimators(self) -> dict[str, Any]:
+        """How each is computed, by its name, for the protocol."""
+        found = _estimators(self.k)
+        return {name: found[name] for name in self.kinds()}
 
 
-def estimators(*, k: int, has_classes: bool, has_sights: bool) -> dict[str, Any]:
-    """How each score is computed, by its name, for the protocol."""
+def _estimators(k: int) -> dict[str, Any]:
     ball = {"k": k, "distance": "euclidean", "arithmetic": "float64"}
     unbiased = {"statistic": "unbiased, all pairs", "arithmetic": "float64"}
     classes = {"probabilities": "softmax of the logits", "splits": 1, "unit": "exp of nats", "arithmetic": "float64"}
-    found: dict[str, Any] = {
+    return {
         "kid": {"kernel": "(x·y/d + 1)^3", **unbiased},
         "frechet_distance": {"covariance": "divisor n - 1", "squared": True, "arithmetic": "float64"},
         "mmd": {
@@ -59,7 +81,6 @@ def estimators(*, k: int, has_classes: bool, has_sights: bool) -> dict[str, Any]
         "mode_score": {**classes, "against": "mean probabilities of the reference"},
         **shape_truth.estimators(),
     }
-    return {name: found[name] for name in kinds(has_classes=has_classes, has_sights=has_sights)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +89,11 @@ class Reference:
 
     Attributes:
         found: features float64 (n, d), and logits where the extractor has them.
-        k: neighbours that span a ball.
+        wanted: which scores.
     """
 
     found: Features
-    k: int
+    wanted: ScoreSet
 
     @cached_property
     def gaussian(self) -> GaussianKernel:
@@ -92,7 +113,7 @@ class Reference:
     @cached_property
     def nearest(self) -> Tensor:
         """From each feature to its 1st … k-th nearest, squared, (n, k)."""
-        return neighbours.own_nearest(self.found.features, self.k)
+        return neighbours.own_nearest(self.found.features, self.wanted.k)
 
     def compare(self, generated: Features) -> "Comparison":
         """With generated pictures."""
@@ -129,12 +150,12 @@ class Comparison:
     def _around(self) -> neighbours.Neighbours:
         reference = self.reference
         return neighbours.Neighbours.of(
-            reference.found.features, self.generated.features, k=reference.k, within_real=reference.nearest
+            reference.found.features, self.generated.features, k=reference.wanted.k, within_real=reference.nearest
         )
 
     def scores(self) -> dict[str, float]:
         """All scores, by name."""
-        real, k, around = self.reference.found, self.reference.k, self._around
+        real, k, around = self.reference.found, self.reference.wanted.k, self._around
         scores = {
             "kid": self._kid.mmd2,
             "frechet_distance": frechet_distance_of_features(real.features, self.generated.features),
@@ -154,7 +175,7 @@ class Comparison:
 
     def spreads(self) -> Spreads:
         """How sure this one draw is of each of them."""
-        real, generated, k, around = self.reference.found, self.generated, self.reference.k, self._around
+        real, generated, k, around = self.reference.found, self.generated, self.reference.wanted.k, self._around
         found: Spreads = {
             "kid": spreads.of_discrepancy(self._kid),
             "frechet_distance": spreads.of_frechet_distance(real.features, generated.features),

@@ -9,27 +9,26 @@ import torch
 from torch import Tensor
 
 import kantor
-from kantor import keyed
 from kantor.data import pixels
-from kantor.data.images import ImageData, ImageSet
+from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
-from kantor.evaluation import image_scores, shape_truth, tensor_files
+from kantor.evaluation import shape_truth, tensor_files
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation, Kind, Work
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
-from kantor.evaluation.feature_cache import arithmetic, as_chunk, cut, from_chunk, joined_chunks, real_features
+from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk, pieces, reproducible
-from kantor.evaluation.image_scores import Reference
+from kantor.evaluation.image_scores import Reference, ScoreSet
+from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.protocol import Protocol, Score
+from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
 from kantor.evaluation.spreads import Spreads, estimated
 from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.say import say
-
-REFERENCE_SEED = 0  # the reference is part of the protocol: everybody's is the same
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +68,12 @@ class ImageEvaluation(Evaluation):
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
-        images = _pictures(data)
-        return image_scores.kinds(
-            has_classes=chosen(self.extractor, images).has_classes, has_sights=shape_truth.knows(images)
-        )
+        return self._scores(_pictures(data)).kinds()
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images = _pictures(data)
-        extractor = chosen(self.extractor, images)
+        real = self.real(images)
         return Protocol(
             data={"name": images.name, "fingerprint": images.fingerprint},
             split={
@@ -88,12 +84,10 @@ class ImageEvaluation(Evaluation):
                 "codec": "none",
                 "generated": "clipped and rounded to the nearest of 256 levels",
             },
-            extractor=extractor.identity(),
-            n_real=self.reference_size(images),
-            n_generated=self.size(images),
-            estimators=image_scores.estimators(
-                k=self.neighbours, has_classes=extractor.has_classes, has_sights=shape_truth.knows(images)
-            ),
+            extractor=chosen(self.extractor, images).identity(),
+            n_real=real.n_reference,
+            n_generated=real.n,
+            estimators=self._scores(images).estimators(),
         )
 
     def size(self, data: BlockData) -> int:
@@ -102,21 +96,19 @@ class ImageEvaluation(Evaluation):
         Raises:
             UserError: that is too few for the neighbours asked for.
         """
-        images = _pictures(data)
-        least = min(len(images.train) // 2, len(images.test))
-        if min(self.n, least) <= self.neighbours:
-            raise UserError(
-                f"evaluation: data={images.name} has {len(images.train)} pictures to train on and {len(images.test)} "
-                f"held out; neighbours={self.neighbours} needs at least {2 * self.neighbours + 2} and "
-                f"{self.neighbours + 1}: take more data or fewer neighbours"
-            )
-        return self.n if self.n_real is not None else min(self.n, least)
+        return self.real(_pictures(data)).n
 
-    def reference_size(self, data: ImageData) -> int:
-        """Pictures in the reference."""
-        if self.n_real is None:
-            return self.size(data)
-        return len(data.train) if self.n_real == "all" else min(self.n_real, len(data.train))
+    def real(self, data: ImageData) -> RealPictures:
+        """The real pictures that take part.
+
+        Raises:
+            UserError: there are too few for the neighbours asked for.
+        """
+        return RealPictures.of(data, n=self.n, n_real=self.n_real, neighbours=self.neighbours, seed=self.seed)
+
+    def features(self, data: ImageData) -> PictureFeatures:
+        """How all that scores need to know of a data set's pictures is made."""
+        return PictureFeatures(shape_truth.seeing(chosen(self.extractor, data), data), self.chunk)
 
     def finish(self, samples: Tensor) -> Tensor:
         """Pictures in [-1, 1] as uint8, so that scores see what files would hold."""
@@ -125,12 +117,14 @@ class ImageEvaluation(Evaluation):
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
         """One draw of its own for this generator step, against training pictures of its own, without interval and
         floor."""
-        images, n, device = _pictures(data), self.size(data), device_of(model)
+        images, device = _pictures(data), device_of(model)
+        features, real = self.features(images), self.real(images)
         with reproducible(self.threads):
-            drawn = self._drawn(model, images, n, "validate", model.generator_steps, processes=processes)
+            drawn = self._drawn(model, features, real.n, "validate", model.generator_steps, processes=processes)
             found = None
             if processes.rank == 0:
-                found = self._reference(images, 1, device, shown=False).compare(drawn).scores()
+                target = features.of_real(images.train, real.validation, device=device)
+                found = Reference(target, self._scores(images)).compare(drawn).scores()
         return processes.gather(found)[0]
 
     def score(
@@ -142,24 +136,24 @@ class ImageEvaluation(Evaluation):
         was killed draws only what is missing. Draw r is scored by rank r mod world, and results are folded in the order
         of draws.
         """
-        images, n, work = _pictures(data), self.size(data), Work() if work is None else work
-        chosen(self.extractor, images).prepare()
+        images, work = _pictures(data), Work() if work is None else work
+        features, real = self.features(images), self.real(images)
+        features.extractor.prepare()
         if processes.rank == 0:
-            if n < self.n:
-                say(f"data={data.name} is too small for draws of {self.n:,} pictures: scoring draws of {n:,}")
-            if isinstance(self.n_real, int) and self.reference_size(images) < self.n_real:
-                say(f"data={data.name} has {len(images.train):,} training pictures: they all are the reference")
+            for note in real.notes():
+                say(note)
+        n = real.n
         with reproducible(self.threads):
-            key = self._key(model, images)
+            key = self._key(model, features)
             bar = Bar("drawing", n * self.draws, shown=processes.rank == 0)
             drawn = self._drawn(
-                model, images, n * self.draws, "evaluate", processes=processes, work=work, key=key, bar=bar
+                model, features, n * self.draws, "evaluate", processes=processes, work=work, key=key, bar=bar
             )
 
             def features_of(r: int) -> Features:
                 return cut(drawn, slice(r * n, (r + 1) * n))
 
-            scores = self._score(features_of, self.draws, images, processes, device_of(model))
+            scores = self._compared(features_of, self.draws, images, processes, device_of(model))
         if processes.rank == 0:
             work.finished(key).forget()
         return scores
@@ -177,37 +171,26 @@ class ImageEvaluation(Evaluation):
                     f"images: the samples are {draw.dtype} of shape {draw.shape[1:]}, data={images.name} has uint8 of "
                     f"shape {images.sample_shape} (channels, height, width): give pictures of that size"
                 )
-
-        chosen(self.extractor, images).prepare()
+        features = self.features(images)
+        features.extractor.prepare()
 
         def features_of(r: int) -> Features:
-            return self.features(draws[r][:n], images)
+            return features.of_arrays(draws[r][:n])
 
         with reproducible(self.threads):
-            return self._score(features_of, len(draws), images, processes, torch.device("cpu"))
+            return self._compared(features_of, len(draws), images, processes, torch.device("cpu"))
 
-    def extract(self, images: Tensor, data: ImageData) -> Features:
-        """Of uint8 images (n, C, H, W), on their device: all that scores need to know of them."""
-        return shape_truth.seeing(chosen(self.extractor, data), data)(images)
-
-    def extraction(self, data: ImageData) -> dict[str, Any]:
-        """What determines `extract`, for files that keep what it gave."""
-        return shape_truth.seeing(chosen(self.extractor, data), data).identity()
-
-    def features(self, images: np.ndarray, data: ImageData) -> Features:
-        """Features and logits of uint8 images (n, C, H, W), extracted in chunks."""
-        with Bar("features", len(images), shown=True) as bar:
-            found = []
-            for start in range(0, len(images), self.chunk):
-                part = torch.from_numpy(images[start : start + self.chunk])
-                found.append(as_chunk(self.extract(part, data)))
-                bar.add(len(part))
-        return from_chunk(joined_chunks(found))
+    def _scores(self, data: ImageData) -> ScoreSet:
+        return ScoreSet(
+            k=self.neighbours,
+            has_classes=chosen(self.extractor, data).has_classes,
+            has_sights=shape_truth.knows(data),
+        )
 
     def _drawn(
         self,
         model: GenerativeModel,
-        data: ImageData,
+        features: PictureFeatures,
         n: int,
         purpose: str,
         *counters: int,
@@ -219,7 +202,7 @@ class ImageEvaluation(Evaluation):
         """Of n drawn pictures, on every process; made where they are drawn."""
 
         def make(pictures: Tensor) -> Chunk:
-            return as_chunk(self.extract(pictures.to(device_of(model)), data))
+            return features.of_chunk(pictures.to(device_of(model)))
 
         return from_chunk(
             self.made_of_samples(
@@ -227,10 +210,10 @@ class ImageEvaluation(Evaluation):
             )
         )
 
-    def _key(self, model: GenerativeModel, data: ImageData) -> dict[str, Any]:
+    def _key(self, model: GenerativeModel, features: PictureFeatures) -> dict[str, Any]:
         """All that determines the features of a drawn chunk, to the bit."""
         return {
-            **arithmetic(self.extraction(data), device=device_of(model)),
+            **arithmetic(features.extractor.identity(), device=device_of(model)),
             "kantor": kantor.__version__,
             "model": tensor_files.digest(model.state_dict()),
             "sampler": model.sampler(),
@@ -240,7 +223,7 @@ class ImageEvaluation(Evaluation):
             "chunk": self.chunk,
         }
 
-    def _score(
+    def _compared(
         self,
         features_of: Callable[[int], Features],
         draws: int,
@@ -248,85 +231,62 @@ class ImageEvaluation(Evaluation):
         processes: Processes,
         device: torch.device,
     ) -> dict[str, Score]:
-        reference = self._reference(data, 0, device, shown=processes.rank == 0)
-        order = _order(len(data.test), self.seed, "floor")
-        n, floor_n = self.size(data), min(self.size(data), len(data.test))
-        floors = min(len(data.test) // floor_n, draws)
+        """The scores of each draw, and of each floor, put together on every process."""
+        features, real, wanted = self.features(data), self.real(data), self._scores(data)
+        shown = processes.rank == 0
+        target = features.of_real(data.train, real.reference, device=device, title="training pictures", shown=shown)
+        reference, floors = Reference(target, wanted), real.floors(draws)
 
         def found(r: int) -> tuple[dict[str, float], Spreads]:
             """Of draw r; from the last draw on, of the floors."""
             if r < draws:
                 comparison = reference.compare(features_of(r))
                 return comparison.scores(), comparison.spreads() if draws < LEAST_DRAWS else {}
-            rows = order[(r - draws) * floor_n :][:floor_n]
-            real = self._real(data.test, rows, data, device, title="held-out pictures", shown=False)
-            return reference.compare(real).scores(), {}
+            held_out = features.of_real(data.test, real.floor(r - draws), device=device)
+            return reference.compare(held_out).scores(), {}
 
         results = pieces(found, draws + floors, processes)
-        dimensions = reference.found.features.shape[1]
-        if min(n, len(reference.found.features)) <= dimensions and processes.rank == 0:
+        dimensions = target.features.shape[1]
+        if min(real.n, real.n_reference) <= dimensions and shown:
             say(
-                f"frechet_distance: {n:,} pictures in {dimensions:,} dimensions have a singular covariance, and the "
-                "score a large bias; kid has none"
+                f"frechet_distance: {real.n:,} pictures in {dimensions:,} dimensions have a singular covariance, and "
+                "the score a large bias; kid has none"
             )
+        return {
+            name: self._score(name, kind, results[:draws], results[draws:], real, dimensions)
+            for name, kind in wanted.kinds().items()
+        }
 
+    def _score(
+        self,
+        name: str,
+        kind: Kind,
+        draws: list[tuple[dict[str, float], Spreads]],
+        floors: list[tuple[dict[str, float], Spreads]],
+        real: RealPictures,
+        dimensions: int,
+    ) -> Score:
         def singular(size: int) -> str | None:
-            least = min(size, len(reference.found.features))
-            if least > dimensions:
+            least = min(size, real.n_reference)
+            if name != "frechet_distance" or least > dimensions:
                 return None
             return f"no interval where n = {least} is not above the {dimensions} dimensions"
 
-        def score(name: str, kind: Kind) -> Score:
-            values = [scores[name] for scores, _ in results]
-            without, floor_without = (singular(n), singular(floor_n)) if name == "frechet_distance" else (None, None)
-            estimate, reason = estimated(values[:draws], [of.get(name) for _, of in results[:draws]], without)
-            floor, floor_reason = estimated(values[draws:], [], floor_without)
-            return Score(
-                estimate=estimate,
-                covers="draws",
-                better=kind.better,
-                floor=floor,
-                floor_n=floor_n,
-                floor_draws=floors,
-                target=kind.target,
-                reason=reason,
-                floor_reason=floor_reason,
-            )
-
-        return {name: score(name, kind) for name, kind in self.kinds(data).items()}
-
-    def _reference(self, data: ImageData, number: int, device: torch.device, *, shown: bool) -> Reference:
-        """Number 0 is the card's, 1 the one that checkpoints are chosen by; they are disjoint where there are enough
-        pictures."""
-        order, size = _order(len(data.train), REFERENCE_SEED, "reference"), self.reference_size(data)
-        rows = order[:size]
-        if number == 1:
-            rows = order[size:][: self.size(data)] if 2 * size <= len(order) else order[-self.size(data) :]
-        real = self._real(data.train, rows, data, device, title="training pictures", shown=shown)
-        return Reference(real, self.neighbours)
-
-    def _real(
-        self, images: ImageSet, rows: np.ndarray, data: ImageData, device: torch.device, *, title: str, shown: bool
-    ) -> Features:
-        return real_features(
-            images,
-            rows,
-            lambda pictures: self.extract(pictures, data),
-            self.extraction(data),
-            chunk=self.chunk,
-            device=device,
-            bar=Bar(title, len(rows), shown=shown),
+        estimate, reason = estimated(
+            [scores[name] for scores, _ in draws], [spreads.get(name) for _, spreads in draws], singular(real.n)
         )
-
-
-def device_of(model: GenerativeModel) -> torch.device:
-    """Where features of a model's pictures are made, and those of real ones: float64 is needed, which MPS lacks."""
-    return model.device if model.device.type == "cuda" else torch.device("cpu")
-
-
-def _order(n: int, seed: int, purpose: str) -> np.ndarray:
-    """A permutation of 0 … n-1."""
-    return np.random.Generator(np.random.Philox(key=keyed.seed(seed, purpose))).permutation(n)
+        floor, floor_reason = estimated([scores[name] for scores, _ in floors], [], singular(real.n_floor))
+        return Score(
+            estimate=estimate,
+            covers="draws",
+            better=kind.better,
+            floor=floor,
+            floor_n=real.n_floor,
+            floor_draws=len(floors),
+            target=kind.target,
+            reason=reason,
+            floor_reason=floor_reason,
+        )
 
 
 def _pictures(data: BlockData) -> ImageData:
