@@ -48,6 +48,12 @@ BASES = {
     ("model", "wgan_cg2"): "shapes_dcgan_dg1",
     ("stop", "at_half"): "point_gan_ns",
 }
+DRAW = {
+    node["_target_"].rpartition(".")[2]
+    for path in (CONF / "pictures").glob("*.yaml")
+    for node in yaml.safe_load(path.read_text())["callbacks"].values()
+    if node is not None
+}
 each_experiment = pytest.mark.parametrize("experiment", EXPERIMENTS)
 
 
@@ -71,6 +77,47 @@ def test_experiments_compose_and_build(composed, experiment):
     assert model.counters() == {"images_seen": 0, "generator_steps": 0, "critic_steps": 0}
     assert len(config_hash(OmegaConf.to_container(cfg))) == 64
     assert code_hashes(OmegaConf.to_container(cfg))
+
+
+def drawing(cfg):
+    """The names of the callbacks that draw, and of the page that shows what they drew."""
+    made = training.make_callbacks(cfg, assembly.assemble(cfg), RunDirectory("."), Clock(), StopOnSignal())
+    return {type(one).__name__ for one in made} & {*DRAW, "Page"}
+
+
+@each_experiment
+def test_every_experiment_can_go_without_pictures(composed, experiment):
+    assert drawing(composed[experiment]) > {"Page"}
+    cfg = config.compose([f"experiment={experiment}", "pictures=none", "trainer.accelerator=cpu"])
+    training.check(cfg)
+    assert drawing(cfg) == set()
+
+
+@pytest.fixture
+def own_experiment(tmp_path):
+    """A directory of configurations with the experiment `own`, which has settings for one callback of its pictures."""
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "own.yaml").write_text(
+        "# @package _global_\n# settings of one callback\ndefaults: [shapes_dcgan_dg1, _self_]\n"
+        "pictures: {every: 7, callbacks: {grids: {side: 5}, neighbours: {_target_: null}}}\n"
+    )
+    return lambda *words: config.compose(
+        ["experiment=own", "trainer.accelerator=cpu", *words], config_dirs=[str(tmp_path)]
+    )
+
+
+def test_settings_of_single_callbacks_are_no_obstacle_to_drawing_nothing(own_experiment):
+    assert drawing(own_experiment()) == {"Grids", "SideBySide", "Interpolation", "Page"}
+    training.check(own_experiment("pictures=none"))
+    assert drawing(own_experiment("pictures=none")) == set()
+
+
+def test_settings_of_a_callback_that_other_pictures_lack_are_refused(own_experiment, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "bare.yaml").write_text("# no callbacks\nevery: 9\ncallbacks: {}\n")
+    with pytest.raises(UserError, match=r"^pictures\.callbacks\.grids=\{'side': 5\}: .*~pictures\.callbacks\.grids$"):
+        drawing(own_experiment("pictures=bare"))
+    assert drawing(own_experiment("pictures=bare", "~pictures.callbacks.grids")) == set()
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)

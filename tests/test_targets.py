@@ -175,7 +175,8 @@ def test_inner_nodes_are_made_first_and_plain_values_pass():
     network = instantiate(MLP, key="model")
     assert [type(layer) for layer in network.body] == [nn.Linear, nn.ReLU, nn.Linear]
     assert instantiate({"a": [1, {"b": None}], "c": "x"}, key="k") == {"a": [1, {"b": None}], "c": "x"}
-    assert instantiate({"_target_": None, "x": 3}, key="k") is None
+    assert instantiate({"_target_": None, "x": 3, "inner": {"y": 4}}, key="k") is None
+    assert instantiate({"_target_": None, "x": 3}, key="k", seed=1) is None
 
 
 def test_injected_arguments_reach_the_outermost_target():
@@ -183,6 +184,12 @@ def test_injected_arguments_reach_the_outermost_target():
             "distribution": {"_target_": "kantor.data.points.Line", "theta": 0.5}}  # fmt: skip
     data = instantiate(node, key="data", seed=9)
     assert (data.seed, data.distribution.theta) == (9, 0.5)
+
+
+def test_injected_arguments_reach_every_target_of_a_mapping():
+    node = {"_target_": "torch.nn.Linear", "out_features": 3}
+    made = instantiate({"a": node, "b": {"c": node}, "d": 5}, key="k", in_features=2)
+    assert [layer.in_features for layer in (made["a"], made["b"]["c"])] == [2, 2] and made["d"] == 5
 
 
 def test_an_inner_refusal_names_the_whole_key_once():

@@ -246,7 +246,7 @@ def build(node: DictConfig, **injected: object) -> Any:
 
     Args:
         node: with a `_target_`, and others inside it.
-        injected: further keyword arguments for the outermost target.
+        injected: further keyword arguments for the outermost target, or for each where the node is a mapping of them.
 
     Raises:
         UserError: a target is unknown or not allowed, an argument is unknown, missing or of another type, or a target

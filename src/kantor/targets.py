@@ -76,7 +76,8 @@ def locate(name: str, *, key: str) -> Callable[..., Any]:
 def instantiate(node: Any, *, key: str, **injected: object) -> Any:
     """Call the `_target_` of a node with its arguments, inner nodes first.
 
-    Lists and plain mappings pass through; a target of null makes None.
+    Lists and plain mappings pass through, and what is injected goes through a mapping to each target in it; a target of
+    null makes None, whatever else its node says.
     """
     if isinstance(node, list):
         return [instantiate(value, key=f"{key}[{index}]") for index, value in enumerate(node)]
@@ -86,7 +87,7 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
     if "_target_" in node and node["_target_"] is None:
         return None
     if "_target_" not in node:
-        return {name: instantiate(value, key=f"{key}.{name}") for name, value in arguments.items()}
+        return {name: instantiate(value, key=f"{key}.{name}", **injected) for name, value in arguments.items()}
     target = locate(node["_target_"], key=key)
     partial = bool(node.get("_partial_", False))
     check_arguments(target, arguments, injected, key=key, partial=partial)

@@ -184,10 +184,7 @@ def make_callbacks(
             primary=cfg.primary_score,
         )
     early_end = config.build(cfg.stop, model=parts.model, clock=clock, seed=cfg.seed)
-    pictures = [
-        config.build(node, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)
-        for node in cfg.pictures.callbacks.values()
-    ]
+    pictures = _make_pictures(cfg, directory=directory, data=parts.data, clock=clock, seed=cfg.seed)
     return [
         clock,
         StopOnNonFinite(),
@@ -202,6 +199,18 @@ def make_callbacks(
         *([Page(directory, clock, every=cfg.pictures.every)] if pictures else []),
         *([ProgressBar(title=f"{cfg.experiment} seed {cfg.seed}", scores=scores)] if cfg.trainer.progress else []),
     ]
+
+
+def _make_pictures(cfg: DictConfig, **injected: object) -> list[pl.Callback]:
+    built: dict[str, Any] = config.build(cfg.pictures.callbacks, **injected) or {}
+    for name, callback in built.items():
+        if not isinstance(callback, pl.Callback | None):
+            key = f"pictures.callbacks.{name}"
+            raise UserError(
+                f"{key}={callback}: the chosen pictures have no {name!r} that this could be a setting of; expected a "
+                f"component with a _target_: give {key}._target_=…, choose other pictures, or take it out, ~{key}"
+            )
+    return [callback for callback in built.values() if callback is not None]
 
 
 def watch_every(cfg: DictConfig, model: GenerativeModel) -> int:
