@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kantor import files
+from kantor import copies, files
+from kantor.data.images import ImageSet
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
 from kantor.sample_files import read_pictures, read_samples, write_samples
@@ -16,16 +17,16 @@ SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("eva
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory):
-    """60 rendered pictures, uint8 (60, 64, 64, 3): a data set's own, as somebody's samples."""
+    """60 rendered pictures, uint8 (60, 64, 64, 3), others than a data set's own: somebody's samples."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KANTOR_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield data().load("train").pixels.transpose(0, 2, 3, 1)
+        yield data(render_seed=1).load("train").pixels.transpose(0, 2, 3, 1)
 
 
-def data(size=60):
+def data(size=60, render_seed=0):
     return PurdueShapes5(
         name="purdue_shapes5", batch_size=4, size=size, flip=False, resident=False, identity="auto", seed=0,
-        render_seed=0, archive=None,
+        render_seed=render_seed, archive=None,
     )  # fmt: skip
 
 
@@ -50,6 +51,39 @@ def test_a_directory_and_an_npz_file_of_the_same_pictures_get_the_same_card(writ
         scores[name] = evaluation["scores"]
     assert scores["theirs.npz"] == scores["theirs"]
     assert scores["theirs"]["precision"]["value"] > 0.5
+
+
+@pytest.mark.parametrize(("copied", "said"), [(0, None), (3, "3 of 40 pictures are copies of training pictures")])
+@pytest.mark.parametrize("name", ["theirs.npz", "theirs"])
+def test_copies_of_training_pictures_are_counted(write, shapes, tmp_path, capsys, name, copied, said):
+    mixed = np.array(shapes)
+    mixed[10 : 10 + copied] = data().train.pixels[:copied].transpose(0, 2, 3, 1)
+    mixed[40:] = data().train.pixels[40:].transpose(0, 2, 3, 1)  # two draws of 20 are scored, without these
+    given = {"images": str(write(name, mixed)), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    files.evaluate_files(given, SIZES)
+    err = capsys.readouterr().err
+    assert "copies" not in err if said is None else f"kantor: {said}: the scores measure memory\n" in err
+
+
+def test_training_pictures_are_not_scored_against_themselves(write, tmp_path):
+    own = data().train.pixels.transpose(0, 2, 3, 1)[::-1]
+    given = {"images": str(write("theirs", own)), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    with pytest.raises(UserError, match="all 40 pictures are copies of training pictures of data=purdue_shapes5"):
+        files.evaluate_files(given, SIZES)
+    assert not (tmp_path / "card").exists()
+
+
+def test_copies_are_pictures_of_equal_levels_wherever_they_stand(monkeypatch):
+    """12 training pictures, three chunks; held-out ones in the same file are none of them."""
+    monkeypatch.setattr(copies, "CHUNK", 5)
+    pixels = np.arange(20 * 12, dtype=np.uint8).reshape(20, 3, 2, 2)
+    training = ImageSet(pixels, rows=np.arange(4, 16))
+    changed = pixels[4:5] ^ np.uint8(1)
+    assert copies.count_copies([pixels[:4], pixels[16:], changed], training) == 0
+    assert copies.count_copies([pixels], training) == 12
+    assert copies.count_copies([pixels[[15, 4, 3]], pixels[[4, 19]]], training) == 3
+    transposed = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # the same in other memory
+    assert copies.count_copies([transposed], training) == 12
 
 
 def test_pictures_come_back_as_they_were_written_in_the_order_of_names(write, shapes):

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 
 import kantor
 from kantor import config
+from kantor.copies import check_copies
+from kantor.data.images import ImageData
 from kantor.errors import UserError
 from kantor.evaluation import card
 from kantor.evaluation.base import split_draws
@@ -31,7 +33,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         The card; config_hash, seed and budget are null.
 
     Raises:
-        UserError: something is missing, or there are too few samples.
+        UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
     """
     check_words(given)
     words = {"data": config.load_option("data", given["data"])}
@@ -44,6 +46,8 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     samples = read_samples(file, data, evaluation.n * evaluation.draws)
     data.prepare_data()
     draws = split_draws(samples, evaluation, data)
+    if isinstance(data, ImageData):
+        check_copies(draws, data)
     directory.create()
     began = time.perf_counter()
     made = card.record(

@@ -78,7 +78,7 @@ Results of unlike protocols are kept side by side.
 
 With images=, somebody's samples are scored against data=NAME, and DIR gets a card: the array `samples` of an .npz
 file, points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size, in the order of
-their names.""",
+their names. Pictures that are copies of training pictures are counted; a set of nothing else is refused.""",
     "compare": """\
 kantor compare DIR DIR … [out=DIR]
 
