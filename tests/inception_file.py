@@ -26,9 +26,15 @@ def random_pictures(n, shape, seed=0):
 
 def write(path, seed=0):
     """Write the file; takes two or three seconds."""
+    net = _without_weights()
+    randomise(net, random_pictures(8, (3, 64, 64), seed), seed)
+    torch.save(net.state_dict(), path)
+
+
+def randomise(net, pictures, seed=0):
+    """Give an Inception-v3 that takes such pictures its random weights."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        net = _without_weights()
         for layer in net.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -40,8 +46,7 @@ def write(path, seed=0):
         nn.init.normal_(net.fc.bias, 0, 0.5)
     net.train()
     with torch.no_grad():
-        net(random_pictures(8, (3, 64, 64), seed))
-    torch.save(net.state_dict(), path)
+        net(pictures)
 
 
 def _without_weights():

@@ -34,6 +34,7 @@ BASES = {
     ("data", "purdue_shapes5"): "shapes_dcgan_dg1",
     ("evaluation", "quick"): "shapes_dcgan_dg1",
     ("evaluation", "standard"): "shapes_dcgan_dg1",
+    ("evaluation", "jhu_legacy"): "shapes_dcgan_dg1",
     ("pictures", "images"): "shapes_dcgan_dg1",
     ("data", "mnist"): "mnist_wgan_clip",
     ("data", "cifar10"): "shapes_dcgan_dg1 model.generator.image_size=32 model.critic.image_size=32",

@@ -37,7 +37,7 @@ The same command again goes on with an unfinished run and does nothing with a fi
   trainer.devices=1            processes; several share each batch
   trainer.threads=auto         per process
   trainer.precision=32-true    or bf16-mixed, or auto: bf16 where the machine has it
-  evaluation=toy               or quick, standard (pictures), or none; evaluation.* changes it
+  evaluation=toy               or quick, standard, jhu_legacy (pictures), none; evaluation.* changes it
   logger=csv                   or wandb, tensorboard, beside metrics.csv
   pictures=points              or images, line, none
   outputs=outputs              root of run directories

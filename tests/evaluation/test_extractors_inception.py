@@ -123,9 +123,8 @@ def places(tmp_path, monkeypatch):
 
 
 def published(content, address):
-    return Published(
-        title="Some weights", url=f"{address}weights.pth", sha256=hashlib.sha256(content).hexdigest()
-    )  # fmt: skip
+    digest = hashlib.sha256(content).hexdigest()
+    return Published(title="Some weights", form="some network", url=f"{address}weights.pth", sha256=digest)
 
 
 def test_published_weights_are_downloaded_once(tmp_path, places, monkeypatch):

@@ -48,6 +48,7 @@ def test_what_is_named_is_taken():
         ("classifiers.mnist_cnn", {"padding": 2}),
         ("classifiers.shapes_cnn", {}),
         ("inception.Inception", {"weights": None, "arithmetic": "float32"}),
+        ("torchvision_inception.TorchvisionInception", {"weights": None}),
         ("dinov2.DINOv2", {"model": "dinov2-vit-b-14"}),
     ],
 )

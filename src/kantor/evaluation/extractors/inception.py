@@ -6,7 +6,6 @@ as TensorFlow 1 did it: bilinear, from the top left corner, without half-pixel c
 """
 
 import io
-import pickle
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from kantor.data import cache
-from kantor.errors import UserError
 from kantor.evaluation.extractors.base import Features, as_rgb, check_images, in_batches
 from kantor.evaluation.extractors.weights import Published
 
@@ -24,6 +22,7 @@ SIDE = 299
 BATCH = 16
 PUBLISHED = Published(
     title="Inception-v3 (96 MB of weights)",
+    form="Inception-v3 in torch-fidelity's form",
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )
@@ -88,24 +87,12 @@ class Inception:
 
     @cached_property
     def _path(self) -> Path:
-        if self.weights is None:
-            return PUBLISHED.path()
-        path = Path(self.weights).expanduser()
-        if not path.is_file():
-            raise UserError(f"weights={path}: no such file; expected {PUBLISHED.name}, or null to have it downloaded")
-        return path
+        return PUBLISHED.path(self.weights)
 
     @cached_property
     def _network(self) -> "InceptionNetwork":
         dtype = torch.float32 if self.arithmetic == "float32" else torch.bfloat16
-        try:
-            return InceptionNetwork(torch_fidelitys(self._path), dtype=dtype)
-        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-            raise UserError(
-                f"weights={self._path}: no weights of Inception-v3 in torch-fidelity's form, or damaged ({reason}): "
-                f"give {PUBLISHED.name}"
-            ) from error
+        return PUBLISHED.read(self._path, lambda state: InceptionNetwork(torch_fidelitys(state), dtype=dtype))
 
 
 class InceptionNetwork(nn.Module):
@@ -161,17 +148,14 @@ def resized(images: Tensor, side: int) -> Tensor:
     return images
 
 
-def torch_fidelitys(path: Path) -> nn.Module:
-    """torch-fidelity's own network with the weights in a file, of which nothing but tensors is read.
+def torch_fidelitys(state: dict[str, Tensor]) -> nn.Module:
+    """torch-fidelity's own network with these weights.
 
     Raises:
-        RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError: the file holds no such weights.
+        RuntimeError: they are none of this network.
     """
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, dict):
-        raise ValueError(f"it holds a {type(state).__name__}")
     tensors_only = io.BytesIO()  # torch-fidelity would execute what a file says
     torch.save(state, tensors_only)
     tensors_only.seek(0)

@@ -4,9 +4,12 @@ Weights are what a score is made with, so that every file is known by the SHA-25
 """
 
 import hashlib
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load
@@ -14,6 +17,8 @@ from torch import Tensor
 
 from kantor.data import cache, downloads
 from kantor.errors import UserError
+
+Made = TypeVar("Made")
 
 
 def shipped(name: str, sha256: str) -> dict[str, Tensor]:
@@ -39,11 +44,13 @@ class Published:
 
     Attributes:
         title: what it is called in sentences.
+        form: what it holds, for the sentence about a file that does not.
         url: where it is.
-        sha256: of its bytes, 64 hex digits.
+        sha256: of its bytes, 64 hex digits; where its makers publish no more than the first of them, these.
     """
 
     title: str
+    form: str
     url: str
     sha256: str
 
@@ -52,12 +59,20 @@ class Published:
         """Of the file."""
         return self.url.rpartition("/")[2]
 
-    def path(self) -> Path:
+    def path(self, given: str | None = None) -> Path:
         """Where the file lies: in kantor's cache or in torch.hub's, or else downloaded into the former.
+
+        Args:
+            given: the path of a file to be taken instead, whatever is in it.
 
         Raises:
             UserError: it is another file, or cannot be downloaded; the message says what to do.
         """
+        if given is not None:
+            path = Path(given).expanduser()
+            if not path.is_file():
+                raise UserError(f"weights={path}: no such file; expected {self.name}, or null to have it downloaded")
+            return path
         own = cache.cache_root() / "weights" / self.name
         places = (own, Path(torch.hub.get_dir()) / "checkpoints" / self.name)
         for place in places:
@@ -73,9 +88,26 @@ class Published:
         downloads.fetch(self.title, own.parent, download, otherwise=otherwise)
         return own
 
+    def read(self, path: Path, make: Callable[[dict[str, Tensor]], Made]) -> Made:
+        """What `make` makes of the tensors in a file like this one, of which nothing else is read.
+
+        Raises:
+            UserError: there are none, or `make` has no use for them.
+        """
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(state, dict):
+                raise ValueError(f"it holds a {type(state).__name__}")
+            return make(state)
+        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+            raise UserError(
+                f"weights={path}: no weights of {self.form}, or damaged ({reason}): give {self.name}"
+            ) from error
+
     def _check(self, path: Path) -> None:
         found = cache.file_digest(path)
-        if found != self.sha256:
+        if not found.startswith(self.sha256):
             raise UserError(
                 f"{path} is not the published file (SHA-256 {found}, expected {self.sha256}): delete it, to have it "
                 "downloaded again; or, if you mean other weights, name their path"
