@@ -22,6 +22,7 @@ from kantor.metrics.intervals import LEAST_DRAWS, Estimate, t_interval
 
 CLASSES = 10
 NEIGHBOURS = 5
+SCORES = ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False, transport=False, infinity=None)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, 
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for number in range(references):
         rng = torch.Generator().manual_seed(1000 + number)
-        reference = Reference(case.draw(rng, real=True), ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False))
+        reference = Reference(case.draw(rng, real=True), SCORES)
         scores: list[dict[str, float]] = []
         spreads = []
         for draw in range(draws):

@@ -3,40 +3,42 @@
 import itertools
 import math
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from albums import (
+    EVALUATION,
+    SHAPE,
+    SMALL,
+    Album,
+    Canned,
+    Halves,
+    Painter,
+    fresh_draws,
+    pictures,
+    reference,
+    score,
+    values,
+)
 
-from kantor.data import pixels
-from kantor.data.images import ImageData, ImageSet
+from kantor.data.images import ImageSet
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.errors import NonFiniteError, UserError
+from kantor.evaluation.base import Kind
 from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.own import Own
-from kantor.evaluation.image_scores import BANDWIDTHS
+from kantor.evaluation.image_scores import BANDWIDTHS, CLASS_KINDS, NOT_FROM_ONE_DRAW
 from kantor.evaluation.image_scores import FEATURE_KINDS as KINDS
-from kantor.evaluation.images import ImageEvaluation
+from kantor.evaluation.picture_tests import TWO_SAMPLE
 from kantor.evaluation.protocol import NO_DRAWS
-from kantor.evaluation.real_pictures import REFERENCE_SEED, order
+from kantor.evaluation.real_pictures import order
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
 from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
 from kantor.metrics.statistics import Statistics
-from kantor.models.base import GenerativeModel
-from kantor.models.ema import EMA
 from kantor.processes import Processes
-
-SHAPE = (1, 4, 6)
-EVALUATION = ImageEvaluation(
-    n_real=None,
-    name="quick", n=100, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    extractor=Pixels(None), neighbours=5,
-)  # fmt: skip
-SMALL = replace(EVALUATION, n=30, draws=5, chunk=16)
 
 
 @pytest.fixture(autouse=True)
@@ -44,97 +46,11 @@ def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
 
 
-@cache
-def basis():
-    return np.random.default_rng(12345).normal(0, 1, (3, *SHAPE))
-
-
-def pictures(n, seed):
-    """uint8 (n, *SHAPE): a smooth function of three hidden numbers, all of one law."""
-    hidden = np.random.default_rng(seed).normal(0, 0.5, (n, 3))
-    return np.round(127.5 * (1 + np.tanh(np.tensordot(hidden, basis(), 1)))).astype(np.uint8)
-
-
-class Album(ImageData):
-    """Pictures in memory."""
-
-    licence = "none"
-    sample_shape = SHAPE
-
-    def __init__(self, *, train=1000, test=1000, name="album"):
-        super().__init__(
-            name=name, batch_size=8, size=None, flip=False, resident=False, identity="auto", seed=0
-        )  # fmt: skip
-        self.sizes = {"train": train, "test": test}
-
-    def describe(self):
-        return self.sizes
-
-    def load(self, split):
-        return ImageSet(pictures(self.sizes[split], {"train": 1, "test": 2}[split]))
-
-
-class Painter(GenerativeModel):
-    """A small generator that depends on its batch as a whole, as batch statistics would."""
-
-    second_network = ("critic", nn.Identity())
-
-    def __init__(self):
-        super().__init__(seed=0)
-        torch.manual_seed(0)
-        self.generator = nn.Sequential(nn.Linear(3, math.prod(SHAPE)), nn.Tanh(), nn.Unflatten(1, SHAPE))
-        self.ema = EMA(self.generator, decay=0.9)
-        self.generator[0].weight.data.mul_(1.5)  # so that ema and raw differ
-
-    def sample_with(self, generator, n, *, rng, condition=None):
-        z = rng.normal(n, 3)
-        return generator(z - z.mean(0))
-
-    def batches_per_step(self, generator_step):
-        return 1
-
-    def batches_before(self, generator_step):
-        return generator_step
-
-    def sampler(self):
-        return {"sampler": "generator", "nfe": 1}
-
-    def check_shapes(self, sample_shape):
-        pass
-
-
-class Canned(Painter):
-    """Gives the same pictures again and again, as floats."""
-
-    def __init__(self, images):
-        super().__init__()
-        self.images = images
-
-    def sample_with(self, generator, n, *, rng, condition=None):
-        return pixels.to_model(torch.from_numpy(self.images[:n]))
-
-
-def reference(data, n=100):
-    """The card's reference pictures."""
-    return data.train.take(order(len(data.train), REFERENCE_SEED, "reference")[:n]).numpy()
-
-
-def fresh_draws(count=10, n=100, seed=50):
-    return [pictures(n, seed + r) for r in range(count)]
-
-
-def score(draws, evaluation=EVALUATION, data=None):
-    return evaluation.score_draws(draws, data or Album(), Processes())
-
-
-def values(found):
-    return {name: entry.estimate.value for name, entry in found.items()}
-
-
 def test_real_pictures_score_at_their_floor():
     found = score(fresh_draws())
-    assert list(found) == list(KINDS)
-    for name, entry in found.items():
+    assert list(found) == [*KINDS, *TWO_SAMPLE]
+    for name in KINDS:
+        entry = found[name]
         estimate, floor = entry.estimate, entry.floor
         width = floor.high - floor.low
         assert estimate.value == pytest.approx(floor.value, abs=1.5 * width), name
@@ -229,7 +145,7 @@ def test_scoring_twice_gives_the_same_and_another_seed_another_sample():
 def test_the_reference_is_everybodys():
     draws = fresh_draws(3, 30)
     here, there = score(draws, SMALL), score(draws, replace(SMALL, seed=1))
-    assert values(here) == values(there)
+    assert {name: values(here)[name] for name in KINDS} == {name: values(there)[name] for name in KINDS}
 
 
 def test_scores_are_told_which_weights_they_use():
@@ -259,7 +175,7 @@ def test_small_data_sets_are_scored_at_a_smaller_n(train, test, n, floors):
     found = SMALL.score(Painter(), data, Processes())
     protocol = SMALL.protocol(data)
     assert (protocol.n_real, protocol.n_generated) == (n, n)
-    assert {(entry.floor_n, entry.floor_draws) for entry in found.values()} == {(n, floors)}
+    assert {(found[name].floor_n, found[name].floor_draws) for name in KINDS} == {(n, floors)}
     assert values(found) == values(replace(SMALL, n=n).score(Painter(), data, Processes()))
     cut = fresh_draws(5, 30)
     assert score(cut, SMALL, data) == score([draw[:n] for draw in cut], SMALL, data)
@@ -283,7 +199,9 @@ def test_floors_are_disjoint_pictures_of_the_test_split(monkeypatch):
     score(fresh_draws(5, 30), SMALL, data)
     rows, times = np.unique(np.concatenate(taken), return_counts=True)
     assert len(rows) == 150  # five draws of 30
-    assert set(times) == {2}  # to know the pictures, and to see their features
+    # to know the pictures, and to see their features; the first draw once more, to find it among the kept ones
+    assert set(times[np.isin(rows, order(160, SMALL.seed, "floor")[:30])]) == {3}
+    assert set(times[np.isin(rows, order(160, SMALL.seed, "floor")[30:])]) == {2}
 
 
 def test_samples_are_kept_as_uint8():
@@ -344,7 +262,7 @@ def test_the_protocol_says_all_that_two_people_must_share():
     protocol = EVALUATION.protocol(data)
     assert protocol.data == {"name": "album", "fingerprint": data.fingerprint}
     assert protocol.extractor == Pixels(None).identity()
-    assert set(protocol.estimators) == set(KINDS)
+    assert set(protocol.estimators) == {*KINDS, *TWO_SAMPLE}
     assert {protocol.estimators[name]["k"] for name in ("precision", "recall", "density", "coverage")} == {5}
 
 
@@ -365,8 +283,9 @@ def test_other_data_are_another_protocol():
 
 def test_scores_are_read_as_their_kind_says():
     found = score(fresh_draws(2, 30), SMALL)
-    assert EVALUATION.kinds(Album()) == KINDS
+    assert EVALUATION.kinds(Album()) == KINDS | dict.fromkeys(TWO_SAMPLE, Kind("none"))
     assert {name: (entry.better, entry.target) for name, entry in found.items()} == {
+        **dict.fromkeys(TWO_SAMPLE, ("none", None)),
         "kid": ("lower", None),
         "frechet_distance": ("lower", None),
         "mmd": ("lower", None),
@@ -375,6 +294,8 @@ def test_scores_are_read_as_their_kind_says():
         "density": ("target", 1.0),
         "coverage": ("higher", None),
         "one_nn_accuracy": ("target", 0.5),
+        "one_nn_real": ("target", 0.5),
+        "one_nn_generated": ("target", 0.5),
     }
 
 
@@ -384,28 +305,10 @@ def test_sizes_out_of_range_are_refused_by_name(name, value):
         replace(EVALUATION, **{name: value})
 
 
-class Halves:
-    """Two features, the brightness of each half, and three classes of brightness."""
-
-    has_classes = True
-
-    def __call__(self, images):
-        x = images.double().flatten(1) / 255
-        left, right = x[:, ::2].mean(1), x[:, 1::2].mean(1)
-        mean = x.mean(1, keepdim=True)
-        return Features(torch.stack([left, right], 1), -40 * (mean - torch.tensor([[0.25, 0.5, 0.75]])).square())
-
-    def identity(self):
-        return {"name": "halves"}
-
-    def prepare(self):
-        pass
-
-
 def test_a_classifier_s_scores_come_with_its_features():
     evaluation = replace(SMALL, extractor=Halves())
     found = score(fresh_draws(5, 30), evaluation)
-    assert list(found) == [*KINDS, "inception_score", "mode_score"]
+    assert list(found) == [*KINDS, *CLASS_KINDS, *TWO_SAMPLE]
     assert list(evaluation.protocol(Album()).estimators) == list(found)
     assert 1 <= found["mode_score"].estimate.value <= found["inception_score"].estimate.value <= 3
     alike = score([np.full((30, *SHAPE), 128, np.uint8)], evaluation)
@@ -462,15 +365,16 @@ def test_a_reference_gives_the_scores_of_plain_formulas():
     assert found["one_nn_accuracy"] == one_nn_accuracy(dense)
 
 
-WITHOUT = {"recall", "coverage", "one_nn_accuracy"}
+WITHOUT = set(NOT_FROM_ONE_DRAW) & set(KINDS)
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_fewer_than_ten_draws_have_intervals_where_one_draw_knows_its_spread(count):
     draws = [noise(draw, 1) for draw in fresh_draws(count)]
     found = score(draws, replace(EVALUATION, draws=count, extractor=Halves()))
-    assert {name for name, entry in found.items() if entry.estimate.low is None} == WITHOUT
-    for name, entry in found.items():
+    assert {name for name, entry in found.items() if entry.estimate.low is None} == {*WITHOUT, *TWO_SAMPLE}
+    for name in KINDS | CLASS_KINDS:
+        entry = found[name]
         plain = entry.plain()
         assert entry.floor.low is None and plain["floor"]["reason"] == NO_DRAWS
         if name in WITHOUT:
@@ -517,7 +421,7 @@ def test_a_reference_of_another_size(n_real, train, test, real, generated, floor
     assert (protocol.n_real, protocol.n_generated) == (real, generated)
     draws = fresh_draws(2)
     found = score(draws, evaluation, data)
-    assert {(entry.floor_n, entry.floor_draws) for entry in found.values()} == {(floor_n, floors)}
+    assert {(found[name].floor_n, found[name].floor_draws) for name in KINDS} == {(floor_n, floors)}
     x = torch.from_numpy(reference(data, real)).double().flatten(1) / 256
     expected = [kid(x, torch.from_numpy(draw).double().flatten(1) / 256) for draw in draws]
     assert found["kid"].estimate.value == pytest.approx(np.mean(expected), rel=1e-9)

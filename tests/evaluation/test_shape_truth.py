@@ -323,7 +323,7 @@ def test_rendered_shapes_are_known_and_nothing_else(tmp_path):
 QUICK = ImageEvaluation(
     n_real=None,
     name="quick", n=20, draws=10, chunk=64, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    extractor=Own(otherwise=Pixels(8)), neighbours=3,
+    extractor=Own(otherwise=Pixels(8)), neighbours=3, memory=None, transport=False, infinity=None,
 )  # fmt: skip
 
 

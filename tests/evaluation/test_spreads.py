@@ -7,14 +7,14 @@ import torch
 
 from kantor.evaluation import spreads
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.image_scores import Reference, ScoreSet
+from kantor.evaluation.image_scores import FEATURE_KINDS, NOT_FROM_ONE_DRAW, Reference, ScoreSet
 from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.intervals import groups_of, jackknife_interval
 from kantor.metrics.kernel import cubic_kernel, kid
 
-SCORES = ScoreSet(k=5, has_classes=True, has_sights=False)
-NONE = {"recall", "coverage", "one_nn_accuracy"}
+SCORES = ScoreSet(k=5, has_classes=True, has_sights=False, transport=False, infinity=None)
+NONE = set(NOT_FROM_ONE_DRAW) & set(FEATURE_KINDS)
 
 
 def normal(n, d, seed):
@@ -23,7 +23,7 @@ def normal(n, d, seed):
 
 def features(n, seed, *, shift=0.0, d=6):
     x = normal(n, d, seed) + shift
-    return Features(x, 2 * x[:, :3])
+    return Features(x, 2 * x[:, :3] + torch.tensor([shift, 0, 0]))
 
 
 def test_one_draw_s_interval_is_that_of_its_spread():

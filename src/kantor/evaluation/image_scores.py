@@ -1,9 +1,11 @@
 """All scores of generated pictures against real ones, from features extracted once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from kantor.evaluation import shape_truth, spreads
@@ -11,8 +13,10 @@ from kantor.evaluation.base import Kind
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.spreads import Spreads
 from kantor.metrics import logits, neighbours
-from kantor.metrics.frechet import frechet_distance_of_features
+from kantor.metrics.divergences import jensen_shannon, total_variation
+from kantor.metrics.frechet import frechet_distance_of_features, frechet_infinity
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, Within, cubic_kernel
+from kantor.metrics.transport import wasserstein
 
 BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Of the Gaussian kernels, in median distances between two of the reference's features."""
@@ -26,9 +30,30 @@ FEATURE_KINDS = {
     "density": Kind("target", 1.0),
     "coverage": Kind("higher"),
     "one_nn_accuracy": Kind("target", 0.5),
+    "one_nn_real": Kind("target", 0.5),
+    "one_nn_generated": Kind("target", 0.5),
 }
-CLASS_KINDS = {"inception_score": Kind("higher"), "mode_score": Kind("higher")}
+CLASS_KINDS = {
+    "inception_score": Kind("higher"),
+    "mode_score": Kind("higher"),
+    "tv": Kind("lower"),
+    "js": Kind("lower"),
+}
 """Of extractors that are classifiers."""
+TRANSPORT_KINDS = {"w1": Kind("lower"), "w2": Kind("lower")}
+INFINITY_KINDS = {"frechet_infinity": Kind("lower")}
+
+NOT_FROM_ONE_DRAW = {
+    "recall": "a left-out sample changes its neighbours' balls",
+    "coverage": "a left-out sample uncovers balls, and biases it",
+    "one_nn_accuracy": "a left-out sample changes others' neighbours",
+    "one_nn_real": "a left-out sample changes others' neighbours",
+    "one_nn_generated": "a left-out sample changes others' neighbours",
+    "w1": "a left-out sample biases an optimal transport",
+    "w2": "a left-out sample biases an optimal transport",
+    "frechet_infinity": "a line through scores of nested parts has no error of its own",
+}
+"""Why these have no interval where draws are few."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,29 +64,39 @@ class ScoreSet:
         k: neighbours that span a ball.
         has_classes: the extractor is a classifier.
         has_sights: pictures come with what is seen in them.
+        transport: exact Wasserstein distances between the sets of features: seconds for 1,000, hours for 50,000.
+        infinity: how many sizes the Fréchet distance is extrapolated from, from a tenth of the draw to all of it; None
+            for no such score.
     """
 
     k: int
     has_classes: bool
     has_sights: bool
+    transport: bool
+    infinity: int | None
 
     def kinds(self) -> dict[str, Kind]:
         """By name, in the order of tables."""
         return {
             **FEATURE_KINDS,
+            **(INFINITY_KINDS if self.infinity is not None else {}),
+            **(TRANSPORT_KINDS if self.transport else {}),
             **(CLASS_KINDS if self.has_classes else {}),
             **(shape_truth.KINDS if self.has_sights else {}),
         }
 
     def estimators(self) -> dict[str, Any]:
         """How each is computed, by its name, for the protocol."""
-        found = _estimators(self.k)
+        found = {**_estimators(self.k), "frechet_infinity": {"sizes": self.infinity, "line": "least squares over 1/n"}}
         return {name: found[name] for name in self.kinds()}
 
 
 def _estimators(k: int) -> dict[str, Any]:
     ball = {"k": k, "distance": "euclidean", "arithmetic": "float64"}
     unbiased = {"statistic": "unbiased, all pairs", "arithmetic": "float64"}
+    nearest = {"distance": "euclidean", "left_out": "one", "ties": "half", "arithmetic": "float64"}
+    transport = {"cost": "euclidean", "solver": "exact", "arithmetic": "float64"}
+    histogram = {"histogram": "pictures by their most probable class"}
     classes = {"probabilities": "softmax of the logits", "splits": 1, "unit": "exp of nats", "arithmetic": "float64"}
     return {
         "kid": {"kernel": "(x·y/d + 1)^3", **unbiased},
@@ -76,9 +111,15 @@ def _estimators(k: int) -> dict[str, Any]:
         "recall": {**ball, "balls": "closed"},
         "density": {**ball, "balls": "open"},
         "coverage": {**ball, "balls": "closed", "of equal distributions": 1 - 2.0**-k},
-        "one_nn_accuracy": {"distance": "euclidean", "left_out": "one", "ties": "half", "arithmetic": "float64"},
+        "one_nn_accuracy": nearest,
+        "one_nn_real": {**nearest, "of": "real features"},
+        "one_nn_generated": {**nearest, "of": "generated features"},
+        "w1": transport,
+        "w2": transport,
         "inception_score": classes,
         "mode_score": {**classes, "against": "mean probabilities of the reference"},
+        "tv": histogram,
+        "js": {**histogram, "unit": "nats"},
         **shape_truth.estimators(),
     }
 
@@ -154,42 +195,70 @@ class Comparison:
         )
 
     def scores(self) -> dict[str, float]:
-        """All scores, by name."""
-        real, k, around = self.reference.found, self.reference.wanted.k, self._around
-        scores = {
+        """All scores, by name, in the order of `ScoreSet.kinds`."""
+        real, generated, wanted = self.reference.found, self.generated, self.reference.wanted
+        k, around = wanted.k, self._around
+        of_real, of_generated = neighbours.one_nn_halves(around)
+        found = {
             "kid": self._kid.mmd2,
-            "frechet_distance": frechet_distance_of_features(real.features, self.generated.features),
+            "frechet_distance": frechet_distance_of_features(real.features, generated.features),
             "mmd": self._mmd.mmd2,
             "precision": neighbours.precision(around, k=k),
             "recall": neighbours.recall(around, k=k),
             "density": neighbours.density(around, k=k),
             "coverage": neighbours.coverage(around, k=k),
             "one_nn_accuracy": neighbours.one_nn_accuracy(around),
+            "one_nn_real": of_real,
+            "one_nn_generated": of_generated,
         }
-        if real.logits is not None and self.generated.logits is not None:
-            scores["inception_score"] = logits.inception_score(self.generated.logits)
-            scores["mode_score"] = logits.mode_score(real.logits, self.generated.logits)
-        if real.sights is not None and self.generated.sights is not None:
-            scores.update(shape_truth.scores(real.sights, self.generated.sights))
-        return scores
+        if wanted.infinity is not None:
+            found["frechet_infinity"] = _infinity(real.features, generated.features, wanted.infinity)
+        if wanted.transport:
+            points = real.features.cpu().numpy(), generated.features.cpu().numpy()
+            found |= {"w1": wasserstein(*points, order=1), "w2": wasserstein(*points, order=2)}
+        if real.logits is not None and generated.logits is not None:
+            found |= {name: score(real.logits, generated.logits) for name, score in CLASS_SCORES.items()}
+        if real.sights is not None and generated.sights is not None:
+            found |= shape_truth.scores(real.sights, generated.sights)
+        return found
 
     def spreads(self) -> Spreads:
         """How sure this one draw is of each of them."""
         real, generated, k, around = self.reference.found, self.generated, self.reference.wanted.k, self._around
         found: Spreads = {
+            **{name: f"no interval from fewer than 10 draws: {why}" for name, why in NOT_FROM_ONE_DRAW.items()},
             "kid": spreads.of_discrepancy(self._kid),
             "frechet_distance": spreads.of_frechet_distance(real.features, generated.features),
             "mmd": spreads.of_discrepancy(self._mmd),
             "precision": spreads.of_balls((around.balls(k, closed=True) > 0).double(), share=True),
-            "recall": "no interval from fewer than 10 draws: a left-out sample changes its neighbours' balls",
             "density": spreads.of_balls(around.balls(k, closed=False).double() / k, share=False),
-            "coverage": "no interval from fewer than 10 draws: a left-out sample uncovers balls, and biases it",
-            "one_nn_accuracy": "no interval from fewer than 10 draws: a left-out sample changes others' neighbours",
         }
         if real.logits is not None and generated.logits is not None:
-            target = real.logits
-            found["inception_score"] = spreads.of_groups(logits.inception_score, generated.logits)
-            found["mode_score"] = spreads.of_groups(lambda part: logits.mode_score(target, part), generated.logits)
+            for name, score in CLASS_SCORES.items():
+                found[name] = spreads.of_groups(partial(score, real.logits), generated.logits)
         if real.sights is not None and generated.sights is not None:
-            found.update(shape_truth.spreads(real.sights, generated.sights))
-        return found
+            found |= shape_truth.spreads(real.sights, generated.sights)
+        return {name: found[name] for name in self.reference.wanted.kinds()}
+
+
+def _infinity(real: Tensor, generated: Tensor, count: int) -> float:
+    """From the first tenth of the generated features to all of them."""
+    sizes = np.unique(np.linspace(max(len(generated) // 10, 2), len(generated), count).astype(int)).tolist()
+    return frechet_infinity(sizes, [frechet_distance_of_features(real, generated[:n]) for n in sizes])
+
+
+def _class_tv(real: Tensor, generated: Tensor) -> float:
+    return total_variation(logits.class_shares(real), logits.class_shares(generated))
+
+
+def _class_js(real: Tensor, generated: Tensor) -> float:
+    return jensen_shannon(logits.class_shares(real), logits.class_shares(generated))
+
+
+CLASS_SCORES: dict[str, Callable[[Tensor, Tensor], float]] = {
+    "inception_score": lambda real, generated: logits.inception_score(generated),
+    "mode_score": logits.mode_score,
+    "tv": _class_tv,
+    "js": _class_js,
+}
+"""Of the logits of real and of generated pictures, (N, K) and (M, K)."""

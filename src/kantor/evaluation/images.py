@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import kantor
+from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
@@ -22,6 +23,7 @@ from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk, pieces, reproducible
 from kantor.evaluation.image_scores import Reference, ScoreSet
 from kantor.evaluation.picture_features import PictureFeatures, device_of
+from kantor.evaluation.picture_tests import PictureTests, as_score
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
 from kantor.evaluation.spreads import Spreads, estimated
@@ -50,16 +52,25 @@ class ImageEvaluation(Evaluation):
         extractor: turns pictures into the features that are compared, or `Own`: each data set's own does.
         neighbours: k of precision, recall, density and coverage.
         n_real: pictures in the reference: None for n, "all" for all training pictures.
+        memory: training pictures that the memorisation test looks through; None for no such test.
+        transport, infinity: as in `ScoreSet`.
     """
 
     extractor: Extractor | Own
     neighbours: int
     n_real: int | Literal["all"] | None
+    memory: int | None
+    transport: bool
+    infinity: int | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(neighbours=self.neighbours)
         require_at_least(self.neighbours + 1, n=self.n)
+        if self.memory is not None:
+            require_positive(memory=self.memory)
+        if self.infinity is not None:
+            require_at_least(2, infinity=self.infinity)
         if isinstance(self.n_real, str) and self.n_real != "all":
             raise UserError(f'n_real={self.n_real}: expected a number, "all", or null for as many as generated ones')
         if isinstance(self.n_real, int):
@@ -68,7 +79,7 @@ class ImageEvaluation(Evaluation):
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
-        return self._scores(_pictures(data)).kinds()
+        return {**self._scores(_pictures(data)).kinds(), **self._tests.kinds()}
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -87,7 +98,7 @@ class ImageEvaluation(Evaluation):
             extractor=chosen(self.extractor, images).identity(),
             n_real=real.n_reference,
             n_generated=real.n,
-            estimators=self._scores(images).estimators(),
+            estimators={**self._scores(images).estimators(), **self._tests.estimators()},
         )
 
     def size(self, data: BlockData) -> int:
@@ -185,7 +196,13 @@ class ImageEvaluation(Evaluation):
             k=self.neighbours,
             has_classes=chosen(self.extractor, data).has_classes,
             has_sights=shape_truth.knows(data),
+            transport=self.transport,
+            infinity=self.infinity,
         )
+
+    @property
+    def _tests(self) -> PictureTests:
+        return PictureTests(self.memory)
 
     def _drawn(
         self,
@@ -231,21 +248,23 @@ class ImageEvaluation(Evaluation):
         processes: Processes,
         device: torch.device,
     ) -> dict[str, Score]:
-        """The scores of each draw, and of each floor, put together on every process."""
+        """The scores of each draw and of each floor, and the tests of the first draw, put together on every process."""
         features, real, wanted = self.features(data), self.real(data), self._scores(data)
         shown = processes.rank == 0
         target = features.of_real(data.train, real.reference, device=device, title="training pictures", shown=shown)
         reference, floors = Reference(target, wanted), real.floors(draws)
 
         def found(r: int) -> tuple[dict[str, float], Spreads]:
-            """Of draw r; from the last draw on, of the floors."""
+            """Of draw r; from the last draw on, of the floors; and at last the tests."""
+            if r == draws + floors:
+                return self._tested(target, features_of(0), data, device), {}
             if r < draws:
                 comparison = reference.compare(features_of(r))
                 return comparison.scores(), comparison.spreads() if draws < LEAST_DRAWS else {}
             held_out = features.of_real(data.test, real.floor(r - draws), device=device)
             return reference.compare(held_out).scores(), {}
 
-        results = pieces(found, draws + floors, processes)
+        *results, (tested, _) = pieces(found, draws + floors + 1, processes)
         dimensions = target.features.shape[1]
         if min(real.n, real.n_reference) <= dimensions and shown:
             say(
@@ -253,9 +272,21 @@ class ImageEvaluation(Evaluation):
                 "the score a large bias; kid has none"
             )
         return {
-            name: self._score(name, kind, results[:draws], results[draws:], real, dimensions)
-            for name, kind in wanted.kinds().items()
+            **{
+                name: self._score(name, kind, results[:draws], results[draws:], real, dimensions)
+                for name, kind in wanted.kinds().items()
+            },
+            **{name: as_score(tested[name], kind) for name, kind in self._tests.kinds().items()},
         }
+
+    def _tested(self, target: Features, drawn: Features, data: ImageData, device: torch.device) -> dict[str, float]:
+        """What the tests say of the first draw."""
+        features, real, training = self.features(data), self.real(data), None
+        if self.memory is not None:
+            training = features.of_real(data.train, real.memory(self.memory), device=device)
+        held_out = features.of_real(data.test, real.floor(0), device=device)
+        rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "permutations")))
+        return self._tests(target, drawn, training=training, held_out=held_out, rng=rng)
 
     def _score(
         self,

@@ -16,9 +16,9 @@ from kantor.errors import NonFiniteError, require_positive
 from kantor.evaluation.base import Evaluation, Kind, Work
 from kantor.evaluation.generation import reproducible
 from kantor.evaluation.protocol import Protocol, Score
+from kantor.evaluation.spreads import estimated
 from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
-from kantor.metrics.intervals import t_interval
 from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
@@ -163,18 +163,23 @@ class PointEvaluation(Evaluation):
         own = {r: (scorer(draws[r], potential), self._floor(r, scorer, potential)) for r in processes.mine(len(draws))}
         found = {r: result for part in processes.gather(own) for r, result in part.items()}
         results = [found[r] for r in range(len(draws))]
-        return {
-            name: Score(
-                estimate=t_interval([scores[name] for scores, _ in results]),
+
+        def score(name: str) -> Score:
+            estimate, reason = estimated([scores[name] for scores, _ in results], [], None)
+            floor, floor_reason = estimated([floors[name] for _, floors in results], [], None)
+            return Score(
+                estimate=estimate,
                 covers="draws",
                 better=KINDS[name].better,
-                floor=t_interval([floors[name] for _, floors in results]),
+                floor=floor,
                 floor_n=self.n,
                 floor_draws=len(draws),
                 target=KINDS[name].target,
+                reason=reason,
+                floor_reason=floor_reason,
             )
-            for name in results[0][0]
-        }
+
+        return {name: score(name) for name in results[0][0]}
 
     def _scorer(self, distribution: PointDistribution) -> PointScores:
         reference = distribution.sample(self.n, _rng(REFERENCE_SEED, "reference"), stratified=True)

@@ -3,6 +3,7 @@
 Both scores read logits, of which softmax makes p(y|x); the mean over samples is p(y). All arithmetic is in float64.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +52,12 @@ def mode_score(real_logits: Tensor, generated_logits: Tensor) -> float:
     log_p = generated_logits.double().log_softmax(1)
     log_marginal, log_target = _log_mean(log_p), _log_mean(real_logits.double().log_softmax(1))
     return float((_information(log_p) - _kl(log_marginal, log_target)).exp())
+
+
+def class_shares(logits: Tensor) -> np.ndarray:
+    """The share of samples whose most probable class is y, (K,), adding up to 1, of logits (N, K)."""
+    shares: np.ndarray = torch.bincount(logits.argmax(1), minlength=logits.shape[1]).cpu().numpy() / len(logits)
+    return shares
 
 
 def _information(log_p: Tensor) -> Tensor:
