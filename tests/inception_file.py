@@ -26,7 +26,8 @@ def random_pictures(n, shape, seed=0):
 
 def write(path, seed=0):
     """Write the file; takes two or three seconds."""
-    net = _without_weights()
+    with torch.random.fork_rng():
+        net = _without_weights()
     randomise(net, random_pictures(8, (3, 64, 64), seed), seed)
     torch.save(net.state_dict(), path)
 

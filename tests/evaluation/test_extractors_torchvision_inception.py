@@ -32,7 +32,8 @@ def transformed(images):
 @pytest.fixture(scope="module")
 def theirs():
     """torchvision's network as it makes it for its published weights, with others."""
-    net = inception_v3(weights=None, init_weights=False, transform_input=True)
+    with torch.random.fork_rng():
+        net = inception_v3(weights=None, init_weights=False, transform_input=True)
     randomise(net, transformed(random_pictures(8, (3, 64, 64))))
     return net.eval()
 
