@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench clean long extractors
+.PHONY: demo test lint bench clean long extractors verify-fid
 
 # Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
 demo: $(READY)
@@ -27,6 +27,10 @@ bench: $(READY)
 	$(BIN)/python bench/point.py
 	$(BIN)/python bench/images.py
 	$(BIN)/python bench/startup.py
+
+# With the real weights and CIFAR-10, downloaded once: the constants of torch-fidelity's own tests.
+verify-fid: $(READY)
+	$(BIN)/python bench/verify_fid.py
 
 # Trains again the classifiers that ship with kantor (MNIST in data/MNIST/raw), on one thread and with instructions that
 # every x86 machine of the last ten years has: other ones round otherwise.
