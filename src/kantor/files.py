@@ -12,7 +12,7 @@ from kantor import config
 from kantor.copies import check_copies
 from kantor.data.images import ImageData
 from kantor.errors import UserError
-from kantor.evaluation import card
+from kantor.evaluation import card, second_opinion
 from kantor.evaluation.base import split_draws
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
@@ -30,7 +30,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         overrides: values for `data.*` and `evaluation.*`.
 
     Returns:
-        The card; config_hash, seed and budget are null.
+        The card; config_hash, seed and budget are null. In Inception's features it has what torch-fidelity says, too.
 
     Raises:
         UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
@@ -60,6 +60,10 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     )
     whole = card_of_file(file, made, seconds=time.perf_counter() - began)
     write_json(directory.card_json, whole)
+    opinion = second_opinion.of_draws(draws, evaluation, data)
+    if opinion is not None:
+        whole["torch_fidelity"] = opinion
+        write_json(directory.card_json, whole)
     return whole
 
 

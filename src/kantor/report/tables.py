@@ -135,6 +135,27 @@ def console() -> "Console":
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
+def opinion_sheets(card: dict[str, Any]) -> list[Sheet]:
+    """Of a card of somebody's pictures, what torch-fidelity says of them beside kantor's scores, to seven digits."""
+    opinion = card.get("torch_fidelity")
+    if opinion is None:
+        return []
+    (evaluation,) = card["evaluations"]
+    rows = []
+    for name, theirs in opinion["scores"].items():
+        ours = evaluation["scores"][name]["value"]
+        rows.append([name, f"{ours:.7g}", f"{theirs:.7g}", f"{theirs - ours:.1g}"])
+    return [
+        Sheet(
+            title=f"torch-fidelity {opinion['version']} on the same pictures and weights",
+            columns=("score", "kantor", "torch-fidelity", "difference"),
+            rows=rows,
+            numeric=frozenset({"kantor", "torch-fidelity", "difference"}),
+            caption=opinion["note"],
+        )
+    ]
+
+
 def print_card(card: dict[str, Any]) -> None:
     """The score tables of a card on the terminal, and why a score is missing."""
     out = console()
@@ -144,6 +165,8 @@ def print_card(card: dict[str, Any]) -> None:
             out.print(terminal(piece))
     if any(score.floor is not None for evaluation in evaluations for score in evaluation.scores.values()):
         out.print(FLOOR_NOTE, markup=False)
+    for sheet in opinion_sheets(card):
+        out.print(terminal(sheet))
 
 
 def markdown(sheet: Sheet) -> str:

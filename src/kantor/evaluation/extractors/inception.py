@@ -149,7 +149,8 @@ def resized(images: Tensor, side: int) -> Tensor:
 
 
 def torch_fidelitys(state: dict[str, Tensor]) -> nn.Module:
-    """torch-fidelity's own network with these weights.
+    """torch-fidelity's own network with these weights: uint8 (B, 3, H, W) → features (B, 2048), logits without bias (B,
+    1008), float32.
 
     Raises:
         RuntimeError: they are none of this network.
@@ -159,4 +160,6 @@ def torch_fidelitys(state: dict[str, Tensor]) -> nn.Module:
     tensors_only = io.BytesIO()  # torch-fidelity would execute what a file says
     torch.save(state, tensors_only)
     tensors_only.seek(0)
-    return FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=tensors_only)
+    return FeatureExtractorInceptionV3(
+        "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=tensors_only
+    )
