@@ -5,8 +5,8 @@
 All see the same pictures and load the same file of random weights into their own network code. Features and statistics:
 the largest difference, relative to the largest number. FID and Inception score: relative differences; KID: absolute.
 FID is that of all 2048 features; peers compute it in the coordinates that the features span, which changes nothing but
-the time, or, `--whole`, in all 2048, which takes minutes more. Of pytorch-fid's two departures, in how levels are scaled
-and in how pictures are resized, the former is taken away first.
+the time, or, `--whole`, in all 2048, which takes minutes more. pytorch-fid departs in how levels are scaled and in how
+pictures are resized; without the former, only the latter is left.
 """
 
 import argparse
