@@ -28,8 +28,9 @@ def net():
 # inception has the same tests in its own file, where its file of weights is
 ALL = {
     **{f"pixels, {name}": (extractor, (3, 8, 8)) for name, extractor in PIXELS.items()},
-    "mnist_cnn": (mnist_cnn(padding=0), (1, 28, 28)),
-    "mnist_cnn, padded": (mnist_cnn(padding=2), (1, 32, 32)),
+    "mnist_cnn": (mnist_cnn(image_size=28, enlarge="pad"), (1, 28, 28)),
+    "mnist_cnn, padded": (mnist_cnn(image_size=32, enlarge="pad"), (1, 32, 32)),
+    "mnist_cnn, stretched": (mnist_cnn(image_size=32, enlarge="resize"), (1, 32, 32)),
     "shapes_cnn": (shapes_cnn(), (3, 64, 64)),
     "module": (Module(module=net(), weights=None, range="unit", batch=4, has_classes=False), (3, 8, 8)),
 }

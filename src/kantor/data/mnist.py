@@ -71,11 +71,14 @@ class MNIST(ImageData):
 
     @property
     def own_extractor(self) -> dict[str, Any] | None:
-        """`mnist_cnn`; none for stretched digits, and none where the files may be other pictures."""
-        if (self.image_size != SIDE and self.enlarge != "pad") or (self.source == "torchvision" and not self.verify):
+        """`mnist_cnn`; none where the files may be other pictures."""
+        if self.source == "torchvision" and not self.verify:
             return None
-        padding = (self.image_size - SIDE) // 2
-        return {"_target_": "kantor.evaluation.extractors.classifiers.mnist_cnn", "padding": padding}
+        return {
+            "_target_": "kantor.evaluation.extractors.classifiers.mnist_cnn",
+            "image_size": self.image_size,
+            "enlarge": self.enlarge,
+        }
 
     def describe(self) -> dict[str, Any]:
         """The files' digests, and how a digit is enlarged."""

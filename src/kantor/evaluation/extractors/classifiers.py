@@ -7,12 +7,13 @@ the networks, `training` says how the weights came about.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from kantor.data import pixels, shapes
-from kantor.errors import UserError, require_at_least
+from kantor.errors import UserError
 from kantor.evaluation.extractors import weights
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
 from kantor.nets import classifiers
@@ -25,6 +26,62 @@ WEIGHTS = {
 """SHA-256 of the shipped files."""
 
 BATCH = 64
+DIGIT = 28  # height and width of a digit of MNIST
+
+
+@dataclass(frozen=True)
+class Padded:
+    """Pictures with so many rows and columns around them on each side, which are cut off.
+
+    Attributes:
+        side: height and width that a network takes.
+        padding: at least 0.
+    """
+
+    side: int
+    padding: int
+
+    @property
+    def whole(self) -> int:
+        """Height and width of the pictures."""
+        return self.side + 2 * self.padding
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (n, C, whole, whole) → uint8 (n, C, side, side)."""
+        inner = slice(self.padding, self.whole - self.padding)
+        return images[..., inner, inner]
+
+    def identity(self) -> dict[str, str]:
+        """What determines it."""
+        return {
+            "resize": "none",
+            "cut": f"the central {self.side}×{self.side}" if self.padding else "none",
+        }
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """Pictures that were enlarged, and are made small again.
+
+    Attributes:
+        side: height and width that a network takes.
+        whole: those of the pictures, larger.
+    """
+
+    side: int
+    whole: int
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """uint8 (n, C, whole, whole) → uint8 (n, C, side, side)."""
+        size = (self.side, self.side)
+        return interpolate(images.float(), size, mode="bilinear", antialias=True).round().clamp(0, 255).byte()
+
+    def identity(self) -> dict[str, str]:
+        """What determines it."""
+        return {
+            "resize": f"bilinear, antialiased, from {self.whole}×{self.whole} to {self.side}×{self.side}, rounded",
+            "cut": "none",
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,49 +92,38 @@ class ShippedClassifier:
         name: of the file of weights.
         net: makes the network, without normalisation.
         channels: of the pictures.
-        side: height and width that the network takes.
-        padding: rows and columns that were added to that on each side of the pictures, and are cut off.
+        fit: makes them as large as the network takes them.
         has_classes: whether the logits are those of one choice among classes.
-
-    Raises:
-        UserError: the padding is negative.
     """
 
     name: str
     net: Callable[[], Classifier]
     channels: int
-    side: int
-    padding: int
+    fit: Padded | Stretched
     has_classes: bool
 
-    def __post_init__(self) -> None:
-        require_at_least(0, padding=self.padding)
-
     def __call__(self, images: Tensor) -> Features:
-        """Of uint8 images (n, channels, H, W), where H = W = side + 2·padding.
+        """Of uint8 images (n, channels, H, W), where H = W = `fit.whole`.
 
         Raises:
             UserError: the images have another size, type or number of channels.
         """
         check_images(images, name=self.name, channels=(self.channels,))
-        whole = self.side + 2 * self.padding
+        whole, side = self.fit.whole, self.fit.side
         if images.shape[2:] != (whole, whole):
             raise UserError(
-                f"{self.name} (padding={self.padding}) takes pictures of {whole}×{whole} pixels, not "
-                f"{images.shape[2]}×{images.shape[3]}: it knows {self.side}×{self.side} ones, which padding may "
-                "surround; evaluate pictures of other sizes with another extractor"
+                f"{self.name} takes pictures of {whole}×{whole} pixels, not {images.shape[2]}×{images.shape[3]}: it "
+                f"knows {side}×{side} ones, enlarged as its data set says; evaluate others with another extractor"
             )
-        inner = slice(self.padding, whole - self.padding)
         self._loaded.to(images.device)
-        return in_batches(self._forward, images[..., inner, inner], batch=BATCH, name=self.name)
+        return in_batches(self._forward, self.fit(images), batch=BATCH, name=self.name)
 
     def identity(self) -> dict[str, Any]:
         """What determines the features."""
         return {
             "name": self.name,
             "weights": WEIGHTS[self.name],
-            "resize": "none",
-            "cut": f"the central {self.side}×{self.side}" if self.padding else "none",
+            **self.fit.identity(),
             "range": "levels / 127.5 - 1",
             "layer": "ReLU of the hidden linear layer",
             "arithmetic": "float32",
@@ -101,17 +147,26 @@ class ShippedClassifier:
         return self._loaded(pixels.to_model(images))
 
 
-def mnist_cnn(*, padding: int) -> ShippedClassifier:
-    """Knows the ten digits, 99.6% of the test ones (`make extractors`): 128 features, 10 logits, of grey pictures.
+def mnist_cnn(*, image_size: int, enlarge: Literal["pad", "resize"]) -> ShippedClassifier:
+    """Knows the ten digits, 99.60% of the test ones (`make extractors`), and 99.57% of those that were stretched to
+    32×32 and are made small again: 128 features, 10 logits, of grey pictures.
 
     Args:
-        padding: 0 for 28×28 digits, 2 for digits padded to 32×32. Stretched digits are none that it has seen.
+        image_size: height and width of the digits, 28 or 32.
+        enlarge: how they were made larger than 28×28: with black around them, or stretched.
 
     Raises:
-        UserError: the padding is negative.
+        UserError: the digits have another size.
     """
+    if image_size not in (DIGIT, 32):
+        raise UserError(f"image_size={image_size}: expected {DIGIT} or 32, the sizes at which mnist_cnn knows digits")
+    stretched = enlarge == "resize" and image_size > DIGIT
     return ShippedClassifier(
-        name="mnist_cnn", net=classifiers.digits, channels=1, side=28, padding=padding, has_classes=True
+        name="mnist_cnn",
+        net=classifiers.digits,
+        channels=1,
+        fit=Stretched(DIGIT, image_size) if stretched else Padded(DIGIT, (image_size - DIGIT) // 2),
+        has_classes=True,
     )
 
 
@@ -122,7 +177,7 @@ def shapes_cnn() -> ShippedClassifier:
     89%, disks 89%, ovals 87%, stars 95% (`make extractors`); shapes that later ones cover are among them.
     """
     return ShippedClassifier(
-        name="shapes_cnn", net=classifiers.shapes, channels=3, side=shapes.SIDE, padding=0, has_classes=False
+        name="shapes_cnn", net=classifiers.shapes, channels=3, fit=Padded(shapes.SIDE, 0), has_classes=False
     )
 
 
