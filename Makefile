@@ -27,6 +27,7 @@ bench: $(READY)
 	$(BIN)/python bench/point.py
 	$(BIN)/python bench/images.py
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/evaluate.py
 
 # With the real weights and CIFAR-10, downloaded once: the constants of torch-fidelity's own tests.
 verify-fid: $(READY)

@@ -23,15 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from inception_file import random_pictures, write
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--size", type=int, default=64)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    images = random_pictures(given.pictures, (3, given.size, given.size))
+def report(*, pictures: int, rounds: int, threads: int, size: int) -> None:
+    torch.set_num_threads(threads)
+    images = random_pictures(pictures, (3, size, size))
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "weights.pth"
         write(path)
@@ -53,21 +47,30 @@ def main() -> None:
     }
     features = {name: run() for name, run in runs.items()}  # also warms up
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(given.rounds):
+    for _ in range(rounds):
         for name, run in runs.items():
             began = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - began)
     base = next(iter(runs))
-    print(f"{given.pictures} pictures of {given.size}×{given.size}, {given.threads} threads, {given.rounds} rounds")
+    print(f"{pictures} pictures of {size}×{size}, {threads} threads, {rounds} rounds")
     for name, values in seconds.items():
         ratios = [a / b for a, b in zip(seconds[base], values, strict=True)]
         difference = (features[name] - features[base]).abs().max() / features[base].abs().max()
         print(
-            f"{name:24s} {given.pictures / statistics.median(values):6.1f} pictures/s, speed-up "
+            f"{name:24s} {pictures / statistics.median(values):6.1f} pictures/s, speed-up "
             f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), largest difference "
             f"{difference:.1e} of the largest feature"
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--size", type=int, default=64)
+    report(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

@@ -41,14 +41,9 @@ def by_eigvals(real: Statistics, generated: Statistics) -> float:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dimensions", type=int, default=2048)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    d = given.dimensions
+def report(*, dimensions: int, repeats: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    d = dimensions
     real, generated = features(2 * d, d, 1), features(2 * d, d, 2) + 0.01
     few = features(d // 4, d, 3) + 0.01
     whole, other, short = Statistics.of(real), Statistics.of(generated), Statistics.of(few)
@@ -60,14 +55,14 @@ def main() -> None:
         f"kantor, {d // 4} real, {d // 4} generated": lambda: frechet_distance_of_features(real[: d // 4], few),
     }
     rounds, values = [], {}
-    for _ in range(given.repeats):
+    for _ in range(repeats):
         seconds = {}
         for name, way in ways.items():
             began = time.perf_counter()
             values[name] = way()
             seconds[name] = time.perf_counter() - began
         rounds.append(seconds)
-    print(f"{d} dimensions, {given.threads} threads, {given.repeats} rounds; seconds")
+    print(f"{d} dimensions, {threads} threads, {repeats} rounds; seconds")
     for name in ways:
         taken = [entry[name] for entry in rounds]
         to = {other: statistics.median(entry[other] / entry[name] for entry in rounds) for other in list(ways)[:2]}
@@ -75,6 +70,14 @@ def main() -> None:
             f"{name:36s} {statistics.median(taken):7.2f} ({min(taken):.2f} to {max(taken):.2f})   "
             f"{to['(a) sqrtm']:5.2f} x (a)   {to['(b) eigvals']:5.2f} x (b)   distance {values[name]:.10f}"
         )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dimensions", type=int, default=2048)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    report(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":
