@@ -1,5 +1,6 @@
 """One, two and three processes: the same evaluation, and training that differs by rounding alone."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import torch
 from small_runs import FAST, PICTURES, Kantor, environment
+
+from kantor import checkpoints
 
 
 def evaluated(kantor: Kantor, finished: Path, place: Path, devices: int) -> dict:
@@ -68,8 +71,9 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
         "budget.generator_steps=6",
         "trainer.devices=2",
         "trainer.precision=32-true",
+        "primary_score=frechet_distance",
     )
-    command = [sys.executable, "-m", "kantor", "train", *words, *PICTURES]
+    command = [sys.executable, "-m", "kantor", "train", *words, *PICTURES, "evaluation.every=2"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr  # two ranks whose weights or buffers differ fail here
     (run,) = tmp_path.glob("outputs/*/*-s0")
@@ -78,3 +82,12 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     (alone,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
     assert alone["scores"] == trained["scores"] and alone["protocol_hash"] == trained["protocol_hash"]
     assert trained["chunks_per_process"] == [2, 1] and alone["chunks_per_process"] == [3]
+    # all processes scored together while training: the best checkpoint is that of the least distance, and holds it alone
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    scored = {int(row["generator_steps"]): float(row["val/frechet_distance"]) for row in rows}
+    assert sorted(scored) == [2, 4, 6]
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    (state,) = (state for name, state in best["callbacks"].items() if name.startswith("Scores"))
+    assert state == {"best": min(scored.values())}
+    assert checkpoints.counters(run / "checkpoints" / "best.ckpt")["generator_steps"] == min(scored, key=scored.get)
