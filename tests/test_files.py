@@ -10,7 +10,7 @@ from kantor import copies, files
 from kantor.data.images import ImageSet
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
-from kantor.sample_files import read_pictures, read_samples, write_samples
+from kantor.sample_files import at_random, read_pictures, read_samples, write_samples
 
 SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("evaluation.threads", 1)]
 
@@ -56,9 +56,8 @@ def test_a_directory_and_an_npz_file_of_the_same_pictures_get_the_same_card(writ
 @pytest.mark.parametrize(("copied", "said"), [(0, None), (3, "3 of 40 pictures are copies of training pictures")])
 @pytest.mark.parametrize("name", ["theirs.npz", "theirs"])
 def test_copies_of_training_pictures_are_counted(write, shapes, tmp_path, capsys, name, copied, said):
-    mixed = np.array(shapes)
+    mixed = np.array(shapes[:40])  # two draws of 20
     mixed[10 : 10 + copied] = data().train.pixels[:copied].transpose(0, 2, 3, 1)
-    mixed[40:] = data().train.pixels[40:].transpose(0, 2, 3, 1)  # two draws of 20 are scored, without these
     given = {"images": str(write(name, mixed)), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
     files.evaluate_files(given, SIZES)
     err = capsys.readouterr().err
@@ -88,14 +87,34 @@ def test_copies_are_pictures_of_equal_levels_wherever_they_stand(monkeypatch):
 
 def test_pictures_come_back_as_they_were_written_in_the_order_of_names(write, shapes):
     for name in ("theirs.npz", "theirs"):
-        assert np.array_equal(read_samples(write(name), data(), 60), shapes.transpose(0, 3, 1, 2))
-        assert np.array_equal(read_samples(write(name), data(), 7), shapes[:7].transpose(0, 3, 1, 2))
+        assert np.array_equal(read_samples(write(name), data(), np.arange), shapes.transpose(0, 3, 1, 2))
+        some = read_samples(write(name), data(), lambda count: np.arange(count)[6::-1])
+        assert np.array_equal(some, shapes[6::-1].transpose(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize("name", ["theirs.npz", "theirs"])
+def test_sorted_pictures_are_dealt_out_so_that_each_draw_is_of_all(write, shapes, name):
+    """Of a file sorted by class, the first draw would be of one class."""
+    ordered = shapes[np.argsort(shapes.mean((1, 2, 3)))]
+    found = read_samples(write(name, ordered), data(), at_random(40, seed=0))
+    assert len(found) == 40 == len(np.unique(found, axis=0))
+    middle = np.median(ordered.mean((1, 2, 3)))
+    bright = [int((draw.mean((1, 2, 3)) > middle).sum()) for draw in (found[:20], found[20:])]
+    assert min(bright) >= 5 and max(bright) <= 15
+    other = read_samples(write(name, ordered), data(), at_random(40, seed=1))
+    assert not np.array_equal(found, other)
+
+
+def test_what_is_dealt_is_at_most_what_is_there():
+    assert sorted(at_random(100, seed=0)(7)) == list(range(7))
 
 
 def test_a_grey_data_set_reads_grey_pictures(tmp_path):
     grey = np.random.default_rng(0).integers(256, size=(3, 28, 28, 1), dtype=np.uint8)
     write_samples(grey, tmp_path / "grey")
-    assert np.array_equal(read_pictures(tmp_path / "grey", channels=1, side=28, most=3), grey.transpose(0, 3, 1, 2))
+    assert np.array_equal(
+        read_pictures(tmp_path / "grey", channels=1, side=28, deal=np.arange), grey.transpose(0, 3, 1, 2)
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,31 +130,31 @@ def test_a_grey_data_set_reads_grey_pictures(tmp_path):
 def test_arrays_of_another_kind_are_refused(tmp_path, samples, given):
     np.savez(tmp_path / "x.npz", samples=samples)
     with pytest.raises(UserError, match=given + r".*\(N, 64, 64, 3\), uint8"):
-        read_samples(tmp_path / "x.npz", data(), 4)
+        read_samples(tmp_path / "x.npz", data(), np.arange)
 
 
 def test_files_that_are_none_are_refused(tmp_path, write):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="there is no picture in it"):
-        read_samples(tmp_path / "empty", data(), 4)
+        read_samples(tmp_path / "empty", data(), np.arange)
     with pytest.raises(UserError, match="there is no such file"):
-        read_samples(tmp_path / "nowhere.npz", data(), 4)
+        read_samples(tmp_path / "nowhere.npz", data(), np.arange)
     (tmp_path / "torn.npz").write_bytes(write("whole.npz").read_bytes()[:3000])
     with pytest.raises(UserError, match="cannot be read"):
-        read_samples(tmp_path / "torn.npz", data(), 4)
+        read_samples(tmp_path / "torn.npz", data(), np.arange)
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(UserError, match="no array `samples`"):
-        read_samples(tmp_path / "other.npz", data(), 4)
+        read_samples(tmp_path / "other.npz", data(), np.arange)
 
 
 def test_a_picture_of_another_size_or_a_broken_one_is_named(tmp_path, write):
     place = write("theirs")
     Image.new("RGB", (63, 64)).save(place / "00003.png")
     with pytest.raises(UserError, match=r"00003\.png: 63 × 64 pixels; expected a whole picture of 64 × 64"):
-        read_samples(place, data(), 60)
+        read_samples(place, data(), np.arange)
     (place / "00003.png").write_bytes((place / "00004.png").read_bytes()[:200])
     with pytest.raises(UserError, match=r"00003\.png"):
-        read_samples(place, data(), 60)
+        read_samples(place, data(), np.arange)
 
 
 def test_too_few_pictures_and_an_evaluation_of_points_are_refused_before_a_card_is_begun(write, tmp_path):

@@ -82,7 +82,7 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     (alone,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
     assert alone["scores"] == trained["scores"] and alone["protocol_hash"] == trained["protocol_hash"]
     assert trained["chunks_per_process"] == [2, 1] and alone["chunks_per_process"] == [3]
-    # all processes scored together while training: the best checkpoint is that of the least distance, and holds it alone
+    # all scored together while training: the best checkpoint is that of the least distance, and holds that alone
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     scored = {int(row["generator_steps"]): float(row["val/frechet_distance"]) for row in rows}

@@ -16,7 +16,7 @@ from kantor.evaluation import card, second_opinion
 from kantor.evaluation.base import split_draws
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
-from kantor.sample_files import read_samples
+from kantor.sample_files import at_random, read_samples
 
 DEFAULT = {"points": "toy", "pictures": "quick"}
 """The evaluation when none is named, by what the data are."""
@@ -43,7 +43,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     evaluation = config.build(OmegaConf.create(config.replaced(words, overrides)).evaluation)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)
-    samples = read_samples(file, data, evaluation.n * evaluation.draws)
+    samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))
     data.prepare_data()
     draws = split_draws(samples, evaluation, data)
     if isinstance(data, ImageData):

@@ -2,11 +2,13 @@
 
 import math
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from kantor import keyed
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.manifest import Manifest, threads
 from kantor.data.module import BlockData
@@ -87,13 +89,28 @@ def _scatter(points: np.ndarray, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def read_samples(path: Path, data: BlockData, most: int) -> np.ndarray:
+Deal = Callable[[int], np.ndarray]
+"""Of how many there are, which are taken and in which order: indices, int64 (n,)."""
+
+
+def at_random(most: int, *, seed: int) -> Deal:
+    """At most so many, dealt out at random: files are often sorted, and the first ones then show one class only, or one
+    writer's digits."""
+
+    def deal(count: int) -> np.ndarray:
+        order = np.random.Generator(np.random.Philox(key=keyed.seed(seed, "deal"))).permutation(count)
+        return order[:most]
+
+    return deal
+
+
+def read_samples(path: Path, data: BlockData, deal: Deal) -> np.ndarray:
     """Somebody's samples of a data set.
 
     Args:
         path: an .npz file with the array `samples`, or, of pictures, a directory of them too.
         data: what they are samples of.
-        most: how many are wanted at most; the first in the file's order, or by name.
+        deal: which are taken, of those in the file or, by name, in the directory.
 
     Returns:
         Points float64 (n, 2), or pictures uint8 (n, C, H, W).
@@ -102,10 +119,11 @@ def read_samples(path: Path, data: BlockData, most: int) -> np.ndarray:
         UserError: there are none, or they are not of the kind and size of the data.
     """
     if len(data.sample_shape) == 1:
-        return read_points(path)[:most]
+        points = read_points(path)
+        return points[deal(len(points))]
     channels, height, width = data.sample_shape
     if path.is_dir():
-        return read_pictures(path, channels=channels, side=height, most=most)
+        return read_pictures(path, channels=channels, side=height, deal=deal)
     expected = (
         f"expected a directory of pictures of {height} × {width} pixels, or an .npz file with an array `samples` of "
         f"shape (N, {height}, {width}, {channels}), uint8"
@@ -113,17 +131,17 @@ def read_samples(path: Path, data: BlockData, most: int) -> np.ndarray:
     samples = read_array(path, expected)
     if samples.dtype != np.uint8 or samples.shape[1:] != (height, width, channels):
         raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
-    return np.ascontiguousarray(samples[:most].transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(samples[deal(len(samples))].transpose(0, 3, 1, 2))
 
 
-def read_pictures(directory: Path, *, channels: int, side: int, most: int) -> np.ndarray:
-    """The pictures below a directory, in the order of their names, uint8 (n, channels, side, side).
+def read_pictures(directory: Path, *, channels: int, side: int, deal: Deal) -> np.ndarray:
+    """Pictures below a directory, counted by their names, uint8 (n, channels, side, side).
 
     Raises:
         UserError: there are none, or one is broken or of another size.
     """
     manifest = Manifest(directory)
-    names = manifest.names[:most]
+    names = [manifest.names[number] for number in deal(len(manifest.names))]
     if not names:
         raise UserError(f"images={directory}: there is no picture in it; expected files such as 00000.png")
     decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
