@@ -331,6 +331,21 @@ def test_one_image_cut_into_four(monkeypatch):
         check_one_number_per_image(critic, 8)
 
 
+def check_the_last_map_tells_batches_apart(critic):
+    """By its mean, which the loss is made of."""
+    dark, bright = (critic.body[:-2](torch.randn(8, 3, 32, 32) / 4 + shade) for shade in (-0.7, 0.7))
+    assert (bright.mean() - dark.mean()).abs() > 1e-4 * (dark.std() + bright.std())
+
+
+def test_normalised_last_map():
+    """The last map is normalised before the linear layer: its mean is 0, whatever the images are."""
+    critic = small_critic(SkipCritic)
+    check_the_last_map_tells_batches_apart(critic)
+    critic.body[-3] = nn.Sequential(critic.body[-3], nn.BatchNorm2d(1))
+    with pytest.raises(AssertionError):
+        check_the_last_map_tells_batches_apart(critic)
+
+
 def check_every_parameter_is_used(critic):
     critic(torch.randn(4, 3, 32, 32)).sum().backward()
     assert [name for name, weight in critic.named_parameters() if weight.grad is None] == []

@@ -1,8 +1,9 @@
 """The critic of blocks of the Purdue lecture (its CG1): each halves the maps, the first has a shortcut around it.
 
 Our departures from the lecture's code. The last maps are flattened per sample, so that every image has its own number
-and any batch size is possible. The block of the lecture also holds a second 3×3 convolution and shortcuts that this
-critic never runs; they are left out, and so are their parameters.
+and any batch size is possible. The last block is a convolution alone: its normalisation would give every batch the same
+mean, and the mean is what a critic says; its ReLU would leave no gradient below 0. Each block of the lecture also holds
+a second 3×3 convolution and shortcuts that this critic never runs; they are left out, and so are their parameters.
 """
 
 import itertools
@@ -47,7 +48,7 @@ def halving(channels_in: int, channels_out: int) -> nn.Conv2d:
 
 
 class SkipCritic(ImageCritic):
-    """Blocks down to 4×4 maps, one more block to a single map, then a linear layer.
+    """Blocks down to 4×4 maps, a convolution to a single map, then a linear layer.
 
     Args:
         channels: of the images.
@@ -85,5 +86,6 @@ class SkipCritic(ImageCritic):
                 normal(size_out),
                 nn.LeakyReLU(0.2),
             ]
-        layers += [block(sizes[-1], 1, normal), nn.Flatten(), nn.Linear(16, 1)]  # (B, 1, 4, 4) → (B, 16) → (B, 1)
+        last = nn.Conv2d(sizes[-1], 1, 3, padding=1)
+        layers += [last, nn.Flatten(), nn.Linear(16, 1)]  # (B, 1, 4, 4) → (B, 16) → (B, 1)
         super().__init__(layers, initialise=initialise, constrain=constrain)
