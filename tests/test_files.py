@@ -105,6 +105,13 @@ def test_sorted_pictures_are_dealt_out_so_that_each_draw_is_of_all(write, shapes
     assert not np.array_equal(found, other)
 
 
+def test_the_card_comes_with_a_sheet_of_what_was_given(write, tmp_path):
+    given = {"images": str(write("theirs.npz")), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    files.evaluate_files(given, SIZES)
+    with Image.open(tmp_path / "card" / "samples" / "given.png") as sheet:
+        assert min(sheet.size) > 4 * 64 and len(sheet.getcolors(1 << 20)) > 10  # 20 pictures of 64×64
+
+
 def test_what_is_dealt_is_at_most_what_is_there():
     assert sorted(at_random(100, seed=0)(7)) == list(range(7))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import OmegaConf
 
 import kantor
@@ -16,10 +17,13 @@ from kantor.evaluation import card, second_opinion
 from kantor.evaluation.base import split_draws
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
-from kantor.sample_files import at_random, read_samples
+from kantor.sample_files import at_random, read_samples, write_samples
 
 DEFAULT = {"points": "toy", "pictures": "quick"}
 """The evaluation when none is named, by what the data are."""
+
+SHOWN = 64
+"""Pictures in the sheet of what was given, for pages."""
 
 
 def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -49,6 +53,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     if isinstance(data, ImageData):
         check_copies(draws, data)
     directory.create()
+    write_samples(shown(draws[0]), directory.samples / "given.png")
     began = time.perf_counter()
     made = card.record(
         name=evaluation.name,
@@ -65,6 +70,11 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         whole["torch_fidelity"] = opinion
         write_json(directory.card_json, whole)
     return whole
+
+
+def shown(draw: np.ndarray) -> np.ndarray:
+    """Points (n, 2), or the first pictures of uint8 (n, C, H, W), (SHOWN, H, W, C)."""
+    return draw if draw.ndim == 2 else draw[:SHOWN].transpose(0, 2, 3, 1)
 
 
 def check_words(given: dict[str, str]) -> None:

@@ -273,6 +273,18 @@ def test_what_is_written(make_run: MakeRun, card_score: Make, tmp_path: Path):
     assert "0.025 [0.022, 0.028] (at the floor)" in (tmp_path / "out" / "compare.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("count", "head"), [(1, "| run | s0 (lower) |"), (5, "| score | a | b | floor of the first run |")]
+)
+def test_what_there_is_more_of_goes_down_the_rows(make_run: MakeRun, card_score: Make, count: int, head: str):
+    """Many scores of few runs side by side are wider than any page."""
+    scores = {f"s{i}": card_score(0.1 + i) for i in range(count)}
+    runs = [make_run(name, scores=scores, config_hash=name * 64, experiment=name) for name in "ab"]
+    text = compare(runs).markdown().replace(" seed 0", "")
+    assert head in text
+    assert text.count("0.1") >= 2
+
+
 def test_hostile_names_are_text(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     evil = '<script>alert("x")</script>[red]'
     comparison = compare([make_run("a", experiment=evil), make_run("b", experiment=evil, seed=1)], tmp_path / "out")

@@ -68,18 +68,21 @@ def heading(one: Round, name: str) -> str:
 
 
 def score_sheets(comparison: Comparison) -> list[Sheet]:
-    """Each round's scores, runs as rows."""
+    """Each round's scores and the first run's floors; what there is more of, scores or runs, goes down the rows."""
     sheets = []
     for one in comparison.rounds:
         names = one.score_names
-        rows = [
+        columns = [
             (each.label, *(cell(evaluation.scores.get(name)) for name in names))
             for each, evaluation in zip(comparison.contestants, one.evaluations, strict=True)
         ]
-        rows.append(("floor of the first run", *(floors(one, name) for name in names)))
+        columns.append(("floor of the first run", *(floors(one, name) for name in names)))
+        heads = [heading(one, name) for name in names]
+        table = [("run", *heads), *columns]
+        if len(names) > len(columns):
+            table = list(zip(("score", *heads), *columns, strict=True))
         caption = f"evaluation {one.name}, protocol {one.protocol_hash[:10]}"
-        heads = ("run", *(heading(one, name) for name in names))
-        sheets.append(Sheet(f"Scores: {one.name}", heads, rows, frozenset(), caption))
+        sheets.append(Sheet(f"Scores: {one.name}", table[0], table[1:], frozenset(), caption))
     return sheets
 
 
