@@ -67,6 +67,14 @@ def test_the_memorisation_test_is_that_of_the_pictures_it_names():
     assert (found["memorisation"], found["memorisation_p"]) == (expected.share_nearer, expected.p_value)
 
 
+@pytest.mark.parametrize("n_real", [600, 700, "all"])
+def test_a_large_reference_holds_the_pictures_that_may_be_remembered(n_real):
+    """The same pictures are looked through, whichever reference they are part of."""
+    data, drawn = Album(), pictures(100, 8)
+    small, large = (values(score([drawn], replace(WITH_MEMORY, n_real=size), data)) for size in (None, n_real))
+    assert [large[name] for name in MEMORY] == [small[name] for name in MEMORY]
+
+
 def test_p_values_of_real_pictures_are_not_always_small():
     """Uniform: of 40 fresh draws about four are below 0.1."""
     draws = [pictures(100, 300 + number) for number in range(40)]

@@ -113,3 +113,11 @@ def test_spreads_are_those_of_fresh_draws():
         values = torch.tensor([each[name] for each in scores])
         inside = torch.tensor([each[name].variance for each in found]).mean()
         assert 0.5 < float(inside / values.var()) < 2.5, name
+
+
+def test_a_draw_that_scores_the_same_whatever_is_left_out_has_no_interval():
+    """One of no width would say that the score is known for sure."""
+    found, reason = spreads.estimated([0.82], [Spread(0.0, 19)], None)
+    assert (found.value, found.low) == (0.82, None)
+    assert reason == "no interval where nothing changes when samples are left out"
+    assert spreads.estimated([0.8, 0.9], [Spread(0.0, 19), Spread(0.01, 19)], None)[0].low is not None

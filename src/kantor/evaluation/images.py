@@ -282,7 +282,9 @@ class ImageEvaluation(Evaluation):
     def _tested(self, target: Features, drawn: Features, data: ImageData, device: torch.device) -> dict[str, float]:
         """What the tests say of the first draw."""
         features, real, training = self.features(data), self.real(data), None
-        if self.memory is not None:
+        if self.memory is not None and self.memory <= real.n_reference:
+            training = cut(target, slice(0, self.memory))  # the reference comes first among them
+        elif self.memory is not None:
             training = features.of_real(data.train, real.memory(self.memory), device=device)
         held_out = features.of_real(data.test, real.floor(0), device=device)
         rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "permutations")))

@@ -75,6 +75,8 @@ def estimated(
     known = [each for each in of_draws if isinstance(each, Spread)]
     if reasons or len(known) < len(values):
         return without_interval(values), reasons[0] if reasons else None
+    if not any(each.variance for each in known):
+        return without_interval(values), "no interval where nothing changes when samples are left out"
     return pooled_interval(values, known), None
 
 
