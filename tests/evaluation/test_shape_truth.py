@@ -171,7 +171,7 @@ def true_sights(truth):
 
 
 def test_what_is_seen_is_what_was_painted():
-    """The shares that the module states for the 4,000 test pictures, from below."""
+    """The shares that the module states for the 10,000 test pictures, from below."""
     truth = scenes("a")
     area, colour = regions(rendered("a"))
     shown = visible(truth)

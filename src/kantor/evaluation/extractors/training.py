@@ -26,13 +26,15 @@ from kantor.data import pixels, shapes
 from kantor.data.cache import file_digest
 from kantor.data.mnist import MNIST
 from kantor.data.shapes5 import PurdueShapes5
-from kantor.evaluation.extractors.classifiers import WEIGHTS, numbers_of_shapes
+from kantor.evaluation.extractors import damage
+from kantor.evaluation.extractors.classifiers import ANSWERS, SCALE, WEIGHTS, numbers_of_shapes
 from kantor.nets import classifiers
 from kantor.rundir import replacing
 
 SEED = 0
 BATCH = 128
 EMA_DECAY = 0.998
+BRIGHTNESS = 25  # levels
 WARM_UP = 0.1  # of the steps, until the learning rate is at its largest; a half cosine takes it to 0
 
 
@@ -123,19 +125,22 @@ def moved(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shapes_cnn(root: str) -> Recipe:
-    """Fresh scenes in every batch, none of them a data set's; one in 50 is empty, half are noisy."""
+    """Fresh scenes in every batch, none of them a data set's; one in 50 is empty, half are noisy. To 128 such pictures
+    come 64 damaged ones (see `damage`); all are asked what `lesson` says."""
 
     def batch(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        scenes = shapes.scenes([keyed.seed(SEED, "shapes_cnn scene", step * BATCH + row) for row in range(BATCH)])
+        scenes = fresh("shapes_cnn scene", step, BATCH)
         scenes["count"][torch.rand(BATCH, generator=generator).numpy() < 0.02] = 0
-        images = torch.from_numpy(shapes.paint(scenes))
-        sigma = (24 * torch.rand(BATCH, 1, 1, 1, generator=generator) - 12).clamp_(min=0)  # levels
-        noisy = images + sigma * torch.randn(images.shape, generator=generator)
-        return pixels.to_model(noisy.round_().clamp_(0, 255).to(torch.uint8)), counts(scenes)
-
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        """The mean cross-entropy of the six questions, in nats."""
-        return F.cross_entropy(logits.view(-1, shapes.MOST + 1), targets.flatten())
+        sigma = (24 * torch.rand(BATCH, generator=generator) - 12).clamp_(min=0)  # levels
+        images = torch.from_numpy(shapes.paint(scenes)).float()
+        images = images + sigma[:, None, None, None] * torch.randn(images.shape, generator=generator)
+        strengths = torch.zeros(BATCH, len(damage.DAMAGES))
+        strengths[:, damage.NOISY] = damage.strength(sigma, damage.NOISE)
+        others = fresh("shapes_cnn damaged scene", step, BATCH // 2)
+        damaged, theirs = damage.damaged(torch.from_numpy(shapes.paint(others)).float(), generator)
+        levels = torch.cat([images, damaged]).round_().clamp_(0, 255)
+        truth = torch.cat([counts(scenes), counts(others)])
+        return pixels.to_model(levels.to(torch.uint8)), lesson(levels, truth, torch.cat([strengths, theirs]))
 
     def test(logits: Callable[[Tensor], Tensor]) -> dict[str, float]:
         data = PurdueShapes5(
@@ -149,7 +154,35 @@ def shapes_cnn(root: str) -> Recipe:
             "all six": right.all(1).double().mean().item()
         }
 
-    return Recipe(classifiers.shapes, 1900, 3e-3, batch, loss, test)
+    return Recipe(classifiers.shapes, 2600, 3e-3, batch, shapes_loss, test)
+
+
+def fresh(name: str, step: int, n: int) -> np.ndarray:
+    """The scenes (n,) of a step."""
+    return shapes.scenes([keyed.seed(SEED, name, step * n + row) for row in range(n)])
+
+
+def lesson(levels: Tensor, truth: Tensor, strengths: Tensor) -> Tensor:
+    """What `shapes_cnn` is to say of pictures, float (B, 16); nan where it is not asked.
+
+    The six numbers of shapes: none in foreign pictures, and no question where the picture is blended, scrambled or more
+    foreign than not. The seven strengths of damage, times `SCALE`; of wholly foreign pictures only how foreign they
+    are. The mean of each channel, in units of `BRIGHTNESS` levels.
+    """
+    wholly = strengths[:, damage.FOREIGN] == 1
+    unclear = (strengths[:, [damage.BLENDED, damage.SCRAMBLED]] > 0).any(1) | (strengths[:, damage.FOREIGN] > 0.5)
+    numbers = truth.float().masked_fill(unclear[:, None], math.nan).masked_fill(wholly[:, None], 0)
+    asked = F.one_hot(torch.tensor(damage.FOREIGN), len(damage.DAMAGES)).bool() | ~wholly[:, None]
+    amounts = (SCALE * strengths).masked_fill(~asked, math.nan)
+    return torch.cat([numbers, amounts, levels.mean((2, 3)) / BRIGHTNESS], 1)
+
+
+def shapes_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """The mean cross-entropy of the numbers of shapes, in nats, and 0.15 times the mean square of the other errors."""
+    asked, answers = targets.split([1 + len(shapes.KINDS), logits.shape[1] - ANSWERS], 1)
+    numbers = asked.nan_to_num(-100).long().flatten()  # cross_entropy's own sign for no question
+    error = (logits[:, ANSWERS:] - answers)[~answers.isnan()]
+    return F.cross_entropy(logits[:, :ANSWERS].reshape(-1, shapes.MOST + 1), numbers) + 0.15 * error.square().mean()
 
 
 def counts(scenes: np.ndarray) -> Tensor:
