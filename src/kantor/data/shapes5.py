@@ -49,6 +49,13 @@ class PurdueShapes5(ImageData):
         if self.archive is None and self.size is None:
             self.size = RENDERED
 
+    @property
+    def own_extractor(self) -> dict[str, Any] | None:
+        """`shapes_cnn`, which has seen nothing but rendered pictures; none for an archive, which may hold others."""
+        if self.archive is not None:
+            return None
+        return {"_target_": "kantor.evaluation.extractors.classifiers.shapes_cnn"}
+
     def describe(self) -> dict[str, Any]:
         """The renderer's version and seed, or the archive's size and digest."""
         if self.archive is not None:
