@@ -59,6 +59,16 @@ def test_unlike_protocols_are_refused_by_name_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_remedy_fits_cards_of_files(make_run: MakeRun, card_score: Make, card_evaluation: Make):
+    """They have no run that could be scored again."""
+    other = card_evaluation({"w1": card_score(0.1)}, protocol_hash="b" * 64, sampling={"sampler": "file"})
+    run_a, run_b = make_run("a"), make_run("b", evaluations=[other])
+    with pytest.raises(UserError, match=rf"`kantor evaluate images=PATH data=NAME out={run_b.path} evaluation=toy`"):
+        compare([run_a, run_b])
+    with pytest.raises(UserError, match=rf"`kantor evaluate run={run_a.path} evaluation=toy`"):
+        compare([run_b, run_a])
+
+
 def test_the_nearest_of_several_evaluations_is_named(make_run: MakeRun, card_score: Make, card_evaluation: Make):
     def like(size: int, name: str) -> dict[str, Any]:
         protocol = {"n_generated": size, "extractor": name}
