@@ -1,6 +1,6 @@
 """How often intervals of scores hold the true value, where it is known: the numbers of docs/statistics.md.
 
-    python bench/coverage.py [--references 4] [--draws 300] [--jackknives 120]
+    python bench/coverage.py [--references 3] [--draws 200] [--jackknives 100]
 
 For each law of generated features a few references are drawn and held fixed, then many samples of n against each. The
 mean score of all samples is the truth for that reference: what samples of this size score on average. An interval at
@@ -11,22 +11,55 @@ import argparse
 import math
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Protocol
 
+import numpy as np
 import torch
 
+from kantor.data.points import gaussians8
+from kantor.data.shapes5 import PurdueShapes5
+from kantor.evaluation import shape_truth
+from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.image_scores import Reference, ScoreSet
-from kantor.evaluation.spreads import Spread, pooled_interval
+from kantor.evaluation.points import PointScores
+from kantor.evaluation.spreads import Spread, Spreads, pooled_interval
 from kantor.metrics.intervals import LEAST_DRAWS, Estimate, t_interval
 
 CLASSES = 10
 NEIGHBOURS = 5
-SCORES = ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False, transport=False, infinity=None)
+SCORES = ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False, transport=True, infinity=4)
+POOL = 4000
+"""Rendered pictures of shapes, whose sights are the law that is drawn from."""
+
+Found = tuple[dict[str, float], Spreads]
+"""Scores of a draw, and how sure it is of them."""
+
+
+class Case(Protocol):
+    """A law of generated data, and what it is compared with.
+
+    Attributes:
+        name: in the table.
+        size: in the table.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> str: ...
+
+    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
+        """Draws a reference; what comes back draws a sample, and scores it, with spreads or without."""
+        ...
 
 
 @dataclass(frozen=True)
-class Case:
+class OfFeatures:
     """Features as networks have them: averages of rectified numbers, skewed, correlated and partly zero.
 
     Attributes:
@@ -45,6 +78,19 @@ class Case:
     spread: float = 1.0
     modes: int = 4
 
+    @property
+    def size(self) -> str:
+        return f"{self.n} × {self.d}"
+
+    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
+        reference = Reference(self.draw(rng, real=True), SCORES)
+
+        def found(rng: torch.Generator, sure: bool) -> Found:
+            comparison = reference.compare(self.draw(rng))
+            return comparison.scores(), comparison.spreads() if sure else {}
+
+        return found
+
     def draw(self, rng: torch.Generator, *, real: bool = False) -> Features:
         mixing = torch.Generator().manual_seed(1)  # of everybody
         first = torch.randn(6, 4 * self.d, generator=mixing, dtype=torch.float64)
@@ -58,14 +104,96 @@ class Case:
         return Features(features, 4 * features @ head)
 
 
-CASES = (
-    Case("the same law", 200, 16),
-    Case("shifted", 200, 16, shift=0.4),
-    Case("far away", 200, 16, shift=2.0),
-    Case("two of four modes", 200, 16, modes=2),
-    Case("shrunken", 200, 16, spread=0.5),
-    Case("few for the dimensions", 80, 64, shift=0.4),
-    Case("many", 600, 64, shift=0.4),
+@dataclass(frozen=True)
+class OfShapes:
+    """What is seen in rendered pictures, drawn from a pool of them.
+
+    Attributes:
+        name: in the table.
+        n: pictures in the reference and in a sample.
+        least: generated pictures show at least so many shapes.
+    """
+
+    name: str
+    n: int
+    least: int
+
+    @property
+    def size(self) -> str:
+        return str(self.n)
+
+    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
+        pool = sights()
+        law = pool[pool[:, 0] >= self.least]
+
+        def drawn(rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+            return rows[torch.randint(len(rows), (self.n,), generator=rng)]
+
+        real = drawn(pool, rng)
+
+        def found(rng: torch.Generator, sure: bool) -> Found:
+            generated = drawn(law, rng)
+            return shape_truth.scores(real, generated), shape_truth.spreads(real, generated) if sure else {}
+
+        return found
+
+
+@cache
+def sights() -> torch.Tensor:
+    """Of the pool, one row each."""
+    data = PurdueShapes5(
+        archive=None, render_seed=77, batch_size=1, size=POOL, flip=False, resident=False, identity="auto", seed=0
+    )
+    seen = shape_truth.seeing(Pixels(8), data)(data.train.take(np.arange(POOL))).sights
+    assert seen is not None
+    return seen
+
+
+@dataclass(frozen=True)
+class OfPoints:
+    """Points around eight modes, against stratified ones.
+
+    Attributes:
+        name: in the table.
+        n: points in the reference and in a sample.
+        scale: of the generated ones; 1 is that of the real ones.
+        modes: how many of the eight are there.
+    """
+
+    name: str
+    n: int
+    scale: float = 1.0
+    modes: int = 8
+
+    @property
+    def size(self) -> str:
+        return str(self.n)
+
+    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
+        truth = gaussians8(0.1, 1.414)
+        law = replace(truth, centres=truth.centres[: self.modes])
+
+        def seeded() -> np.random.Generator:
+            return np.random.default_rng(int(torch.randint(2**62, (), generator=rng)))
+
+        scorer = PointScores(truth, truth.sample(self.n, seeded(), stratified=True), bins=64)
+        return lambda rng, sure: (scorer(self.scale * law.sample(self.n, seeded()), None), {})
+
+
+FEATURES = (
+    OfFeatures("the same law", 200, 16),
+    OfFeatures("shifted", 200, 16, shift=0.4),
+    OfFeatures("far away", 200, 16, shift=2.0),
+    OfFeatures("two of four modes", 200, 16, modes=2),
+    OfFeatures("shrunken", 200, 16, spread=0.5),
+    OfFeatures("few for the dimensions", 80, 64, shift=0.4),
+    OfFeatures("many", 600, 64, shift=0.4),
+)
+SHAPES = (OfShapes("the same law", 500, 0), OfShapes("two shapes or more", 500, 2), OfShapes("four or more", 500, 4))
+POINTS = (
+    OfPoints("the same law", 128),
+    OfPoints("a tenth too large", 128, scale=1.1),
+    OfPoints("five of eight modes", 128, modes=5),
 )
 
 
@@ -74,20 +202,15 @@ def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, 
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for number in range(references):
         rng = torch.Generator().manual_seed(1000 + number)
-        reference = Reference(case.draw(rng, real=True), SCORES)
-        scores: list[dict[str, float]] = []
-        spreads = []
-        for draw in range(draws):
-            comparison = reference.compare(case.draw(rng))
-            scores.append(comparison.scores())
-            if draw < jackknives:
-                spreads.append(comparison.spreads())
-        for name in scores[0]:
-            values = [each[name] for each in scores]
+        against = case.against(rng)
+        results = [against(rng, draw < jackknives) for draw in range(draws)]
+        for name in results[0][0]:
+            values = [scores[name] for scores, _ in results]
             truth = math.fsum(values) / len(values)
             groups = [values[start : start + LEAST_DRAWS] for start in range(0, draws, LEAST_DRAWS)]
             found[name]["t"] += [holds(t_interval(group), truth) for group in groups if len(set(group)) > 1]
-            for value, spread in zip(values, (each[name] for each in spreads), strict=False):
+            for value, (_, spreads) in zip(values, results[:jackknives], strict=False):
+                spread = spreads.get(name)
                 if isinstance(spread, Spread):
                     found[name]["one"].append(holds(pooled_interval([value], [spread]), truth))
     return found
@@ -107,22 +230,25 @@ def share(found: list[bool], possible: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--references", type=int, default=4)
-    parser.add_argument("--draws", type=int, default=300)
-    parser.add_argument("--jackknives", type=int, default=120)
+    parser.add_argument("--references", type=int, default=3)
+    parser.add_argument("--draws", type=int, default=200)
+    parser.add_argument("--jackknives", type=int, default=100)
     words = parser.parse_args()
     torch.set_num_threads(1)
     began = time.process_time()
-    tables = {case.name: held(case, words.references, words.draws, words.jackknives) for case in CASES}
     possible = {"t": words.references * (words.draws // LEAST_DRAWS), "one": words.references * words.jackknives}
-    names = list(tables[CASES[0].name])
-    for kind, title in (("t", "t-interval over 10 samples"), ("one", "interval from one sample")):
-        print(f"\n{title}: how often it held the truth, in % of {possible[kind]}\n")
-        print("| law | n | d | " + " | ".join(f"`{name}`" for name in names) + " |")
-        print("| --- " * (3 + len(names)) + "|")
-        for case in CASES:
-            cells = [share(tables[case.name][name][kind], possible[kind]) for name in names]
-            print(f"| {case.name} | {case.n} | {case.d} | " + " | ".join(cells) + " |")
+    for what, cases in (("features", FEATURES), ("shapes", SHAPES), ("points", POINTS)):
+        tables = [held(case, words.references, words.draws, words.jackknives) for case in cases]
+        for kind, title in (("t", "t-interval over 10 samples"), ("one", "interval from one sample")):
+            names = [name for name, found in tables[0].items() if any(table[name][kind] for table in tables)]
+            if not names:
+                continue
+            print(f"\n{what}, {title}: how often it held the truth, in % of {possible[kind]}\n")
+            print("| law | n | " + " | ".join(f"`{name}`" for name in names) + " |")
+            print("| --- " * (2 + len(names)) + "|")
+            for case, table in zip(cases, tables, strict=True):
+                cells = [share(table[name][kind], possible[kind]) for name in names]
+                print(f"| {case.name} | {case.size} | " + " | ".join(cells) + " |")
     print(f"\n{time.process_time() - began:.0f} CPU seconds")
 
 

@@ -71,7 +71,7 @@ def unlike(names: Sequence[str], evaluations: Sequence[Sequence[Evaluation]]) ->
     more = f"; and {len(fields) - FIELDS_NAMED} more" if len(fields) > FIELDS_NAMED else ""
     other = next(i for i, one in enumerate(chosen) if one.protocol_hash != chosen[0].protocol_hash)
     from_files = chosen[other].sampling.get("sampler") == "file"
-    what = f"images=PATH data=NAME out={shlex.quote(names[other])}" if from_files else f"run={shlex.quote(names[other])}"
+    what = ("images=PATH data=NAME out=" if from_files else "run=") + shlex.quote(names[other])
     return (
         f"these runs share no protocol, so their scores cannot be compared: {'; '.join(fields[:FIELDS_NAMED])}{more}. "
         f"Score them under one, for example `kantor evaluate {what} evaluation={shlex.quote(chosen[0].name)}` with the "
