@@ -26,8 +26,8 @@ from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.image_scores import Reference, ScoreSet
 from kantor.evaluation.points import PointScores
-from kantor.evaluation.spreads import Spread, Spreads, pooled_interval
-from kantor.metrics.intervals import LEAST_DRAWS, Estimate, t_interval
+from kantor.evaluation.spreads import Spreads, estimated
+from kantor.metrics.intervals import LEAST_DRAWS, Estimate
 
 CLASSES = 10
 NEIGHBOURS = 5
@@ -197,9 +197,9 @@ POINTS = (
 )
 
 
-def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, dict[str, list[bool]]]:
+def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, dict[str, list[bool | None]]]:
     """By score: whether each interval of each kind held the truth."""
-    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[str, dict[str, list[bool | None]]] = defaultdict(lambda: defaultdict(list))
     for number in range(references):
         rng = torch.Generator().manual_seed(1000 + number)
         against = case.against(rng)
@@ -208,24 +208,26 @@ def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, 
             values = [scores[name] for scores, _ in results]
             truth = math.fsum(values) / len(values)
             groups = [values[start : start + LEAST_DRAWS] for start in range(0, draws, LEAST_DRAWS)]
-            found[name]["t"] += [holds(t_interval(group), truth) for group in groups if len(set(group)) > 1]
+            found[name]["t"] += [holds(estimated(group, [], None)[0], truth) for group in groups]
             for value, (_, spreads) in zip(values, results[:jackknives], strict=False):
-                spread = spreads.get(name)
-                if isinstance(spread, Spread):
-                    found[name]["one"].append(holds(pooled_interval([value], [spread]), truth))
+                found[name]["one"].append(holds(estimated([value], [spreads.get(name)], None)[0], truth))
     return found
 
 
-def holds(estimate: Estimate, truth: float) -> bool:
+def holds(estimate: Estimate, truth: float) -> bool | None:
+    """None where no interval is printed."""
+    if estimate.low is None or estimate.high is None:
+        return None
     return estimate.low <= truth <= estimate.high
 
 
-def share(found: list[bool], possible: int) -> str:
+def share(found: list[bool | None]) -> str:
     """The share in percent; `-` where there were none, and how many where there were not all."""
-    if not found:
+    known = [each for each in found if each is not None]
+    if not known:
         return "-"
-    text = f"{100 * sum(found) / len(found):.0f}"
-    return text if len(found) == possible else f"{text} ({len(found)})"
+    text = f"{100 * sum(known) / len(known):.0f}"
+    return text if len(known) == len(found) else f"{text} ({len(known)})"
 
 
 def main() -> None:
@@ -240,14 +242,16 @@ def main() -> None:
     for what, cases in (("features", FEATURES), ("shapes", SHAPES), ("points", POINTS)):
         tables = [held(case, words.references, words.draws, words.jackknives) for case in cases]
         for kind, title in (("t", "t-interval over 10 samples"), ("one", "interval from one sample")):
-            names = [name for name, found in tables[0].items() if any(table[name][kind] for table in tables)]
+            names = [
+                name for name, found in tables[0].items() if any(share(table[name][kind]) != "-" for table in tables)
+            ]
             if not names:
                 continue
             print(f"\n{what}, {title}: how often it held the truth, in % of {possible[kind]}\n")
             print("| law | n | " + " | ".join(f"`{name}`" for name in names) + " |")
             print("| --- " * (2 + len(names)) + "|")
             for case, table in zip(cases, tables, strict=True):
-                cells = [share(table[name][kind], possible[kind]) for name in names]
+                cells = [share(table[name][kind]) for name in names]
                 print(f"| {case.name} | {case.size} | " + " | ".join(cells) + " |")
     print(f"\n{time.process_time() - began:.0f} CPU seconds")
 

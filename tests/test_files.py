@@ -112,6 +112,40 @@ def test_the_card_comes_with_a_sheet_of_what_was_given(write, tmp_path):
         assert min(sheet.size) > 4 * 64 and len(sheet.getcolors(1 << 20)) > 10  # 20 pictures of 64×64
 
 
+def test_pictures_in_colours_are_no_grey_ones(tmp_path):
+    """A conversion would change what is scored; grey levels that were written three times are the same."""
+    grey = np.random.default_rng(0).integers(256, size=(2, 28, 28, 1), dtype=np.uint8)
+    write_samples(np.repeat(grey, 3, axis=3), tmp_path / "same")
+    assert np.array_equal(
+        read_pictures(tmp_path / "same", channels=1, side=28, deal=np.arange), grey.transpose(0, 3, 1, 2)
+    )
+    write_samples(np.concatenate([grey, grey, 255 - grey], axis=3), tmp_path / "colours")
+    with pytest.raises(UserError, match=r"00000.png: a picture in colours; expected a whole grey picture of 28 × 28"):
+        read_pictures(tmp_path / "colours", channels=1, side=28, deal=np.arange)
+
+
+def test_a_lossy_codec_is_part_of_the_protocol(write, shapes, tmp_path):
+    (tmp_path / "jpegs").mkdir()
+    for number, picture in enumerate(shapes):
+        Image.fromarray(picture).save(tmp_path / "jpegs" / f"{number:03d}.jpg")
+    cards = []
+    for name, path in (("png", write("theirs")), ("jpeg", tmp_path / "jpegs")):
+        given = {"images": str(path), "data": "purdue_shapes5", "out": str(tmp_path / name)}
+        (made,) = files.evaluate_files(given, SIZES)["evaluations"]
+        cards.append(made)
+    assert [made["protocol"]["split"]["codec"] for made in cards] == ["none", "jpeg"]
+    assert cards[0]["protocol_hash"] != cards[1]["protocol_hash"]
+
+
+def test_copies_of_held_out_pictures_are_counted(write, shapes, tmp_path, capsys):
+    mixed = np.array(shapes[:40])
+    mixed[:4] = data().test.pixels[:4].transpose(0, 2, 3, 1)
+    given = {"images": str(write("theirs.npz", mixed)), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    files.evaluate_files(given, SIZES)
+    said = "kantor: 4 of 40 pictures are copies of held-out pictures: they score as real ones do\n"
+    assert said in capsys.readouterr().err
+
+
 def test_what_is_dealt_is_at_most_what_is_there():
     assert sorted(at_random(100, seed=0)(7)) == list(range(7))
 

@@ -78,10 +78,12 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     assert done.returncode == 0, done.stderr  # two ranks whose weights or buffers differ fail here
     (run,) = tmp_path.glob("outputs/*/*-s0")
     (trained,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
-    kantor("evaluate", f"run={run}", "trainer.devices=1")
-    (alone,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
-    assert alone["scores"] == trained["scores"] and alone["protocol_hash"] == trained["protocol_hash"]
-    assert trained["chunks_per_process"] == [2, 1] and alone["chunks_per_process"] == [3]
+    assert trained["chunks_per_process"] == [2, 1]
+    for devices, chunks in ((1, [3]), (3, [1, 1, 1])):
+        kantor("evaluate", f"run={run}", f"trainer.devices={devices}", "data.batch_size=9")
+        (other,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
+        assert other["scores"] == trained["scores"] and other["protocol_hash"] == trained["protocol_hash"]
+        assert other["chunks_per_process"] == chunks
     # all scored together while training: the best checkpoint is that of the least distance, and holds that alone
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -1,4 +1,7 @@
-"""Copies: somebody's pictures that are training pictures, level for level. Scores of these measure memory."""
+"""Copies: somebody's pictures that are pictures of the data set, level for level.
+
+Scores of training pictures measure memory, those of held-out ones what real pictures score.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +13,7 @@ from kantor.errors import UserError
 from kantor.say import say
 
 CHUNK = 512
-"""Training pictures that are in memory at once."""
+"""Pictures of the data set that are in memory at once."""
 
 
 def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
@@ -27,17 +30,20 @@ def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
         )
     if found:
         say(f"{found:,} of {given:,} pictures are copies of training pictures: the scores measure memory")
+    held_out = count_copies(draws, data.test)
+    if held_out:
+        say(f"{held_out:,} of {given:,} pictures are copies of held-out pictures: they score as real ones do")
 
 
-def count_copies(draws: Sequence[np.ndarray], training: ImageSet) -> int:
-    """How many of the pictures of some draws, each uint8 (n, C, H, W), are among training pictures; each time that one
-    is given counts. Digests of the given ones alone are kept, and the training pictures pass by in chunks."""
+def count_copies(draws: Sequence[np.ndarray], images: ImageSet) -> int:
+    """How many of the pictures of some draws, each uint8 (n, C, H, W), are among others; each time that one is
+    given counts. Digests of the given ones alone are kept, and the others pass by in chunks."""
     given = [_digest(picture) for draw in draws for picture in draw]
     missing = set(given)
-    for start in range(0, len(training), CHUNK):
+    for start in range(0, len(images), CHUNK):
         if not missing:
             break
-        chunk = training.take(np.arange(start, min(start + CHUNK, len(training)))).numpy()
+        chunk = images.take(np.arange(start, min(start + CHUNK, len(images)))).numpy()
         missing.difference_update(_digest(picture) for picture in chunk)
     return sum(digest not in missing for digest in given)
 

@@ -15,9 +15,10 @@ from kantor.data.images import ImageData
 from kantor.errors import UserError
 from kantor.evaluation import card, second_opinion
 from kantor.evaluation.base import split_draws
+from kantor.evaluation.protocol import Protocol
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
-from kantor.sample_files import at_random, read_samples, write_samples
+from kantor.sample_files import at_random, codec, read_samples, write_samples
 
 DEFAULT = {"points": "toy", "pictures": "quick"}
 """The evaluation when none is named, by what the data are."""
@@ -58,7 +59,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     made = card.record(
         name=evaluation.name,
         at_generator_step=None,
-        protocol=evaluation.protocol(data),
+        protocol=coded(evaluation.protocol(data), file),
         sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
         draw=replace(evaluation.draw(), draws=len(draws)),
         scores=evaluation.score_draws(draws, data, Processes()),
@@ -70,6 +71,12 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         whole["torch_fidelity"] = opinion
         write_json(directory.card_json, whole)
     return whole
+
+
+def coded(protocol: Protocol, file: Path) -> Protocol:
+    """The protocol of pictures whose files may have lost something."""
+    lost = codec(file)
+    return protocol if lost == "none" else replace(protocol, split={**protocol.split, "codec": lost})
 
 
 def shown(draw: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from kantor.errors import Interrupted, UserError
@@ -85,7 +86,8 @@ def joined(devices: int) -> Iterator[None]:
     if devices == 1 or dist.is_initialized():
         yield
         return
-    dist.init_process_group("gloo")
+    # the parent watches its workers; gloo's own half hour is less than one of them may score while the others wait
+    dist.init_process_group("gloo", timeout=timedelta(days=7))
     try:
         yield
     finally:

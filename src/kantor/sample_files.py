@@ -89,6 +89,9 @@ def _scatter(points: np.ndarray, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
+LOSSY = {".jpg": "jpeg", ".jpeg": "jpeg", ".jfif": "jpeg", ".jp2": "jpeg 2000", ".webp": "webp", ".avif": "avif"}
+"""What Pillow reads that may have lost levels."""
+
 Deal = Callable[[int], np.ndarray]
 """Of how many there are, which are taken and in which order: indices, int64 (n,)."""
 
@@ -151,11 +154,20 @@ def read_pictures(directory: Path, *, channels: int, side: int, deal: Deal) -> n
             return decoder(manifest.read(name))
         except BrokenImage as error:
             raise UserError(
-                f"images={directory / name}: {error}; expected a whole picture of {side} × {side} pixels"
+                f"images={directory / name}: {error}; expected a whole {'grey ' if channels == 1 else ''}picture of "
+                f"{side} × {side} pixels"
             ) from error
 
     with ThreadPoolExecutor(threads()) as pool:
         return np.stack(list(pool.map(decoded, names)))
+
+
+def codec(path: Path) -> str:
+    """How the levels of somebody's pictures were coded: "none" where nothing was lost, else the endings of the files,
+    such as "jpeg"; it changes what extractors see, and is part of the protocol."""
+    names = Manifest(path).names if path.is_dir() else []
+    found = {LOSSY[suffix] for name in names if (suffix := Path(name).suffix.lower()) in LOSSY}
+    return ", ".join(sorted(found)) or "none"
 
 
 def read_points(path: Path) -> np.ndarray:

@@ -118,6 +118,15 @@ def test_a_line_through_one_size_is_refused():
         replace(EVALUATION, infinity=1)
 
 
+def test_an_extrapolation_from_fewer_pictures_than_dimensions_has_no_interval():
+    """100 pictures in 24 dimensions are enough for one Fréchet distance, 10 of them are not."""
+    found = score([pictures(100, r) for r in range(10)], replace(EVALUATION, infinity=4))
+    assert found["frechet_distance"].estimate.low is not None
+    assert found["frechet_infinity"].plain()["reason"] == "no interval where n = 10 is not above the 24 dimensions"
+    with pytest.raises(UserError, match="n=15: expected at least 20"):
+        replace(EVALUATION, infinity=4, n=15)
+
+
 def test_class_shares_are_compared_by_hand():
     """30 dark, 70 bright against 55 dark, 45 bright: total variation ¼."""
 

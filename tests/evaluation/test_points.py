@@ -74,10 +74,9 @@ def test_real_data_score_at_their_floor(distribution):
         if name in ("tv", "js"):
             continue  # their floor is of plain draws, as theirs are: below
         found, floor = entry.estimate, entry.floor
-        if None in (found.low, floor.low):  # every draw covers every mode: an interval of no width is none
-            assert name == "modes_covered" and found.value == floor.value == len(distribution.modes)
-            reasons = entry.plain()["reason"], entry.plain()["floor"]["reason"]
-            assert reasons == ("no interval where all 10 draws score the same",) * 2
+        if None in (found.low, floor.low):  # counts and shares of few points: most draws have the same one
+            assert name in ("modes_covered", "within_3_sigma")
+            assert found.value == pytest.approx(floor.value, rel=0.02)
             continue
         slack = 0.25 * abs(floor.value) + 1e-12  # ten draws each: intervals miss one another once in a while
         assert found.low - slack <= floor.high and floor.low - slack <= found.high, name

@@ -115,9 +115,34 @@ def test_spreads_are_those_of_fresh_draws():
         assert 0.5 < float(inside / values.var()) < 2.5, name
 
 
-def test_a_draw_that_scores_the_same_whatever_is_left_out_has_no_interval():
+@pytest.mark.parametrize(
+    ("left_out", "known"),
+    [
+        ([0.82] * 20, False),
+        ([0.214, 0.21400000000000002, 0.21399999999999997] * 6 + [0.2, 0.3], False),  # rounding, and two that differ
+        ([0.8 + 0.001 * number for number in range(20)], True),
+    ],
+)
+def test_a_draw_that_scores_the_same_whatever_is_left_out_has_no_interval(left_out, known):
     """One of no width would say that the score is known for sure."""
-    found, reason = spreads.estimated([0.82], [Spread(0.0, 19)], None)
-    assert (found.value, found.low) == (0.82, None)
-    assert reason == "no interval where nothing changes when samples are left out"
-    assert spreads.estimated([0.8, 0.9], [Spread(0.0, 19), Spread(0.01, 19)], None)[0].low is not None
+    found = of_left_out(0.82, left_out)
+    assert isinstance(found, Spread if known else str)
+    estimate, reason = spreads.estimated([0.82], [found], None)
+    assert (estimate.low is not None) == known
+    assert known or reason == "no interval where leaving out most groups of samples changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("values", "known"),
+    [
+        ([0.3] * 10, False),
+        ([0.1 + 0.2, 0.3] * 5, False),
+        ([8.0] * 9 + [7.0], False),
+        ([8.0] * 8 + [7.0] * 2, False),
+        ([8.0] * 7 + [7.0] * 3, True),
+    ],
+)
+def test_draws_that_mostly_score_the_same_have_no_interval(values, known):
+    estimate, reason = spreads.estimated(values, [], None)
+    assert (estimate.low is not None) == known
+    assert known or reason == "no interval where most of 10 draws score the same"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from kantor.errors import UserError
 from kantor.metrics import kernel as kernel_module
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, Within, cubic_kernel, kid, median_distance
 
@@ -273,3 +274,10 @@ def test_a_rotation_of_the_features_does_not_matter(kernel):
 def test_features_in_float32_are_refused():
     with pytest.raises(AssertionError):
         kid(cloud(5).float(), cloud(5).float())
+
+
+def test_equal_features_give_no_bandwidth():
+    features = torch.zeros(10, 2, dtype=torch.float64)
+    features[0] = 1
+    with pytest.raises(UserError, match=r"most of the real features are equal.*expected different pictures"):
+        GaussianKernel.around_median(features, multiples=(1.0,))

@@ -12,6 +12,7 @@ from kantor.metrics.neighbours import (
     Neighbours,
     coverage,
     density,
+    expected_coverage,
     nearest,
     one_nn_accuracy,
     one_nn_halves,
@@ -292,3 +293,17 @@ def test_neighbours_answer_for_their_own_k_only():
 def test_own_neighbours_must_be_there(k):
     with pytest.raises(AssertionError):
         own_nearest(line(0, 1, 2, 3), k)
+
+
+@pytest.mark.parametrize(("n", "m"), [(40, 40), (60, 20), (20, 60)])
+def test_coverage_of_one_law_is_as_expected(n, m):
+    """The mean of 200 pairs of sets, of which each has an error of some 0.05."""
+    generator = torch.Generator().manual_seed(n)
+    sets = [torch.randn(n + m, 3, generator=generator, dtype=torch.float64) for _ in range(200)]
+    found = [coverage(Distances.of(x[:n], x[n:]), k=3) for x in sets]
+    assert sum(found) / 200 == pytest.approx(expected_coverage(n, m, k=3), abs=0.02)
+
+
+def test_expected_coverage_of_large_equal_sets_is_the_published_one():
+    assert expected_coverage(10**9, 10**9, k=5) == pytest.approx(1 - 2**-5, rel=1e-8)
+    assert expected_coverage(2, 1, k=1) == 0.5  # one other real one, one generated: either may be the nearer

@@ -58,3 +58,20 @@ def test_badness_orders_by_direction():
 
 def test_flatten():
     assert flatten({"a": {"b": 1, "c": {}}, "d": [1]}) == {"a.b": 1, "a.c": {}, "d": [1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "n", "reading"),
+    [
+        ("frechet_distance", 50_000, "no reading: the floor is of n = 10,000"),
+        ("frechet_distance", 10_000, "worse than real data"),
+        ("frechet_distance", None, "worse than real data"),
+        ("kid", 50_000, "worse than real data"),  # unbiased at every n
+    ],
+)
+def test_a_floor_of_another_n_is_no_mark_for_a_score_that_depends_on_it(name, n, reading):
+    floor = {"value": 1, "low": 0.9, "high": 1.1, "n": 10_000}
+    entry = {"value": 5, "low": 4.5, "high": 5.5, "better": "lower", "floor": floor}
+    assert read_score(name, entry, n).reading == reading
+    near = {**entry, "value": 1, "low": 0.8, "high": 1.2}
+    assert read_score(name, near, n).at_floor == (not reading.startswith("no reading"))

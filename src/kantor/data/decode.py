@@ -87,12 +87,20 @@ class Decoder:
 
 
 class ExactDecoder(Decoder):
-    """Neither cuts nor resizes: a picture of another size is broken."""
+    """Neither cuts nor resizes nor takes colours away: a picture of another size, or in colours where grey ones are
+    expected, is broken."""
 
     def _array(self, image: Image.Image) -> np.ndarray:
         if image.size != (self.image_size, self.image_size):
             raise BrokenImage(f"{image.width} × {image.height} pixels")
         return super()._array(image)
+
+    def _coloured(self, image: Image.Image) -> Image.Image:
+        if self.mode == "L" and image.mode in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
+            channels = np.asarray(image.convert("RGB"))
+            if (channels != channels[..., :1]).any():
+                raise BrokenImage("a picture in colours")
+        return super()._coloured(image)
 
 
 def centre_square(image: Image.Image, side: int) -> Image.Image:

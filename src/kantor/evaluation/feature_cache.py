@@ -1,13 +1,15 @@
 """Features of real pictures, which are the same for every model: computed once, and kept in kantor's cache.
 
 A file is known by the SHA-256 of the pictures themselves, bytes as the extractor gets them, and by all else that
-determines the features: the extractor's identity, threads, device, the versions of torch and of this format. What was
+determines the features: the extractor's identity, threads, device, the code that makes them and this format. What was
 computed from other data, another split, other rows or with other weights is never found, whatever it is called.
 """
 
 import contextlib
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import kantor
 from kantor.data import cache
 from kantor.data.images import ImageSet
 from kantor.errors import UserError
@@ -41,7 +44,18 @@ def arithmetic(identity: dict[str, Any], *, device: torch.device) -> dict[str, A
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
+        "code": _code(),
     }
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Of what makes features: kantor's own sources, and the packages whose arithmetic they use."""
+    home = Path(kantor.__file__).parent
+    files = [home / "data" / "pixels.py", home / "data" / "shapes.py", home / "evaluation" / "shape_truth.py"]
+    files += [*sorted((home / "evaluation" / "extractors").glob("*.py")), *sorted((home / "nets").glob("*.py"))]
+    packages = {name: version(name) for name in ("torch-fidelity", "torchvision", "numpy", "scipy")}
+    return sha256({"files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files], "packages": packages})
 
 
 def real_features(

@@ -85,16 +85,24 @@ class ScoreSet:
             **(shape_truth.KINDS if self.has_sights else {}),
         }
 
-    def estimators(self) -> dict[str, Any]:
-        """How each is computed, by its name, for the protocol."""
-        found = {**_estimators(self.k), "frechet_infinity": {"sizes": self.infinity, "line": "least squares over 1/n"}}
+    def estimators(self, *, n_real: int, n_generated: int) -> dict[str, Any]:
+        """How each is computed from so many pictures, by its name, for the protocol."""
+        null = neighbours.expected_coverage(n_real, n_generated, k=self.k)
+        line = {"sizes": self.infinity, "line": "least squares over 1/n"}
+        found = {**_estimators(self.k, null), "frechet_infinity": line}
         return {name: found[name] for name in self.kinds()}
 
 
-def _estimators(k: int) -> dict[str, Any]:
+def _estimators(k: int, expected_coverage: float) -> dict[str, Any]:
     ball = {"k": k, "distance": "euclidean", "arithmetic": "float64"}
     unbiased = {"statistic": "unbiased, all pairs", "arithmetic": "float64"}
-    nearest = {"distance": "euclidean", "left_out": "one", "ties": "half", "arithmetic": "float64"}
+    nearest = {
+        "sets": "of equal size, the first of the larger one",
+        "distance": "euclidean",
+        "left_out": "one",
+        "ties": "half",
+        "arithmetic": "float64",
+    }
     transport = {"cost": "euclidean", "solver": "exact", "arithmetic": "float64"}
     histogram = {"histogram": "pictures by their most probable class"}
     classes = {"probabilities": "softmax of the logits", "splits": 1, "unit": "exp of nats", "arithmetic": "float64"}
@@ -110,7 +118,7 @@ def _estimators(k: int) -> dict[str, Any]:
         "precision": {**ball, "balls": "closed"},
         "recall": {**ball, "balls": "closed"},
         "density": {**ball, "balls": "open"},
-        "coverage": {**ball, "balls": "closed", "of equal distributions": 1 - 2.0**-k},
+        "coverage": {**ball, "balls": "closed", "of equal distributions": expected_coverage},
         "one_nn_accuracy": nearest,
         "one_nn_real": {**nearest, "of": "real features"},
         "one_nn_generated": {**nearest, "of": "generated features"},
@@ -194,11 +202,20 @@ class Comparison:
             reference.found.features, self.generated.features, k=reference.wanted.k, within_real=reference.nearest
         )
 
+    @cached_property
+    def _even(self) -> neighbours.Neighbours:
+        """Of as many real features as generated ones: of unequal numbers equal laws score other than one half."""
+        real, generated, k = self.reference.found.features, self.generated.features, self.reference.wanted.k
+        n = min(len(real), len(generated))
+        if len(real) == len(generated):
+            return self._around
+        return neighbours.Neighbours.of(real[:n], generated[:n], k=k)
+
     def scores(self) -> dict[str, float]:
         """All scores, by name, in the order of `ScoreSet.kinds`."""
         real, generated, wanted = self.reference.found, self.generated, self.reference.wanted
         k, around = wanted.k, self._around
-        of_real, of_generated = neighbours.one_nn_halves(around)
+        of_real, of_generated = neighbours.one_nn_halves(self._even)
         found = {
             "kid": self._kid.mmd2,
             "frechet_distance": frechet_distance_of_features(real.features, generated.features),
@@ -207,7 +224,7 @@ class Comparison:
             "recall": neighbours.recall(around, k=k),
             "density": neighbours.density(around, k=k),
             "coverage": neighbours.coverage(around, k=k),
-            "one_nn_accuracy": neighbours.one_nn_accuracy(around),
+            "one_nn_accuracy": neighbours.one_nn_accuracy(self._even),
             "one_nn_real": of_real,
             "one_nn_generated": of_generated,
         }
@@ -241,10 +258,16 @@ class Comparison:
         return {name: found[name] for name in self.reference.wanted.kinds()}
 
 
+def least_of_infinity(n: int) -> int:
+    """The smallest part of n generated features that is extrapolated from."""
+    return max(n // 10, 2)
+
+
 def _infinity(real: Tensor, generated: Tensor, count: int) -> float:
     """From the first tenth of the generated features to all of them."""
-    sizes = np.unique(np.linspace(max(len(generated) // 10, 2), len(generated), count).astype(int)).tolist()
-    return frechet_infinity(sizes, [frechet_distance_of_features(real, generated[:n]) for n in sizes])
+    n = len(generated)
+    sizes = np.unique(np.linspace(least_of_infinity(n), n, count).astype(int)).tolist()
+    return frechet_infinity(sizes, [frechet_distance_of_features(real, generated[:size]) for size in sizes])
 
 
 def _class_tv(real: Tensor, generated: Tensor) -> float:

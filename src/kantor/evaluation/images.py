@@ -21,7 +21,7 @@ from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk, pieces, reproducible
-from kantor.evaluation.image_scores import Reference, ScoreSet
+from kantor.evaluation.image_scores import Reference, ScoreSet, least_of_infinity
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_tests import PictureTests, as_score
 from kantor.evaluation.protocol import Protocol, Score
@@ -71,6 +71,7 @@ class ImageEvaluation(Evaluation):
             require_positive(memory=self.memory)
         if self.infinity is not None:
             require_at_least(2, infinity=self.infinity)
+            require_at_least(20, n=self.n)
         if isinstance(self.n_real, str) and self.n_real != "all":
             raise UserError(f'n_real={self.n_real}: expected a number, "all", or null for as many as generated ones')
         if isinstance(self.n_real, int):
@@ -98,7 +99,10 @@ class ImageEvaluation(Evaluation):
             extractor=chosen(self.extractor, images).identity(),
             n_real=real.n_reference,
             n_generated=real.n,
-            estimators={**self._scores(images).estimators(), **self._tests.estimators()},
+            estimators={
+                **self._scores(images).estimators(n_real=real.n_reference, n_generated=real.n),
+                **self._tests.estimators(),
+            },
         )
 
     def size(self, data: BlockData) -> int:
@@ -300,8 +304,9 @@ class ImageEvaluation(Evaluation):
         dimensions: int,
     ) -> Score:
         def singular(size: int) -> str | None:
-            least = min(size, real.n_reference)
-            if name != "frechet_distance" or least > dimensions:
+            sizes = {"frechet_distance": size, "frechet_infinity": least_of_infinity(size)}
+            least = min(sizes.get(name, size), real.n_reference)
+            if name not in sizes or least > dimensions:
                 return None
             return f"no interval where n = {least} is not above the {dimensions} dimensions"
 

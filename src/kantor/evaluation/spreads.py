@@ -21,6 +21,9 @@ LEAST = 10
 """Samples from which a variance is taken; as many have to be inside balls and, for a share, outside: with fewer the
 normal law is a bad guess."""
 
+MOST = 0.8
+"""Of draws, or of groups that are left out: where as many score the same, an interval would rest on the few others."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -68,27 +71,36 @@ def estimated(
     if without is not None:
         return without_interval(values), without
     if len(values) >= LEAST_DRAWS:
-        if len(set(values)) == 1:
-            return without_interval(values), f"no interval where all {len(values)} draws score the same"
+        if _agree(values) >= MOST * len(values):
+            return without_interval(values), f"no interval where most of {len(values)} draws score the same"
         return t_interval(values), None
     reasons = [each for each in of_draws if isinstance(each, str)]
     known = [each for each in of_draws if isinstance(each, Spread)]
     if reasons or len(known) < len(values):
         return without_interval(values), reasons[0] if reasons else None
-    if not any(each.variance for each in known):
-        return without_interval(values), "no interval where nothing changes when samples are left out"
     return pooled_interval(values, known), None
 
 
-def of_left_out(value: float, left_out: Sequence[float]) -> Spread:
+def _agree(values: Sequence[float]) -> int:
+    """How many of them are the most frequent one, to 9 digits."""
+    digits = [float(f"{value:.9g}") for value in values]
+    return max(digits.count(each) for each in set(digits))
+
+
+def of_left_out(value: float, left_out: Sequence[float]) -> Spread | str:
     """The delete-a-group jackknife: (G-1)/G Σ (left_out_g - value)² (Kott 2001), around the value as
     `metrics.intervals.jackknife_interval` has it.
 
     Args:
         value: the score of the whole draw.
         left_out: without group 0, 1, … G-1 of it.
+
+    Returns:
+        The spread, or a reason where most groups change nothing.
     """
     groups = len(left_out)
+    if _agree(left_out) >= MOST * groups:
+        return "no interval where leaving out most groups of samples changes nothing"
     return Spread((groups - 1) / groups * math.fsum((each - value) ** 2 for each in left_out), groups - 1)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kantor.errors import UserError
 from kantor.metrics.neighbours import squared_distances
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
@@ -57,8 +58,16 @@ class GaussianKernel:
 
         Gretton et al. 2012 (section 8) take the median over both sets; that would measure each model with a kernel of
         its own.
+
+        Raises:
+            UserError: most of the real features are equal.
         """
         median = median_distance(real)
+        if not median > 0:
+            raise UserError(
+                "mmd: most of the real features are equal, so that they give no scale of distances; expected different "
+                "pictures: remove the copies, or score in the features of another extractor"
+            )
         return cls(tuple(multiple * median for multiple in multiples))
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:

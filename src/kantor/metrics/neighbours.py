@@ -6,6 +6,7 @@ pairs, or `Neighbours`, the few numbers that are left of it when it is gone thro
 Euclidean and squared (order is all that the scores ask for, and squaring keeps it).
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -232,6 +233,12 @@ def coverage(around: Neighbourhood, *, k: int) -> float:
     For equal distributions and many features 1 - 2^-k on average, 0.96875 at k = 5. Balls are closed.
     """
     return _share(around.nearest()[1] <= around.real_radii(k))
+
+
+def expected_coverage(n: int, m: int, *, k: int) -> float:
+    """The mean coverage of n real by m generated features of one continuous law: 1 - Π (n-1-i)/(n+m-1-i) over i < k,
+    the chance that some generated feature is among the k nearest of all others. 1 - 2^-k for large equal numbers."""
+    return 1 - math.prod((n - 1 - i) / (n + m - 1 - i) for i in range(k))
 
 
 def one_nn_halves(around: Neighbourhood) -> tuple[float, float]:

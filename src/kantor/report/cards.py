@@ -44,9 +44,11 @@ MEANINGS = {
     "bits_per_dim": "bits per dimension",
 }
 FLOOR_NOTE = (
-    "A floor is what fresh real data of the same size score against the same reference; it is itself random and no "
-    "lower bound: a model that memorised its training data goes below it."
+    "A floor is what fresh real data score against the same reference, at the n that it names; it is itself random and "
+    "no lower bound: a model that memorised its training data goes below it."
 )
+UNBIASED = frozenset({"kid", "mmd", "density"})
+"""Scores whose mean does not depend on n: a floor of another n has the same."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Score(Estimate):
     better: str = "none"
     target: float | None = None
     reason: str | None = None
+    n: int | None = None
+    """Generated samples in a draw."""
 
     @property
     def meaning(self) -> str:
@@ -128,8 +132,16 @@ class Score(Estimate):
         return value if self.better == "lower" else -value
 
     @property
+    def floor_compares(self) -> bool:
+        """Whether the floor is of as many samples as the score, or of a score that does not depend on n."""
+        assert self.floor is not None
+        return self.name in UNBIASED or None in (self.n, self.floor.n) or self.n == self.floor.n
+
+    @property
     def at_floor(self) -> bool:
         """Whether the interval overlaps the floor's."""
+        if self.floor is not None and not self.floor_compares:
+            return False
         ours, floors = self.ends(), None if self.floor is None else self.floor.ends()
         return ours is not None and floors is not None and ours[0] <= floors[1] and floors[0] <= ours[1]
 
@@ -140,6 +152,8 @@ class Score(Estimate):
             return f"not computed: {self.reason or 'no reason given'}"
         if self.floor is None or self.floor.value is None or self.better == "none":
             return ""
+        if not self.floor_compares:
+            return f"no reading: the floor is of n = {self.floor.n:,}"
         if self.at_floor:
             return "at the floor"
         ours, floors = self.badness(self.value), self.badness(self.floor.value)
@@ -172,8 +186,8 @@ def finite(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
-def read_score(name: str, entry: dict[str, Any]) -> Score:
-    """A score out of the card's entry."""
+def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
+    """A score out of the card's entry, of so many samples in a draw."""
     given = entry.get("floor")
     floor = None
     if given is not None:
@@ -190,6 +204,7 @@ def read_score(name: str, entry: dict[str, Any]) -> Score:
         better=better if better in ("lower", "higher", "target") else "none",
         target=finite(entry.get("target")),
         reason=entry.get("reason"),
+        n=n,
     )
 
 
@@ -203,7 +218,10 @@ def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
             protocol=entry.get("protocol") or {},
             sampling=entry.get("sampling") or {},
             draw=entry.get("draw") or {},
-            scores={name: read_score(name, value) for name, value in (entry.get("scores") or {}).items()},
+            scores={
+                name: read_score(name, value, (entry.get("protocol") or {}).get("n_generated"))
+                for name, value in (entry.get("scores") or {}).items()
+            },
         )
         for entry in card.get("evaluations") or []
     ]

@@ -99,7 +99,11 @@ class Published:
             if not isinstance(state, dict):
                 raise ValueError(f"it holds a {type(state).__name__}")
             return make(state)
-        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError as error:  # torch's own words run over a page
+            raise UserError(
+                f"weights={path}: no weights of {self.form}, or damaged (no file of tensors): give {self.name}"
+            ) from error
+        except (RuntimeError, OSError, EOFError, ValueError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
             raise UserError(
                 f"weights={path}: no weights of {self.form}, or damaged ({reason}): give {self.name}"
