@@ -18,7 +18,6 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import kantor
-from kantor.data import pixels
 from kantor.evaluation.extractors.classifiers import Stretched
 
 N = 10_000
@@ -44,7 +43,7 @@ def damaged(real: np.ndarray) -> dict[str, np.ndarray]:
 
 def drawn(run: str) -> np.ndarray:
     """Samples of a run, uint8 (10000, 28, 28)."""
-    samples = pixels.to_uint8(kantor.load(run).sample(N, seed=0))
+    samples = torch.from_numpy(kantor.load(run).sample(N, seed=0)).permute(0, 3, 1, 2)
     if samples.shape[-1] != 28:
         samples = Stretched(28, samples.shape[-1])(samples)
     return samples[:, 0].numpy()
