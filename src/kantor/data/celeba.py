@@ -82,8 +82,6 @@ class CelebA(ImageData):
             UserError: files are missing, or broken where `broken` is stop; the partition file is damaged.
         """
         pictures = self._pictures
-        if split == "train":
-            pictures.confess(self.name)
         return pictures.split(f"the {split} split of {self.name}", self._chosen(split, pictures))
 
     @cached_property
@@ -122,7 +120,9 @@ class CelebA(ImageData):
     def _pictures(self) -> Pictures:
         described = {key: value for key, value in self.describe().items() if key != "partition"}
         directory = cache.cache_root() / "data" / f"celeba-{sha256(described)[:16]}"
-        return prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
+        found = prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
+        found.confess(self.name)
+        return found
 
     def _source(self) -> AbstractContextManager[Source]:
         return nullcontext(self._checked(self._manifest)) if self._place.is_dir() else _ZipPictures(self._place)

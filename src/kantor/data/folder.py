@@ -73,8 +73,6 @@ class ImageFolder(ImageData):
             UserError: there is no image, or one is broken where `broken` is stop.
         """
         pictures = self._pictures
-        if split == "train":
-            pictures.confess(self.name)
         test = pictures.held_out(self._manifest.digests, self.holdout)
         chosen = test if split == "test" else ~test
         return pictures.split(f"the {split} split of {self.name}", chosen, classes(pictures.names))
@@ -98,13 +96,15 @@ class ImageFolder(ImageData):
     @cached_property
     def _pictures(self) -> Pictures:
         directory = cache.cache_root() / "data" / f"folder-{sha256(self._pixels_from)[:16]}"
-        return prepared(
+        found = prepared(
             directory,
             source=lambda: nullcontext(self._manifest),
             decoder=self._decoder,
             broken=self.broken,
             title=self.name,
         )
+        found.confess(self.name)
+        return found
 
 
 def classes(names: list[str]) -> np.ndarray | None:
