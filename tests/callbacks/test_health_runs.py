@@ -73,7 +73,7 @@ FAILING = {
             "critic": lambda: SkipCritic(
                 channels=1, width=4, image_size=8, normalise=torch.nn.BatchNorm2d, initialise=None, constrain=None
             ),
-            "objective": WassersteinClipping(clip=0.005, spare_normalisation=False),
+            "objective": WassersteinClipping(clip=0.002, spare_normalisation=False),
         },
         "constant_critic",
     ),
