@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/kantor compare outputs/demo out=outputs/demo/comparison
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 # Trains for minutes: what the README says, over seeds.
 long: $(READY)
