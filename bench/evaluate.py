@@ -25,7 +25,8 @@ def kantor(*words: str, cache: str) -> float:
     """Seconds of a command."""
     began = time.perf_counter()
     environment = {**os.environ, "KANTOR_CACHE": cache}
-    subprocess.run([sys.executable, "-m", "kantor", *words], check=True, stderr=subprocess.DEVNULL, env=environment)
+    command = [sys.executable, "-m", "kantor", *words]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     return time.perf_counter() - began
 
 
