@@ -1,6 +1,6 @@
 """How often intervals of scores hold the true value, where it is known: the numbers of docs/statistics.md.
 
-    python bench/coverage.py [--references 3] [--draws 200] [--jackknives 100]
+    python bench/coverage.py [--references 3] [--draws 200] [--jackknives 100] [--of features shapes points]
 
 For each law of generated features a few references are drawn and held fixed, then many samples of n against each. The
 mean score of all samples is the truth for that reference: what samples of this size score on average. An interval at
@@ -235,11 +235,14 @@ def main() -> None:
     parser.add_argument("--references", type=int, default=3)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--jackknives", type=int, default=100)
+    kinds = {"features": FEATURES, "shapes": SHAPES, "points": POINTS}
+    parser.add_argument("--of", nargs="+", choices=kinds, default=list(kinds))
     words = parser.parse_args()
     torch.set_num_threads(1)
     began = time.process_time()
     possible = {"t": words.references * (words.draws // LEAST_DRAWS), "one": words.references * words.jackknives}
-    for what, cases in (("features", FEATURES), ("shapes", SHAPES), ("points", POINTS)):
+    for what in words.of:
+        cases = kinds[what]
         tables = [held(case, words.references, words.draws, words.jackknives) for case in cases]
         for kind, title in (("t", "t-interval over 10 samples"), ("one", "interval from one sample")):
             names = [

@@ -71,7 +71,7 @@ Results of unlike protocols are kept side by side.
 
   evaluation=NAME         see `kantor list evaluations`
   evaluation.n=1024       samples in a draw; part of the protocol: only equal protocols are compared
-  evaluation.draws=10     fresh draws; from 10 on every score has an interval
+  evaluation.draws=10     fresh draws; from 10 on their scatter gives intervals
   evaluation.seed=0       another random sample
   evaluation.weights=ema  or raw
   trainer.devices=2       processes; they change nothing in the result

@@ -71,7 +71,7 @@ class Evaluation(ABC):
     Attributes:
         name: what the evaluation is called.
         n: samples in a draw, and in the reference.
-        draws: R; from 10 on each score has an interval.
+        draws: R; from 10 on intervals come from their scatter.
         chunk: samples drawn as one batch.
         seed: of the draws; another seed takes another random sample.
         weights: the generator's moving average (`ema`) or the generator itself (`raw`).
@@ -234,5 +234,6 @@ def split_draws(samples: np.ndarray, evaluation: Evaluation, data: BlockData) ->
             f"all with a smaller evaluation.n"
         )
     if possible < evaluation.draws:
-        say(f"there are samples for {possible} draws of {n:,}; from 10 draws on every score has an interval")
+        counted = f"{possible} draws" if possible > 1 else "one draw"
+        say(f"there are samples for {counted} of {n:,}; from 10 draws on their scatter gives intervals")
     return [samples[draw * n : (draw + 1) * n] for draw in range(possible)]

@@ -82,8 +82,8 @@ def estimated(
 
 
 def _agree(values: Sequence[float]) -> int:
-    """How many of them are the most frequent one, to 9 digits."""
-    digits = [float(f"{value:.9g}") for value in values]
+    """How many of them are the most frequent one, to 6 digits."""
+    digits = [float(f"{value:.6g}") for value in values]
     return max(digits.count(each) for each in set(digits))
 
 
