@@ -10,6 +10,7 @@ from kantor import copies, files
 from kantor.data.images import ImageSet
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
+from kantor.evaluation.picture_features import PictureFeatures
 from kantor.sample_files import at_random, read_pictures, read_samples, write_samples
 
 SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("evaluation.threads", 1)]
@@ -144,6 +145,20 @@ def test_copies_of_held_out_pictures_are_counted(write, shapes, tmp_path, capsys
     files.evaluate_files(given, SIZES)
     said = "kantor: 4 of 40 pictures are copies of held-out pictures: they score as real ones do\n"
     assert said in capsys.readouterr().err
+
+
+def test_each_picture_is_extracted_once(write, tmp_path, monkeypatch):
+    """With Inception each takes a tenth of a second; the tests of the first draw need no second look."""
+    seen, of_arrays = [], PictureFeatures.of_arrays
+
+    def counted(self, pictures):
+        seen.append(len(pictures))
+        return of_arrays(self, pictures)
+
+    monkeypatch.setattr(PictureFeatures, "of_arrays", counted)
+    given = {"images": str(write("theirs.npz")), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    files.evaluate_files(given, SIZES)
+    assert seen == [20, 20]
 
 
 def test_what_is_dealt_is_at_most_what_is_there():

@@ -111,7 +111,7 @@ def rows(name: str, distribution: PointDistribution, fingerprint: str) -> list[t
 
 
 def _rng() -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=keyed.seed(0, "data card")))
+    return keyed.generator(0, "data card")
 
 
 def _draw(name: str, distribution: PointDistribution, path: Path) -> None:

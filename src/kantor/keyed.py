@@ -28,6 +28,11 @@ def seed(seed: int, name: str, *counters: int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("ascii"), digest_size=8).digest(), "big")
 
 
+def generator(seed_: int, name: str, *counters: int) -> np.random.Generator:
+    """numpy's generator for one purpose, Philox keyed by `seed()`."""
+    return np.random.Generator(np.random.Philox(key=seed(seed_, name, *counters)))
+
+
 class Rng:
     """Random tensors from one key; the first dimension of every draw is the batch.
 

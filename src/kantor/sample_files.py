@@ -101,7 +101,7 @@ def at_random(most: int, *, seed: int) -> Deal:
     writer's digits."""
 
     def deal(count: int) -> np.ndarray:
-        order = np.random.Generator(np.random.Philox(key=keyed.seed(seed, "deal"))).permutation(count)
+        order = keyed.generator(seed, "deal").permutation(count)
         return order[:most]
 
     return deal

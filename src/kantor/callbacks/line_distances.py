@@ -83,7 +83,7 @@ class LineDistances(Picture):
 
     def finish(self, model: GenerativeModel) -> None:
         """The figure."""
-        rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "picture real")))
+        rng = keyed.generator(self.seed, "picture real")
         figure = Figure(figsize=(17, 5), dpi=100, layout="constrained")
         FigureCanvasAgg(figure)
         distances, path, estimate = figure.subplots(1, 3)

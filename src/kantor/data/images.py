@@ -60,7 +60,7 @@ class ImageSet:
         """
         if n > len(self):
             raise UserError(f"size={n}: the set has {len(self)} images; expected at most that many, or null for all")
-        rng = np.random.Generator(np.random.Philox(key=keyed.seed(SUBSET_SEED, "subset", n)))
+        rng = keyed.generator(SUBSET_SEED, "subset", n)
         chosen = np.sort(rng.permutation(len(self))[:n])
         return ImageSet(self.pixels, self.labels, chosen if self.rows is None else self.rows[chosen])
 

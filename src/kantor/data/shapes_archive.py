@@ -69,7 +69,7 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
 def rows(names: list[str], split: Split) -> np.ndarray:
     """Which of the pictures belong to a split, in the order of their names; int64 (N,)."""
     order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-    rng = np.random.Generator(np.random.Philox(key=keyed.seed(HOLDOUT_SEED, "holdout", len(names))))
+    rng = keyed.generator(HOLDOUT_SEED, "holdout", len(names))
     test = np.zeros(len(names), dtype=bool)
     test[rng.permutation(len(names))[: len(names) // HELD_OUT]] = True
     return order[test if split == "test" else ~test]

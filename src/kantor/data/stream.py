@@ -84,7 +84,7 @@ class PointBlocks(Blocks):
     def block(self, step: int) -> Tensor:
         """The block of one training step, float32, shape (batches, B of this process, 2)."""
         batches = self.batches_per_step(step)
-        rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "real", step)))
+        rng = keyed.generator(self.seed, "real", step)
         points = self.distribution.sample(batches * self.batch_size, rng)
         blocks = points.reshape(batches, self.batch_size, 2)[:, self.rows]
         return torch.from_numpy(blocks.astype(np.float32))
@@ -159,7 +159,7 @@ class ImageBlocks(Blocks):
         images = self.images.take(self.indices(mine.reshape(-1)))
         mirrored = None
         if self.flip:
-            rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "flip", step)))
+            rng = keyed.generator(self.seed, "flip", step)
             chosen = rng.random((batches, self.batch_size)) < 0.5
             mirrored = torch.from_numpy(chosen[:, self.rows].copy())
         return ImageBlock(images.reshape(*mine.shape, *images.shape[1:]), mirrored)
@@ -176,7 +176,7 @@ class ImageBlocks(Blocks):
     def order(self, epoch: int) -> np.ndarray:
         """The permutation of one epoch, uint32 (N,): four bytes an image, and one epoch in memory at a time."""
         if epoch != self._epoch:
-            rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "order", epoch)))
+            rng = keyed.generator(self.seed, "order", epoch)
             order = np.arange(len(self.images), dtype=np.uint32)
             rng.shuffle(order)
             self._epoch, self._order = epoch, order

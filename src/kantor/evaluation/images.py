@@ -1,7 +1,7 @@
 """Scores of generated pictures against real ones, in the features of an extractor."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 import kantor
-from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
@@ -17,17 +16,16 @@ from kantor.errors import UserError, require_at_least, require_positive
 from kantor.evaluation import shape_truth, tensor_files
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation, Kind, Work
+from kantor.evaluation.contest import Contest
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
-from kantor.evaluation.generation import Chunk, pieces, reproducible
-from kantor.evaluation.image_scores import Reference, ScoreSet, least_of_infinity
+from kantor.evaluation.generation import Chunk, reproducible
+from kantor.evaluation.image_scores import Reference, ScoreSet
 from kantor.evaluation.picture_features import PictureFeatures, device_of
-from kantor.evaluation.picture_tests import PictureTests, as_score
+from kantor.evaluation.picture_tests import PictureTests
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
-from kantor.evaluation.spreads import Spreads, estimated
-from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.say import say
@@ -168,7 +166,7 @@ class ImageEvaluation(Evaluation):
             def features_of(r: int) -> Features:
                 return cut(drawn, slice(r * n, (r + 1) * n))
 
-            scores = self._compared(features_of, self.draws, images, processes, device_of(model))
+            scores = self._contest(images).of(features_of, self.draws, processes, device_of(model))
         if processes.rank == 0:
             work.finished(key).forget()
         return scores
@@ -189,11 +187,12 @@ class ImageEvaluation(Evaluation):
         features = self.features(images)
         features.extractor.prepare()
 
+        @cache  # the tests look at the first draw again
         def features_of(r: int) -> Features:
             return features.of_arrays(draws[r][:n])
 
         with reproducible(self.threads):
-            return self._compared(features_of, len(draws), images, processes, torch.device("cpu"))
+            return self._contest(images).of(features_of, len(draws), processes, torch.device("cpu"))
 
     def _scores(self, data: ImageData) -> ScoreSet:
         return ScoreSet(
@@ -202,6 +201,16 @@ class ImageEvaluation(Evaluation):
             has_sights=shape_truth.knows(data),
             transport=self.transport,
             infinity=self.infinity,
+        )
+
+    def _contest(self, data: ImageData) -> Contest:
+        return Contest(
+            data=data,
+            features=self.features(data),
+            real=self.real(data),
+            wanted=self._scores(data),
+            tests=self._tests,
+            seed=self.seed,
         )
 
     @property
@@ -243,88 +252,6 @@ class ImageEvaluation(Evaluation):
             "seed": self.seed,
             "chunk": self.chunk,
         }
-
-    def _compared(
-        self,
-        features_of: Callable[[int], Features],
-        draws: int,
-        data: ImageData,
-        processes: Processes,
-        device: torch.device,
-    ) -> dict[str, Score]:
-        """The scores of each draw and of each floor, and the tests of the first draw, put together on every process."""
-        features, real, wanted = self.features(data), self.real(data), self._scores(data)
-        shown = processes.rank == 0
-        target = features.of_real(data.train, real.reference, device=device, title="training pictures", shown=shown)
-        reference, floors = Reference(target, wanted), real.floors(draws)
-
-        def found(r: int) -> tuple[dict[str, float], Spreads]:
-            """Of draw r; from the last draw on, of the floors; and at last the tests."""
-            if r == draws + floors:
-                return self._tested(target, features_of(0), data, device), {}
-            if r < draws:
-                comparison = reference.compare(features_of(r))
-                return comparison.scores(), comparison.spreads() if draws < LEAST_DRAWS else {}
-            held_out = features.of_real(data.test, real.floor(r - draws), device=device)
-            return reference.compare(held_out).scores(), {}
-
-        *results, (tested, _) = pieces(found, draws + floors + 1, processes)
-        dimensions = target.features.shape[1]
-        if min(real.n, real.n_reference) <= dimensions and shown:
-            say(
-                f"frechet_distance: {real.n:,} pictures in {dimensions:,} dimensions have a singular covariance, and "
-                "the score a large bias; kid has none"
-            )
-        return {
-            **{
-                name: self._score(name, kind, results[:draws], results[draws:], real, dimensions)
-                for name, kind in wanted.kinds().items()
-            },
-            **{name: as_score(tested[name], kind) for name, kind in self._tests.kinds().items()},
-        }
-
-    def _tested(self, target: Features, drawn: Features, data: ImageData, device: torch.device) -> dict[str, float]:
-        """What the tests say of the first draw."""
-        features, real, training = self.features(data), self.real(data), None
-        if self.memory is not None and self.memory <= real.n_reference:
-            training = cut(target, slice(0, self.memory))  # the reference comes first among them
-        elif self.memory is not None:
-            training = features.of_real(data.train, real.memory(self.memory), device=device)
-        held_out = features.of_real(data.test, real.floor(0), device=device)
-        rng = np.random.Generator(np.random.Philox(key=keyed.seed(self.seed, "permutations")))
-        return self._tests(target, drawn, training=training, held_out=held_out, rng=rng)
-
-    def _score(
-        self,
-        name: str,
-        kind: Kind,
-        draws: list[tuple[dict[str, float], Spreads]],
-        floors: list[tuple[dict[str, float], Spreads]],
-        real: RealPictures,
-        dimensions: int,
-    ) -> Score:
-        def singular(size: int) -> str | None:
-            sizes = {"frechet_distance": size, "frechet_infinity": least_of_infinity(size)}
-            least = min(sizes.get(name, size), real.n_reference)
-            if name not in sizes or least > dimensions:
-                return None
-            return f"no interval where n = {least} is not above the {dimensions} dimensions"
-
-        estimate, reason = estimated(
-            [scores[name] for scores, _ in draws], [spreads.get(name) for _, spreads in draws], singular(real.n)
-        )
-        floor, floor_reason = estimated([scores[name] for scores, _ in floors], [], singular(real.n_floor))
-        return Score(
-            estimate=estimate,
-            covers="draws",
-            better=kind.better,
-            floor=floor,
-            floor_n=real.n_floor,
-            floor_draws=len(floors),
-            target=kind.target,
-            reason=reason,
-            floor_reason=floor_reason,
-        )
 
 
 def _pictures(data: BlockData) -> ImageData:

@@ -193,7 +193,7 @@ class PointEvaluation(Evaluation):
 
 
 def _rng(seed: int, purpose: str, *counters: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=keyed.seed(seed, purpose, *counters)))
+    return keyed.generator(seed, purpose, *counters)
 
 
 def applicable(distribution: PointDistribution) -> list[str]:

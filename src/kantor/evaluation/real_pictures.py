@@ -128,4 +128,4 @@ class RealPictures:
 
 def order(n: int, seed: int, purpose: str) -> np.ndarray:
     """A permutation of 0 … n-1."""
-    return np.random.Generator(np.random.Philox(key=keyed.seed(seed, purpose))).permutation(n)
+    return keyed.generator(seed, purpose).permutation(n)
