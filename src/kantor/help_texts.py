@@ -77,8 +77,9 @@ Results of unlike protocols are kept side by side.
   trainer.devices=2       processes; they change nothing in the result
 
 With images=, somebody's samples are scored against data=NAME, and DIR gets a card: the array `samples` of an .npz
-file, points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size, in the order of
-their names. Pictures that are copies of training pictures are counted; a set of nothing else is refused.
+file, points (N, 2) or pictures uint8 (N, H, W, C), or a directory of pictures of the data set's size. They are dealt
+out at random into draws of evaluation.n, and fewer draws are scored when there are not enough of them. Copies of
+training pictures are counted; a set of nothing else is refused.
 In Inception's features (evaluation=standard), torch-fidelity is asked too, and its scores are printed below.""",
     "compare": """\
 kantor compare DIR DIR … [out=DIR]

@@ -155,7 +155,7 @@ def read_pictures(directory: Path, *, channels: int, side: int, deal: Deal) -> n
         except BrokenImage as error:
             raise UserError(
                 f"images={directory / name}: {error}; expected a whole {'grey ' if channels == 1 else ''}picture of "
-                f"{side} × {side} pixels"
+                f"{side} × {side} pixels, as the data are (of mnist, celeba and folder: data.image_size)"
             ) from error
 
     with ThreadPoolExecutor(threads()) as pool:

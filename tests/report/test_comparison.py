@@ -247,6 +247,15 @@ def test_unfinished_runs_budgets_and_samplings_are_marked(make_run: MakeRun, car
     assert "Sampling differs, weights: ema (point_demo_gp seed 0), raw (point_demo_gp seed 1)." in notes
 
 
+def test_how_much_was_drawn_is_said(make_run: MakeRun, card_score: Make, card_evaluation: Make):
+    few = card_evaluation({"w1": card_score(0.1, half=None)}, draw={"seed": 0, "chunk": 1024, "draws": 2})
+    runs = [make_run("a"), make_run("b", seed=1)]
+    assert "10 draws of 1,024 samples each" in compare(runs).markdown()
+    differing = compare([*runs, make_run("c", seed=2, evaluations=[few])])
+    assert "2 to 10 draws of 1,024 samples each" in differing.markdown()
+    assert "Draws differ: 10 (point_demo_gp seed 0; point_demo_gp seed 1), 2 (point_demo_gp seed 2)." in differing.notes
+
+
 def test_a_foreign_card_is_compared(make_run: MakeRun):
     run = make_run(
         "pictures", card={"experiment": None, "config_hash": None, "seed": None, "budget": None, "cost": None}

@@ -220,7 +220,7 @@ def verdict_of(contestants: Sequence[Contestant], one: Round, primary: str) -> l
 
 
 def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
-    """What a reader must know before trusting the order: unfinished runs, unequal budgets and samplings, copies."""
+    """What a reader must know before trusting the order: unfinished runs, unequal budgets, samplings and draws, copies."""
     notes = [
         f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_generator_step)}."
         for each, evaluation in zip(contestants, one.evaluations, strict=True)
@@ -233,6 +233,7 @@ def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
         notes += unequal(
             f"Sampling differs, {key}", contestants, [units.plain(each.sampling.get(key)) for each in one.evaluations]
         )
+    notes += unequal("Draws differ", contestants, [units.count(each.draw.get("draws")) for each in one.evaluations])
     counted = sum(len(indices) for indices in methods_of(contestants).values())
     if counted < len(contestants):
         notes.append("Some runs repeat method and seed of another: for the number of seeds such copies count once.")
