@@ -113,12 +113,19 @@ def test_settings_of_single_callbacks_are_no_obstacle_to_drawing_nothing(own_exp
     assert drawing(own_experiment("pictures=none")) == set()
 
 
-def test_settings_of_a_callback_that_other_pictures_lack_are_refused(own_experiment, tmp_path):
+def test_settings_of_a_callback_that_other_pictures_lack_are_left_out_or_refused(own_experiment, tmp_path):
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "bare.yaml").write_text("# no callbacks\nevery: 9\ncallbacks: {}\n")
+    assert drawing(own_experiment("pictures=bare")) == set()
+    own = tmp_path / "experiment" / "own.yaml"
+    own.write_text(
+        own.read_text().replace(
+            "defaults: [shapes_dcgan_dg1,", "defaults: [shapes_dcgan_dg1, override /pictures: bare,"
+        )
+    )
     with pytest.raises(UserError, match=r"^pictures\.callbacks\.grids=\{'side': 5\}: .*~pictures\.callbacks\.grids$"):
-        drawing(own_experiment("pictures=bare"))
-    assert drawing(own_experiment("pictures=bare", "~pictures.callbacks.grids")) == set()
+        drawing(own_experiment())
+    assert drawing(own_experiment("~pictures.callbacks.grids")) == set()
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
@@ -248,6 +255,22 @@ def test_a_slope_is_not_penalised_through_batch_normalisation(objective):
     with pytest.raises(UserError, match=r"model\.critic\.normalise=null"):
         training.check(config.compose(words))
     training.check(config.compose([*words, "model.critic.normalise=null"]))
+
+
+@pytest.mark.parametrize("objective", options("objective", []))
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if not name.endswith("_quick")])
+def test_every_objective_goes_with_every_experiment(experiment, objective):
+    """What an experiment sets for its own loss does not stand in the way of another."""
+    cfg = config.compose([f"experiment={experiment}", f"objective={objective}", "trainer.accelerator=cpu"])
+    assert set(cfg.objective) == set(config.load_option("objective", objective))
+    config.build(cfg.objective)
+
+
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if "_dcgan_" in name or "_wgan_" in name])
+def test_slopes_can_be_penalised_in_every_experiment(composed, experiment):
+    """The discriminators with batch normalisation can be had without it."""
+    words = ["model.critic.normalise=null"] if "normalise" in composed[experiment].model.critic else []
+    training.check(config.compose([f"experiment={experiment}", "objective=relativistic", *words]))
 
 
 def test_experiments_are_different_runs(composed):

@@ -39,6 +39,20 @@ def test_overrides_win_and_the_rest_stays():
     assert cfg.optimisation == base.optimisation
 
 
+def test_keys_of_an_option_that_was_replaced_are_left_out_unless_they_were_given():
+    cfg = compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_gp"])
+    assert dict(cfg.objective) == load_option("objective", "wasserstein_gp")
+    assert "takes no 'clip'" in complaint("objective=hinge", "objective.clip=1", experiment="experiment=shapes_wgan_cg1")
+    assert compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_clipping"]).objective.clip == 0.005
+
+
+def test_what_an_experiment_puts_in_place_of_a_part_stays_whole():
+    cfg = compose(["experiment=shapes_wgan_cg1", "optimisation=rmsprop"])
+    assert dict(cfg.optimisation.n_critic) == dict(compose(["experiment=shapes_wgan_cg1"]).optimisation.n_critic)
+    assert "betas" not in cfg.optimisation.critic or cfg.optimisation.critic._target_ != "torch.optim.RMSprop"
+    training.check(cfg)
+
+
 def test_interpolations_follow_overrides():
     cfg = compose([BASE, "model.latent.dim=5"])
     assert cfg.model.generator.inputs == 5

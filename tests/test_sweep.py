@@ -2,6 +2,7 @@
 
 import json
 
+import yaml
 from small_runs import FAST
 
 SWEEP = (
@@ -23,6 +24,14 @@ def test_a_failing_job_takes_no_other_down(kantor, tmp_path):
     again = kantor(*SWEEP, "seed=0,1,2")
     assert again.stderr.count("finished already") == 2
     assert "3 of 3 jobs done" in again.stdout
+
+
+def test_objectives_are_swept(kantor, tmp_path):
+    """What the experiment sets for its own does not fail the jobs of the others."""
+    done = kantor(*SWEEP, "objective=hinge,wasserstein_clipping")
+    assert "2 of 2 jobs done" in done.stdout
+    kept = [yaml.safe_load(path.read_text())["objective"] for path in tmp_path.rglob("config.yaml")]
+    assert sorted(set(one) - {"_target_"} for one in kept) == [set(), {"clip", "spare_normalisation"}]
 
 
 def test_joblib_with_several_devices_is_refused(kantor):

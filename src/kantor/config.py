@@ -8,19 +8,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kantor import targets
+from kantor import choices, targets
 from kantor.checks import at, check_values, keys
-from kantor.conf_files import CONF, check_option, groups, options, roots
+from kantor.conf_files import check_option, groups, options, roots
 from kantor.errors import UserError, nearest
 
 
@@ -90,12 +87,12 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Di
     parsed = parse(overrides)
     _check_choices(parsed, config_dirs)
     try:
-        composed = _compose([*search_path(config_dirs), *overrides])
+        composed = choices.composed("train", [*search_path(config_dirs), *overrides])
     except (ConfigCompositionException, OmegaConfBaseException) as error:
         raise _explain(error, parsed, overrides, config_dirs) from error
     except HydraException as error:
         raise UserError(" ".join(str(error).split())) from error
-    return finish(composed, experiment=composed.hydra.runtime.choices.experiment)
+    return finish(composed, composed.hydra)
 
 
 def parse(overrides: list[str]) -> list[Override]:
@@ -114,12 +111,6 @@ def parse(overrides: list[str]) -> list[Override]:
             f"{error.override!r} is not in Hydra's grammar key=value: quote values with '=', '~', brackets or commas, "
             f"as in 'key=\"a=b\"'"
         ) from error
-
-
-def _compose(overrides: list[str]) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(config_dir=str(CONF.absolute()), version_base="1.3"):
-        return hydra_compose(config_name="train", overrides=overrides, return_hydra_config=True)
 
 
 def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
@@ -145,7 +136,7 @@ def _explain(error: Exception, parsed: list[Override], overrides: list[str], con
             for text, override in zip(overrides, parsed, strict=True)
             if override.key_or_group in groups(config_dirs)
         ]
-        known = keys(OmegaConf.to_container(_compose([*search_path(config_dirs), *chosen])))
+        known = keys(OmegaConf.to_container(choices.composed("train", [*search_path(config_dirs), *chosen])))
     except (HydraException, OmegaConfBaseException):
         known = []  # the groups themselves do not compose: the error below says why
     for override in parsed:
@@ -164,8 +155,13 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
-def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
-    """Resolve a composed configuration: no interpolation, no `auto`, no missing value, read-only.
+def finish(composed: DictConfig, hydra: DictConfig) -> DictConfig:
+    """Resolve a composed configuration: no interpolation, no `auto`, no missing value, no key of an option that was
+    replaced, read-only.
+
+    Args:
+        composed: by Hydra.
+        hydra: Hydra's own part of it.
 
     Raises:
         UserError: a value is missing or contradicts another.
@@ -182,7 +178,8 @@ def finish(composed: DictConfig, *, experiment: str) -> DictConfig:
         plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(" ".join(str(error).split())) from error
-    plain["experiment"] = experiment
+    choices.fit(plain, hydra)
+    plain["experiment"] = hydra.runtime.choices.experiment
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")

@@ -82,11 +82,10 @@ def job(composed: DictConfig) -> float:
     """
     from kantor import run
 
-    experiment = HydraConfig.get().runtime.choices["experiment"]
     result: dict[str, Any] = {"overrides": list(HydraConfig.get().overrides.task), "error": None}
     score = math.nan
     try:
-        cfg = config.finish(composed, experiment=experiment)
+        cfg = config.finish(composed, HydraConfig.get())
         directory = run.train(cfg)
         result["run"] = str(directory.path)
         score = primary(directory.card(), cfg.primary_score)

@@ -4,6 +4,7 @@ Both go between 4×4 maps and the image by factors of two, and each factor of tw
 """
 
 import itertools
+from collections.abc import Callable
 
 from torch import nn
 
@@ -61,8 +62,8 @@ class DCGANDiscriminator(ImageCritic):
         channels: of the images.
         width: channels after the first convolution.
         image_size: height and width of the images, 4 times a power of two.
-        after_first: makes a layer of `width` channels that stands after the first convolution, such as `extra_layer`;
-            None for none.
+        after_first: makes a layer of `width` channels, normalised in the same way, that stands after the first
+            convolution, such as `extra_layer`; None for none.
         normalise: makes the normalisation of so many channels, such as `torch.nn.BatchNorm2d`; None for none.
         initialise, constrain: as in `ImageCritic`.
 
@@ -79,7 +80,7 @@ class DCGANDiscriminator(ImageCritic):
         channels: int,
         width: int,
         image_size: int,
-        after_first: MakeLayer | None,
+        after_first: Callable[[int, MakeLayer | None], nn.Module] | None,
         normalise: MakeLayer | None,
         initialise: Change | None,
         constrain: Change | None,
@@ -88,18 +89,22 @@ class DCGANDiscriminator(ImageCritic):
         sizes = [width * 2**k for k in range(doublings(image_size))]
         layers = down(channels, width, normalise=None, bias=True)
         if after_first is not None:
-            layers.append(after_first(width))
+            layers.append(after_first(width, normalise))
         for size_in, size_out in itertools.pairwise(sizes):
             layers += down(size_in, size_out, normalise=normalise, bias=True)
         super().__init__([*layers, nn.Conv2d(sizes[-1], 1, 4)], initialise=initialise, constrain=constrain)
 
 
-def extra_layer(channels: int) -> nn.Sequential:
+def extra_layer(channels: int, normalise: MakeLayer | None) -> nn.Sequential:
     """A convolution that keeps the number of channels: the small change of the Purdue lecture (its DG2).
 
     Kernel 4, stride 1, padding 2: the maps grow by one row and one column, which the next stride of 2 takes away again.
 
     Args:
         channels: in and out.
+        normalise: makes the normalisation of so many channels; None for none.
     """
-    return nn.Sequential(nn.Conv2d(channels, channels, 4, padding=2), nn.BatchNorm2d(channels), nn.LeakyReLU(0.2))
+    layers: list[nn.Module] = [nn.Conv2d(channels, channels, 4, padding=2)]
+    if normalise is not None:
+        layers.append(normalise(channels))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.2))
