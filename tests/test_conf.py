@@ -1,5 +1,8 @@
 """Every YAML file composes, and what it describes builds."""
 
+import functools
+import re
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
@@ -9,10 +12,15 @@ from omegaconf import OmegaConf
 
 from kantor import assembly, config, keyed, training
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.findings import LOOKS
+from kantor.callbacks.findings import CHECKS, LOOKS, ON_FAKE, ON_REAL, SETTLED, History
+from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.callbacks.probabilities import ACCURACY
 from kantor.callbacks.record import Record
+from kantor.callbacks.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
 from kantor.callbacks.stop_at_half import StopAtHalf
 from kantor.callbacks.stopping import StopOnSignal
+from kantor.callbacks.watch import setting_of
+from kantor.checks import keys
 from kantor.conf_files import CONF, groups, options
 from kantor.data.images import ImageData, ImageSet
 from kantor.errors import UserError
@@ -255,6 +263,27 @@ def test_a_slope_is_not_penalised_through_batch_normalisation(objective):
     with pytest.raises(UserError, match=r"model\.critic\.normalise=null"):
         training.check(config.compose(words))
     training.check(config.compose([*words, "model.critic.normalise=null"]))
+
+
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if not name.endswith("_quick")])
+def test_what_health_checks_say_to_try_can_be_tried(composed, experiment):
+    """Words such as objective=wasserstein_gp are taken together, other keys are there."""
+    cfg = composed[experiment]
+    setting = setting_of(training.check(cfg))
+    look = {SPREAD: 0.0, NEAREST_SAMPLE: 0.0, COVERAGE: 0.0, GENERATOR_GRADIENT: 0.0}
+    look |= {CLIPPED: 1.0} if setting.clipped else {}
+    is_wasserstein = "Wasserstein" in cfg.objective._target_
+    look |= {SLOPE: 0.0, ON_REAL: 0.0, ON_FAKE: 0.0} if is_wasserstein else {ACCURACY: 1.0}
+    looks = [{GENERATOR_GRADIENT: 1.0}, *[look] * LOOKS]
+    history = functools.reduce(History.then, looks, History(setting, {}, {}, (), SETTLED))
+    messages = [message for find in CHECKS.values() if (message := find(history)) is not None]
+    assert len(messages) >= 3
+    for remedy in (remedy for message in messages for remedy in message.partition("Try ")[2].split(", ")):
+        words = re.findall(r"[a-z_.]+=[^\s,]+", remedy)
+        if words:
+            training.check(config.compose([f"experiment={experiment}", "trainer.accelerator=cpu", *words]))
+        for key in re.findall(r"[a-z_]+(?:\.[a-z_]+)+", " ".join(set(remedy.split()) - set(words))):
+            assert key in keys(OmegaConf.to_container(cfg)), remedy
 
 
 @pytest.mark.parametrize("objective", options("objective", []))

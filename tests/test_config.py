@@ -42,7 +42,9 @@ def test_overrides_win_and_the_rest_stays():
 def test_keys_of_an_option_that_was_replaced_are_left_out_unless_they_were_given():
     cfg = compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_gp"])
     assert dict(cfg.objective) == load_option("objective", "wasserstein_gp")
-    assert "takes no 'clip'" in complaint("objective=hinge", "objective.clip=1", experiment="experiment=shapes_wgan_cg1")
+    assert "takes no 'clip'" in complaint(
+        "objective=hinge", "objective.clip=1", experiment="experiment=shapes_wgan_cg1"
+    )
     assert compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_clipping"]).objective.clip == 0.005
 
 

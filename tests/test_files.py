@@ -206,7 +206,9 @@ def test_files_that_are_none_are_refused(tmp_path, write):
 def test_a_picture_of_another_size_or_a_broken_one_is_named(tmp_path, write):
     place = write("theirs")
     Image.new("RGB", (63, 64)).save(place / "00003.png")
-    with pytest.raises(UserError, match=r"00003\.png: 63 × 64 pixels; expected a whole picture of 64 × 64 .*data\.image_size"):
+    with pytest.raises(
+        UserError, match=r"00003\.png: 63 × 64 pixels; expected a whole picture of 64 × 64 .*data\.image_size"
+    ):
         read_samples(place, data(), np.arange)
     (place / "00003.png").write_bytes((place / "00004.png").read_bytes()[:200])
     with pytest.raises(UserError, match=r"00003\.png"):

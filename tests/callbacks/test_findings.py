@@ -1,15 +1,20 @@
+from dataclasses import replace
+
 import pytest
 
 from kantor.callbacks import findings
-from kantor.callbacks.findings import CHECKS, LOOKS, SETTLED, History
+from kantor.callbacks.findings import CHECKS, LOOKS, ON_FAKE, ON_REAL, SETTLED, History, Setting, optimal_slope
 from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.callbacks.probabilities import ACCURACY
-from kantor.callbacks.spread import COVERAGE, SPREAD
+from kantor.callbacks.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+
+PLAIN = Setting(penalty_weight=None, clipped=False, normalised=False, saturating=False)
+CLIPS = replace(PLAIN, clipped=True, normalised=True)
 
 
-def history(*looks, count=SETTLED):
+def history(*looks, count=SETTLED, setting=PLAIN):
     """Of looks that come after `count` others."""
-    found = History({}, {}, (), count)
+    found = History(setting, {}, {}, (), count)
     for look in looks:
         found = found.then(look)
     return found
@@ -19,8 +24,13 @@ def constant(n=LOOKS, **look):
     return [look] * n
 
 
-def told(*looks):
-    return {check for check, find in CHECKS.items() if find(history(*looks)) is not None}
+def apart(spread, coverage, nearest=None):
+    """A look at samples; without more said, groups are as far apart as single samples."""
+    return {SPREAD: spread, NEAREST_SAMPLE: spread if nearest is None else nearest, COVERAGE: coverage}
+
+
+def told(*looks, setting=PLAIN):
+    return {check for check, find in CHECKS.items() if find(history(*looks, setting=setting)) is not None}
 
 
 def test_a_history_keeps_the_first_the_highest_and_the_last():
@@ -37,36 +47,54 @@ def test_without_measurements_nothing_is_found(find):
 
 
 AILING = {
-    "mode_collapse": {SPREAD: 0.1, COVERAGE: 0.02},
-    "perfect_discriminator": {ACCURACY: 1.0},
-    "clipped_weights": {CLIPPED: 0.97, SLOPE: 1e-4},
-    "wrong_slope": {SLOPE: 20.0},
-    "constant_critic": {SLOPE: 1e-7, CLIPPED: 0.3},
+    "mode_collapse": (apart(0.05, 0.02), PLAIN),
+    "perfect_discriminator": ({ACCURACY: 1.0}, PLAIN),
+    "clipped_weights": ({CLIPPED: 0.97, SLOPE: 1e-4}, CLIPS),
+    "wrong_slope": ({SLOPE: 20.0}, PLAIN),
+    "constant_critic": ({SLOPE: 1e-7, CLIPPED: 0.3}, CLIPS),
 }
 
 
 @pytest.mark.parametrize("check", AILING)
 def test_one_measurement_that_differs_is_enough_for_silence(check):
-    ailing, well = [AILING[check]] * LOOKS, {SPREAD: 0.9, COVERAGE: 0.6, ACCURACY: 0.8, CLIPPED: 0.5, SLOPE: 1.0}
-    assert told(*ailing) == {check}
-    assert told(*ailing[1:]) == set()
+    look, setting = AILING[check]
+    ailing, well = [look] * LOOKS, {**apart(0.9, 0.6), ACCURACY: 0.8, CLIPPED: 0.5, SLOPE: 1.0}
+    assert told(*ailing, setting=setting) == {check}
+    assert told(*ailing[1:], setting=setting) == set()
     for place in range(LOOKS):
-        looks = [*ailing[:place], {name: well[name] for name in AILING[check]}, *ailing[place + 1 :]]
-        assert told(*looks) == set(), place
+        looks = [*ailing[:place], {name: well[name] for name in look}, *ailing[place + 1 :]]
+        assert told(*looks, setting=setting) == set(), place
 
 
-@pytest.mark.parametrize(("slope", "expected"), [(0.09, True), (0.11, False), (1, False), (9.9, False), (10.1, True)])
-def test_slopes_that_a_small_penalty_allows_are_no_ailment(slope, expected):
-    assert (findings.wrong_slope(history(*constant(**{SLOPE: slope}))) is not None) == expected
+def test_the_optimal_slope_is_the_best_one():
+    """K maximises K·W1 - λ(K - 1)²; with W1 = 0.774 and λ = 0.1 it is 4.87."""
+    k = 1 + 0.774 / 0.2
+    assert optimal_slope(k * 0.774, 0.1) == pytest.approx(k)
+    assert optimal_slope(0.0, 10.0) == optimal_slope(-1.0, 10.0) == 1
+
+
+@pytest.mark.parametrize(
+    ("slope", "gap", "penalty_weight", "expected"),
+    [
+        (0.09, 0.0, 10.0, True), (0.11, 0.0, 10.0, False), (1.0, 5.0, 10.0, False), (1.9, 0.0, 10.0, False),
+        (2.1, 0.0, 10.0, True), (8.0, 5.0, 10.0, True), (8.0, 3.77, 0.1, False), (9.9, 3.77, 0.1, True),
+        (19.0, 1e3, 0.1, False), (21.0, 1e6, 0.1, True), (9.9, 0.0, None, False), (10.1, 0.0, None, True),
+        (10.1, 0.0, 0.0, True),
+    ],
+)  # fmt: skip
+def test_slopes_that_the_penalty_allows_are_no_ailment(slope, gap, penalty_weight, expected):
+    looks = constant(**{SLOPE: slope, ON_REAL: -gap - 3, ON_FAKE: 3.0})
+    setting = replace(PLAIN, penalty_weight=penalty_weight)
+    assert (findings.wrong_slope(history(*looks, setting=setting)) is not None) == expected
 
 
 def test_a_clipped_critic_need_not_have_slope_one():
-    assert told(*constant(**{SLOPE: 1e-5, CLIPPED: 0.5})) == set()
+    assert told(*constant(**{SLOPE: 1e-5, CLIPPED: 0.5}), setting=CLIPS) == set()
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.94, False), (0.96, True)])
 def test_the_share_of_clipped_weights(share, expected):
-    assert (findings.clipped_weights(history(*constant(**{CLIPPED: share}))) is not None) == expected
+    assert (findings.clipped_weights(history(*constant(**{CLIPPED: share}), setting=CLIPS)) is not None) == expected
 
 
 @pytest.mark.parametrize(("norm", "expected"), [(2e-4, False), (0.9e-4, True), (0.0, True)])
@@ -75,26 +103,66 @@ def test_a_gradient_vanishes_against_its_beginning(norm, expected):
     assert (findings.vanishing_gradient(history(*looks)) is not None) == expected
 
 
-def test_samples_that_still_move_apart_are_no_collapse():
+@pytest.mark.parametrize("nearest", [None, 0.02])
+def test_samples_that_still_move_apart_are_no_collapse(nearest):
     """A fresh generator makes nearly the same of all noise."""
-    growing = [{SPREAD: 0.02 * 1.1**k, COVERAGE: 0.0} for k in range(LOOKS)]
+    growing = [apart(0.02 * 1.1**k, 0.0) for k in range(LOOKS)]
+    if nearest is not None:
+        growing = [apart(0.8, 0.0, nearest * 1.1**k) for k in range(LOOKS)]
     assert told(*growing) == set()
     assert told(*growing[::-1]) == {"mode_collapse"}
 
 
 def test_samples_that_lie_close_together_at_the_beginning_are_no_collapse_yet():
-    looks = constant(SETTLED, **{SPREAD: 0.1, COVERAGE: 0.0})
+    looks = [apart(0.05, 0.0)] * SETTLED
     assert findings.mode_collapse(history(*looks[1:], count=0)) is None
     assert findings.mode_collapse(history(*looks, count=0)) is not None
 
 
-def test_spread_and_coverage_that_fall_by_half_are_a_collapse():
-    before, after = {SPREAD: 1.0, COVERAGE: 0.8}, {SPREAD: 0.45, COVERAGE: 0.3}
+@pytest.mark.parametrize("nearest", [0.5, 0.09, 0.0])
+def test_a_few_samples_that_come_again_and_again_are_a_collapse(nearest):
+    """Two of them are as far apart on average as half of the real ones."""
+    assert told(*[apart(0.5, 0.1, nearest)] * LOOKS) == ({"mode_collapse"} if nearest < 0.1 else set())
+
+
+def test_distances_and_coverage_that_fall_by_half_are_a_collapse():
+    before, after = apart(1.0, 0.8), apart(0.45, 0.3, 0.6)
     assert told(before, *[after] * LOOKS) == {"mode_collapse"}
-    assert told(before, *[{**after, SPREAD: 0.6}] * LOOKS) == set()
-    assert told(before, *[{**after, COVERAGE: 0.5}] * LOOKS) == set()
+    assert told(before, *[apart(0.6, 0.3, 0.4)] * LOOKS) == {"mode_collapse"}
+    assert told(before, *[apart(0.6, 0.3)] * LOOKS) == set()
+    assert told(before, *[apart(0.45, 0.5, 0.6)] * LOOKS) == set()
 
 
 def test_noise_that_becomes_pictures_is_no_collapse():
     """Saturated noise is spread more widely than any picture."""
-    assert told({SPREAD: 2.5, COVERAGE: 0.0}, *constant(**{SPREAD: 0.8, COVERAGE: 0.3})) == set()
+    assert told(apart(2.5, 0.0), *[apart(0.8, 0.3)] * LOOKS) == set()
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("penalised", [False, True])
+@pytest.mark.parametrize("flag", ["clipped", "normalised", "saturating", None])
+def test_no_remedy_is_what_the_run_has_already(check, penalised, flag):
+    setting = replace(PLAIN, penalty_weight=10.0 if penalised else None, **({flag: True} if flag else {}))
+    looks = [
+        {GENERATOR_GRADIENT: 1.0},
+        *[
+            {
+                **apart(0.0, 0.0),
+                ACCURACY: 1.0,
+                CLIPPED: 1.0,
+                SLOPE: 1e-9,
+                ON_REAL: 0.0,
+                ON_FAKE: 0.0,
+                GENERATOR_GRADIENT: 0.0,
+            }
+        ]
+        * LOOKS,
+    ]
+    message = CHECKS[check](history(*looks, setting=setting))
+    if message is None:  # a clipped critic has no wrong slope, and no other is constant
+        assert check == ("wrong_slope" if flag == "clipped" else "constant_critic")
+        return
+    assert message.count("Try ") == 1
+    assert ("objective=wasserstein_gp" in message) == (not penalised)
+    assert "objective=non_saturating" not in message or flag == "saturating"
+    assert "normalis" not in message or flag == "normalised"

@@ -1,6 +1,7 @@
 """Runs that are made to fail in the ways that the health checks know, and runs that are well."""
 
 import functools
+import re
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from image_runs import Normalised, TinyImages, adam, fit, image_model
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import Health
-from kantor.callbacks.watch import watch
+from kantor.callbacks.watch import setting_of, watch
 from kantor.nets.flat import ToImages
 from kantor.nets.skip_critic import SkipCritic
 from kantor.objectives.adversarial import (
@@ -33,6 +34,48 @@ class Deaf(torch.nn.Module):
         return self.answer + 1e-3 * z.sum(1, keepdim=True)
 
 
+class Two(torch.nn.Module):
+    """A network with two answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = torch.nn.Parameter(torch.randn(2, 64))
+
+    def forward(self, z):
+        return self.answers[(z[:, 0] > 0).long()]
+
+
+class Knowing(torch.nn.Module):
+    """A network that makes a quadrant of each noise, with noise on it, as the data are."""
+
+    def __init__(self):
+        super().__init__()
+        bright = torch.ones(4, 2, 4, 2, 4)
+        for which in range(4):
+            bright[which, which // 2, :, which % 2, :] = -1.0
+        self.quadrants = torch.nn.Parameter(-bright.reshape(4, 64))
+        self.grain = torch.nn.Parameter(0.1 * torch.randn(4, 64))
+
+    def forward(self, z):
+        return self.quadrants[2 * (z[:, 0] > 0).long() + (z[:, 1] > 0)] + z @ self.grain
+
+
+class Forgetful(torch.optim.Adam):
+    """Adam that takes four fifths off all weights between its steps 60 and 90, and puts them back from 150 to 180."""
+
+    def __init__(self, weights):
+        super().__init__(weights, lr=1e-4)
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.steps += 1
+        super().step(closure)
+        factor = 0.95 if 60 < self.steps <= 90 else 1 / 0.95 if 150 < self.steps <= 180 else 1
+        for weight in self.param_groups[0]["params"]:
+            weight *= factor
+
+
 def gp(weight):
     return WassersteinGradientPenalty(penalty_weight=weight, one_sided=False)
 
@@ -40,6 +83,10 @@ def gp(weight):
 FAILING = {
     "constant output": (
         {"generator": lambda: ToImages(network=Deaf(), channels=1, image_size=8), "objective": gp(10.0)},
+        "mode_collapse",
+    ),
+    "two answers": (
+        {"generator": lambda: ToImages(network=Two(), channels=1, image_size=8), "objective": gp(10.0)},
         "mode_collapse",
     ),
     "steps so large that every sample saturates alike": (
@@ -116,6 +163,19 @@ def test_a_run_that_is_well_hears_nothing(directory, capsys, name):
     assert "kantor:" not in capsys.readouterr().err
 
 
+def test_a_collapse_after_a_good_beginning_is_found_and_said_to_be_gone(directory, capsys):
+    knowing = {"generator": lambda: ToImages(network=Knowing(), channels=1, image_size=8), "n_critic": 3}
+    model = image_model(**knowing, objective=gp(10.0), generator_optimizer=Forgetful)
+    health = watched(directory, model, 260)
+    (finding,) = read_findings(directory)
+    assert finding.check == "mode_collapse" and 110 <= finding.step <= 140 and 200 <= finding.gone <= 250
+    said = capsys.readouterr().err
+    assert said.count(finding.message) == 1
+    assert f"at generator step {finding.gone}: mode collapse: gone, it was found at step {finding.step}" in said
+    assert health.history.highest["train/coverage"] == 1.0
+    assert float(re.search("samples are ([0-9.]+) times", finding.message)[1]) > 0.15  # by its fall, not for being one
+
+
 def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_path):
     settings, _ = FAILING["a critic without its penalty"]
     straight = watched(directory, image_model(**settings), 60, every=5)
@@ -137,5 +197,5 @@ def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_pa
 def test_findings_after_the_checkpoint_are_taken_back(directory):
     health_json(directory).write_text('{"findings": [{"step": 50, "check": "x", "message": "from before a kill"}]}')
     model = image_model(objective=NonSaturating())
-    fit(model, TinyImages(), 1, Health(directory, every=10))
+    fit(model, TinyImages(), 1, Health(directory, setting=setting_of(model), every=10))
     assert read_findings(directory) == []

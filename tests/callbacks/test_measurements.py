@@ -11,7 +11,7 @@ from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE, Gradi
 from kantor.callbacks.measurement import untouched
 from kantor.callbacks.probabilities import ACCURACY, D_FAKE, D_REAL, Probabilities, probability_of
 from kantor.callbacks.record import Record
-from kantor.callbacks.spread import COVERAGE, SPREAD, Spread, mean_distance
+from kantor.callbacks.spread import COVERAGE, MOST, NEAREST_SAMPLE, SPREAD, Spread, mean_distance, nearest_distance
 from kantor.callbacks.watch import watch
 from kantor.errors import UserError
 from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping
@@ -124,7 +124,17 @@ def test_the_distance_between_samples_is_over_pairs_of_different_ones():
     points = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]], dtype=torch.float64)
     squared = torch.cdist(points, points).square().fill_diagonal_(torch.inf)
     assert float(mean_distance(squared)) == pytest.approx(10 / 3)
-    assert float(mean_distance(torch.zeros(2, 2, dtype=torch.float64))) > 0
+    assert float(nearest_distance(squared)) == pytest.approx(5 / 3)
+
+
+def test_equal_real_samples_make_no_distance_infinite():
+    model = image_model(generator=Echo, critic=Line)
+    same = torch.ones(2, 8, 1, 1, 2)
+    found = measure(Spread, model, same)
+    assert float(found[SPREAD]) == float(found[NEAREST_SAMPLE]) == MOST
+    with torch.no_grad():
+        model.generator.scale.zero_()
+    assert float(measure(Spread, model, same)[SPREAD]) == 1
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 0.0])
@@ -134,6 +144,7 @@ def test_spread_is_one_for_samples_like_the_real_ones_and_scales_with_them(scale
         model.generator.scale.fill_(scale)
     found = measure(Spread, model, torch.randn(2, 32, 1, 1, 2, generator=torch.Generator().manual_seed(0)))
     assert float(found[SPREAD]) == pytest.approx(scale, abs=0.2)
+    assert float(found[NEAREST_SAMPLE]) == pytest.approx(scale, abs=0.3)
     assert (float(found[COVERAGE]) > 0.8) == (scale == 1)
     assert float(measure(Spread, model, torch.randn(1, 32, 1, 1, 2))[COVERAGE]) <= 1
     assert measure(Spread, model, torch.randn(1, 1, 1, 1, 2)) == {}
@@ -148,7 +159,7 @@ def test_each_objective_has_its_measurements_and_they_are_recorded(directory, na
     metrics = directory.metrics()
     assert metrics["generator_steps"] == [2, 4, 6, 8, 9]
     measured = {column for column, values in metrics.items() if values[0] is None}
-    assert measured == OWN[name] | {GENERATOR_GRADIENT, SPREAD, COVERAGE}
+    assert measured == OWN[name] | {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, COVERAGE}
     for column in measured:
         assert [value is None for value in metrics[column]] == [True, False, True, False, False], column
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from kantor.callbacks.findings import CHECKS, History
+from kantor.callbacks.findings import CHECKS, LOOKS, History, Setting
 from kantor.callbacks.measurement import measured
 from kantor.callbacks.record import mean_over_processes
 from kantor.errors import NonFiniteError, require_positive
@@ -38,23 +38,26 @@ class StopOnNonFinite(pl.Callback):
 
 
 class Health(pl.Callback):
-    """Says each ailment once, when it is found, and keeps it in health.json: step, check and message under `findings`.
+    """Says each ailment once, when it is found, and when it has gone; both are kept in health.json.
 
-    It acts after the measurements, in their rhythm, and changes nothing in the run.
+    It acts after the measurements, in their rhythm, and changes nothing in the run. An ailment has gone when `LOOKS`
+    looks in a row did not find it; should it come again, it is said again.
 
     Args:
         directory: whose health.json is written.
+        setting: of the model.
         every: generator steps between looks, as of the measurements.
 
     Attributes:
-        findings: what was found so far, oldest first.
+        findings: what was found so far, oldest first: step, check, message, and since when it has gone.
     """
 
-    def __init__(self, directory: RunDirectory, *, every: int) -> None:
+    def __init__(self, directory: RunDirectory, *, setting: Setting, every: int) -> None:
         require_positive(every=every)
         self.directory, self.every = directory, every
-        self.history = History({}, {}, (), 0)
+        self.history = History(setting, {}, {}, (), 0)
         self.findings: list[dict[str, Any]] = []
+        self.silent: dict[str, int] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take back from health.json what was found after the checkpoint that the run goes on from."""
@@ -69,14 +72,26 @@ class Health(pl.Callback):
         if not measured(trainer, pl_module, self.every):
             return
         self.history = self.history.then(mean_over_processes(trainer, pl_module))
-        said = {finding["check"] for finding in self.findings}
         for check, find in CHECKS.items():
-            message = find(self.history) if check not in said else None
-            if message is not None:
-                self.findings.append({"step": pl_module.generator_steps, "check": check, "message": message})
-                if trainer.is_global_zero:
-                    say(f"at generator step {pl_module.generator_steps:,}: {message}")
-                    self._write()
+            news = self._look(check, find(self.history), pl_module.generator_steps)
+            if news is not None and trainer.is_global_zero:
+                say(f"at generator step {pl_module.generator_steps:,}: {news}")
+                self._write()
+
+    def _look(self, check: str, message: str | None, step: int) -> str | None:
+        """Take note of what a check says; what is new about it: that it was found, that it has gone, or nothing."""
+        present = next((one for one in self.findings if one["check"] == check and one["gone"] is None), None)
+        if message is not None:
+            self.silent[check] = 0
+            if present is None:
+                self.findings.append({"step": step, "check": check, "message": message, "gone": None})
+                return message
+        elif present is not None:
+            self.silent[check] += 1
+            if self.silent[check] == LOOKS:
+                present["gone"] = step
+                return f"{check.replace('_', ' ')}: gone, it was found at step {present['step']:,}"
+        return None
 
     def _write(self) -> None:
         write_json(health_json(self.directory), {"findings": self.findings})
@@ -85,11 +100,16 @@ class Health(pl.Callback):
         """For the checkpoint."""
         history = {name: dict(getattr(self.history, name)) for name in ("first", "highest")}
         looks = [dict(look) for look in self.history.looks]
-        return {**history, "looks": looks, "count": self.history.count, "findings": list(self.findings)}
+        findings = [dict(finding) for finding in self.findings]
+        return {
+            **history, "looks": looks, "count": self.history.count, "findings": findings, "silent": dict(self.silent)
+        }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
+        looks = tuple(state_dict["looks"])
         self.history = History(
-            state_dict["first"], state_dict["highest"], tuple(state_dict["looks"]), state_dict["count"]
+            self.history.setting, state_dict["first"], state_dict["highest"], looks, state_dict["count"]
         )
-        self.findings = list(state_dict["findings"])
+        self.findings = [dict(finding) for finding in state_dict["findings"]]
+        self.silent = dict(state_dict["silent"])

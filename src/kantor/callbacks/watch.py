@@ -1,14 +1,17 @@
 """Which measurements a model gets: those that its objective gives a meaning to."""
 
 import pytorch_lightning as pl
+from torch import nn
 
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.findings import Setting
 from kantor.callbacks.gradients import Gradients
 from kantor.callbacks.health import Health
 from kantor.callbacks.probabilities import Probabilities, probability_of
 from kantor.callbacks.spread import Spread
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
+from kantor.objectives.adversarial import Minimax, WassersteinClipping, WassersteinGradientPenalty
 from kantor.rundir import RunDirectory
 
 
@@ -29,5 +32,16 @@ def watch(model: GenerativeModel, *, directory: RunDirectory, clock: Clock, seed
         Gradients(clock=clock, seed=seed, every=every),
         Spread(clock=clock, seed=seed, every=every),
         *([Probabilities(clock=clock, seed=seed, every=every)] if has_probabilities else []),
-        Health(directory, every=every),
+        Health(directory, setting=setting_of(model), every=every),
     ]
+
+
+def setting_of(model: Adversarial) -> Setting:
+    """What the health checks have to know of a model."""
+    objective = model.objective
+    return Setting(
+        penalty_weight=objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None,
+        clipped=isinstance(objective, WassersteinClipping),
+        normalised=any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.critic.modules()),
+        saturating=isinstance(objective, Minimax),
+    )

@@ -220,7 +220,7 @@ def verdict_of(contestants: Sequence[Contestant], one: Round, primary: str) -> l
 
 
 def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
-    """What a reader must know before trusting the order: unfinished runs, unequal budgets, samplings and draws, copies."""
+    """What a reader must know before trusting the order: unfinished runs, copies, unequal budgets, samplings, draws."""
     notes = [
         f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_generator_step)}."
         for each, evaluation in zip(contestants, one.evaluations, strict=True)

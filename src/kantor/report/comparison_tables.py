@@ -90,7 +90,9 @@ def draws_text(one: Round) -> str:
     """`10 draws of 1,000 samples each`, or from the fewest to the most draws that a run has."""
     counts = [each.draw.get("draws") for each in one.evaluations]
     known = sorted(count for count in counts if count is not None)
-    draws = units.MISSING if not known else " to ".join(dict.fromkeys(units.count(end) for end in (known[0], known[-1])))
+    draws = (
+        units.MISSING if not known else " to ".join(dict.fromkeys(units.count(end) for end in (known[0], known[-1])))
+    )
     return f"{draws} draws of {units.count(one.evaluations[0].protocol.get('n_generated'))} samples each"
 
 

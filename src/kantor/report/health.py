@@ -1,4 +1,7 @@
-"""What training found to be wrong with itself: health.json, `{"findings": [{"step", "check", "message"}, …]}`."""
+"""What training found to be wrong with itself: health.json.
+
+`{"findings": [{"step", "check", "message", "gone"}, …]}`, oldest first.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +11,14 @@ from kantor.rundir import RunDirectory, read_json
 
 @dataclass(frozen=True)
 class Finding:
-    """An ailment: the generator step at which it was found, the check's name, what is wrong and what to try."""
+    """An ailment: the generator step at which it was found, the check's name, what is wrong and what to try, and the
+    step by which it had gone.
+    """
 
     step: int
     check: str
     message: str
+    gone: int | None
 
 
 def health_json(run: RunDirectory) -> Path:
@@ -30,6 +36,6 @@ def read_findings(run: RunDirectory) -> list[Finding]:
     if not path.is_file():
         return []
     return [
-        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]))
+        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]), entry["gone"])
         for entry in read_json(path).get("findings") or []
     ]
