@@ -302,6 +302,13 @@ def test_slopes_can_be_penalised_in_every_experiment(composed, experiment):
     training.check(config.compose([f"experiment={experiment}", "objective=relativistic", *words]))
 
 
+def test_clipping_and_spectral_normalisation_exclude_each_other():
+    constrain = "{_target_: kantor.nets.spectral.spectral_normalise, _partial_: true, power_iterations: 1}"
+    cfg = config.compose(["experiment=shapes_wgan_cg1_quick", f"model.critic.constrain={constrain}"])
+    with pytest.raises(UserError, match=r"model\.critic\.constrain=null"):
+        training.check(cfg)
+
+
 def test_experiments_are_different_runs(composed):
     hashes = {config_hash(OmegaConf.to_container(cfg)) for cfg in composed.values()}
     assert len(hashes) == len(EXPERIMENTS)

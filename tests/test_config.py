@@ -55,6 +55,23 @@ def test_what_an_experiment_puts_in_place_of_a_part_stays_whole():
     training.check(cfg)
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("optimisation.n_critic=5", "optimisation.n_critic.SETTING=5"),
+        ("+objective.clip=1", "NonSaturating takes no 'clip'; take it out"),
+        ("data=mnist", "the data are (1, 32, 32): give it their channels and size"),
+        ("optimisation.critic.lr=-1", "Invalid learning rate: -1"),
+        (
+            "model.critic.constrain={_target_: torch.nn.utils.spectral_norm, _partial_: true}",
+            "expected a callable that takes the whole network",
+        ),
+    ],
+)
+def test_what_is_wrong_comes_with_a_remedy(override, said):
+    assert said in complaint(override, experiment="experiment=shapes_dcgan_dg1")
+
+
 def test_interpolations_follow_overrides():
     cfg = compose([BASE, "model.latent.dim=5"])
     assert cfg.model.generator.inputs == 5

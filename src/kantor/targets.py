@@ -100,6 +100,11 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
         named = re.match(r"\w*", str(error))
         joint = "." if named is not None and named[0] in arguments else ": "
         raise UserError(f"{key}{joint}{error}") from error
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if node["_target_"].startswith("kantor."):
+            raise  # our own mistake, not the user's
+        why = str(error).partition("\n")[0]
+        raise UserError(f"{key}: {node['_target_']} does not take these settings: {why}") from error
 
 
 def check_arguments(
@@ -115,9 +120,13 @@ def check_arguments(
     hints = type_hints(target)
     for name, value in arguments.items():
         if name not in parameters and not open_ended:
-            raise UserError(f"{key}.{name}: {target.__qualname__} takes no {name!r}{nearest(name, parameters)}")
+            known = [one for one in parameters if one not in injected]
+            takes = f"; it takes {', '.join(known)}" if known else "; take it out"
+            raise UserError(f"{key}.{name}: {target.__qualname__} takes no {name!r}{nearest(name, known)}{takes}")
         if not fits(value, hints.get(name, Any)):
-            raise UserError(f"{key}.{name}={value!r}: expected {describe(hints[name])}")
+            raise UserError(
+                f"{key}.{name}={value!r}: expected {describe(hints[name])}{within(key, name, value, hints)}"
+            )
     named = {p.name for p in parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     required = [name for name in named if parameters[name].default is inspect.Parameter.empty]
     missing = [name for name in required if name not in arguments and name not in injected]
@@ -152,6 +161,13 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, hint)
     needs_an_object = inspect.isclass(hint) and hint not in (object, list, tuple, Any)  # Any is a class
     return not needs_an_object and origin is not collections.abc.Callable
+
+
+def within(key: str, name: str, value: object, hints: dict[str, Any]) -> str:
+    """How to set one setting of a component, where a component is wanted and a number was given."""
+    if inspect.isclass(hints[name]) and hints[name] not in (int, float, bool, str):
+        return f", a component with a _target_; a setting of it is {key}.{name}.SETTING={value}"
+    return ""
 
 
 def describe(hint: Any) -> str:

@@ -27,6 +27,7 @@ from kantor.checkpoints import AtomicCheckpointIO
 from kantor.errors import UserError
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
+from kantor.objectives.adversarial import WassersteinClipping
 from kantor.processes import Processes, ranks_exist
 from kantor.rundir import RunDirectory
 from kantor.scoring import score_model
@@ -99,6 +100,7 @@ def check(cfg: DictConfig) -> GenerativeModel:
         parts = assembly.assemble(cfg)
         _check_shapes(parts)
     _check_penalty(parts.model)
+    _check_clipping(parts.model)
     make_callbacks(cfg, parts, RunDirectory("."), Clock(), StopOnSignal())
     double_backward = isinstance(parts.model, Adversarial) and parts.model.objective.double_backward
     if cfg.trainer.precision == "16-mixed":
@@ -227,6 +229,16 @@ def _check_penalty(model: GenerativeModel) -> None:
         raise UserError(
             f"objective: {type(model.objective).__name__} penalises the slope at each sample, and batch normalisation "
             "mixes the samples of a batch; take a critic without, as model.critic.normalise=null makes one"
+        )
+
+
+def _check_clipping(model: GenerativeModel) -> None:
+    if not isinstance(model, Adversarial) or not isinstance(model.objective, WassersteinClipping):
+        return
+    if any(torch.nn.utils.parametrize.is_parametrized(layer) for layer in model.critic.modules()):
+        raise UserError(
+            "objective: WassersteinClipping clips weights that spectral normalisation divides by their norm afterwards, "
+            "so that nothing is clipped; take one of the two, as model.critic.constrain=null"
         )
 
 

@@ -150,6 +150,7 @@ def test_a_picture_without_a_line_is_named(root):
     partition(root, OFFICIAL[:-1])
     with pytest.raises(UserError, match=r"list_eval_partition\.txt has no line for 000024\.jpg"):
         data(root).load("train")
+    assert not list((cache.cache_root() / "data").rglob("*.npy*"))  # told before anything is decoded
 
 
 def test_lines_of_absent_pictures_and_empty_lines_do_no_harm(root):

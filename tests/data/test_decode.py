@@ -147,9 +147,7 @@ def test_the_orientation_in_exif_is_applied(orientation):
     assert (array[0] == turned(pixels)).all()
 
 
-@pytest.mark.parametrize(
-    "format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "ICO", "JPEG2000", "PCX"]
-)
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "TGA", "JPEG2000", "PCX"])
 def test_formats(format):
     image = Image.new("RGB", (16, 16), (200, 100, 50))
     assert decoder()(encoded(image, format))[:, 4, 4].tolist() == pytest.approx([200, 100, 50], abs=6)
@@ -189,10 +187,14 @@ def test_levels_without_a_known_range_are_broken():
         decoder()(encoded(Image.new("F", (8, 8), 0.5), "TIFF"))
     with pytest.raises(BrokenImage, match="expected 0 to 65535"):
         decoder()(encoded(Image.new("I", (8, 8), 70_000), "TIFF"))
+    with pytest.raises(BrokenImage, match="32-bit grey levels up to 200, of 255 or of 65535"):
+        decoder()(encoded(Image.new("I", (8, 8), 200), "TIFF"))
+    assert decoder()(encoded(Image.new("I", (8, 8), 25_700), "TIFF")).max() == 100
+    assert decoder()(encoded(Image.new("I", (8, 8), 0), "TIFF")).max() == 0
 
 
 def test_formats_that_start_programs_are_not_read():
-    assert "EPS" not in readable_formats() and ".eps" not in extensions()
+    assert not {"EPS", "ICO", "ICNS"} & set(readable_formats()) and not {".eps", ".ico"} & extensions()
     assert {".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".bmp"} <= extensions()
 
 

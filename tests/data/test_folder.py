@@ -2,6 +2,7 @@ import functools
 import io
 import json
 import os
+import struct
 
 import numpy as np
 import pytest
@@ -179,11 +180,28 @@ def test_links_are_followed_but_not_in_circles(root, tmp_path):
     assert both(data(root)) == [0, 1, 2, 2, 50]
 
 
-def test_links_to_nothing_and_unreadable_files_are_named(root):
-    many(root, 2)
-    (root / "gone.png").symlink_to(root / "nothing.png")
-    with pytest.raises(UserError, match=r"gone\.png cannot be read"):
-        data(root).describe()
+def nothing(path):
+    path.unlink()
+    path.symlink_to(path.parent / "nothing.png")
+
+
+def test_what_can_be_read_later_is_other_data(root):
+    nothing(many(root, 5) / "002.png")
+    before = data(root, broken="skip")
+    assert both(before) == [0, 1, 3, 4]
+    put(root, "nothing.png", 9)
+    again = data(root, broken="skip")
+    assert both(again) == [0, 1, 3, 4, 9, 9] and again.fingerprint != before.fingerprint
+
+
+def test_names_that_are_no_utf8_are_names(root, capsys):
+    place = os.fsencode(many(root, 3))
+    for name, content in ((b"\xff\xfe.png", (root / "001.png").read_bytes()), (b"\xe9.png", b"no picture")):
+        with open(os.path.join(place, name), "wb") as handle:
+            handle.write(content)
+    for _ in range(2):  # built, and from the cache
+        assert both(data(root, broken="skip")) == [0, 1, 1, 2]
+        assert "1 of 5 pictures are broken and left out: \\udce9.png (" in capsys.readouterr().err
 
 
 def test_directories_and_pipes_with_the_name_of_an_image_are_none(root):
@@ -204,18 +222,28 @@ def huge(path):
     path.write_bytes(huge_png(50_000))
 
 
+def icon(path):
+    """It says 16 × 16, and holds a picture that is far larger, which Pillow decodes on opening."""
+    inside = huge_png(13_000)
+    entry = struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inside), 22)
+    path.write_bytes(struct.pack("<HHH", 0, 1, 1) + entry + inside)
+
+
 def text(path):
     path.write_text("<html>not found</html>")
 
 
-@pytest.mark.parametrize("break_it", [truncated_jpeg, huge, text])
+BREAK = [truncated_jpeg, huge, text, nothing, icon]
+
+
+@pytest.mark.parametrize("break_it", BREAK)
 def test_a_broken_image_stops_and_is_named(root, break_it):
     break_it(many(root, 5) / "002.png")
     with pytest.raises(UserError, match=r"1 of the first 5 pictures is broken: 002\.png \(.*\).* data\.broken=skip"):
         data(root, broken="stop").load("train")
 
 
-@pytest.mark.parametrize("break_it", [truncated_jpeg, huge, text])
+@pytest.mark.parametrize("break_it", BREAK)
 def test_a_broken_image_is_skipped_and_counted(root, break_it, capsys):
     break_it(many(root, 5) / "002.png")
     loaded = data(root, broken="skip")

@@ -5,7 +5,9 @@ file where it lies beside the pictures (0 train, 1 validation, which is left alo
 files with the lowest SHA-256 of their names are the test split.
 """
 
+import contextlib
 import hashlib
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +21,7 @@ from kantor.data.archives import Bounds, ZipMembers
 from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import Manifest, is_picture
-from kantor.data.pictures import Pictures, Source, prepared
+from kantor.data.pictures import Pictures, Source, prepared, printable
 from kantor.errors import UserError, require_positive
 from kantor.identity import sha256
 
@@ -125,7 +127,15 @@ class CelebA(ImageData):
         return found
 
     def _source(self) -> AbstractContextManager[Source]:
-        return nullcontext(self._checked(self._manifest)) if self._place.is_dir() else _ZipPictures(self._place)
+        if self._place.is_dir():
+            manifest = self._checked(self._manifest)
+            self._numbers(manifest.names)  # before minutes of decoding
+            return nullcontext(manifest)
+        with contextlib.ExitStack() as stack:
+            opened = stack.enter_context(_ZipPictures(self._place))
+            self._numbers(opened.names)
+            stack.pop_all()
+            return opened
 
     def _checked(self, manifest: Manifest) -> Manifest:
         if not manifest.names:
@@ -133,15 +143,27 @@ class CelebA(ImageData):
         return manifest
 
     def _chosen(self, split: Split, pictures: Pictures) -> np.ndarray:
+        numbers = self._numbers(pictures.names)
+        if numbers is not None:
+            return np.array([number == NUMBERS[split] for number in numbers], dtype=bool)
         short = [PurePosixPath(name).name for name in pictures.names]
+        test = pictures.held_out([hashlib.sha256(os.fsencode(name)).hexdigest() for name in short], HOLDOUT)
+        return test if split == "test" else ~test
+
+    def _numbers(self, names: list[str]) -> list[int] | None:
+        """The partition file's number of each picture; None without such a file.
+
+        Raises:
+            UserError: it is damaged, or has no line for one.
+        """
         if self._partition is None:
-            test = pictures.held_out([hashlib.sha256(name.encode()).hexdigest() for name in short], HOLDOUT)
-            return test if split == "test" else ~test
+            return None
         numbers = read_partition(self._partition)
-        for name in short:
-            if name not in numbers:
-                raise UserError(f"{self._partition} has no line for {name}: get it from its source again")
-        return np.array([numbers[name] == NUMBERS[split] for name in short], dtype=bool)
+        missing = next((name for name in names if PurePosixPath(name).name not in numbers), None)
+        if missing is not None:
+            name = printable(PurePosixPath(missing).name)
+            raise UserError(f"{self._partition} has no line for {name}: get it from its source again")
+        return [numbers[PurePosixPath(name).name] for name in names]
 
 
 class _ZipPictures(ZipMembers):

@@ -15,8 +15,12 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 1 << 26
 """Of one picture before it is cut: 8192 × 8192, 256 MiB in memory."""
 
-UNREAD = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"})
-"""Formats that Pillow knows by name only, or reads by starting another program."""
+UNREAD = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "ICNS", "ICO", "MPEG", "WMF"})
+"""Formats that Pillow knows by name only, or reads by starting another program; and icons, in which lies a picture that
+may be larger than they declare, and is decoded with them."""
+
+DECODER = 1
+"""Goes up with every change of what becomes of a file: it is part of what the pixels are."""
 
 BACKGROUNDS = {"black": (0, 0, 0, 255), "white": (255, 255, 255, 255)}
 
@@ -48,7 +52,7 @@ class Decoder:
 
     def describe(self) -> dict[str, Any]:
         """The settings that change a pixel, as plain containers."""
-        return {**asdict(self), "filter": "bilinear, antialiased (Pillow)"}
+        return {**asdict(self), "filter": "bilinear, antialiased (Pillow)", "decoder": DECODER}
 
     def __call__(self, content: bytes) -> np.ndarray:
         """A file's picture, uint8 (C, H, W).
@@ -121,11 +125,14 @@ def eight_bits(image: Image.Image) -> Image.Image:
     Pillow's own conversion clips at 255 in some versions.
 
     Raises:
-        BrokenImage: levels lie outside 16 bits.
+        BrokenImage: levels lie outside 16 bits, or are 32-bit numbers that fit in 8 bits, so that nobody knows which
+            they are.
     """
     levels = np.asarray(image).astype(np.int64)
     if levels.min() < 0 or levels.max() > 65535:
         raise BrokenImage(f"grey levels from {levels.min()} to {levels.max()}, expected 0 to 65535")
+    if image.mode == "I" and 0 < levels.max() <= 255:
+        raise BrokenImage(f"32-bit grey levels up to {levels.max()}, of 255 or of 65535; save it with 8 or 16 bits")
     return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from kantor.data import decode
 from kantor.data.cache import cache_root
+from kantor.data.decode import BrokenImage
 from kantor.errors import UserError
 from kantor.identity import sha256
 from kantor.rundir import replacing
@@ -40,7 +41,7 @@ class Manifest:
         """Size in bytes and time of change (ns) by relative name with "/", sorted by name.
 
         Raises:
-            UserError: a file or directory cannot be read.
+            UserError: a directory cannot be read.
         """
         try:
             return dict(sorted(_walk(self.root, "", ())))
@@ -54,17 +55,25 @@ class Manifest:
 
     @cached_property
     def digests(self) -> list[str]:
-        """SHA-256 of each picture's bytes, in the order of `names`."""
+        """SHA-256 of each picture's bytes, in the order of `names`; "" of a file that cannot be read."""
         listing = json.dumps([str(self.root.resolve()), list(self.stats.items())])
         memory = cache_root() / "digests" / f"{hashlib.sha256(listing.encode()).hexdigest()[:32]}.json"
         if memory.is_file():
             with contextlib.suppress(ValueError, OSError):
                 return json.loads(memory.read_text(encoding="ascii"))
         with ThreadPoolExecutor(threads()) as pool:
-            digests = list(pool.map(lambda name: hashlib.sha256(self.read(name)).hexdigest(), self.names))
+            digests = list(pool.map(self._digest, self.names))
+        if "" in digests:  # who may read a file can change without its time of change
+            return digests
         with contextlib.suppress(OSError), replacing(memory) as temporary:  # a memory that cannot be kept is no error
             temporary.write_text(json.dumps(digests), encoding="ascii")
         return digests
+
+    def _digest(self, name: str) -> str:
+        try:
+            return hashlib.sha256(self.read(name)).hexdigest()
+        except BrokenImage:
+            return ""
 
     def describe(self) -> dict[str, Any]:
         """How many pictures, their bytes in all, and a digest of names and contents."""
@@ -76,16 +85,15 @@ class Manifest:
         """The content of a picture's file.
 
         Raises:
-            UserError: it cannot be read, or is larger than `MAX_BYTES`.
+            BrokenImage: it cannot be read, or is larger than `MAX_BYTES`.
         """
-        path = self.root / name
         try:
-            with path.open("rb") as handle:
+            with (self.root / name).open("rb") as handle:
                 content = handle.read(MAX_BYTES + 1)
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}): mend or remove it") from error
+            raise BrokenImage(f"cannot be read: {error.strerror}") from error
         if len(content) > MAX_BYTES:
-            raise UserError(f"{path} has more than the {MAX_BYTES:,} bytes allowed for one picture: remove it")
+            raise BrokenImage(f"more than the {MAX_BYTES:,} bytes allowed for one picture")
         return content
 
 
@@ -106,8 +114,11 @@ def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator
             if not entry.name.startswith(".") and entry.is_dir():
                 yield from _walk(root, f"{name}{entry.name}/", (*above, here))
             elif is_picture(entry.name):
-                found = entry.stat()
-                if stat.S_ISREG(found.st_mode):
+                try:
+                    found = entry.stat()
+                except OSError:  # a link to nothing, a picture that cannot be read
+                    found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
                     yield f"{name}{entry.name}", (found.st_size, found.st_mtime_ns)
 
 

@@ -23,7 +23,7 @@ from kantor.data.decode import BrokenImage, Decoder
 from kantor.data.images import ImageSet
 from kantor.data.manifest import threads
 from kantor.errors import UserError
-from kantor.rundir import write_json
+from kantor.rundir import write_text
 from kantor.say import say
 
 NAMED = 5
@@ -42,7 +42,7 @@ class Source(Protocol):
         """The content of a file.
 
         Raises:
-            DamagedMember: of an archive, whose other files may be whole.
+            DamagedMember, BrokenImage: it cannot be had, while others may be whole.
         """
         ...
 
@@ -117,7 +117,7 @@ def prepared(
     with cache.locked(directory):
         if not pixels.is_file() or not names.is_file():
             with source() as opened, progress_bar(title) as progress:
-                write_json(names, opened.names)
+                _write(names, opened.names)
                 cache.array(
                     pixels,
                     shape=(len(opened.names), *decoder.shape),
@@ -149,7 +149,7 @@ class _Filler:
         if found and self.stop:  # the rest of the rows is looked at, so that more than one can be named
             raise _stopped(self.title, {**_read(self.faults), **found}, f"the first {stop} pictures")
         if found:  # before the rows count as done
-            write_json(self.faults, {**_read(self.faults), **found})
+            _write(self.faults, {**_read(self.faults), **found})
 
     def _decoded(self, name: str) -> np.ndarray | str:
         try:
@@ -167,8 +167,17 @@ def _stopped(title: str, broken: dict[str, str], among: str) -> UserError:
 
 def _first(broken: dict[str, str]) -> str:
     """The first broken files with their reasons, and how many more there are."""
-    named = [f"{name} ({reason})" for name, reason in list(broken.items())[:NAMED]]
+    named = [f"{printable(name)} ({reason})" for name, reason in list(broken.items())[:NAMED]]
     return ", ".join(named) + (f" and {len(broken) - NAMED} more" if len(broken) > NAMED else "")
+
+
+def printable(name: str) -> str:
+    """A file's name with escapes for bytes that are no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _write(path: Path, value: object) -> None:
+    write_text(path, json.dumps(value, indent=1))  # ASCII: names of files may hold bytes that are no UTF-8
 
 
 def _read(faults: Path) -> dict[str, str]:

@@ -163,12 +163,16 @@ class Adversarial(GenerativeModel):
             raise UserError(f"generator: it cannot take its noise: {str(error).splitlines()[0]}") from error
         if tuple(samples.shape) != (2, *sample_shape):
             raise UserError(
-                f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}"
+                f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}: "
+                "give it their channels and size, or take data or a model of the other's"
             )
         try:
             values = self.critic(samples)
         except RuntimeError as error:
-            raise UserError(f"critic: it cannot take the data: {str(error).splitlines()[0]}") from error
+            raise UserError(
+                f"critic: it cannot take the data, which are {sample_shape} ({str(error).splitlines()[0]}): give it "
+                "their channels and size, or take data or a model of the other's"
+            ) from error
         if tuple(values.shape) != (2,):
             raise UserError(
                 f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
+from kantor.errors import UserError
+
 MakeLayer = Callable[[int], nn.Module]
 """Makes a layer of so many channels, such as `torch.nn.BatchNorm2d`."""
 
@@ -46,6 +48,9 @@ class ImageCritic(nn.Module):
 
     Shape:
         (B, C, H, W) → (B,).
+
+    Raises:
+        UserError: `constrain` cannot change such a network.
     """
 
     def __init__(self, layers: Sequence[nn.Module], *, initialise: Change | None, constrain: Change | None) -> None:
@@ -54,7 +59,13 @@ class ImageCritic(nn.Module):
         if initialise is not None:
             initialise(self)
         if constrain is not None:
-            constrain(self)
+            try:
+                constrain(self)
+            except (TypeError, ValueError, AttributeError, LookupError) as error:
+                raise UserError(
+                    f"constrain: it cannot change this network ({error}); expected a callable that takes the whole "
+                    "network, such as kantor.nets.spectral.spectral_normalise with power_iterations"
+                ) from error
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B,)."""
