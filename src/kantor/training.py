@@ -237,8 +237,8 @@ def _check_clipping(model: GenerativeModel) -> None:
         return
     if any(torch.nn.utils.parametrize.is_parametrized(layer) for layer in model.critic.modules()):
         raise UserError(
-            "objective: WassersteinClipping clips weights that spectral normalisation divides by their norm afterwards, "
-            "so that nothing is clipped; take one of the two, as model.critic.constrain=null"
+            "objective: WassersteinClipping clips weights which spectral normalisation then divides by their norm, so "
+            "that nothing is clipped; take one of the two, as model.critic.constrain=null"
         )
 
 
