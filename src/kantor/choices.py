@@ -7,6 +7,7 @@ losses do not have. So a key of a chosen group holds when the option has it by i
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -27,7 +28,7 @@ def composed(name: str | None, overrides: list[str]) -> DictConfig:
             GlobalHydra.instance().initialize(around)
 
 
-def fit(plain: dict[str, Any], hydra: DictConfig) -> None:
+def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
     """Take out of a configuration the keys that belong to options which the command line replaced.
 
     Args:

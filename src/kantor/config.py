@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -155,7 +156,7 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
-def finish(composed: DictConfig, hydra: DictConfig) -> DictConfig:
+def finish(composed: DictConfig, hydra: HydraConf) -> DictConfig:
     """Resolve a composed configuration: no interpolation, no `auto`, no missing value, no key of an option that was
     replaced, read-only.
 
@@ -179,7 +180,7 @@ def finish(composed: DictConfig, hydra: DictConfig) -> DictConfig:
     except OmegaConfBaseException as error:
         raise UserError(" ".join(str(error).split())) from error
     choices.fit(plain, hydra)
-    plain["experiment"] = hydra.runtime.choices.experiment
+    plain["experiment"] = hydra.runtime.choices["experiment"]
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
