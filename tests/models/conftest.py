@@ -52,9 +52,10 @@ def make_model():
 def fit(tmp_path):
     """Trains in a plain Lightning trainer up to `steps` generator steps."""
 
-    def run(model, steps, *, checkpoint=None, batch_size=6, callbacks=()):
+    def run(model, steps, *, checkpoint=None, batch_size=6, callbacks=(), precision="32-true"):
         trainer = pl.Trainer(
             accelerator="cpu",
+            precision=precision,
             max_steps=steps,
             max_epochs=-1,
             logger=False,

@@ -13,7 +13,7 @@ from kantor import keyed
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel, count_parameters
 from kantor.models.schedule import Bursts, Constant
-from kantor.objectives.adversarial import WassersteinClipping, WassersteinGradientPenalty
+from kantor.objectives.adversarial import Wasserstein, WassersteinClipping, WassersteinGradientPenalty
 from kantor.objectives.relativistic import Relativistic
 
 each_objective = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES.keys())
@@ -214,6 +214,35 @@ def test_clipping_before_the_step_is_seen(make_model, fit, monkeypatch):
     monkeypatch.setattr(Adversarial, "_critic_step", clipped_too_early)
     with pytest.raises(AssertionError):
         check_clipped_after_each_step(make_model, fit)
+
+
+def test_in_bf16_no_step_sees_weights_of_an_earlier_one(make_model, fit):
+    """Autocast keeps the weights that it has rounded; a critic step must not meet those from before the last one."""
+    big = functools.partial(torch.optim.SGD, lr=1.0)
+    model = make_model(objective=Wasserstein(), optimizer=big, n_critic=Constant(5))
+    seen = []
+
+    def compare(layer, inputs, output):
+        if layer.training:
+            with torch.autocast("cpu", enabled=False), torch.no_grad():
+                exact = torch.nn.functional.linear(inputs[0].float(), layer.weight, layer.bias)
+            seen.append(
+                (
+                    output.dtype,
+                    float((output.detach().float() - exact).norm() / exact.norm()),
+                    layer.weight.detach().clone(),
+                )
+            )
+
+    next(layer for layer in model.critic.modules() if isinstance(layer, nn.Linear)).register_forward_hook(compare)
+    fit(model, 2, precision="bf16-mixed")
+    assert len(seen) == 2 * (5 * 2 + 1) and {dtype for dtype, *_ in seen} == {torch.bfloat16}
+    assert max(error for _, error, _ in seen) < 0.02
+    moved = [
+        float((after - before).norm() / before.norm())
+        for (*_, before), (*_, after) in zip(seen, seen[2:], strict=False)
+    ]
+    assert max(moved) > 0.1  # stale weights would have been seen
 
 
 @each_objective
