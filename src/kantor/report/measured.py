@@ -68,7 +68,7 @@ PANELS = (
     Panel(
         "spread",
         "Generated samples against real ones",
-        {"train/spread": "distances", "train/coverage": "coverage"},
+        {"train/spread": "distances", "train/nearest_sample": "nearest", "train/coverage": "coverage"},
         mark=(1.0, "real"),
     ),
 )
