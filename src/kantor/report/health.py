@@ -36,6 +36,6 @@ def read_findings(run: RunDirectory) -> list[Finding]:
     if not path.is_file():
         return []
     return [
-        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]), entry["gone"])
+        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]), entry.get("gone"))
         for entry in read_json(path).get("findings") or []
     ]
