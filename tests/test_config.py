@@ -55,6 +55,11 @@ def test_what_an_experiment_puts_in_place_of_a_part_stays_whole():
     training.check(cfg)
 
 
+def test_an_experiment_without_its_key_is_understood():
+    with pytest.raises(UserError, match="as in experiment=point_demo_gp"):
+        compose(["point_demo_gp"])
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

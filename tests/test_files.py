@@ -11,7 +11,7 @@ from kantor.data.images import ImageSet
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
 from kantor.evaluation.picture_features import PictureFeatures
-from kantor.sample_files import at_random, read_pictures, read_samples, write_samples
+from kantor.sample_files import at_random, check_target, read_pictures, read_samples, write_samples
 
 SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("evaluation.threads", 1)]
 
@@ -201,6 +201,15 @@ def test_files_that_are_none_are_refused(tmp_path, write):
     np.savez(tmp_path / "other.npz", images=np.zeros(3))
     with pytest.raises(UserError, match="no array `samples`"):
         read_samples(tmp_path / "other.npz", data(), np.arange)
+
+
+def test_a_directory_with_files_in_it_takes_no_samples(tmp_path):
+    """Pictures of two runs would lie there together, and be scored as one."""
+    (tmp_path / "new").mkdir()
+    check_target(tmp_path / "new")
+    (tmp_path / "new" / "00000.png").write_bytes(b"")
+    with pytest.raises(UserError, match="files in it"):
+        check_target(tmp_path / "new")
 
 
 def test_a_picture_of_another_size_or_a_broken_one_is_named(tmp_path, write):

@@ -105,6 +105,8 @@ def parse(overrides: list[str]) -> list[Override]:
     for word in overrides:
         if word.startswith("="):
             raise UserError(f"{word!r}: expected key=value")
+        if word in options("experiment", []):
+            raise UserError(f"{word!r}: expected key=value, as in experiment={word}")
     try:
         return OverridesParser.create().parse_overrides(overrides)
     except OverrideParseException as error:

@@ -57,7 +57,8 @@ def show(words: list[str], config_dirs: list[str]) -> int:
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
     with _writing(picture) as temporary:
         if isinstance(data, ImageData):
-            tile(data.train.take(np.arange(min(SHOWN, len(data.train)))), COLUMNS).save(temporary, format="PNG")
+            spaced = np.linspace(0, len(data.train) - 1, min(SHOWN, len(data.train))).round().astype(np.int64)
+            tile(data.train.take(spaced), COLUMNS).save(temporary, format="PNG")  # files are often sorted by class
         else:
             _draw(data.name, data.distribution, temporary)
     print(f"{'picture':<12} {picture}")

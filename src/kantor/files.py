@@ -14,13 +14,12 @@ from kantor.copies import check_copies
 from kantor.data.images import ImageData
 from kantor.errors import UserError
 from kantor.evaluation import card, second_opinion
-from kantor.evaluation.base import split_draws
+from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.processes import Processes
 from kantor.rundir import COUNTERS, RunDirectory, write_json
 from kantor.sample_files import at_random, codec, read_samples, write_samples
 
-DEFAULT = {"points": "toy", "pictures": "quick"}
 """The evaluation when none is named, by what the data are."""
 
 SHOWN = 64
@@ -31,7 +30,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     """Score `images=` against `data=` and write a card to `out=`.
 
     Args:
-        given: `images`, `data`, `out`, and perhaps `evaluation`; without it, that of `DEFAULT`.
+        given: `images`, `data`, `out`, and perhaps `evaluation`; without it, that of `PRESETS`.
         overrides: values for `data.*` and `evaluation.*`.
 
     Returns:
@@ -44,7 +43,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     words = {"data": config.load_option("data", given["data"])}
     of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
     data = config.build(OmegaConf.create(config.replaced(words, of_data)).data, seed=0)
-    words["evaluation"] = config.load_option("evaluation", given.get("evaluation", DEFAULT[data.content]))
+    words["evaluation"] = config.load_option("evaluation", given.get("evaluation", PRESETS[data.content]))
     evaluation = config.build(OmegaConf.create(config.replaced(words, overrides)).evaluation)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)

@@ -1,6 +1,7 @@
 """What the commands do: train, extend, evaluate, sample; each a straight path from configuration to files."""
 
 import contextlib
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from kantor.attempts import Attempt, attempt, environment, machine_changes, new_
 from kantor.checks import check_values
 from kantor.data import pixels
 from kantor.errors import Interrupted, UserError
+from kantor.evaluation.base import PRESETS
 from kantor.evaluation.card import write_card, write_evaluation
 from kantor.evaluation.generation import generate, reproducible
 from kantor.identity import code_hashes, config_hash
@@ -95,7 +97,7 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         if cfg.rerun:
             directory.clear()
         elif directory.status()["state"] == "finished":
-            _say_finished(directory, code)
+            _say_finished(directory, code, cfg)
             return None
     if not directory.exists:
         parameters = model.parameter_counts()
@@ -129,7 +131,7 @@ def write_config(directory: RunDirectory, plain: dict[str, Any]) -> None:
     write_text(directory.config_yaml, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def _say_finished(directory: RunDirectory, code: dict[str, str]) -> None:
+def _say_finished(directory: RunDirectory, code: dict[str, str], cfg: DictConfig) -> None:
     before = directory.environment()["code"]
     changed = sorted(name for name in {*before, *code} if before.get(name) != code.get(name))
     if changed:
@@ -137,7 +139,9 @@ def _say_finished(directory: RunDirectory, code: dict[str, str]) -> None:
             f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): "
             "rerun=true trains it again"
         )
-    say(f"{directory.path} is finished already: nothing to do; rerun=true trains it again, `kantor evaluate` scores it")
+    preset = "" if cfg.evaluation.name != "none" else f" evaluation={PRESETS[config.build(cfg.data, seed=0).content]}"
+    again = f"rerun=true trains it again, `kantor evaluate run={shlex.quote(str(directory.path))}{preset}` scores it"
+    say(f"{directory.path} is finished already: nothing to do; {again}")
 
 
 def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -> None:
@@ -152,7 +156,10 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
         raise Interrupted(result["interrupted"])
     if result["evaluation"] is not None:
         write_evaluation(directory, result["evaluation"])
-    trying.end("finished", state="finished", counters=result["counters"])
+    done, planned = result["counters"]["generator_steps"], trying.status["budget"]["generator_steps"]
+    early = planned is not None and done < planned
+    reason = f"a callback ended training early, at generator step {done:,} of {planned:,}" if early else None
+    trying.end("finished", state="finished", counters=result["counters"], reason=reason)
     publish(directory)
 
 
@@ -221,7 +228,8 @@ def evaluate(directory: RunDirectory, plain: dict[str, Any]) -> dict[str, Any]:
     """
     cfg = OmegaConf.create(plain)
     if cfg.evaluation.name == "none":
-        raise UserError("evaluation=none scores nothing: name another, such as evaluation=toy")
+        preset = PRESETS[config.build(cfg.data, seed=cfg.seed).content]
+        raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={preset}")
     check_values(plain)
     training.check(cfg)
     checkpoints.read(directory, cfg.evaluation.checkpoint)

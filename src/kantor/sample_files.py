@@ -20,12 +20,16 @@ def check_target(out: Path) -> None:
     """Check where samples go, before any is drawn.
 
     Raises:
-        UserError: the ending is none that samples can be written as.
+        UserError: the ending is none that samples can be written as, or a directory is not empty.
     """
     if out.suffix not in (".png", ".npz", ""):
         raise UserError(
             f"out={out}: samples are written as .npz (`samples`: float32 (N, 2) or uint8 (N, H, W, C)), drawn as .png, "
             "or, pictures, one by one into a directory (no ending); expected one of these"
+        )
+    if out.suffix == "" and out.is_dir() and any(out.iterdir()):
+        raise UserError(
+            f"out={out} is a directory with files in it, which would be mixed up: name another, or empty it"
         )
 
 

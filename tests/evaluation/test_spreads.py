@@ -32,6 +32,13 @@ def test_one_draw_s_interval_is_that_of_its_spread():
     assert found.high == pytest.approx(3 + 2.228138852 * 2)
 
 
+def test_equal_samples_say_nothing_of_others():
+    """An interval of width 0 would never hold what it is for."""
+    assert of_mean(torch.ones(50, dtype=torch.float64)) == "no interval where all samples score the same"
+    assert isinstance(of_balls(torch.ones(50, dtype=torch.float64), share=False), str)
+    assert isinstance(of_mean(torch.tensor([1.0, 2.0], dtype=torch.float64)), Spread)
+
+
 def test_several_draws_halve_the_error_and_add_degrees_of_freedom():
     found = spreads.pooled_interval([1.0, 2.0, 3.0, 6.0], [Spread(4.0, 5)] * 4)
     assert found.value == 3.0

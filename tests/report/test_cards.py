@@ -15,7 +15,7 @@ FLOOR = {"value": 0.1, "low": 0.09, "high": 0.11, "n": 100, "draws": 10}
         ("higher", 0.01, "worse than real data"),
         ("target", 0.105, "at the floor"),
         ("target", 0.2, "worse than real data"),
-        ("target", 0.12, "better than real data: memorised?"),
+        ("target", 0.12, "as near to its target as real data"),
         ("none", 0.2, ""),
     ],
 )

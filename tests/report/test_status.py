@@ -66,6 +66,11 @@ def test_one_damaged_run_does_not_hide_the_others(make_run: MakeRun, tmp_path: P
     assert "NaN in [critic_loss] at step 7" in printed(tmp_path)
 
 
+def test_an_early_end_is_said(make_run: MakeRun, tmp_path: Path):
+    make_run("a", status={"reason": "a callback ended training early, at generator step 22 of 500"})
+    assert "step 22 of 500" in printed(tmp_path)
+
+
 def test_no_runs(tmp_path: Path):
     assert "no run below" in printed(tmp_path)
     with pytest.raises(UserError, match="is no directory"):

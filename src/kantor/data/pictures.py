@@ -195,7 +195,9 @@ def held_out(digests: Sequence[str], share: float) -> np.ndarray:
     """
     order = sorted(digests)
     if len(set(order)) < 2:
-        raise UserError(f"of {len(order)} whole pictures none differs from the others: expected two, to hold one out")
+        raise UserError(
+            f"{len(order)} whole pictures are there, no two that differ: expected at least two, to hold one out"
+        )
     last = order[max(round(len(order) * share), 1) - 1]
     if last == order[-1]:  # not all
         last = max(digest for digest in order if digest != last)

@@ -23,6 +23,9 @@ from kantor.say import say
 
 Checkpoint = Literal["last", "best"]
 
+PRESETS = {"points": "toy", "pictures": "quick"}
+"""The evaluation that suits what data are, where none is named."""
+
 
 @dataclass(frozen=True)
 class Kind:

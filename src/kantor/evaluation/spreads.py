@@ -104,8 +104,10 @@ def of_left_out(value: float, left_out: Sequence[float]) -> Spread | str:
     return Spread((groups - 1) / groups * math.fsum((each - value) ** 2 for each in left_out), groups - 1)
 
 
-def of_mean(values: Tensor) -> Spread:
-    """The squared standard error of the mean of values float64 (n,), n ≥ 2."""
+def of_mean(values: Tensor) -> Spread | str:
+    """The squared standard error of the mean of values float64 (n,), n ≥ 2, or a reason where all are equal."""
+    if bool((values == values[0]).all()):
+        return "no interval where all samples score the same"
     return Spread(float(values.var()) / len(values), len(values) - 1)
 
 

@@ -159,6 +159,8 @@ class Score(Estimate):
         ours, floors = self.badness(self.value), self.badness(self.floor.value)
         if ours is None or floors is None or ours > floors:
             return "worse than real data"
+        if self.better == "target":
+            return "as near to its target as real data"
         return "better than real data: memorised?"
 
 

@@ -12,9 +12,9 @@ def sampling_text(evaluation: Evaluation) -> str:
     """`ema, last, ddim, 50 evaluations`: what is there of weights, checkpoint, sampler and function evaluations."""
     given = evaluation.sampling
     words = [str(given[key]) for key in ("weights", "checkpoint", "sampler") if given.get(key) is not None]
-    return (
-        ", ".join([*words, *([f"{given['nfe']} evaluations"] if given.get("nfe") is not None else [])]) or units.MISSING
-    )
+    count = given.get("nfe")
+    words += [] if count is None else [f"{count} evaluation{'' if count == 1 else 's'}"]
+    return ", ".join(words) or units.MISSING
 
 
 def rank_text(rank: int | None) -> str:

@@ -81,7 +81,8 @@ def read_card(run: RunDirectory) -> dict[str, Any]:
                 f"{run.path} does not exist: compare expects run directories; `kantor status` lists the runs"
             )
         raise UserError(
-            f"{run.path} has no scores to compare: `kantor evaluate run={shlex.quote(str(run.path))}` makes them"
+            f"{run.path} has no scores to compare: `kantor evaluate run={shlex.quote(str(run.path))} "
+            "evaluation=quick` makes them (of points: evaluation=toy)"
         )
     return card
 

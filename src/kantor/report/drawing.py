@@ -127,7 +127,8 @@ def noisy_curve(axes: "Axes", xs: np.ndarray, ys: np.ndarray, *, index: int, smo
     """
     calm, colour = smooth(ys, max(1, int(smoothed * len(ys)))), series_colour(index)
     axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
-    axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index))
+    marker = "o" if len(xs) == 1 else None  # a line of one point is not seen
+    axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index), marker=marker)
     return calm
 
 

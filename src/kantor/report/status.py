@@ -83,7 +83,9 @@ def status_sheet(rows: Sequence[StatusRow], root: Path) -> Sheet:
         done, percent = progress_text(row.progress)
         left = units.duration(row.progress.seconds_left) if row.state == "running" and row.progress else units.MISSING
         score = units.MISSING if row.score is None else f"{row.primary} {row.score.text}"
-        path = str(row.path) + (f" ({row.reason})" if row.reason and row.state in ("failed", "damaged") else "")
+        path = str(row.path) + (
+            f" ({row.reason})" if row.reason and row.state in ("failed", "damaged", "finished") else ""
+        )
         cells.append((row.state, done, percent, left, score, path))
     caption = "" if cells else f"there is no run below {root}; `kantor train experiment=NAME` makes one"
     if any(row.state == "stopped" for row in rows):
