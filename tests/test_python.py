@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from small_runs import SMALL
+import pytorch_lightning as pl
+from small_runs import FAST, SMALL
 
 import kantor
+from kantor.rundir import RunDirectory
 
 
 def test_train_and_load_do_what_the_commands_do(tmp_path, finished):
@@ -17,6 +19,27 @@ def test_train_and_load_do_what_the_commands_do(tmp_path, finished):
     assert np.array_equal(run.sample(10, seed=1), other.sample(10, seed=1))
     assert run.metrics()["generator_steps"][-1] == 40
     assert run.model().generator_steps == 40
+
+
+class StopsAtSeven(pl.Callback):
+    """A callback of one's own that ends training."""
+
+    def __init__(self, *, model, clock, seed):
+        pass
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.should_stop = pl_module.generator_steps >= 7
+
+
+def test_an_early_end_is_written_down(tmp_path):
+    words = ["experiment=point_demo_gp", "budget.generator_steps=40", f"outputs={tmp_path}", *FAST]
+    run = kantor.train(overrides=[*words, f"stop._target_={__name__}.StopsAtSeven"])
+    status = RunDirectory(run.path).status()
+    assert (status["state"], status["counters"]["generator_steps"]) == ("finished", 7)
+    assert status["reason"] == "a callback ended training early, at generator step 7 of 40"
+    assert status["reason"] in (run.path / "report.html").read_text()
+    whole = kantor.train(overrides=[*words, "budget.generator_steps=2"])
+    assert RunDirectory(whole.path).status()["reason"] is None
 
 
 def test_wrong_input_is_a_user_error(tmp_path):
