@@ -55,7 +55,7 @@ def test_unlike_protocols_are_refused_by_name_and_nothing_is_written(
     assert f"protocol.n_generated: 1024 ({run_a.path}) and 512 ({run_b.path})" in message
     assert f"protocol.data.sigma: 0.02 ({run_a.path}) and 0.1 ({run_b.path})" in message
     assert "protocol.data.name" not in message
-    assert "kantor evaluate" in message
+    assert message.endswith("Their data differ: compare runs of one data set with the same settings")
     assert not (tmp_path / "out").exists()
 
 
@@ -78,7 +78,9 @@ def test_the_nearest_of_several_evaluations_is_named(make_run: MakeRun, card_sco
         make_run("a", evaluations=[like(1024, "pixels"), like(1024, "identity")]),
         make_run("b", evaluations=[like(512, "identity")]),
     ]
-    with pytest.raises(UserError, match=r"n_generated: 1024 .* and 512") as caught:
+    with pytest.raises(
+        UserError, match=r"n_generated: 1024 .* and 512.*Score them under one.*kantor evaluate"
+    ) as caught:
         compare(runs)
     assert "extractor" not in str(caught.value)
 

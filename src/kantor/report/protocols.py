@@ -72,8 +72,13 @@ def unlike(names: Sequence[str], evaluations: Sequence[Sequence[Evaluation]]) ->
     other = next(i for i, one in enumerate(chosen) if one.protocol_hash != chosen[0].protocol_hash)
     from_files = chosen[other].sampling.get("sampler") == "file"
     what = ("images=PATH data=NAME out=" if from_files else "run=") + shlex.quote(names[other])
-    return (
-        f"these runs share no protocol, so their scores cannot be compared: {'; '.join(fields[:FIELDS_NAMED])}{more}. "
+    remedy = (
         f"Score them under one, for example `kantor evaluate {what} evaluation={shlex.quote(chosen[0].name)}` with the "
         "same settings, then compare again"
+    )
+    if any(field.startswith("protocol.data.") for field in fields):
+        remedy = "Their data differ: compare runs of one data set with the same settings"
+    return (
+        f"these runs share no protocol, so their scores cannot be compared: {'; '.join(fields[:FIELDS_NAMED])}{more}. "
+        f"{remedy}"
     )
