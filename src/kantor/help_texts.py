@@ -60,7 +60,7 @@ Draws samples. The first 64 of n=100 are those of n=64.
   weights=ema       the generator's moving average, or raw
   checkpoint=last   or best, chosen by scores while training
   out=PATH          .png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8
-                    (N, H, W, C)), or a directory for one PNG each;
+                    (N, H, W, C)), or a new or empty directory for one PNG each;
                     default: samples/samples.png in the run directory""",
     "evaluate": """\
 kantor evaluate run=DIR [evaluation=NAME] [key=value …]
