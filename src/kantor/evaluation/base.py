@@ -1,6 +1,5 @@
 """An evaluation: which scores, of how many samples, drawn how; what it asks of data and model."""
 
-import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -197,30 +196,30 @@ class Evaluation(ABC):
             NonFiniteError: on every process, when a chunk of any has a NaN or an infinity.
         """
         work = Work() if work is None else work
+        bar = Bar(purpose, n, shown=False) if bar is None else bar
         count = -(-n // self.chunk)
 
         def chunk(c: int) -> Chunk | None:
-            rng = keyed.Rng(keyed.seed(self.seed, purpose, *counters, c), device=model.device)
-            drawn = model.sample(self.chunk, rng=rng, weights=self.weights)
-            if not drawn.isfinite().all():  # rounding would hide it
-                return None
-            made = make(self.finish(drawn))
+            made = self._made_of_chunk(model, keyed.seed(self.seed, purpose, *counters, c), make)
             work.drawn += 1
-            if bar is not None:
-                bar.add(self.chunk * processes.world)
+            bar.add(self.chunk * processes.world)
             return made
 
         def begin(there: int) -> None:
             if there and processes.rank == 0:
                 say(f"{there} of {count} chunks are there from an evaluation that was interrupted: drawing the others")
-            if bar is not None:
-                bar.begin(there * self.chunk)
+            bar.begin(there * self.chunk)
 
-        with bar if bar is not None else contextlib.nullcontext():
+        with bar:
             chunks = remaining_pieces(chunk, count, work.finished(key), processes, found=begin)
         if chunks is None:
             raise NonFiniteError("the generator makes values that are not finite: the run diverged and has no score")
         return {name: torch.cat([each[name] for each in chunks])[:n] for name in chunks[0]}
+
+    def _made_of_chunk(self, model: GenerativeModel, seed: int, make: Callable[[Tensor], Chunk]) -> Chunk | None:
+        """None where a sample is not finite, before rounding would hide it."""
+        drawn = model.sample(self.chunk, rng=keyed.Rng(seed, device=model.device), weights=self.weights)
+        return make(self.finish(drawn)) if bool(drawn.isfinite().all()) else None
 
 
 def split_draws(samples: np.ndarray, evaluation: Evaluation, data: BlockData) -> list[np.ndarray]:

@@ -182,18 +182,14 @@ class PointEvaluation(Evaluation):
         return {name: score(name) for name in results[0][0]}
 
     def _scorer(self, distribution: PointDistribution) -> PointScores:
-        reference = distribution.sample(self.n, _rng(REFERENCE_SEED, "reference"), stratified=True)
+        reference = distribution.sample(self.n, keyed.generator(REFERENCE_SEED, "reference"), stratified=True)
         return PointScores(distribution, reference, self.bins)
 
     def _floor(self, r: int, scorer: PointScores, potential: Potential | None) -> dict[str, float]:
         """What real points of draw r score: plain draws for shares, stratified ones for distances of point sets."""
-        plain = scorer.distribution.sample(self.n, _rng(self.seed, "floor", r))
-        even = scorer.distribution.sample(self.n, _rng(self.seed, "floor", r), stratified=True)
+        plain = scorer.distribution.sample(self.n, keyed.generator(self.seed, "floor", r))
+        even = scorer.distribution.sample(self.n, keyed.generator(self.seed, "floor", r), stratified=True)
         return {**scorer.shares(plain), **scorer.distances(even, potential)}
-
-
-def _rng(seed: int, purpose: str, *counters: int) -> np.random.Generator:
-    return keyed.generator(seed, purpose, *counters)
 
 
 def applicable(distribution: PointDistribution) -> list[str]:
