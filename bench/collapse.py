@@ -16,7 +16,7 @@ from PIL import Image
 
 import kantor
 from kantor.callbacks.spread import SPREAD
-from kantor.sheets import tile
+from kantor.samples.sheets import tile
 
 EXPERIMENTS = ("shapes_dcgan_dg1_quick", "shapes_dcgan_dg2_quick")
 COLLAPSED = 0.3

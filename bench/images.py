@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 from stopwatch import seconds_of
 
-from kantor import config
+from kantor.config import compose as config
 
 WARM_UP = 3
 IMAGES = 2_000

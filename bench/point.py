@@ -14,7 +14,7 @@ from collections.abc import Callable
 import point_baselines as baselines
 from stopwatch import seconds_of
 
-from kantor import config
+from kantor.config import compose as config
 
 WARM_UP = 5
 

@@ -5,10 +5,11 @@ import time
 
 import pytorch_lightning as pl
 
-from kantor import assembly, training
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
-from kantor.rundir import RunDirectory
+from kantor.engine import assembly
+from kantor.engine import fit as training
+from kantor.runs.directory import RunDirectory
 
 
 class Stopwatch(pl.Callback):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_runs import SMALL, Done, Kantor, environment
 
-from kantor import cli
+from kantor.cli import main as cli
 
 
 @pytest.fixture(scope="session", autouse=True)

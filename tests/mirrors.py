@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from kantor import config
+from kantor.config import compose as config
 
 
 def configured(name: str, root: Path | str | None = None, **changed: object) -> Any:

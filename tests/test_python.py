@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 from small_runs import FAST, SMALL
 
 import kantor
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 def test_train_and_load_do_what_the_commands_do(tmp_path, finished):

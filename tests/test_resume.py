@@ -18,7 +18,7 @@ IMAGE_WORDS = ("experiment=shapes_dcgan_dg1", "budget.generator_steps=24", *PICT
 KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT = """
 import os, signal, sys
 import torch
-from kantor.cli import main
+from kantor.cli.main import main
 save, saved = torch.save, []
 def half_a_save(value, path):
     saved.append(path)
@@ -177,7 +177,7 @@ def test_a_nan_stops_the_run_and_names_the_term_and_the_step(tmp_path):
 def test_after_a_fallback_the_whole_checkpoint_is_kept(finished, kantor, tmp_path):
     import shutil
 
-    from kantor.checkpoints import is_whole
+    from kantor.runs.checkpoints import is_whole
 
     run = tmp_path / "outputs" / "point_demo_gp" / finished.name
     shutil.copytree(finished, run)

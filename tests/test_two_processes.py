@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from small_runs import FAST, PICTURES, Kantor, environment
 
-from kantor import checkpoints
+from kantor.runs import checkpoints
 
 
 def evaluated(kantor: Kantor, finished: Path, place: Path, devices: int) -> dict:

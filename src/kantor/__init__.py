@@ -40,7 +40,8 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
     Raises:
         UserError: the overrides are wrong; nothing is written.
     """
-    from kantor import config, run
     from kantor.api import Run
+    from kantor.config import compose as config
+    from kantor.engine import train as run
 
     return Run(run.train(config.compose(overrides, config_dirs=config_dirs)))

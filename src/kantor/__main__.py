@@ -2,7 +2,7 @@
 
 import sys
 
-from kantor.cli import main
+from kantor.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kantor import run
+from kantor.engine import train as run
 from kantor.models.base import GenerativeModel, Weights
-from kantor.rundir import RunDirectory, latest
+from kantor.runs.directory import RunDirectory, latest
 
 
 class Run:

@@ -12,7 +12,7 @@ from kantor.models.schedule import Constant
 from kantor.nets.activations import ReLU
 from kantor.nets.mlp import MLP
 from kantor.objectives.adversarial import Wasserstein
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from kantor import checkpoints
 from kantor.callbacks.checkpointing import Checkpointing
-from kantor.checkpoints import AtomicCheckpointIO
 from kantor.models.base import GenerativeModel
+from kantor.runs import checkpoints
+from kantor.runs.checkpoints import AtomicCheckpointIO
 
 
 class Seen(pl.Callback):

@@ -6,7 +6,6 @@ import torch
 from image_runs import Maker, Normalised, TinyImages, fit, image_model, quadrants
 from PIL import Image
 
-from kantor import sheets
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.grids import WIDTH, Grids
 from kantor.callbacks.interpolation import Interpolation, linear, path_through, spherical
@@ -16,6 +15,7 @@ from kantor.data import pixels
 from kantor.data.images import ImageSet
 from kantor.errors import UserError
 from kantor.models.latent import Normal, Uniform
+from kantor.samples import sheets
 
 KINDS = {
     "grids": (Grids, {"side": 3}),

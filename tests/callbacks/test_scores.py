@@ -1,6 +1,5 @@
 import pytest
 
-from kantor import checkpoints
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.record import Record
@@ -8,6 +7,7 @@ from kantor.callbacks.scores import Scores
 from kantor.evaluation.base import Kind
 from kantor.evaluation.points import PointEvaluation
 from kantor.processes import Processes
+from kantor.runs import checkpoints
 
 EVALUATION = PointEvaluation(
     name="toy", n=16, draws=2, chunk=8, seed=0, weights="ema", checkpoint="last", bins=8, every=2, threads=1

@@ -11,7 +11,7 @@ from mirrors import configured
 from omegaconf import OmegaConf
 from PIL import Image
 
-from kantor import config
+from kantor.config import compose as config
 from kantor.data import cache, pictures
 from kantor.data.manifest import Manifest
 from kantor.errors import UserError

@@ -21,7 +21,7 @@ from kantor.data.foreign import Foreign
 from kantor.data.pixels import to_model
 from kantor.data.stream import Share
 from kantor.errors import UserError
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 def numbered(n):

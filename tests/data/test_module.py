@@ -1,7 +1,7 @@
 import pytest
 from image_runs import TinyImages
 
-from kantor.checks import check_shares
+from kantor.config.checks import check_shares
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import Line

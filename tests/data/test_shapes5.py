@@ -5,7 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from kantor import config, keyed
+from kantor import keyed
+from kantor.config import compose as config
 from kantor.data import cache, shapes, shapes5
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError

@@ -4,12 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
 from kantor.evaluation.extractors.modules import Module
 from kantor.evaluation.extractors.pixels import area_weights
-from kantor.identity import sha256
 
 
 def pictures(n=6, shape=(3, 8, 8), seed=0):

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch_fidelity.feature_extractor_dinov2 import MODEL_METADATA, FeatureExtractorDinoV2
 
-from kantor import targets
+from kantor.config import targets
 from kantor.errors import UserError
 from kantor.evaluation.extractors.dinov2 import HUB_NAMES, DINOv2
 from kantor.evaluation.extractors.modules import Module, code_digest, state_digest

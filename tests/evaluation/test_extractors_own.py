@@ -4,7 +4,7 @@ import pytest
 import torch
 from mirrors import configured
 
-from kantor import targets
+from kantor.config import targets
 from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
 from kantor.evaluation.extractors.own import Own, chosen

@@ -10,7 +10,7 @@ from mirrors import serving
 from omegaconf import OmegaConf
 from torchvision.models import Inception_V3_Weights, inception_v3
 
-from kantor import config
+from kantor.config import compose as config
 from kantor.errors import UserError
 from kantor.evaluation.extractors import torchvision_inception
 from kantor.evaluation.extractors.torchvision_inception import TorchvisionInception

@@ -15,7 +15,7 @@ from kantor.evaluation.extractors import inception
 from kantor.evaluation.extractors.inception import Inception
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.kernel import kid
-from kantor.sample_files import write_samples
+from kantor.samples.files import write_samples
 
 N = 6
 NAMES = ("kid", "frechet_distance", "inception_score")

@@ -8,8 +8,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from kantor import config
-from kantor.conf_files import CONF
+from kantor.config import compose as config
+from kantor.config.files import CONF
 from kantor.errors import UserError
 from kantor.models.base import count_parameters
 from kantor.nets.activations import dropping_leaky_relu

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 PROTOCOL = {"data": {"name": "gaussians8", "sigma": 0.02}, "split": None, "extractor": "identity", "n_generated": 1024}
 

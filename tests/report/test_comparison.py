@@ -9,7 +9,7 @@ import pytest
 
 from kantor.errors import UserError
 from kantor.report.comparison import Comparison, compare, print_comparison
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
 Make = Callable[..., dict[str, Any]]

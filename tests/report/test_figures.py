@@ -4,7 +4,7 @@ import pytest
 
 from kantor.report import figures
 from kantor.report.cards import Floor, read_score
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 METRICS = {
     "images_seen": [100.0, 200.0, 300.0],

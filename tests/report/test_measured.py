@@ -7,7 +7,7 @@ from kantor.errors import UserError
 from kantor.report import figures, measured
 from kantor.report.health import health_json, read_findings
 from kantor.report.page import report_html
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 METRICS = {
     "images_seen": [100.0, 200.0, 300.0],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kantor.report.page import write_report
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
 Make = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from kantor.errors import UserError
 from kantor.report.status import print_status, status_rows, status_table
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
 

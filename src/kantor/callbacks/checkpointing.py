@@ -2,10 +2,10 @@
 
 import pytorch_lightning as pl
 
-from kantor import checkpoints
 from kantor.callbacks.trigger import due
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory
+from kantor.runs import checkpoints
+from kantor.runs.directory import RunDirectory
 
 
 class Checkpointing(pl.Callback):

@@ -6,12 +6,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture, step_name, write_gif
 from kantor.data.module import BlockData, PointData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
 
 GRID = 128
 """Points of the critic's surface along each axis, as in the lecture."""

@@ -2,7 +2,8 @@
 
 from PIL import Image
 
-from kantor import keyed, sheets
+from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture, step_name, write_gif
 from kantor.data import pixels
@@ -10,7 +11,8 @@ from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.report.pictures import evenly
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
+from kantor.samples import sheets
 
 FRAMES, WIDTH = 60, 800
 """Of the animation, at most, the width in pixels: it has to travel inside the run's page."""

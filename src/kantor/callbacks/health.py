@@ -5,14 +5,15 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from kantor.atomic import write_json
 from kantor.callbacks.findings import CHECKS, LOOKS, History, Setting
 from kantor.callbacks.measurement import measured
 from kantor.callbacks.record import mean_over_processes
 from kantor.errors import NonFiniteError, require_positive
+from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.report.health import health_json
-from kantor.rundir import RunDirectory, write_json
-from kantor.say import say
+from kantor.runs.directory import RunDirectory
 
 
 class StopOnNonFinite(pl.Callback):

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kantor import keyed, sheets
+from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
@@ -14,7 +15,8 @@ from kantor.errors import UserError, require_at_least, require_positive
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
 from kantor.models.latent import Latent, Normal
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
+from kantor.samples import sheets
 
 Path = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(a, b, t): from each row of a, (n, dim), at t = 0 to that of b at t = 1, for t (m,): (n, m, dim)."""

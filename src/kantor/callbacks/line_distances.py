@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture
 from kantor.data.module import BlockData, PointData
@@ -18,7 +19,7 @@ from kantor.metrics.divergences import common_histograms, jensen_shannon, kl, to
 from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
 from kantor.nets.shift import Shift
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
 
 BINS = 32
 THETAS = np.linspace(-1, 1, 41)

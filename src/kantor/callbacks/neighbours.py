@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kantor import keyed, sheets
+from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
@@ -12,7 +13,8 @@ from kantor.data.images import ImageSet
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
+from kantor.samples import sheets
 
 SEARCHED = 20_000
 """Training images that are compared, at most."""

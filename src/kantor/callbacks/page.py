@@ -6,7 +6,7 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
 from kantor.models.base import GenerativeModel
 from kantor.report.page import write_report
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 class Page(pl.Callback):

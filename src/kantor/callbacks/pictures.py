@@ -11,7 +11,7 @@ from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 class Picture(pl.Callback):
@@ -97,7 +97,7 @@ def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0, reduce: i
     """
     from PIL import Image
 
-    from kantor.rundir import replacing
+    from kantor.atomic import replacing
 
     if not frames:
         return

@@ -3,10 +3,11 @@
 import pytorch_lightning as pl
 import torch
 
+from kantor.atomic import append_rows
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory, append_rows
+from kantor.runs.directory import RunDirectory
 
 
 class Record(pl.Callback):

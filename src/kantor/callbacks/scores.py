@@ -4,7 +4,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from kantor import checkpoints
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.record import Record
 from kantor.callbacks.trigger import due
@@ -12,7 +11,8 @@ from kantor.data.module import BlockData
 from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
-from kantor.rundir import RunDirectory
+from kantor.runs import checkpoints
+from kantor.runs.directory import RunDirectory
 
 
 class Scores(pl.Callback):

@@ -2,14 +2,16 @@
 
 import numpy as np
 
-from kantor import keyed, sheets
+from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
+from kantor.samples import sheets
 
 
 class SideBySide(ImagePicture):

@@ -8,9 +8,9 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.probabilities import D_FAKE, D_REAL, Probabilities, probability_of
 from kantor.callbacks.record import mean_over_processes
 from kantor.errors import UserError, require_positive
+from kantor.messages import say
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
-from kantor.say import say
 
 
 class StopAtHalf(Probabilities):

@@ -12,7 +12,7 @@ from kantor.callbacks.spread import Spread
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
 from kantor.objectives.adversarial import Minimax, WassersteinClipping, WassersteinGradientPenalty
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 
 def watch(model: GenerativeModel, *, directory: RunDirectory, clock: Clock, seed: int, every: int) -> list[pl.Callback]:

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from kantor.atomic import replacing
 from kantor.errors import UserError
-from kantor.rundir import replacing
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CHUNK = 512

@@ -22,8 +22,8 @@ from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import Manifest, is_picture
 from kantor.data.pictures import Pictures, Source, prepared, printable
+from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.identity import sha256
 
 PICTURES = "img_align_celeba"
 PARTITION = "list_eval_partition.txt"

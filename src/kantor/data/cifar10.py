@@ -20,8 +20,8 @@ from kantor.data import cache
 from kantor.data.archives import Bounds, members
 from kantor.data.downloads import fetch
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.identity import sha256
 
 FOLDER = "cifar-10-batches-py"
 ARCHIVE = "cifar-10-python.tar.gz"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kantor.data import cache
 from kantor.errors import UserError
-from kantor.say import say
+from kantor.messages import say
 
 TIMEOUT = 10.0  # seconds without an answer
 TRIES = 3

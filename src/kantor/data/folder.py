@@ -13,8 +13,8 @@ from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import Manifest
 from kantor.data.pictures import Pictures, prepared
+from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.identity import sha256
 
 
 @dataclass(eq=False, kw_only=True)

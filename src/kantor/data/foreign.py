@@ -20,10 +20,10 @@ from kantor.data import pixels
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.loaders import Batch, checked, one_epoch, seeded
 from kantor.data.stream import Blocks, Share
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.identity import sha256
+from kantor.messages import say
 from kantor.models.base import GenerativeModel
-from kantor.say import say
 
 SHARED_SEED = 0  # what setup() splits off, and the real images of scores, are the same for every seed of a run
 KEPT_BYTES = 2 * 2**30

@@ -13,8 +13,8 @@ from kantor import keyed
 from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.data.stream import Blocks, ImageBlock, ImageBlocks, Share
+from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
 Split = Literal["train", "test"]

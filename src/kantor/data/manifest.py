@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kantor.atomic import replacing
 from kantor.data import decode
 from kantor.data.cache import cache_root
 from kantor.data.decode import BrokenImage
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.identity import sha256
-from kantor.rundir import replacing
 
 MAX_BYTES = 1 << 29
 """Of one file of a picture."""

@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 
 from kantor import keyed
+from kantor.atomic import replacing
 from kantor.data import cache
 from kantor.data.downloads import fetch
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.identity import sha256
-from kantor.rundir import replacing
 
 SIDE = 28
 MAX_BYTES = 1 << 26  # of one file; the largest has 47,040,016

@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from kantor.checks import check_shares
+from kantor.config.checks import check_shares
 from kantor.data.points import PointDistribution, identity
 from kantor.data.stream import Blocks, PointBlocks, Share
+from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.identity import sha256
 from kantor.models.base import GenerativeModel
 
 

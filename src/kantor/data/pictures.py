@@ -17,14 +17,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from kantor.atomic import write_text
 from kantor.data import cache
 from kantor.data.archives import DamagedMember
 from kantor.data.decode import BrokenImage, Decoder
 from kantor.data.images import ImageSet
 from kantor.data.manifest import threads
 from kantor.errors import UserError
-from kantor.rundir import write_text
-from kantor.say import say
+from kantor.messages import say
 
 NAMED = 5
 """Broken files that a sentence names."""

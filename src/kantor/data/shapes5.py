@@ -11,9 +11,9 @@ from kantor import keyed
 from kantor.data import cache, shapes, shapes_archive
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import threads
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.identity import sha256
-from kantor.say import say
+from kantor.messages import say
 
 RENDERED = 20_000
 """Training images when `size` is null: as many as the lecture's archive has."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kantor import keyed
+from kantor.atomic import write_json
 from kantor.data import archives, cache
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
@@ -20,7 +21,6 @@ from kantor.data.manifest import is_picture
 from kantor.data.pictures import progress_bar
 from kantor.data.shapes import SIDE
 from kantor.errors import UserError
-from kantor.rundir import write_json
 
 BOUNDS = archives.Bounds(member=1 << 26, total=1 << 34, members=500_000)
 HELD_OUT = 10  # every so many pictures one of the test split

@@ -16,9 +16,9 @@ from kantor.errors import NonFiniteError, UserError, require_at_least, require_p
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.evaluation.protocol import Better, Draw, Protocol, Score
+from kantor.messages import say
 from kantor.models.base import GenerativeModel, Weights
 from kantor.processes import Processes
-from kantor.say import say
 
 Checkpoint = Literal["last", "best"]
 

@@ -17,9 +17,9 @@ from kantor.evaluation.picture_tests import PictureTests, as_score
 from kantor.evaluation.protocol import Score
 from kantor.evaluation.real_pictures import RealPictures
 from kantor.evaluation.spreads import Spreads, estimated
+from kantor.messages import say
 from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.processes import Processes
-from kantor.say import say
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,12 +20,12 @@ from torch import Tensor
 import kantor
 from kantor.data import cache
 from kantor.data.images import ImageSet
+from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.evaluation import tensor_files
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
-from kantor.identity import sha256
 from kantor.processes import Processes
 
 FORMAT = 1

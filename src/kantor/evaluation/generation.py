@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from kantor import keyed
+from kantor.digests import sha256
 from kantor.evaluation import tensor_files
-from kantor.identity import sha256
 from kantor.processes import Processes
 
 SampleChunk = Callable[[int, keyed.Rng], Tensor]

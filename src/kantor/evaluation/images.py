@@ -26,9 +26,9 @@ from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_tests import PictureTests
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
+from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
-from kantor.say import say
 
 
 @dataclass(frozen=True, kw_only=True)

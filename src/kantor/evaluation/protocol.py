@@ -6,7 +6,7 @@ Only the protocol is hashed: two scores are comparable when their protocols are 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from kantor.identity import sha256
+from kantor.digests import sha256
 from kantor.metrics.intervals import Estimate
 
 Better = Literal["lower", "higher", "target", "none"]

@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from kantor.identity import canonical
-from kantor.rundir import replacing
+from kantor.atomic import replacing
+from kantor.digests import canonical
 
 ENTRY = "kantor"  # one entry: with several a file's bytes would differ from process to process
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kantor.atomic import write_text
 from kantor.errors import UserError
 from kantor.report import units
 from kantor.report.cards import FLOOR_NOTE, Evaluation, Score
@@ -15,7 +16,7 @@ from kantor.report.contestants import Contestant, read_contestants
 from kantor.report.protocols import shared_protocols
 from kantor.report.tables import Sheet, console, csv_text, fitting, markdown, markdown_text, terminal
 from kantor.report.verdict import SEEDS_NEEDED, Entry, Method, verdict_on_methods, verdict_on_runs
-from kantor.rundir import RunDirectory, write_text
+from kantor.runs.directory import RunDirectory
 
 CSV_COLUMNS = (
     "run", "experiment", "config_hash", "seed", "state", "rank", "images_seen", "generator_steps", "seconds",

@@ -11,7 +11,7 @@ from kantor.errors import UserError
 from kantor.report import units
 from kantor.report.cards import Evaluation, flatten, read_evaluations
 from kantor.report.progress import state_of
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 NOT_METHOD = ("seed", "experiment")  # keys that say which run it is, not how it differs
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kantor.atomic import replacing
 from kantor.errors import UserError
 from kantor.report import measured
 from kantor.report.cards import Floor, Score, read_evaluations
@@ -29,7 +30,7 @@ from kantor.report.drawing import (
     series_dash,
     thin,
 )
-from kantor.rundir import RunDirectory, replacing
+from kantor.runs.directory import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kantor.rundir import RunDirectory, read_json
+from kantor.runs.directory import RunDirectory, read_json
 
 
 @dataclass(frozen=True)

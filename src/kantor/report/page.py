@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kantor.atomic import write_text
 from kantor.errors import UserError
 from kantor.report import figures, measured, pictures, units
 from kantor.report.cards import FLOOR_NOTE, Evaluation, Floor, flatten, read_evaluations
@@ -18,7 +19,7 @@ from kantor.report.pictures import Picture, chart
 from kantor.report.progress import Progress, ended, progress_of
 from kantor.report.tables import ScoreRow, score_rows
 from kantor.report.templating import render
-from kantor.rundir import RunDirectory, now, write_text
+from kantor.runs.directory import RunDirectory, now
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

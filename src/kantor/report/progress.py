@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kantor.report.cards import finite
-from kantor.rundir import RunDirectory
+from kantor.runs.directory import RunDirectory
 
 TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
 

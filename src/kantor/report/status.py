@@ -10,7 +10,7 @@ from kantor.report import units
 from kantor.report.cards import Score, read_evaluations
 from kantor.report.progress import Progress, progress_of, state_of
 from kantor.report.tables import Sheet, console, terminal
-from kantor.rundir import RunDirectory, find_runs
+from kantor.runs.directory import RunDirectory, find_runs
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -8,10 +8,10 @@ import json
 from dataclasses import dataclass
 from functools import cache
 
-from kantor import targets
+from kantor.config import targets
 from kantor.data.images import ImageData
+from kantor.digests import canonical
 from kantor.evaluation.extractors.base import Extractor
-from kantor.identity import canonical
 
 
 @dataclass(frozen=True)

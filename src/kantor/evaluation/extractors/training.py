@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kantor import keyed
+from kantor.atomic import replacing
 from kantor.data import pixels, shapes
 from kantor.data.cache import file_digest
 from kantor.data.mnist import MNIST
@@ -29,7 +30,6 @@ from kantor.data.shapes5 import PurdueShapes5
 from kantor.evaluation.extractors import damage
 from kantor.evaluation.extractors.classifiers import ANSWERS, SCALE, WEIGHTS, numbers_of_shapes
 from kantor.nets import classifiers
-from kantor.rundir import replacing
 
 SEED = 0
 BATCH = 128

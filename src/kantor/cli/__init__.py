@@ -1,0 +1,1 @@
+"""The command line: `kantor COMMAND key=value …`; it knows no torch until the words are understood."""

@@ -1,0 +1,135 @@
+"""`kantor data`: what a data set is, as a card on the terminal and a picture."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+
+from kantor import keyed
+from kantor.atomic import replacing
+from kantor.config import compose as config
+from kantor.data.images import ImageData
+from kantor.data.points import GaussianMixture, PointDistribution
+from kantor.errors import UserError
+from kantor.samples.sheets import tile
+
+LICENCE = "made by formula; no licence needed"
+DRAWN = 10_000
+SHOWN, COLUMNS = 64, 8
+
+
+def show(words: list[str], config_dirs: list[str]) -> int:
+    """Print the card of a data set and draw its picture.
+
+    Args:
+        words: NAME or data=NAME, then data.key=value and out=DIR.
+        config_dirs: directories with further groups.
+
+    Raises:
+        UserError: there is no such data set or key, or a key has no value.
+    """
+    if not words:
+        raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
+    name = words[0].removeprefix("data=")
+    pairs = [word.partition("=")[::2] for word in words[1:]]
+    for word, (key, _) in zip(words[1:], pairs, strict=True):
+        if not key.startswith("data.") and key != "out":
+            raise UserError(f"{word}: expected data.key=value or out=DIR; if it is a setting of the data, data.{word}")
+    from kantor.cli.main import typed
+
+    plain = config.replaced(
+        {"data": config.load_option("data", name, config_dirs)},
+        [(key, typed(value)) for key, value in pairs if key != "out"],
+    )
+    missing = [key for key in config.keys(plain) if config.at(plain, key) == "???"]
+    if missing:
+        raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
+    data = config.build(OmegaConf.create(plain).data, seed=0)
+    out = Path(dict(pairs).get("out", Path("outputs") / "data" / name))
+    picture = out / f"{name}.png"
+    began = time.perf_counter()
+    found = image_rows(data) if isinstance(data, ImageData) else rows(data.name, data.distribution, data.fingerprint)
+    for title, value in found:
+        print(f"{title:<12} {value}")
+    if isinstance(data, ImageData):
+        print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
+    with _writing(picture) as temporary:
+        if isinstance(data, ImageData):
+            spaced = np.linspace(0, len(data.train) - 1, min(SHOWN, len(data.train))).round().astype(np.int64)
+            tile(data.train.take(spaced), COLUMNS).save(temporary, format="PNG")  # files are often sorted by class
+        else:
+            _draw(data.name, data.distribution, temporary)
+    print(f"{'picture':<12} {picture}")
+    return 0
+
+
+def image_rows(data: ImageData) -> list[tuple[str, str]]:
+    """The card of pictures, which are prepared on the way."""
+    data.prepare_data()
+    labels = data.train.labels_of(np.arange(len(data.train)))
+    channels, height, width = data.sample_shape
+    broken = [("broken", f"{data.left_out:,}, left out")] if data.left_out else []
+    return [
+        ("name", data.name),
+        ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
+        *broken,
+        ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
+        ("labels", "none" if labels is None else f"{len(np.unique(labels))} classes"),
+        ("fingerprint", data.fingerprint),
+        ("licence", data.licence),
+    ]
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A temporary sibling that becomes `path`; what goes wrong is the user's `out=`."""
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UserError(
+            f"out={path.parent}: cannot write there ({error.strerror}); name another directory, out=DIR"
+        ) from error
+
+
+def rows(name: str, distribution: PointDistribution, fingerprint: str) -> list[tuple[str, str]]:
+    """The card."""
+    points = distribution.sample(DRAWN, _rng())
+    low, high = points.min(0), points.max(0)
+    found = [
+        ("name", name),
+        ("count", "endless: drawn afresh at every step"),
+        ("shape", "(2,) float32"),
+        ("range", f"x {low[0]:.3f} … {high[0]:.3f}, y {low[1]:.3f} … {high[1]:.3f} (of {DRAWN:,} points)"),
+        ("fingerprint", fingerprint),
+        ("licence", LICENCE),
+    ]
+    if isinstance(distribution, GaussianMixture):
+        found.insert(3, ("modes", f"{len(distribution.modes)}, standard deviation {distribution.sigma:.5f}"))
+    return found
+
+
+def _rng() -> np.random.Generator:
+    return keyed.generator(0, "data card")
+
+
+def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    points = distribution.sample(2000, _rng())
+    figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.scatter(points[:, 0], points[:, 1], s=5, color="#e8730c", alpha=0.6, linewidths=0)
+    if isinstance(distribution, GaussianMixture):
+        axes.scatter(
+            distribution.modes[:, 0], distribution.modes[:, 1], marker="+", s=120, color="black", linewidths=1.2
+        )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_title(f"{name}: 2,000 points", fontsize=16)
+    axes.tick_params(labelsize=11)
+    figure.savefig(path, format="png")

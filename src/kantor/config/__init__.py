@@ -1,0 +1,1 @@
+"""The configuration of a run: composed by Hydra, checked, and turned into objects."""

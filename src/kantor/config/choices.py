@@ -1,0 +1,57 @@
+"""Options chosen on the command line: what an experiment sets for the options it had chosen itself may not fit them.
+
+`experiment=mnist_wgan_gp objective=hinge` must not fail because the experiment gives a weight to a penalty that hinge
+losses do not have. So a key of a chosen group holds when the option has it by itself, or when the user gave it.
+"""
+
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.conf import HydraConf
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from kantor.config.files import CONF
+
+
+def composed(name: str | None, overrides: list[str]) -> DictConfig:
+    """What Hydra makes of a file in conf/ (None: of nothing) and overrides; also within a job of Hydra's."""
+    around = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(CONF.absolute()), version_base="1.3"):
+            return compose(config_name=name, overrides=overrides, return_hydra_config=name is not None)
+    finally:
+        GlobalHydra.instance().clear()
+        if around is not None:
+            GlobalHydra.instance().initialize(around)
+
+
+def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
+    """Take out of a configuration the keys that belong to options which the command line replaced.
+
+    Args:
+        plain: as composed, in plain containers; changed in place.
+        hydra: Hydra's part of it: overrides, choices and search path.
+    """
+    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    given = [override.key_or_group for override in overrides]
+    places = [f"hydra.searchpath=[{','.join(repr(place) for place in hydra.searchpath)}]"] if hydra.searchpath else []
+    for group in given:
+        node, option = plain.get(group), hydra.runtime.choices.get(group)
+        if isinstance(node, dict) and group != "experiment" and option is not None:
+            alone: Any = OmegaConf.to_container(composed(None, [*places, f"+{group}={option}"]))
+            _take_out(node, alone[group], key=group, given=given)
+
+
+def _take_out(node: dict[str, Any], alone: dict[str, Any], *, key: str, given: list[str]) -> None:
+    if node.get("_target_") != alone.get("_target_"):
+        return  # the experiment put something else there, with keys of its own
+    for name in list(node):
+        inner = f"{key}.{name}"
+        if name not in alone:
+            if not any(one == inner or one.startswith(f"{inner}.") for one in given):
+                del node[name]
+        elif isinstance(node[name], dict) and isinstance(alone[name], dict):
+            _take_out(node[name], alone[name], key=inner, given=given)

@@ -1,0 +1,267 @@
+"""The configuration: one small schema, composition by Hydra, and `build`, the only place that instantiates.
+
+A configuration is composed once, by the parent process, and leaves this module resolved, complete and read-only.
+"""
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hydra.conf import HydraConf
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from kantor.config import choices, targets
+from kantor.config.checks import at, check_values, keys
+from kantor.config.files import check_option, groups, options, roots
+from kantor.errors import UserError, nearest
+
+
+@dataclass
+class Budget:
+    """How long to train; exactly one is given."""
+
+    generator_steps: int | None = MISSING
+    images: int | None = MISSING
+    minutes: float | None = MISSING
+
+
+@dataclass
+class Trainer:
+    """The machine and how it computes; `auto` is resolved when a configuration is composed."""
+
+    accelerator: str = MISSING
+    devices: int = MISSING
+    threads: Any = MISSING
+    precision: str = MISSING
+    matmul_precision: str = MISSING
+    compile: bool = MISSING
+    log_every: int = MISSING
+    checkpoint_every: int = MISSING
+    progress: bool = MISSING
+
+
+@dataclass
+class Schema:
+    """The top level; values stand in YAML only."""
+
+    experiment: str = MISSING
+    primary_score: str | None = MISSING
+    seed: int = MISSING
+    outputs: str = MISSING
+    rerun: bool = MISSING
+    budget: Budget = MISSING
+    trainer: Trainer = MISSING
+    data: Any = MISSING
+    model: Any = MISSING
+    objective: Any = MISSING
+    optimisation: Any = MISSING
+    stop: Any = MISSING
+    evaluation: Any = MISSING
+    pictures: Any = MISSING
+    logger: Any = MISSING
+
+
+ConfigStore.instance().store("schema", Schema)
+
+
+def search_path(config_dirs: list[str]) -> list[str]:
+    """The Hydra override that adds directories of groups."""
+    if not config_dirs:
+        return []
+    return ["hydra.searchpath=[" + ",".join(f"'file://{Path(entry).absolute()}'" for entry in config_dirs) + "]"]
+
+
+def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> DictConfig:
+    """The configuration of one run, from `key=value` overrides in Hydra's grammar.
+
+    Raises:
+        UserError: an override does not parse, names something unknown or gives it a value of another type, or the
+            configuration contradicts itself.
+    """
+    config_dirs = config_dirs or []
+    parsed = parse(overrides)
+    _check_choices(parsed, config_dirs)
+    try:
+        composed = choices.composed("train", [*search_path(config_dirs), *overrides])
+    except (ConfigCompositionException, OmegaConfBaseException) as error:
+        raise _explain(error, parsed, overrides, config_dirs) from error
+    except HydraException as error:
+        raise UserError(" ".join(str(error).split())) from error
+    return finish(composed, composed.hydra)
+
+
+def parse(overrides: list[str]) -> list[Override]:
+    """Overrides in Hydra's grammar.
+
+    Raises:
+        UserError: one does not parse.
+    """
+    for word in overrides:
+        if word.startswith("="):
+            raise UserError(f"{word!r}: expected key=value")
+        if word in options("experiment", []):
+            raise UserError(f"{word!r}: expected key=value, as in experiment={word}")
+    try:
+        return OverridesParser.create().parse_overrides(overrides)
+    except OverrideParseException as error:
+        raise UserError(
+            f"{error.override!r} is not in Hydra's grammar key=value: quote values with '=', '~', brackets or commas, "
+            f"as in 'key=\"a=b\"'"
+        ) from error
+
+
+def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
+    known_groups = groups(config_dirs)
+    for override in parsed:
+        if override.is_sweep_override():
+            raise UserError(
+                f"{override.input_line}: several values make a sweep, `kantor train -m …`; to name a list, key=[a,b]"
+            )
+        if override.key_or_group in known_groups:
+            check_option(override.key_or_group, str(override.get_value_element_as_str()), config_dirs)
+    if not any(override.key_or_group == "experiment" for override in parsed):
+        raise UserError(
+            f"no experiment named: expected experiment=NAME, one of {', '.join(options('experiment', config_dirs))}"
+        )
+
+
+def _explain(error: Exception, parsed: list[Override], overrides: list[str], config_dirs: list[str]) -> UserError:
+    """The error of a composition in one sentence, with the nearest key for an unknown one."""
+    try:
+        chosen = [
+            text
+            for text, override in zip(overrides, parsed, strict=True)
+            if override.key_or_group in groups(config_dirs)
+        ]
+        known = keys(OmegaConf.to_container(choices.composed("train", [*search_path(config_dirs), *chosen])))
+    except (HydraException, OmegaConfBaseException):
+        known = []  # the groups themselves do not compose: the error below says why
+    for override in parsed:
+        key = override.key_or_group
+        if known and key not in known and not key.startswith("hydra") and not override.is_add():
+            return UserError(f"{override.input_line}: {unknown_key(key, known)}; `kantor train … --cfg` shows all keys")
+    what = str(error).replace("Error merging override ", "").split("\n")[0]
+    why = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ is not None else ""
+    return UserError(what + why)
+
+
+def unknown_key(key: str, known: list[str]) -> str:
+    """That a key does not exist, with the nearest that does: among its siblings if it has any."""
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in known if name.rpartition(".")[0] == parent]
+    return f"there is no key {key!r}{nearest(key, siblings or known)}"
+
+
+def finish(composed: DictConfig, hydra: HydraConf) -> DictConfig:
+    """Resolve a composed configuration: no interpolation, no `auto`, no missing value, no key of an option that was
+    replaced, read-only.
+
+    Args:
+        composed: by Hydra.
+        hydra: Hydra's own part of it.
+
+    Raises:
+        UserError: a value is missing or contradicts another.
+    """
+    names = [field.name for field in fields(Schema)]
+    present = [str(name) for name in composed]  # `in` would deny those without a value
+    for name in present:
+        if name not in (*names, "hydra"):
+            raise UserError(f"+{name}: {unknown_key(name, names)}; only keys inside a component can be added")
+    for name in names:
+        if name not in present:
+            raise UserError(f"{name} is missing: it cannot be taken out, give {name}=…")
+    try:
+        plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(" ".join(str(error).split())) from error
+    choices.fit(plain, hydra)
+    plain["experiment"] = hydra.runtime.choices["experiment"]
+    missing = [key for key in keys(plain) if at(plain, key) == "???"]
+    if missing:
+        raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
+    plain["trainer"].update(_resolve_auto(plain["trainer"]))
+    check_values(plain)
+    cfg = OmegaConf.create(plain)
+    OmegaConf.set_readonly(cfg, True)
+    return cfg
+
+
+def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
+    """Values for what says `auto`."""
+    resolved = {}
+    if "auto" in (trainer["accelerator"], trainer["precision"]):
+        import torch
+
+        if trainer["accelerator"] == "auto":
+            resolved["accelerator"] = "gpu" if torch.cuda.is_available() else "cpu"
+        if trainer["precision"] == "auto":
+            on_gpu = resolved.get("accelerator", trainer["accelerator"]) == "gpu"
+            has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            resolved["precision"] = "bf16-mixed" if has_bf16 else "32-true"
+    if trainer["threads"] == "auto":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        resolved["threads"] = max(1, cores // max(1, trainer["devices"]))
+    return resolved
+
+
+def replaced(plain: dict[str, Any], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A copy of a plain configuration with known keys given other values.
+
+    Raises:
+        UserError: there is no such key.
+    """
+    copy = OmegaConf.create(plain)
+    known = keys(plain)
+    for key, value in overrides:
+        if key not in known:
+            raise UserError(f"{key}={value}: {unknown_key(key, known)} in the run's configuration")
+        OmegaConf.update(copy, key, value)
+    result: Any = OmegaConf.to_container(copy)
+    if "trainer" in result:
+        result["trainer"].update(_resolve_auto(result["trainer"]))
+    return result
+
+
+def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> dict[str, Any]:
+    """One option of a group by itself, as plain containers.
+
+    Raises:
+        UserError: there is no such option.
+    """
+    check_option(group, name, config_dirs or [])
+    path = next(path for root in roots(config_dirs or []) if (path := root / group / f"{name}.yaml").is_file())
+    loaded: Any = OmegaConf.to_container(OmegaConf.load(path))
+    return loaded
+
+
+def build(node: DictConfig, **injected: object) -> Any:
+    """Make the object that a node of the configuration describes.
+
+    Args:
+        node: with a `_target_`, and others inside it.
+        injected: further keyword arguments for the outermost target, or for each where the node is a mapping of them.
+
+    Raises:
+        UserError: a target is unknown or not allowed, an argument is unknown, missing or of another type, or a target
+            refuses a value; the message gives the key.
+    """
+    return targets.instantiate(OmegaConf.to_container(node, resolve=True), key=node._get_full_key(None), **injected)
+
+
+def trusted(plain: dict[str, Any]) -> DictConfig:
+    """A configuration that came with a run directory, read-only, once its targets are known to be harmless.
+
+    Raises:
+        UserError: it names code outside what is trusted.
+    """
+    targets.check_trust(plain)
+    cfg = OmegaConf.create(plain)
+    OmegaConf.set_readonly(cfg, True)
+    return cfg

@@ -1,0 +1,44 @@
+"""Where the YAML files are, and what they are called; known without Hydra."""
+
+from pathlib import Path
+
+from kantor.errors import UserError, nearest
+
+PACKAGED = Path(__file__).parents[1] / "conf"
+CONF = PACKAGED if PACKAGED.is_dir() else Path(__file__).parents[3] / "conf"
+"""Inside the wheel, or at the root of the repository in an editable install."""
+
+
+def roots(config_dirs: list[str]) -> list[Path]:
+    """Where groups are looked for.
+
+    Raises:
+        UserError: a directory of the user's is none.
+    """
+    for entry in config_dirs:
+        if not Path(entry).is_dir():
+            raise UserError(
+                f"--config-dir {entry}: expected a directory of groups, such as {entry}/experiment/mine.yaml"
+            )
+    return [CONF, *(Path(entry) for entry in config_dirs)]
+
+
+def options(group: str, config_dirs: list[str]) -> list[str]:
+    """The names in a group."""
+    return sorted({path.stem for root in roots(config_dirs) for path in (root / group).glob("*.yaml")})
+
+
+def groups(config_dirs: list[str]) -> list[str]:
+    """The groups there are."""
+    return sorted({path.name for root in roots(config_dirs) for path in root.iterdir() if path.is_dir()})
+
+
+def check_option(group: str, name: str, config_dirs: list[str]) -> None:
+    """Check that a group has an option.
+
+    Raises:
+        UserError: it has not; the nearest is named.
+    """
+    known = options(group, config_dirs)
+    if name not in known:
+        raise UserError(f"{group}={name} is unknown{nearest(name, known)}: expected one of {', '.join(known)}")

@@ -1,0 +1,122 @@
+"""Scoring samples that somebody else made: a file against a data set gives a card that `compare` accepts."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+
+import kantor
+from kantor.atomic import write_json
+from kantor.config import compose as config
+from kantor.data.images import ImageData
+from kantor.errors import UserError
+from kantor.evaluation import second_opinion
+from kantor.evaluation.base import PRESETS, split_draws
+from kantor.evaluation.protocol import Protocol
+from kantor.processes import Processes
+from kantor.runs import card
+from kantor.runs.directory import COUNTERS, RunDirectory
+from kantor.samples.copies import check_copies
+from kantor.samples.files import at_random, codec, read_samples, write_samples
+
+"""The evaluation when none is named, by what the data are."""
+
+SHOWN = 64
+"""Pictures in the sheet of what was given, for pages."""
+
+
+def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Score `images=` against `data=` and write a card to `out=`.
+
+    Args:
+        given: `images`, `data`, `out`, and perhaps `evaluation`; without it, that of `PRESETS`.
+        overrides: values for `data.*` and `evaluation.*`.
+
+    Returns:
+        The card; config_hash, seed and budget are null. In Inception's features it has what torch-fidelity says, too.
+
+    Raises:
+        UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
+    """
+    check_words(given)
+    words = {"data": config.load_option("data", given["data"])}
+    of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
+    data = config.build(OmegaConf.create(config.replaced(words, of_data)).data, seed=0)
+    words["evaluation"] = config.load_option("evaluation", given.get("evaluation", PRESETS[data.content]))
+    evaluation = config.build(OmegaConf.create(config.replaced(words, overrides)).evaluation)
+    file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
+    evaluation.kinds(data)
+    samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))
+    data.prepare_data()
+    draws = split_draws(samples, evaluation, data)
+    if isinstance(data, ImageData):
+        check_copies(draws, data)
+    directory.create()
+    write_samples(shown(draws[0]), directory.samples / "given.png")
+    began = time.perf_counter()
+    made = card.record(
+        name=evaluation.name,
+        at_generator_step=None,
+        protocol=coded(evaluation.protocol(data), file),
+        sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
+        draw=replace(evaluation.draw(), draws=len(draws)),
+        scores=evaluation.score_draws(draws, data, Processes()),
+    )
+    whole = card_of_file(file, made, seconds=time.perf_counter() - began)
+    write_json(directory.card_json, whole)
+    opinion = second_opinion.of_draws(draws, evaluation, data)
+    if opinion is not None:
+        whole["torch_fidelity"] = opinion
+        write_json(directory.card_json, whole)
+    return whole
+
+
+def coded(protocol: Protocol, file: Path) -> Protocol:
+    """The protocol of pictures whose files may have lost something."""
+    lost = codec(file)
+    return protocol if lost == "none" else replace(protocol, split={**protocol.split, "codec": lost})
+
+
+def shown(draw: np.ndarray) -> np.ndarray:
+    """Points (n, 2), or the first pictures of uint8 (n, C, H, W), (SHOWN, H, W, C)."""
+    return draw if draw.ndim == 2 else draw[:SHOWN].transpose(0, 2, 3, 1)
+
+
+def check_words(given: dict[str, str]) -> None:
+    """Check what was named, before anything is read.
+
+    Raises:
+        UserError: a key is missing or one too many, or `out` is a run with a card of its own.
+    """
+    for key in ("images", "data", "out"):
+        if key not in given:
+            raise UserError(f"{key}= is missing: expected images=PATH data=NAME out=DIR")
+    if "run" in given:
+        raise UserError("run= and images= together: expected one of the two")
+    if RunDirectory(Path(given["out"]).expanduser()).exists:
+        raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
+    if given.get("evaluation") == "none":
+        raise UserError("evaluation=none scores nothing: leave it out, or name one of `kantor list evaluations`")
+
+
+def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+    """A card without a training behind it."""
+    return {
+        "kantor": kantor.__version__,
+        "experiment": file.stem,
+        "config_hash": None,
+        "seed": None,
+        "status": "finished",
+        "processes": 1,
+        "budget": dict.fromkeys(COUNTERS, None),
+        "cost": {
+            "train_seconds": None,
+            "evaluate_seconds": round(seconds, 3),
+            "peak_memory_bytes": None,
+            "parameters": {},
+        },
+        "evaluations": [evaluation],
+    }

@@ -1,0 +1,1 @@
+"""Run directories: what of a run lies on disk."""

@@ -1,0 +1,169 @@
+"""status.json: the state of a run and its attempts, written by the parent process alone."""
+
+import contextlib
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+import kantor
+from kantor.atomic import write_json
+from kantor.errors import Interrupted
+from kantor.runs.directory import COUNTERS, LAYOUT, RunDirectory, now
+
+PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "torchmetrics",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "POT",
+    "hydra-core",
+    "omegaconf",
+)
+
+
+class Attempt:
+    """One try at a run: begun, then finished, interrupted, failed, or (found out by the next one) killed.
+
+    Args:
+        directory: whose status.json is written.
+        status: as it is before.
+        begin: what the attempts' list gets.
+    """
+
+    def __init__(self, directory: RunDirectory, status: dict[str, Any], begin: dict[str, Any]) -> None:
+        self.directory, self.status = directory, status
+        for earlier in status["attempts"]:
+            if earlier["outcome"] is None:
+                earlier.update(outcome="killed", to_generator_step=_last_step(directory))
+        self.entry = {"started": now(), "ended": None, **begin, "to_generator_step": None, "outcome": None}
+        status["attempts"].append(self.entry)
+        self._write("running")
+
+    def end(self, outcome: str, *, state: str, counters: dict[str, int], reason: str | None = None) -> None:
+        """Write how it ended."""
+        self.entry.update(ended=now(), outcome=outcome, to_generator_step=counters["generator_steps"])
+        self.status["counters"] = counters
+        self._write(state, reason)
+
+    def _write(self, state: str, reason: str | None = None) -> None:
+        self.status.update(state=state, reason=reason)
+        write_json(self.directory.status_json, self.status)
+
+
+def new_status(budget: dict[str, Any], generator_steps: int | None) -> dict[str, Any]:
+    """status.json before the first attempt."""
+    return {
+        "layout": LAYOUT,
+        "state": "new",
+        "reason": None,
+        "budget": {"generator_steps": generator_steps, "minutes": budget["minutes"]},
+        "counters": dict.fromkeys(COUNTERS, 0),
+        "cost": {"train_seconds": 0.0, "peak_memory_bytes": 0},
+        "attempts": [],
+    }
+
+
+@contextlib.contextmanager
+def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iterator[Attempt]:
+    """An attempt whose bad end is written down with its reason."""
+    trying = Attempt(directory, directory.status(), {"from_generator_step": from_step, **machine(cfg)})
+    try:
+        yield trying
+    except BaseException as error:
+        if trying.entry["outcome"] is None:
+            counters = {**trying.status["counters"], "generator_steps": _last_step(directory)}
+            if isinstance(error, Interrupted | KeyboardInterrupt):
+                trying.end("interrupted", state="running", counters=counters)
+            else:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                trying.end("failed", state="failed", counters=counters, reason=reason)
+        raise
+
+
+def machine(cfg: DictConfig) -> dict[str, Any]:
+    """What equal bits depend on besides the configuration: device, processes, threads, torch."""
+    import torch
+
+    device = torch.cuda.get_device_name() if cfg.trainer.accelerator == "gpu" else cpu_name()
+    return {
+        "device": f"{cfg.trainer.accelerator}: {device}",
+        "processes": cfg.trainer.devices,
+        "threads": cfg.trainer.threads,
+        "torch": str(torch.__version__),
+    }
+
+
+def machine_changes(directory: RunDirectory, cfg: DictConfig) -> list[tuple[str, object, object]]:
+    """What differs from the attempt before: name, then, now."""
+    attempts = directory.status()["attempts"]
+    before, after = attempts[-1] if attempts else {}, machine(cfg)
+    return [(name, before[name], value) for name, value in after.items() if name in before and before[name] != value]
+
+
+def _last_step(directory: RunDirectory) -> int:
+    steps = directory.metrics().get("generator_steps", [])
+    return int(steps[-1] or 0) if steps else 0
+
+
+def cpu_name() -> str:
+    """What the processor calls itself."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def environment(
+    cfg: DictConfig, *, config_hash: str, code: dict[str, str], parameters: dict[str, int], fingerprint: str
+) -> dict[str, Any]:
+    """What environment.json says of a run: who made it and with what."""
+    return {
+        "kantor": kantor.__version__,
+        "experiment": cfg.experiment,
+        "seed": cfg.seed,
+        "config_hash": config_hash,
+        "code": code,
+        "parameters": parameters,
+        "processes": cfg.trainer.devices,
+        "precision": cfg.trainer.precision,
+        "device": machine(cfg)["device"],
+        "data": {"name": cfg.data.name, "fingerprint": fingerprint},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
+        "git": _git(),
+        "command": sys.argv,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """Commit and dirty flag of the directory that kantor is imported from; None outside a repository."""
+    try:
+        commit, changes = _git_says("rev-parse", "HEAD"), _git_says("status", "--porcelain")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
+
+
+def _git_says(*words: str) -> str:
+    """What git prints. Without its optional locks, which a kill would leave behind for the user to stumble over."""
+    command = ["git", "--no-optional-locks", *words]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout

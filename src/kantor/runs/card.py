@@ -1,0 +1,64 @@
+"""The card: scores with protocol, error and floor, budget and cost, put together from the files of a run directory."""
+
+from dataclasses import asdict
+from typing import Any
+
+import kantor
+from kantor.atomic import write_json
+from kantor.digests import sha256
+from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.runs.directory import RunDirectory
+
+RECORD = ("name", "at_generator_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
+"""What a card keeps of an evaluation's file."""
+
+
+def record(
+    *,
+    name: str,
+    at_generator_step: int | None,
+    protocol: Protocol,
+    sampling: dict[str, Any],
+    draw: Draw,
+    scores: dict[str, Score],
+) -> dict[str, Any]:
+    """One evaluation as its file holds it."""
+    return {
+        "name": name,
+        "at_generator_step": at_generator_step,
+        "protocol_hash": protocol.hash,
+        "protocol": protocol.plain(),
+        "sampling": sampling,
+        "draw": asdict(draw),
+        "scores": {score: entry.plain() for score, entry in scores.items()},
+    }
+
+
+def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:
+    """Keep an evaluation beside the others; one of equal protocol, sampling, draw and step replaces the old one."""
+    what = {part: evaluation[part] for part in ("at_generator_step", "protocol_hash", "sampling", "draw")}
+    write_json(directory.evaluations / f"{evaluation['name']}-{sha256(what)[:10]}.json", evaluation)
+
+
+def write_card(directory: RunDirectory) -> dict[str, Any]:
+    """Put card.json together and return it."""
+    environment, status = directory.environment(), directory.status()
+    files = directory.evaluation_files()
+    card = {
+        "kantor": kantor.__version__,
+        "experiment": environment["experiment"],
+        "config_hash": environment["config_hash"],
+        "seed": environment["seed"],
+        "status": status["state"],
+        "processes": environment["processes"],
+        "budget": status["counters"],
+        "cost": {
+            "train_seconds": status["cost"]["train_seconds"],
+            "evaluate_seconds": sum(file["seconds"] for file in files),
+            "peak_memory_bytes": status["cost"]["peak_memory_bytes"],
+            "parameters": environment["parameters"],
+        },
+        "evaluations": [{part: file[part] for part in RECORD} for file in files],
+    }
+    write_json(directory.card_json, card)
+    return card

@@ -1,0 +1,137 @@
+"""Checkpoints: written whole or not at all, with the one before kept, read without executing anything."""
+
+import errno
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.io import CheckpointIO
+from safetensors.torch import save_file
+
+from kantor.atomic import replacing
+from kantor.errors import NonFiniteError, UserError
+from kantor.messages import say
+from kantor.models.base import GenerativeModel
+from kantor.runs.directory import RunDirectory
+
+KEEP = ("last", "best")
+"""What `checkpoint=` may name."""
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Lightning's way to the disk. A last.ckpt that is replaced stays as previous.ckpt; at each moment one is whole."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write to a temporary sibling, fsync, keep the old one, rename."""
+        path = Path(path)
+        with replacing(path) as temporary:
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:  # how torch's writer says that the disk is full
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+            if path.name == "last.ckpt" and path.exists():
+                link = path.with_name(".previous.ckpt.tmp")
+                link.unlink(missing_ok=True)
+                os.link(path, link)
+                link.replace(path.with_name("previous.ckpt"))
+
+    def load_checkpoint(
+        self,
+        path: str | os.PathLike[str],
+        map_location: Any = "cpu",
+        weights_only: bool | None = True,
+    ) -> dict[str, Any]:
+        """Read tensors and plain containers; anything else is refused."""
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Delete."""
+        Path(path).unlink(missing_ok=True)
+
+
+def save(trainer: pl.Trainer, model: GenerativeModel, path: Path) -> None:
+    """Write a checkpoint of the training as it stands; called on every process.
+
+    Raises:
+        NonFiniteError: some weights are NaN or infinite; the first is named, and nothing is written.
+    """
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise NonFiniteError(f"{name} is no longer finite: training diverged; the last checkpoint is from before")
+    trainer.save_checkpoint(path)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint is there, complete and undamaged (its archive's checksums hold)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
+    """The checkpoint to go on from, and a sentence when it is not the last one.
+
+    Returns:
+        (None, None) when there is none at all.
+
+    Raises:
+        UserError: there are checkpoints, and all are damaged.
+    """
+    last, previous = directory.checkpoints / "last.ckpt", directory.checkpoints / "previous.ckpt"
+    if not last.exists() and not previous.exists():
+        return None, None
+    if is_whole(last):
+        return last, None
+    if is_whole(previous):
+        return previous, f"{last} is damaged: taking the checkpoint before it"
+    raise UserError(
+        f"{last} is damaged and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
+    )
+
+
+def promote_previous(directory: RunDirectory) -> Path:
+    """Put previous.ckpt in the place of a damaged last.ckpt, so that the next save keeps a whole one; its path."""
+    last = directory.checkpoints / "last.ckpt"
+    (directory.checkpoints / "previous.ckpt").replace(last)
+    return last
+
+
+def read(directory: RunDirectory, which: str) -> dict[str, Any]:
+    """The checkpoint called `which`: last (or the one before it, when it is damaged) or best.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    if which not in KEEP:
+        raise UserError(f"checkpoint={which}: expected one of {', '.join(KEEP)}")
+    path: Path | None = directory.checkpoints / f"{which}.ckpt"
+    if which == "last":
+        path, note = to_resume(directory)
+        if note is not None:
+            say(note)
+    if path is None or not path.exists():
+        remedy = "scores while training choose it" if which == "best" else "train the run first"
+        raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
+    if not is_whole(path):
+        raise UserError(f"{path} is damaged: take another checkpoint, such as checkpoint=last")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def counters(path: Path) -> dict[str, int]:
+    """The counters in a checkpoint; its tensors are not read."""
+    found: dict[str, int] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["kantor_counters"]
+    return found
+
+
+def export_generator(model: GenerativeModel, directory: RunDirectory) -> None:
+    """Write the generator's moving average as generator.safetensors; equal weights give equal bytes."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.ema.module.state_dict().items()}
+    with replacing(directory.checkpoints / "generator.safetensors") as temporary:
+        save_file(tensors, temporary, metadata={"weights": "ema"})

@@ -1,0 +1,275 @@
+"""The run directory: the unit that can be moved, zipped and sent, and that every command works on.
+
+    config.yaml  environment.json  status.json  metrics.csv  samples/  figures/
+    checkpoints/{last,previous,best}.ckpt, generator.safetensors  evaluations/*.json  card.json  report.html
+
+Every file is written whole or not at all; metrics.csv alone is appended to. This module knows no torch.
+"""
+
+import contextlib
+import csv
+import errno
+import fcntl
+import glob
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kantor.atomic import append_rows, replacing
+from kantor.errors import UserError
+
+LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
+COUNTERS = ("images_seen", "generator_steps", "critic_steps")
+
+
+def now() -> str:
+    """The time in UTC as ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunDirectory:
+    """Paths, readers and writers of one run.
+
+    Args:
+        path: the directory; it need not exist yet.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config_yaml = self.path / "config.yaml"
+        self.environment_json = self.path / "environment.json"
+        self.status_json = self.path / "status.json"
+        self.metrics_csv = self.path / "metrics.csv"
+        self.samples = self.path / "samples"
+        self.figures = self.path / "figures"
+        self.checkpoints = self.path / "checkpoints"
+        self.evaluations = self.path / "evaluations"
+        self.card_json = self.path / "card.json"
+        self.report_html = self.path / "report.html"
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.status_json.is_file()
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
+        """An existing run.
+
+        Raises:
+            UserError: there is no run at `path`, or one of another layout.
+        """
+        directory = cls(path)
+        if not directory.exists or not directory.config_yaml.is_file():
+            raise UserError(
+                f"run={path} is no run: expected a directory with status.json and config.yaml; "
+                "`kantor status` lists the runs below outputs/"
+            )
+        layout = directory.status().get("layout")
+        if layout != LAYOUT:
+            raise UserError(
+                f"run={path} has layout {layout!r}, this kantor reads layout {LAYOUT}: "
+                f"use the kantor that wrote it ({directory.version()})"
+            )
+        return directory
+
+    def version(self) -> str:
+        """The kantor version that wrote the run."""
+        if not self.environment_json.is_file():
+            return "unknown version"
+        return str(self.environment().get("kantor", "unknown version"))
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration as plain containers."""
+        try:
+            config = yaml.safe_load(self.config_yaml.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise damaged(self.config_yaml, "it is not valid YAML") from error
+        if not isinstance(config, dict):
+            raise damaged(self.config_yaml, "expected a mapping")
+        return config
+
+    def status(self) -> dict[str, Any]:
+        """State, reason, counters and attempts."""
+        return read_json(self.status_json)
+
+    def environment(self) -> dict[str, Any]:
+        """Versions, git commit, device, precision, data fingerprint and code hashes."""
+        return read_json(self.environment_json)
+
+    def card(self) -> dict[str, Any]:
+        """Scores with their protocols, budget and cost."""
+        return read_json(self.card_json)
+
+    def evaluation_files(self) -> list[dict[str, Any]]:
+        """What stands in evaluations/, oldest first."""
+        files = sorted(self.evaluations.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        return [read_json(path) for path in files]
+
+    def metrics(self) -> dict[str, list[float | None]]:
+        """metrics.csv as columns; an empty cell is None. No file: no columns."""
+        rows = self.metric_rows()
+        if not rows:
+            return {}
+        return {name: [float(row[name]) if row[name] != "" else None for row in rows] for name in rows[0]}
+
+    def metric_rows(self) -> list[dict[str, str]]:
+        """metrics.csv as rows of text. No file: no rows; a last row that was torn by a kill is no row."""
+        if not self.metrics_csv.is_file():
+            return []
+        text = self.metrics_csv.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return list(csv.DictReader(io.StringIO(whole)))
+
+    @property
+    def live(self) -> bool:
+        """Whether a process holds the run's lock now."""
+        if not (self.path / ".lock").is_file():
+            return False
+        try:
+            with self.lock():
+                return False
+        except UserError:
+            return True
+        except PermissionError:  # somebody else's run, which we may only read
+            return False
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; the kernel lets go of it however the process ends.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        if not self.path.is_dir():
+            yield
+            return
+        with (self.path / ".lock").open("a") as handle:
+            for attempt in range(10):  # `live` holds it for a moment too
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError as error:
+                    if attempt == 9:
+                        raise UserError(
+                            f"{self.path} is in use by another kantor process: wait for it or stop it "
+                            "(`kantor status` shows it), then give the command again"
+                        ) from error
+                    time.sleep(0.02)
+            yield
+
+    def create(self) -> None:
+        """Make the directory.
+
+        Raises:
+            UserError: it cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with replacing(self.path / ".writable") as temporary:
+                temporary.touch()
+            (self.path / ".writable").unlink()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"outputs: cannot write to {self.path} ({error.strerror}): name another directory, outputs=DIR"
+            ) from error
+
+    def clear(self) -> None:
+        """Take everything out but the lock, for `rerun=true`."""
+        for entry in self.path.iterdir():
+            if entry.name != ".lock":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    def sweep_temporaries(self) -> None:
+        """Delete what a kill left of files that were being written; only under the lock."""
+        for stale in self.path.rglob(".*.tmp"):
+            stale.unlink()
+
+    def cut_metrics(self, generator_steps: int) -> None:
+        """Drop the rows of metrics.csv beyond `generator_steps`, which a resumed run writes again."""
+        rows = self.metric_rows()
+        kept = [row for row in rows if int(row["generator_steps"]) <= generator_steps]
+        if kept:
+            append_rows(self.metrics_csv, list(rows[0]), kept, whole=True)
+        else:
+            self.metrics_csv.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one of the run's JSON files.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: expected it in a run directory; is the run complete?") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, "it is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise damaged(path, "expected a JSON object")
+    return value
+
+
+def damaged(path: Path, what: str) -> UserError:
+    """The error for a file of a run that cannot be read."""
+    remedy = {
+        "card.json": "`kantor evaluate run=DIR` writes it anew",
+        "report.html": "`kantor evaluate run=DIR` writes it anew",
+    }.get(path.name, "restore the file from a copy of the run")
+    return UserError(f"{path} is damaged ({what}): {remedy}")
+
+
+def find_runs(root: Path) -> list[RunDirectory]:
+    """Every run below `root` (or `root` itself), by path."""
+    if not root.is_dir():
+        return []
+    return [RunDirectory(path.parent) for path in sorted(root.rglob("status.json"))]
+
+
+def latest(root: Path) -> RunDirectory:
+    """The run below `root` that was written to last.
+
+    Raises:
+        UserError: there is none.
+    """
+    runs = find_runs(root)
+    if not runs:
+        raise UserError(f"run=latest: there is no run below {root}; `kantor train experiment=NAME` makes one")
+    return RunDirectory.open(max(runs, key=lambda run: run.status_json.stat().st_mtime_ns).path)
+
+
+def named(paths: list[str]) -> list[RunDirectory]:
+    """Run directories, and those below directories that are none themselves; globs that the shell left alone too.
+
+    Raises:
+        UserError: a path is not there, or has no run.
+    """
+    found: dict[Path, RunDirectory] = {}
+    for path in paths:
+        matches = sorted(glob.glob(os.path.expanduser(path)))
+        if not matches:
+            raise UserError(f"{path}: there is nothing there; expected run directories")
+        for match in matches:
+            directory = RunDirectory(match)
+            below = [directory] if directory.card_json.is_file() or directory.exists else find_runs(Path(match))
+            if not below:
+                raise UserError(
+                    f"{match} is no run and has none below it: expected directories with status.json or card.json"
+                )
+            found.update((entry.path.resolve(), entry) for entry in below)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Samples as files and as sheets of pictures."""

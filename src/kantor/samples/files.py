@@ -1,0 +1,205 @@
+"""Samples as files, written and read: .npz, a picture of them, or a directory of pictures."""
+
+import math
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from kantor import keyed
+from kantor.atomic import replacing
+from kantor.data.decode import BrokenImage, ExactDecoder
+from kantor.data.manifest import Manifest, threads
+from kantor.data.module import BlockData
+from kantor.errors import UserError
+
+
+def check_target(out: Path) -> None:
+    """Check where samples go, before any is drawn.
+
+    Raises:
+        UserError: the ending is none that samples can be written as, or a directory is not empty.
+    """
+    if out.suffix not in (".png", ".npz", ""):
+        raise UserError(
+            f"out={out}: samples are written as .npz (`samples`: float32 (N, 2) or uint8 (N, H, W, C)), drawn as .png, "
+            "or, pictures, one by one into a directory (no ending); expected one of these"
+        )
+    if out.suffix == "" and out.is_dir() and any(out.iterdir()):
+        raise UserError(
+            f"out={out} is a directory with files in it, which would be mixed up: name another, or empty it"
+        )
+
+
+def write_samples(samples: np.ndarray, out: Path) -> None:
+    """Write points (N, 2) or pictures, uint8 (N, H, W, C), as `out` says.
+
+    Raises:
+        UserError: it cannot be written there, or points are to become a directory of pictures.
+    """
+    if out.suffix == "" and samples.ndim == 2:
+        raise UserError(f"out={out}: points are no pictures; expected a file that ends in .npz or .png")
+    try:
+        if out.suffix == "":
+            _write_pictures(samples, out)
+            return
+        with replacing(out) as temporary:
+            if out.suffix == ".npz":
+                with temporary.open("wb") as handle:
+                    np.savez(handle, samples=samples)
+            elif samples.ndim == 2:
+                _scatter(samples, temporary)
+            else:
+                _grid(samples, temporary)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise UserError(
+            f"out={out}: cannot write there ({error.strerror}); name a file in a directory you may write to"
+        ) from error
+
+
+def _write_pictures(samples: np.ndarray, directory: Path) -> None:
+    """One PNG each: 00000.png, 00001.png, …"""
+    from PIL import Image
+
+    directory.mkdir(parents=True, exist_ok=True)
+    digits = max(5, len(str(len(samples) - 1)))
+    for index, picture in enumerate(samples):
+        with replacing(directory / f"{index:0{digits}d}.png") as temporary:
+            Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(temporary, format="PNG")
+
+
+def _grid(samples: np.ndarray, path: Path) -> None:
+    import torch
+
+    from kantor.samples.sheets import tile
+
+    tile(torch.from_numpy(samples.transpose(0, 3, 1, 2)), columns=math.ceil(math.sqrt(len(samples)))).save(
+        path, format="PNG"
+    )
+
+
+def _scatter(points: np.ndarray, path: Path) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.scatter(points[:, 0], points[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b")
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_title(f"{len(points):,} samples", fontsize=16)
+    figure.savefig(path, format="png")
+
+
+LOSSY = {".jpg": "jpeg", ".jpeg": "jpeg", ".jfif": "jpeg", ".jp2": "jpeg 2000", ".webp": "webp", ".avif": "avif"}
+"""What Pillow reads that may have lost levels."""
+
+Deal = Callable[[int], np.ndarray]
+"""Of how many there are, which are taken and in which order: indices, int64 (n,)."""
+
+
+def at_random(most: int, *, seed: int) -> Deal:
+    """At most so many, dealt out at random: files are often sorted, and the first ones then show one class only, or one
+    writer's digits."""
+
+    def deal(count: int) -> np.ndarray:
+        order = keyed.generator(seed, "deal").permutation(count)
+        return order[:most]
+
+    return deal
+
+
+def read_samples(path: Path, data: BlockData, deal: Deal) -> np.ndarray:
+    """Somebody's samples of a data set.
+
+    Args:
+        path: an .npz file with the array `samples`, or, of pictures, a directory of them too.
+        data: what they are samples of.
+        deal: which are taken, of those in the file or, by name, in the directory.
+
+    Returns:
+        Points float64 (n, 2), or pictures uint8 (n, C, H, W).
+
+    Raises:
+        UserError: there are none, or they are not of the kind and size of the data.
+    """
+    if len(data.sample_shape) == 1:
+        points = read_points(path)
+        return points[deal(len(points))]
+    channels, height, width = data.sample_shape
+    if path.is_dir():
+        return read_pictures(path, channels=channels, side=height, deal=deal)
+    expected = (
+        f"expected a directory of pictures of {height} × {width} pixels, or an .npz file with an array `samples` of "
+        f"shape (N, {height}, {width}, {channels}), uint8"
+    )
+    samples = read_array(path, expected)
+    if samples.dtype != np.uint8 or samples.shape[1:] != (height, width, channels):
+        raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
+    return np.ascontiguousarray(samples[deal(len(samples))].transpose(0, 3, 1, 2))
+
+
+def read_pictures(directory: Path, *, channels: int, side: int, deal: Deal) -> np.ndarray:
+    """Pictures below a directory, counted by their names, uint8 (n, channels, side, side).
+
+    Raises:
+        UserError: there are none, or one is broken or of another size.
+    """
+    manifest = Manifest(directory)
+    names = [manifest.names[number] for number in deal(len(manifest.names))]
+    if not names:
+        raise UserError(f"images={directory}: there is no picture in it; expected files such as 00000.png")
+    decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
+
+    def decoded(name: str) -> np.ndarray:
+        try:
+            return decoder(manifest.read(name))
+        except BrokenImage as error:
+            raise UserError(
+                f"images={directory / name}: {error}; expected a whole {'grey ' if channels == 1 else ''}picture of "
+                f"{side} × {side} pixels, as the data are (of mnist, celeba and folder: data.image_size)"
+            ) from error
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return np.stack(list(pool.map(decoded, names)))
+
+
+def codec(path: Path) -> str:
+    """How the levels of somebody's pictures were coded: "none" where nothing was lost, else the endings of the files,
+    such as "jpeg"; it changes what extractors see, and is part of the protocol."""
+    names = Manifest(path).names if path.is_dir() else []
+    found = {LOSSY[suffix] for name in names if (suffix := Path(name).suffix.lower()) in LOSSY}
+    return ", ".join(sorted(found)) or "none"
+
+
+def read_points(path: Path) -> np.ndarray:
+    """The array `samples` of an .npz file as float64 points (N, 2).
+
+    Raises:
+        UserError: the file is missing, damaged, or holds something else.
+    """
+    expected = "expected an .npz file with an array `samples` of shape (N, 2), finite"
+    samples = read_array(path, expected)
+    numbers = np.issubdtype(samples.dtype, np.number) and not np.iscomplexobj(samples)
+    if not numbers or samples.ndim != 2 or samples.shape[1] != 2 or not np.isfinite(samples).all():
+        raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
+    return samples.astype(np.float64)
+
+
+def read_array(path: Path, expected: str) -> np.ndarray:
+    """The array `samples` of an .npz file.
+
+    Raises:
+        UserError: the file is missing or damaged, or has no such array.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return np.asarray(arrays["samples"])
+    except FileNotFoundError as error:
+        raise UserError(f"images={path}: there is no such file; {expected}") from error
+    except KeyError as error:
+        raise UserError(f"images={path}: it has no array `samples`; {expected}") from error
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
+        raise UserError(f"images={path}: it cannot be read as arrays; {expected}") from error

@@ -1,0 +1,308 @@
+"""The command line on real files: what it prints, writes and refuses, with its exit codes."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from small_runs import FAST, SMALL, environment
+
+from kantor.cli import help_texts
+from kantor.cli import main as cli
+
+TRAIN = ("train", "experiment=point_demo_gp", "budget.generator_steps=4", *SMALL)
+
+
+def copy_of(run: Path, tmp_path: Path, name: str = "run") -> Path:
+    return Path(shutil.copytree(run, tmp_path / name))
+
+
+def test_help_names_every_command(capsys):
+    assert cli.main(["--help"]) == 0
+    general = capsys.readouterr().out
+    for command in cli.COMMANDS:
+        assert f"kantor {command}" in general
+        assert cli.main([command, "--help"]) == 0
+        assert capsys.readouterr().out.startswith(f"kantor {command}")
+    assert set(help_texts.COMMANDS) == set(cli.COMMANDS)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from kantor.cli import main; main(['--help']); main(['list']); "
+        "print([m for m in ('torch', 'hydra', 'matplotlib', 'numpy') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["trian"], "nearest: train"),
+        (["train"], "expected experiment=NAME"),
+        (["train", "experiment=point_wgan"], "nearest: point_wgan_gp"),
+        (["train", "experiment=point_demo_gp", "model.generator.widht=3"], "nearest: model.generator.width"),
+        (["train", "experiment=point_demo_gp", "data=gausians8"], "nearest: gaussians8"),
+        (["train", "experiment=point_demo_gp", "evaluatoin=toy"], "nearest: evaluation"),
+        (["train", "experiment=point_demo_gp", "trainer.devices=two"], "trainer.devices=two"),
+        (["train", "experiment=point_demo_gp", "model.generator.width=wide"], "model.generator.width='wide'"),
+        (["train", "experiment=point_demo_gp", "model.critic.width=0"], "model.critic.width=0"),
+        (["train", "experiment=point_demo_gp", "data.batch_size=-8"], "data.batch_size=-8"),
+        (["train", "experiment=point_demo_gp", "evaluation.n=0"], "evaluation.n=0"),
+        (["train", "experiment=point_demo_gp", "pictures.every=0"], "every=0"),
+        (["train", "experiment=point_demo_gp", "budget.generator_steps=null"], "given none"),
+        (["train", "experiment=point_demo_gp", "budget.images=100"], "budget.generator_steps=null"),
+        (["train", "experiment=point_demo_gp", "budget.generator_steps=0"], "budget.generator_steps=0"),
+        (["train", "experiment=point_demo_gp", "data.batch_size=100", "trainer.devices=3"], "data.batch_size=99"),
+        (["train", "experiment=point_demo_gp", "seed=0,1"], "kantor train -m"),
+        (["train", "experiment=point_demo_gp", "trainer.precision=16-mixed"], "bf16-mixed"),
+        (["train", "experiment=point_demo_gp", "trainer.compile=true"], "gradient penalty"),
+        (["train", "experiment=point_demo_gp", "primary_score=fid"], "primary_score=fid"),
+        (["train", "experiment=point_demo_gp", "--verbose"], "--verbose"),
+        (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
+        (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
+        (["train", "run=nowhere", "budget.generator_steps=5"], "run=nowhere is no run"),
+        (["sample"], "run= is missing"),
+        (["sample", "run=nowhere"], "run=nowhere is no run"),
+        (["sample", "rnu=x"], "nearest: run"),
+        (["evaluate", "run=nowhere"], "run=nowhere is no run"),
+        (["evaluate", "images=x.npz", "data=gaussians8"], "out= is missing"),
+        (["evaluate", "images=x.npz", "data=gaussians8", "out=o"], "there is no such file"),
+        (["compare"], "at least two runs"),
+        (["compare", "nowhere"], "there is nothing there"),
+        (["data", "gausians8"], "nearest: gaussians8"),
+        (["data"], "expected a name"),
+        (["status", "nowhere"], "there is no such directory"),
+        (["list", "experimnts"], "nearest: experiments"),
+        (["complete", "tcsh"], "expected one of bash"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_exit_code_2(words, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert captured.err.startswith("kantor: ")
+    assert "Traceback" not in captured.err
+    assert captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []  # nothing was written
+
+
+def test_outputs_that_cannot_be_written_to(kantor, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = kantor(*TRAIN, "outputs=file", check=2)
+    assert "name another directory, outputs=DIR" in done.stderr
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_full_disk_is_one_sentence_and_exit_code_1(tmp_path):
+    import resource
+
+    def little_room() -> None:  # files above 20 kB cannot be written, as on a disk that is full
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    command = [sys.executable, "-m", "kantor", *TRAIN]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), preexec_fn=little_room, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and done.stderr.startswith("kantor: ")
+    (status,) = tmp_path.rglob("status.json")
+    assert json.loads(status.read_text())["state"] == "failed"
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_train_writes_the_whole_directory(finished):
+    expected = {
+        "config.yaml",
+        "environment.json",
+        "status.json",
+        "metrics.csv",
+        "samples",
+        "figures",
+        "checkpoints",
+        "evaluations",
+        "card.json",
+        "report.html",
+    }
+    assert expected <= {entry.name for entry in finished.iterdir()}
+    assert {entry.name for entry in (finished / "checkpoints").iterdir()} == {
+        "last.ckpt",
+        "previous.ckpt",
+        "best.ckpt",
+        "generator.safetensors",
+    }
+    assert (finished / "samples" / "samples.gif").is_file()
+    card = json.loads((finished / "card.json").read_text())
+    assert card["budget"] == {"images_seen": 40 * 5 * 256, "generator_steps": 40, "critic_steps": 200}
+    assert card["status"] == "finished"
+    assert finished.name == f"{card['config_hash'][:10]}-s0"
+    scores = card["evaluations"][0]["scores"]
+    assert set(scores) == {"modes_covered", "within_3_sigma", "mode_kl", "w1", "w2", "critic_w1"}
+    assert scores["critic_w1"]["value"] <= scores["w1"]["value"]
+    assert scores["within_3_sigma"]["target"] == 0.98889
+    config = yaml.safe_load((finished / "config.yaml").read_text())
+    assert "auto" not in json.dumps(config)
+
+
+def test_a_finished_run_is_left_alone_unless_the_code_changed(kantor, finished, tmp_path):
+    run = tmp_path / "outputs" / "point_demo_gp" / finished.name
+    shutil.copytree(finished, run)
+    words = ("train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL)
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert "finished already" in kantor(*words).stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+    environment = json.loads((run / "environment.json").read_text())
+    environment["code"]["kantor.nets.mlp.MLP"] = "0" * 64
+    (run / "environment.json").write_text(json.dumps(environment))
+    refused = kantor(*words, check=2).stderr
+    assert "rerun=true" in refused and "kantor.nets.mlp.MLP" in refused
+
+
+def test_evaluation_none_trains_without_scores(kantor, tmp_path):
+    kantor("train", "experiment=point_demo_gp", "budget.generator_steps=4", *FAST)
+    (card,) = tmp_path.rglob("card.json")
+    found = json.loads(card.read_text())
+    assert found["evaluations"] == [] and found["cost"]["evaluate_seconds"] == 0
+    assert not (card.parent / "checkpoints" / "best.ckpt").exists()
+
+
+def test_samples_as_files(kantor, finished, tmp_path):
+    kantor("sample", f"run={finished}", "n=300", "seed=3", "out=many.npz")
+    kantor("sample", f"run={finished}", "n=20", "seed=3", "out=few.npz")
+    kantor("sample", f"run={finished}", "n=20", "seed=3", "weights=raw", "checkpoint=best", "out=raw.npz")
+    kantor("sample", f"run={finished}", "n=20", "out=points.png")
+    many, few, raw = (np.load(tmp_path / f"{name}.npz")["samples"] for name in ("many", "few", "raw"))
+    assert many.shape == (300, 2) and many.dtype == np.float32
+    assert np.array_equal(many[:20], few)
+    assert not np.array_equal(few, raw)
+    assert (tmp_path / "points.png").read_bytes().startswith(b"\x89PNG")
+    assert "expected one of these" in kantor("sample", f"run={finished}", "out=x.jpg", check=2).stderr
+    assert "n=0" in kantor("sample", f"run={finished}", "n=0", "out=x.npz", check=2).stderr
+
+
+def test_evaluate_keeps_unlike_protocols_side_by_side(kantor, finished, tmp_path):
+    run = copy_of(finished, tmp_path)
+    kantor("evaluate", f"run={run}")
+    assert len(json.loads((run / "card.json").read_text())["evaluations"]) == 1  # the same measurement replaces itself
+    kantor("evaluate", f"run={run}", "evaluation.n=64")
+    kantor("evaluate", f"run={run}", "evaluation.n=64", "evaluation.seed=1")
+    evaluations = json.loads((run / "card.json").read_text())["evaluations"]
+    assert len(evaluations) == 3
+    assert len({entry["protocol_hash"] for entry in evaluations}) == 2
+    wrong = kantor("evaluate", f"run={run}", "evaluation.m=64", check=2).stderr
+    assert "there is no key 'evaluation.m'" in wrong
+
+
+def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, tmp_path):
+    from kantor.data.points import gaussians8
+
+    points = gaussians8(0.1, 1.414).sample(1280, np.random.default_rng(0))
+    np.savez(tmp_path / "theirs.npz", samples=points.astype(np.float32))
+    kantor("evaluate", "images=theirs.npz", "data=gaussians8", "out=theirs", "evaluation.n=128")
+    card = json.loads((tmp_path / "theirs" / "card.json").read_text())
+    assert card["config_hash"] is None and card["seed"] is None
+    assert set(card["budget"].values()) == {None}
+    within = card["evaluations"][0]["scores"]["within_3_sigma"]
+    assert within["low"] <= within["target"] <= within["high"]
+    done = kantor("compare", "theirs", str(finished), "out=comparison")
+    assert {entry.name for entry in (tmp_path / "comparison").iterdir()} == {
+        "compare.html",
+        "compare.md",
+        "compare.csv",
+    }
+    assert done.stdout.index("theirs") < done.stdout.index("point_demo_gp")  # real points win
+
+
+def test_compare_refuses_unlike_protocols_and_writes_nothing(kantor, finished, tmp_path):
+    other = copy_of(finished, tmp_path)
+    kantor("evaluate", f"run={other}", "evaluation.n=64")
+    (only,) = [p for p in (other / "evaluations").iterdir() if json.loads(p.read_text())["protocol"]["n_real"] == 128]
+    only.unlink()
+    kantor("evaluate", f"run={other}", "evaluation.n=64")
+    refused = kantor("compare", str(finished), str(other), "out=comparison", check=2).stderr
+    assert "n_generated" in refused and "128" in refused and "64" in refused
+    assert not (tmp_path / "comparison").exists()
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(kantor, finished, tmp_path):
+    run = copy_of(finished, tmp_path)
+    last = run / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
+    said = kantor("sample", f"run={run}", "n=4", "out=x.npz").stderr
+    assert "last.ckpt is damaged: taking the checkpoint before it" in said
+    (run / "checkpoints" / "previous.ckpt").unlink()
+    refused = kantor("sample", f"run={run}", "n=4", "out=y.npz", check=2).stderr
+    assert "is damaged" in refused and "rerun=true" in refused
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("card.json", '{"kantor": ', "card.json is damaged"),
+        ("status.json", '{"layout": 99, "state": "finished"}', "layout 99"),
+        ("status.json", "[]", "expected a JSON object"),
+        ("config.yaml", "a: [", "config.yaml is damaged"),
+    ],
+)
+def test_damaged_directories_are_refused_in_one_sentence(kantor, finished, tmp_path, name, content, sentence):
+    run = copy_of(finished, tmp_path)
+    (run / name).write_text(content)
+    command = ["compare", str(run), str(finished)] if name == "card.json" else ["sample", f"run={run}", "out=x.npz"]
+    done = kantor(*command, check=2)
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_configuration_from_elsewhere_runs_no_foreign_code(kantor, finished, tmp_path):
+    run = copy_of(finished, tmp_path)
+    text = (run / "config.yaml").read_text().replace("kantor.nets.mlp.MLP", "os.system")
+    (run / "config.yaml").write_text(text)
+    refused = kantor("sample", f"run={run}", "out=x.npz", check=2).stderr
+    assert "os.system" in refused and "KANTOR_TRUST" in refused
+
+
+def test_data_cards_with_pictures(kantor, tmp_path):
+    for name in ("gaussians8", "gaussians25", "swiss_roll", "line"):
+        done = kantor("data", name)
+        assert "fingerprint" in done.stdout
+        assert (tmp_path / "outputs" / "data" / name / f"{name}.png").is_file()
+    assert kantor("data", "gaussians8").stdout == kantor("data", "data=gaussians8").stdout
+    other = kantor("data", "gaussians8", "data.distribution.spread=0.02").stdout
+    assert other != kantor("data", "gaussians8").stdout
+
+
+def test_status_and_list(kantor, finished):
+    assert "finished" in kantor("status", str(finished.parent)).stdout
+    listed = kantor("list").stdout
+    for name in ("point_wgan_gp", "point_wgan_clip", "point_gan_minimax", "point_gan_ns", "line_distances", "toy"):
+        assert name in listed
+
+
+def test_completion_offers_what_can_be_named(kantor):
+    assert "experiment=point_demo_gp" in kantor("complete", "words", "kantor", "train").stdout
+    assert "sample" in kantor("complete", "words", "kantor").stdout.split()
+    for shell in ("bash", "zsh", "fish"):
+        assert "kantor complete words" in kantor("complete", shell).stdout
+
+
+def test_files_are_not_scored_into_a_run(kantor, finished, tmp_path):
+    np.savez(tmp_path / "theirs.npz", samples=np.zeros((2000, 2)))
+    words = ("evaluate", "images=theirs.npz", "data=gaussians8")
+    before = (finished / "card.json").read_bytes()
+    assert "a card of its own" in kantor(*words, f"out={finished}", check=2).stderr
+    assert (finished / "card.json").read_bytes() == before
+    assert "one of the two" in kantor(*words, "out=o", f"run={finished}", check=2).stderr
+    assert "evaluation=none" in kantor(*words, "out=o", "evaluation=none", check=2).stderr
+
+
+def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):
+    run = copy_of(finished, tmp_path)
+    before = json.loads((run / "card.json").read_text())["evaluations"][0]["scores"]
+    kantor("evaluate", f"run={run}", "trainer.accelerator=auto", "trainer.threads=auto")
+    assert json.loads((run / "card.json").read_text())["evaluations"][0]["scores"] == before

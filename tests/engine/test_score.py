@@ -1,0 +1,30 @@
+import pytest
+from image_runs import TinyImages, image_model
+
+from kantor.engine.score import score_model
+from kantor.evaluation.extractors.pixels import Pixels
+from kantor.evaluation.images import ImageEvaluation
+from kantor.runs.directory import RunDirectory
+
+
+@pytest.mark.parametrize(
+    ("pictures", "n", "chunks"),
+    [
+        (60, 30, 4),  # half of the training pictures: 3 · 30 in chunks of 24
+        (400, 64, 8),  # as many as are asked for: 3 · 64
+    ],
+)
+def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch, pictures, n, chunks):
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+    evaluation = ImageEvaluation(
+        n_real=None,
+        name="quick", n=64, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
+        extractor=Pixels(None), neighbours=3, memory=None, transport=False, infinity=None,
+    )  # fmt: skip
+    drawn = []
+    model = image_model()
+    model.ema.module.register_forward_hook(lambda *call: drawn.append(call))
+    record = score_model(model, TinyImages(n=pictures), evaluation, RunDirectory(tmp_path))
+    assert f"scoring 3 draws of {n} samples" in capsys.readouterr().err
+    assert record["protocol"]["n_generated"] == n
+    assert record["chunks_per_process"] == [len(drawn)] == [chunks]

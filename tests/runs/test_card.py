@@ -1,0 +1,102 @@
+import json
+import os
+
+import pytest
+
+from kantor.atomic import write_json
+from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.metrics.intervals import Estimate
+from kantor.runs import card
+from kantor.runs.directory import RunDirectory
+
+PROTOCOL = Protocol(
+    data={"name": "gaussians8"}, split={}, extractor="identity", n_real=64, n_generated=64, estimators={"w1": {}}
+)
+
+
+def evaluation(**changed):
+    score = Score(
+        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", floor=Estimate(0.1, 0.05, 0.15), floor_n=64,
+        floor_draws=10,
+    )  # fmt: skip
+    settings = {
+        "name": "toy", "at_generator_step": 10, "protocol": PROTOCOL,
+        "sampling": {"weights": "ema", "checkpoint": "last", "sampler": "generator", "nfe": 1},
+        "draw": Draw(seed=0, chunk=32, draws=10), "scores": {"w1": score}, **changed,
+    }  # fmt: skip
+    return {**card.record(**settings), "seconds": 1.5}
+
+
+@pytest.fixture
+def directory(tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.create()
+    counters = {"images_seen": 100, "generator_steps": 10, "critic_steps": 50}
+    cost = {"train_seconds": 3.0, "peak_memory_bytes": 1000}
+    write_json(run.status_json, {"state": "finished", "counters": counters, "cost": cost})
+    parameters = {"generator": 7, "critic": 9}
+    write_json(
+        run.environment_json,
+        {"experiment": "point_wgan_gp", "config_hash": "a" * 64, "seed": 0, "processes": 2, "parameters": parameters},
+    )
+    return run
+
+
+def test_a_card_has_the_fields_of_the_contract(directory):
+    card.write_evaluation(directory, evaluation())
+    made = card.write_card(directory)
+    assert set(made) == {
+        "kantor", "experiment", "config_hash", "seed", "status", "processes", "budget", "cost", "evaluations",
+    }  # fmt: skip
+    assert made["budget"] == {"images_seen": 100, "generator_steps": 10, "critic_steps": 50}
+    assert made["cost"] == {
+        "train_seconds": 3.0,
+        "evaluate_seconds": 1.5,
+        "peak_memory_bytes": 1000,
+        "parameters": {"generator": 7, "critic": 9},
+    }
+    (entry,) = made["evaluations"]
+    assert set(entry) == {
+        "name", "at_generator_step", "protocol_hash", "protocol", "sampling", "draw", "scores",
+    }  # fmt: skip
+    assert entry["protocol_hash"] == PROTOCOL.hash
+    assert entry["scores"]["w1"]["floor"] == {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10}
+    assert json.loads(directory.card_json.read_text()) == made == directory.card()
+
+
+def test_without_evaluations_a_card_is_empty_and_cost_nothing(directory):
+    made = card.write_card(directory)
+    assert made["evaluations"] == [] and made["cost"]["evaluate_seconds"] == 0
+
+
+DIFFERENT = {
+    "step": {"at_generator_step": 20},
+    "protocol": {"protocol": Protocol({}, {}, "identity", 64, 64, {})},
+    "sampling": {"sampling": {"weights": "raw", "checkpoint": "last", "sampler": "generator", "nfe": 1}},
+    "draw": {"draw": Draw(seed=1, chunk=32, draws=10)},
+    "name": {"name": "mine"},
+}
+
+
+@pytest.mark.parametrize("changed", DIFFERENT.values(), ids=DIFFERENT.keys())
+def test_evaluations_that_differ_stand_side_by_side(directory, changed):
+    card.write_evaluation(directory, evaluation())
+    card.write_evaluation(directory, evaluation(**changed))
+    assert len(card.write_card(directory)["evaluations"]) == 2
+
+
+def test_the_same_evaluation_again_replaces_the_old_one(directory):
+    card.write_evaluation(directory, evaluation())
+    again = {**evaluation(), "seconds": 9.0}
+    card.write_evaluation(directory, again)
+    made = card.write_card(directory)
+    assert len(made["evaluations"]) == 1
+    assert made["cost"]["evaluate_seconds"] == 9.0
+
+
+def test_evaluations_are_listed_oldest_first(directory):
+    for number, name in enumerate(["zebra", "apple", "middle"]):
+        card.write_evaluation(directory, evaluation(name=name))
+        path = next(directory.evaluations.glob(f"{name}-*.json"))
+        os.utime(path, ns=(10**9 * number, 10**9 * number))
+    assert [entry["name"] for entry in card.write_card(directory)["evaluations"]] == ["zebra", "apple", "middle"]
