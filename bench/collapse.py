@@ -1,7 +1,7 @@
 """How often DG2 collapses where DG1 does not, from runs of several seeds.
 
     kantor train -m experiment=shapes_dcgan_dg1_quick,shapes_dcgan_dg2_quick seed=0,1,2,3,4,5,6,7,8,9 \\
-        budget.generator_steps=300 evaluation=none pictures=none
+        budget.steps=300 evaluation=none pictures=none
     python bench/collapse.py outputs [--step 300] [--picture PATH.png]
 
 A run has collapsed when its generated pictures lie less than 0.3 times as far apart as real ones (`train/spread`) at
@@ -26,7 +26,7 @@ SAMPLES, GAP = 24, 20
 def spread_at(run, step: int) -> float | None:
     """The spread that a run logged at a step; None when it logged none."""
     table = run.metrics()
-    rows = dict(zip(table["generator_steps"], table.get(SPREAD, []), strict=False))
+    rows = dict(zip(table["steps"], table.get(SPREAD, []), strict=False))
     return rows.get(step)
 
 

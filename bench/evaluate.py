@@ -36,7 +36,7 @@ def quick_evaluation(root: str | None) -> None:
     with tempfile.TemporaryDirectory() as place:
         cache = f"{place}/cache"
         kantor(
-            "train", "experiment=mnist_wgan_gp_quick", "evaluation=none", "pictures=none", "budget.generator_steps=2",
+            "train", "experiment=mnist_wgan_gp_quick", "evaluation=none", "pictures=none", "budget.steps=2",
             f"outputs={place}/outputs", *data, cache=cache,
         )  # fmt: skip
         (run,) = (path.parent for path in Path(place).glob("outputs/*/*/config.yaml"))

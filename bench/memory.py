@@ -114,7 +114,7 @@ def stream(images, blocks):
 
 
 def train(steps):
-    words = ["experiment=shapes_dcgan_dg1", "budget.images=null", f"budget.generator_steps={steps}", "evaluation=none"]
+    words = ["experiment=shapes_dcgan_dg1", "budget.images=null", f"budget.steps={steps}", "evaluation=none"]
     with tempfile.TemporaryDirectory() as place:
         command = [sys.executable, "-m", "kantor", "train", *words, "trainer.accelerator=cpu", f"outputs={place}/runs"]
         environment = {**os.environ, "KANTOR_CACHE": f"{place}/cache"}

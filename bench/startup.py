@@ -24,7 +24,7 @@ def help_seconds() -> float:
 def first_step_seconds(experiment: str) -> float:
     """From the command to the first row of metrics.csv."""
     with tempfile.TemporaryDirectory() as place:
-        words = [f"experiment={experiment}", f"outputs={place}", "budget.generator_steps=1", "evaluation=none"]
+        words = [f"experiment={experiment}", f"outputs={place}", "budget.steps=1", "evaluation=none"]
         began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "kantor", "train", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -30,10 +30,10 @@ class Stopwatch(pl.Callback):
         return self.ended - self.began
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx) -> None:
-        if module.generator_steps == self.warmup:
+        if module.steps == self.warmup:
             self.began = time.perf_counter()
         self.ended = time.perf_counter()
-        trainer.should_stop = trainer.should_stop or module.generator_steps >= self.warmup + self.steps
+        trainer.should_stop = trainer.should_stop or module.steps >= self.warmup + self.steps
 
 
 def seconds_of(cfg, *, warmup: int, steps: int) -> float:

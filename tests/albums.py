@@ -72,11 +72,11 @@ class Painter(GenerativeModel):
         z = rng.normal(n, 3)
         return generator(z - z.mean(0))
 
-    def batches_per_step(self, generator_step):
+    def batches_per_step(self, step):
         return 1
 
-    def batches_before(self, generator_step):
-        return generator_step
+    def batches_before(self, step):
+        return step
 
     def sampler(self):
         return {"sampler": "generator", "nfe": 1}

@@ -53,7 +53,7 @@ def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kantor:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished small run of point_demo_gp, to be read and copied, never changed."""
     root = tmp_path_factory.mktemp("finished")
-    words = ["train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL]
+    words = ["train", "experiment=point_demo_gp", "budget.steps=40", *SMALL]
     subprocess.run(
         [sys.executable, "-m", "kantor", *words], cwd=root, env=environment(), check=True, capture_output=True
     )

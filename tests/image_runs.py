@@ -108,7 +108,7 @@ def image_model(
 
 
 def fit(model, data, steps, *callbacks, checkpoint=None):
-    """Train in a plain Lightning trainer up to `steps` generator steps."""
+    """Train in a plain Lightning trainer up to `steps` steps."""
     trainer = pl.Trainer(
         accelerator="cpu", max_steps=steps, max_epochs=-1, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=tempfile.gettempdir(),

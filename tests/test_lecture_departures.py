@@ -182,19 +182,19 @@ def test_clipping_before_the_step(tmp_path):
 
 
 def check_bursts_end(schedule):
-    """100 critic steps before the first 25 generator steps and before each 500th, 5 before all others."""
+    """100 critic steps before the first 25 steps and before each 500th, 5 before all others."""
     found = [schedule(k) for k in range(1200)]
     assert found == [100 if k < 25 or k in (500, 1000) else 5 for k in range(1200)]
 
 
 def test_schedule_that_never_resets(monkeypatch):
-    """The number is set to 100 by the first generator steps and put back to 5 only when an epoch begins."""
+    """The number is set to 100 by the first steps and put back to 5 only when an epoch begins."""
     schedule = Bursts(steps=5, burst=100, first=25, every=500)
     check_bursts_end(schedule)
     ours, now = Bursts.__call__, {"steps": 5}
 
-    def sticking(self, generator_step):
-        now["steps"] = max(now["steps"], ours(self, generator_step))
+    def sticking(self, step):
+        now["steps"] = max(now["steps"], ours(self, step))
         return now["steps"]
 
     monkeypatch.setattr(Bursts, "__call__", sticking)
@@ -206,7 +206,7 @@ def test_schedule_that_never_resets(monkeypatch):
 
 
 def check_every_block_is_full_and_no_image_is_left_out():
-    """10 images in batches of 4, 3 batches for each generator step: 5 steps are 6 epochs."""
+    """10 images in batches of 4, 3 batches for each step: 5 steps are 6 epochs."""
     images = ImageSet(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1))
     blocks = ImageBlocks(
         images,

@@ -10,15 +10,15 @@ from kantor.runs.directory import RunDirectory
 
 
 def test_train_and_load_do_what_the_commands_do(tmp_path, finished):
-    words = ["experiment=point_demo_gp", "budget.generator_steps=40", f"outputs={tmp_path}", *SMALL]
+    words = ["experiment=point_demo_gp", "budget.steps=40", f"outputs={tmp_path}", *SMALL]
     run = kantor.train(overrides=words)
     assert run.path.name == finished.name
     other = kantor.load(finished)
     assert [e["scores"] for e in run.card["evaluations"]] == [e["scores"] for e in other.card["evaluations"]]
-    assert run.config["budget"]["generator_steps"] == 40
+    assert run.config["budget"]["steps"] == 40
     assert np.array_equal(run.sample(10, seed=1), other.sample(10, seed=1))
-    assert run.metrics()["generator_steps"][-1] == 40
-    assert run.model().generator_steps == 40
+    assert run.metrics()["steps"][-1] == 40
+    assert run.model().steps == 40
 
 
 class StopsAtSeven(pl.Callback):
@@ -28,17 +28,17 @@ class StopsAtSeven(pl.Callback):
         pass
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        trainer.should_stop = pl_module.generator_steps >= 7
+        trainer.should_stop = pl_module.steps >= 7
 
 
 def test_an_early_end_is_written_down(tmp_path):
-    words = ["experiment=point_demo_gp", "budget.generator_steps=40", f"outputs={tmp_path}", *FAST]
+    words = ["experiment=point_demo_gp", "budget.steps=40", f"outputs={tmp_path}", *FAST]
     run = kantor.train(overrides=[*words, f"stop._target_={__name__}.StopsAtSeven"])
     status = RunDirectory(run.path).status()
-    assert (status["state"], status["counters"]["generator_steps"]) == ("finished", 7)
-    assert status["reason"] == "a callback ended training early, at generator step 7 of 40"
+    assert (status["state"], status["counters"]["steps"]) == ("finished", 7)
+    assert status["reason"] == "a callback ended training early, at step 7 of 40"
     assert status["reason"] in (run.path / "report.html").read_text()
-    whole = kantor.train(overrides=[*words, "budget.generator_steps=2"])
+    whole = kantor.train(overrides=[*words, "budget.steps=2"])
     assert RunDirectory(whole.path).status()["reason"] is None
 
 

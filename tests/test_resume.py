@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from small_runs import FAST, PICTURES, SMALL, environment
 
-WORDS = ("experiment=point_demo_gp", "budget.generator_steps=60", *SMALL)
-FAST_WORDS = ("experiment=point_demo_gp", "budget.generator_steps=60", *FAST)
-IMAGE_WORDS = ("experiment=shapes_dcgan_dg1", "budget.generator_steps=24", *PICTURES)
+WORDS = ("experiment=point_demo_gp", "budget.steps=60", *SMALL)
+FAST_WORDS = ("experiment=point_demo_gp", "budget.steps=60", *FAST)
+IMAGE_WORDS = ("experiment=shapes_dcgan_dg1", "budget.steps=24", *PICTURES)
 
 KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT = """
 import os, signal, sys
@@ -91,9 +91,9 @@ def test_killed_and_started_again_equals_uninterrupted(tmp_path):
     assert_equal_runs(whole, resumed)
     first, second = attempts(resumed)
     assert first["outcome"] == "killed" and second["outcome"] == "finished"
-    assert 0 < second["from_generator_step"] < 60
-    assert second["from_generator_step"] % 10 == 0  # a checkpoint
-    assert second["to_generator_step"] == 60
+    assert 0 < second["from_step"] < 60
+    assert second["from_step"] % 10 == 0  # a checkpoint
+    assert second["to_step"] == 60
 
     halfway = tmp_path / "halfway"
     command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT, "train", f"outputs={halfway}", *WORDS]
@@ -102,7 +102,7 @@ def test_killed_and_started_again_equals_uninterrupted(tmp_path):
     assert list(halfway.rglob(".*.tmp"))  # what was half written
     torn = finish(halfway)
     assert_equal_runs(whole, torn)
-    assert attempts(torn)[1]["from_generator_step"] > 0
+    assert attempts(torn)[1]["from_step"] > 0
     assert not list(halfway.rglob(".*.tmp"))
 
 
@@ -121,11 +121,11 @@ def test_a_killed_run_on_pictures_goes_on_to_the_same_bits(tmp_path, precision):
         assert (whole / picture).read_bytes() == (resumed / picture).read_bytes()
     first, second = attempts(resumed)
     assert first["outcome"] == "killed" and second["outcome"] == "finished"
-    assert 0 < second["from_generator_step"] < 24
+    assert 0 < second["from_step"] < 24
 
 
 def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
-    words = ("budget.generator_steps=400",)
+    words = ("budget.steps=400",)
     whole = finish(tmp_path / "whole", *words, base=FAST_WORDS)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = start(tmp_path / "stopped", *words, base=FAST_WORDS)
@@ -137,15 +137,15 @@ def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
     resumed = finish(tmp_path / "stopped", *words, base=FAST_WORDS)
     assert weights(whole) == weights(resumed)
     assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
-    steps = [(entry["from_generator_step"], entry["to_generator_step"]) for entry in attempts(resumed)]
+    steps = [(entry["from_step"], entry["to_step"]) for entry in attempts(resumed)]
     assert steps[0][0] == 0 and steps[0][1] == steps[1][0] and steps[1][1] == steps[2][0] and steps[2][1] == 400
 
 
 def test_a_larger_budget_goes_on_as_a_new_run(tmp_path):
     whole = finish(tmp_path / "whole")
-    short = finish(tmp_path / "short", "budget.generator_steps=40")
+    short = finish(tmp_path / "short", "budget.steps=40")
     before = weights(short)
-    command = [sys.executable, "-m", "kantor", "train", f"run={short}", "budget.generator_steps=60"]
+    command = [sys.executable, "-m", "kantor", "train", f"run={short}", "budget.steps=60"]
     subprocess.run(command, env=environment(), check=True, capture_output=True, timeout=240)
     assert weights(short) == before
     longer = next(run for run in (tmp_path / "short" / "point_demo_gp").iterdir() if run != short)
@@ -154,9 +154,9 @@ def test_a_larger_budget_goes_on_as_a_new_run(tmp_path):
 
 
 def test_two_trainings_of_one_run_do_not_meet(tmp_path):
-    first = start(tmp_path, "budget.generator_steps=3000", base=FAST_WORDS)
+    first = start(tmp_path, "budget.steps=3000", base=FAST_WORDS)
     wait_for_step(tmp_path, first, 5)
-    second = start(tmp_path, "budget.generator_steps=3000", base=FAST_WORDS)
+    second = start(tmp_path, "budget.steps=3000", base=FAST_WORDS)
     text, _ = second.communicate(timeout=120)
     first.kill()
     first.communicate()
@@ -167,7 +167,7 @@ def test_a_nan_stops_the_run_and_names_the_term_and_the_step(tmp_path):
     process = start(tmp_path, "optimisation.critic.lr=1e20", base=FAST_WORDS)
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "train/critic_" in text and "generator step 1" in text
+    assert "train/critic_" in text and "step 1" in text
     (run,) = (tmp_path / "point_demo_gp").iterdir()
     status = json.loads((run / "status.json").read_text())
     assert status["state"] == "failed" and "train/critic_" in status["reason"]
@@ -185,7 +185,7 @@ def test_after_a_fallback_the_whole_checkpoint_is_kept(finished, kantor, tmp_pat
     last.write_bytes(last.read_bytes()[:1000])
     status = json.loads((run / "status.json").read_text())
     (run / "status.json").write_text(json.dumps({**status, "state": "running"}))
-    words = ("train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL)
+    words = ("train", "experiment=point_demo_gp", "budget.steps=40", *SMALL)
     said = kantor(*words, "trainer.threads=2").stderr
     assert "last.ckpt is damaged" in said and "threads was 1 and is 2 now" in said
     assert is_whole(last) and is_whole(previous)
@@ -204,10 +204,10 @@ def test_the_page_of_a_failed_run_says_so_and_does_not_reload(kantor, tmp_path):
     kantor("train", "experiment=point_demo_gp", "optimisation.critic.lr=1e20", "pictures.every=1", *words, check=1)
     (page,) = tmp_path.rglob("report.html")
     text = page.read_text()
-    assert "failed" in text and "generator step 1" in text and 'http-equiv="refresh"' not in text
+    assert "failed" in text and "step 1" in text and 'http-equiv="refresh"' not in text
 
 
 def test_a_budget_of_another_kind_must_be_larger_too(kantor, finished, tmp_path):
-    words = (f"run={finished}", "budget.generator_steps=null", "budget.images=2560", f"outputs={tmp_path}")
+    words = (f"run={finished}", "budget.steps=null", "budget.images=2560", f"outputs={tmp_path}")
     assert "expected more" in kantor("train", *words, check=2).stderr
     assert not list(tmp_path.rglob("status.json"))

@@ -34,7 +34,7 @@ def test_any_number_of_processes_gives_the_same_evaluation(kantor, finished, tmp
 def trained(outputs: Path, devices: int, steps: int, *words: str) -> tuple[dict, dict]:
     """The state of the last checkpoint, and the card."""
     command = ["train", "experiment=point_demo_gp", f"outputs={outputs}", f"trainer.devices={devices}", *FAST]
-    command += [f"budget.generator_steps={steps}", *words]
+    command += [f"budget.steps={steps}", *words]
     done = subprocess.run([sys.executable, "-m", "kantor", *command], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr  # two ranks whose weights differ fail here
     (run,) = (outputs / "point_demo_gp").iterdir()
@@ -55,7 +55,7 @@ def test_two_processes_train_as_one_does(tmp_path):
         == card_two["budget"]
         == {
             "images_seen": 50 * 5 * 256,
-            "generator_steps": 50,
+            "steps": 50,
             "critic_steps": 250,
         }
     )
@@ -68,7 +68,7 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     """Each normalises its share of the batch, so one process trains other weights; the two must hold the same."""
     words = (
         "experiment=shapes_dcgan_dg1",
-        "budget.generator_steps=6",
+        "budget.steps=6",
         "trainer.devices=2",
         "trainer.precision=32-true",
         "primary_score=frechet_distance",
@@ -87,9 +87,9 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     # all scored together while training: the best checkpoint is that of the least distance, and holds that alone
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    scored = {int(row["generator_steps"]): float(row["val/frechet_distance"]) for row in rows}
+    scored = {int(row["steps"]): float(row["val/frechet_distance"]) for row in rows}
     assert sorted(scored) == [2, 4, 6]
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     (state,) = (state for name, state in best["callbacks"].items() if name.startswith("Scores"))
     assert state == {"best": min(scored.values())}
-    assert checkpoints.counters(run / "checkpoints" / "best.ckpt")["generator_steps"] == min(scored, key=scored.get)
+    assert checkpoints.counters(run / "checkpoints" / "best.ckpt")["steps"] == min(scored, key=scored.get)

@@ -11,7 +11,7 @@ from kantor.errors import UserError
 
 
 def tensorboard(*, directory: Path, seed: int, experiment: str) -> Logger:
-    """Event files in DIR/tensorboard; the x-axis is generator steps.
+    """Event files in DIR/tensorboard; the x-axis is steps.
 
     Raises:
         UserError: tensorboard is not installed.

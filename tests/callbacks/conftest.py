@@ -49,7 +49,7 @@ def data():
 
 @pytest.fixture
 def fit(tmp_path, data):
-    """Trains in a plain Lightning trainer up to `steps` generator steps, with these callbacks."""
+    """Trains in a plain Lightning trainer up to `steps` steps, with these callbacks."""
 
     def run(model, steps, *callbacks, checkpoint=None, plugins=()):
         trainer = pl.Trainer(

@@ -11,21 +11,19 @@ from kantor.runs.checkpoints import AtomicCheckpointIO
 
 
 class Seen(pl.Callback):
-    """Which generator step the last checkpoint is of, after each step."""
+    """Which step the last checkpoint is of, after each step."""
 
     def __init__(self, directory):
         self.path, self.steps = directory.checkpoints / "last.ckpt", []
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self.steps.append(checkpoints.counters(self.path)["generator_steps"] if self.path.exists() else None)
+        self.steps.append(checkpoints.counters(self.path)["steps"] if self.path.exists() else None)
 
 
 @pytest.mark.parametrize(
     ("every", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [None, 2, 2, 4, 5]), (100, [None, None, None, None, 5])]
 )
-def test_checkpoints_are_written_every_so_many_generator_steps_and_at_the_end(
-    directory, make_model, fit, every, expected
-):
+def test_checkpoints_are_written_every_so_many_steps_and_at_the_end(directory, make_model, fit, every, expected):
     seen = Seen(directory)
     fit(make_model(), 5, Checkpointing(directory, every=every), seen)
     assert seen.steps == expected
@@ -34,7 +32,7 @@ def test_checkpoints_are_written_every_so_many_generator_steps_and_at_the_end(
 def test_the_one_before_is_kept(directory, make_model, fit):
     fit(make_model(), 5, Checkpointing(directory, every=2), plugins=[AtomicCheckpointIO()])
     for name, step in (("last", 5), ("previous", 4)):
-        assert checkpoints.counters(directory.checkpoints / f"{name}.ckpt")["generator_steps"] == step
+        assert checkpoints.counters(directory.checkpoints / f"{name}.ckpt")["steps"] == step
     assert sorted(path.name for path in directory.checkpoints.iterdir()) == [
         "generator.safetensors", "last.ckpt", "previous.ckpt",
     ]  # fmt: skip

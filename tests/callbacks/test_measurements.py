@@ -157,7 +157,7 @@ def test_each_objective_has_its_measurements_and_they_are_recorded(directory, na
     watchers = watch(model, directory=directory, clock=clock, seed=3, every=4)
     fit(model, TinyImages(), 9, clock, *watchers, Record(directory, clock, every=2))
     metrics = directory.metrics()
-    assert metrics["generator_steps"] == [2, 4, 6, 8, 9]
+    assert metrics["steps"] == [2, 4, 6, 8, 9]
     measured = {column for column, values in metrics.items() if values[0] is None}
     assert measured == OWN[name] | {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, COVERAGE}
     for column in measured:

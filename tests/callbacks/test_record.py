@@ -19,13 +19,13 @@ class Adds(pl.Callback):
         self.record, self.steps = record, steps
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if pl_module.generator_steps in self.steps:
-            self.record.add({"val/w1": float(pl_module.generator_steps)})
+        if pl_module.steps in self.steps:
+            self.record.add({"val/w1": float(pl_module.steps)})
 
 
 def test_rows_stand_at_multiples_of_every_and_at_the_last_step(directory, make_model, fit):
     fit(make_model(), 7, record(directory, every=3))
-    assert directory.metrics()["generator_steps"] == [3, 6, 7]
+    assert directory.metrics()["steps"] == [3, 6, 7]
 
 
 def test_rows_have_exact_counters_and_the_steps_values(directory, make_model, fit):
@@ -33,11 +33,11 @@ def test_rows_have_exact_counters_and_the_steps_values(directory, make_model, fi
 
     class Look(pl.Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            values[pl_module.generator_steps] = {name: v.item() for name, v in pl_module.values.items()}
+            values[pl_module.steps] = {name: v.item() for name, v in pl_module.values.items()}
 
     fit(make_model(), 4, Look(), record(directory))
     found = directory.metrics()
-    assert list(found)[:4] == ["images_seen", "generator_steps", "critic_steps", "seconds"]
+    assert list(found)[:4] == ["images_seen", "steps", "critic_steps", "seconds"]
     assert found["images_seen"] == [2 * 2 * 6, 4 * 2 * 6]
     assert found["critic_steps"] == [4, 8]
     for row, step in enumerate((2, 4)):
@@ -48,7 +48,7 @@ def test_scores_have_a_row_of_their_own_step_and_a_column_from_then_on(directory
     rows = record(directory)
     fit(make_model(), 6, Adds(rows, {3, 6}), rows)
     found = directory.metrics()
-    assert found["generator_steps"] == [2, 3, 4, 6]
+    assert found["steps"] == [2, 3, 4, 6]
     assert found["val/w1"] == [None, 3, None, 6]
 
 
@@ -58,7 +58,7 @@ def test_a_resumed_record_goes_on_in_the_same_file(directory, make_model, fit, t
     second = record(directory)
     fit(make_model(), 8, Adds(second, {6}), second, checkpoint=tmp_path / "four.ckpt")
     found = directory.metrics()
-    assert found["generator_steps"] == [2, 4, 6, 8]
+    assert found["steps"] == [2, 4, 6, 8]
     assert found["val/w1"] == [2, None, 6, None]
     whole = Record(type(directory)(directory.path / "other"), Clock(), every=2)
     whole.directory.create()
@@ -71,6 +71,6 @@ def test_a_resumed_record_goes_on_in_the_same_file(directory, make_model, fit, t
 
 @pytest.mark.parametrize(("step", "expected"), [(3, False), (4, True), (5, False), (8, True), (9, True)])
 def test_due_at_multiples_and_at_the_end_of_the_budget(step, expected):
-    model = SimpleNamespace(generator_steps=step)
+    model = SimpleNamespace(steps=step)
     assert due(SimpleNamespace(max_steps=9, should_stop=False), model, 4) is expected
     assert due(SimpleNamespace(max_steps=-1, should_stop=True), model, 4), "another callback has ended training"

@@ -26,7 +26,7 @@ class Scripted:
         return {"w1": Kind(self.better, 1.5 if self.better == "target" else None)}
 
     def score_while_training(self, model, data, processes):
-        return {"w1": self.values[model.generator_steps - 1]}
+        return {"w1": self.values[model.steps - 1]}
 
 
 def callbacks(directory, data, evaluation):
@@ -58,7 +58,7 @@ def callbacks(directory, data, evaluation):
 def test_the_best_checkpoint_is_that_of_the_best_score(directory, data, make_model, fit, better, values, best_step):
     scores, record = callbacks(directory, data, Scripted(values, better))
     fit(make_model(), 4, scores, record)
-    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["generator_steps"] == best_step
+    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == best_step
     assert scores.latest == {"w1": values[-1]}
     assert directory.metrics()["val/w1"] == values
 
@@ -70,15 +70,15 @@ def test_a_resumed_run_remembers_the_best(directory, data, make_model, fit):
     scores, record = callbacks(directory, data, script)
     fit(make_model(), 3, scores, record, checkpoint=directory.checkpoints / "last.ckpt")
     assert scores.best == 1.0
-    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["generator_steps"] == 2
+    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == 2
 
 
-def test_scores_are_taken_every_so_many_generator_steps_and_at_the_end(directory, data, make_model, fit):
+def test_scores_are_taken_every_so_many_steps_and_at_the_end(directory, data, make_model, fit):
     scores, record = callbacks(directory, data, EVALUATION)
     model = make_model()
     fit(model, 5, scores, record)
     found = directory.metrics()
-    assert found["generator_steps"] == [2, 4, 5]
+    assert found["steps"] == [2, 4, 5]
     last = EVALUATION.score_while_training(model, data, Processes())
     assert {f"val/{name}": found[f"val/{name}"][-1] for name in last} == {
         f"val/{name}": value for name, value in last.items()

@@ -17,14 +17,14 @@ class Scripted(StopAtHalf):
         self.pairs = pairs
 
     def measure(self, model, block, rng):
-        real, fake = self.pairs[min(model.generator_steps, len(self.pairs)) - 1]
+        real, fake = self.pairs[min(model.steps, len(self.pairs)) - 1]
         return {D_REAL: torch.tensor(real), D_FAKE: torch.tensor(fake)}
 
 
 def ends_at(*pairs, looks=2, every=1, steps=8):
     model = image_model()
     fit(model, TinyImages(), steps, Scripted(model, *pairs, looks=looks, every=every))
-    return model.generator_steps
+    return model.steps
 
 
 def at_half(model, **settings):
@@ -48,7 +48,7 @@ APART, HALF, ONE_SIDED = (0.9, 0.1), (0.52, 0.47), (0.5, 0.4)
 
 def test_it_ends_when_both_have_been_near_a_half_often_enough_in_a_row(capsys):
     assert ends_at(APART, HALF, HALF) == 3
-    assert "have come to ½: training ends at generator step 3" in capsys.readouterr().err
+    assert "have come to ½: training ends at step 3" in capsys.readouterr().err
 
 
 def test_once_away_the_count_begins_anew():
@@ -70,7 +70,7 @@ def test_a_resumed_run_counts_on(tmp_path):
     fit(model, TinyImages(), 2, Scripted(model, *pairs, looks=3)).save_checkpoint(tmp_path / "2.ckpt")
     model = image_model()
     fit(model, TinyImages(), 8, Scripted(model, *pairs, looks=3), checkpoint=tmp_path / "2.ckpt")
-    assert model.generator_steps == 4
+    assert model.steps == 4
 
 
 def test_a_model_without_d_is_refused():

@@ -22,7 +22,7 @@ class At(pl.Callback):
         self.step, self.act = step, act
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if pl_module.generator_steps == self.step:
+        if pl_module.steps == self.step:
             self.act(pl_module)
 
 
@@ -33,7 +33,7 @@ def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory,
     ring = At(3, lambda model: os.kill(os.getpid(), number))
     fit(model, 10, ring, stop, Checkpointing(directory, every=100))
     assert stop.received == number
-    assert model.generator_steps == 3
+    assert model.steps == 3
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
     assert saved["kantor_counters"] == model.counters()
     assert {n: signal.getsignal(n) for n in handlers} == handlers
@@ -42,7 +42,7 @@ def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory,
 def test_without_a_signal_nothing_stops(make_model, fit):
     stop, model = StopOnSignal(), make_model()
     fit(model, 4, stop)
-    assert stop.received is None and model.generator_steps == 4
+    assert stop.received is None and model.steps == 4
 
 
 def test_handlers_come_back_after_an_error(make_model, fit):
@@ -74,11 +74,11 @@ def test_minutes_end_training_with_the_step_that_reaches_them(make_model, fit, m
         seconds = 0.0
 
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            Slow.seconds = 20.0 * pl_module.generator_steps
+            Slow.seconds = 20.0 * pl_module.steps
 
     clock, model = Slow(), make_model()
     fit(model, -1, clock, StopAfterMinutes(clock, minutes=minutes))
-    assert model.generator_steps == steps
+    assert model.steps == steps
 
 
 class Breaks(Wasserstein):
@@ -101,21 +101,21 @@ def test_a_value_that_is_not_finite_stops_the_run_and_is_named_with_its_step(mak
     """Two critic steps per step: the sixth is the last of step 3."""
     model = make_model(objective=Breaks(term, value, at=6))
     checkpoints = Checkpointing(directory, every=1)
-    with pytest.raises(NonFiniteError, match=rf"train/critic_{term} is (nan|-?inf) at generator step 3"):
+    with pytest.raises(NonFiniteError, match=rf"train/critic_{term} is (nan|-?inf) at step 3"):
         fit(model, 10, StopOnNonFinite(), checkpoints)
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
-    assert saved["kantor_counters"]["generator_steps"] == 2  # nothing of the broken step is kept
+    assert saved["kantor_counters"]["steps"] == 2  # nothing of the broken step is kept
     assert {bool(t.isfinite().all()) for t in saved["state_dict"].values()} == {True}
 
 
 def test_a_nan_in_an_earlier_critic_step_of_the_same_step_is_caught_too(make_model, fit):
     """It is in the critic's weights from then on, so every later value shows it."""
     model = make_model(objective=Breaks("real", float("nan"), at=5))
-    with pytest.raises(NonFiniteError, match="at generator step 3"):
+    with pytest.raises(NonFiniteError, match="at step 3"):
         fit(model, 10, StopOnNonFinite())
 
 
-def test_a_generator_step_that_breaks_the_weights_reaches_no_checkpoint(make_model, fit, directory):
+def test_a_step_that_breaks_the_weights_reaches_no_checkpoint(make_model, fit, directory):
     """Losses are computed before the step: they are finite when the step itself overflows."""
     model = make_model()
 
@@ -139,4 +139,4 @@ def test_a_generator_step_that_breaks_the_weights_reaches_no_checkpoint(make_mod
 def test_a_healthy_run_is_left_alone(make_model, fit):
     model = make_model(objective=WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False))
     fit(model, 3, StopOnNonFinite())
-    assert model.generator_steps == 3
+    assert model.steps == 3

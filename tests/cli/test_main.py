@@ -14,7 +14,7 @@ from small_runs import FAST, SMALL, environment
 from kantor.cli import help_texts
 from kantor.cli import main as cli
 
-TRAIN = ("train", "experiment=point_demo_gp", "budget.generator_steps=4", *SMALL)
+TRAIN = ("train", "experiment=point_demo_gp", "budget.steps=4", *SMALL)
 
 
 def copy_of(run: Path, tmp_path: Path, name: str = "run") -> Path:
@@ -55,9 +55,9 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "data.batch_size=-8"], "data.batch_size=-8"),
         (["train", "experiment=point_demo_gp", "evaluation.n=0"], "evaluation.n=0"),
         (["train", "experiment=point_demo_gp", "pictures.every=0"], "every=0"),
-        (["train", "experiment=point_demo_gp", "budget.generator_steps=null"], "given none"),
-        (["train", "experiment=point_demo_gp", "budget.images=100"], "budget.generator_steps=null"),
-        (["train", "experiment=point_demo_gp", "budget.generator_steps=0"], "budget.generator_steps=0"),
+        (["train", "experiment=point_demo_gp", "budget.steps=null"], "given none"),
+        (["train", "experiment=point_demo_gp", "budget.images=100"], "budget.steps=null"),
+        (["train", "experiment=point_demo_gp", "budget.steps=0"], "budget.steps=0"),
         (["train", "experiment=point_demo_gp", "data.batch_size=100", "trainer.devices=3"], "data.batch_size=99"),
         (["train", "experiment=point_demo_gp", "seed=0,1"], "kantor train -m"),
         (["train", "experiment=point_demo_gp", "trainer.precision=16-mixed"], "bf16-mixed"),
@@ -66,7 +66,7 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "--verbose"], "--verbose"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
-        (["train", "run=nowhere", "budget.generator_steps=5"], "run=nowhere is no run"),
+        (["train", "run=nowhere", "budget.steps=5"], "run=nowhere is no run"),
         (["sample"], "run= is missing"),
         (["sample", "run=nowhere"], "run=nowhere is no run"),
         (["sample", "rnu=x"], "nearest: run"),
@@ -139,7 +139,7 @@ def test_train_writes_the_whole_directory(finished):
     }
     assert (finished / "samples" / "samples.gif").is_file()
     card = json.loads((finished / "card.json").read_text())
-    assert card["budget"] == {"images_seen": 40 * 5 * 256, "generator_steps": 40, "critic_steps": 200}
+    assert card["budget"] == {"images_seen": 40 * 5 * 256, "steps": 40, "critic_steps": 200}
     assert card["status"] == "finished"
     assert finished.name == f"{card['config_hash'][:10]}-s0"
     scores = card["evaluations"][0]["scores"]
@@ -153,7 +153,7 @@ def test_train_writes_the_whole_directory(finished):
 def test_a_finished_run_is_left_alone_unless_the_code_changed(kantor, finished, tmp_path):
     run = tmp_path / "outputs" / "point_demo_gp" / finished.name
     shutil.copytree(finished, run)
-    words = ("train", "experiment=point_demo_gp", "budget.generator_steps=40", *SMALL)
+    words = ("train", "experiment=point_demo_gp", "budget.steps=40", *SMALL)
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
     assert "finished already" in kantor(*words).stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -166,7 +166,7 @@ def test_a_finished_run_is_left_alone_unless_the_code_changed(kantor, finished, 
 
 
 def test_evaluation_none_trains_without_scores(kantor, tmp_path):
-    kantor("train", "experiment=point_demo_gp", "budget.generator_steps=4", *FAST)
+    kantor("train", "experiment=point_demo_gp", "budget.steps=4", *FAST)
     (card,) = tmp_path.rglob("card.json")
     found = json.loads(card.read_text())
     assert found["evaluations"] == [] and found["cost"]["evaluate_seconds"] == 0

@@ -9,7 +9,7 @@ SWEEP = (
     "train",
     "-m",
     "experiment=point_demo_gp",
-    "budget.generator_steps=4",
+    "budget.steps=4",
     "evaluation=none",
     "pictures=none",
     *FAST,

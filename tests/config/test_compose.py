@@ -102,7 +102,7 @@ def test_threads_are_shared_out_to_devices():
     [
         ("modle.critic.width=3", "nearest: model.critic.width"),
         ("model.critic.widht=3", "there is no key 'model.critic.widht' (nearest: model.critic.width)"),
-        ("budget.generator_step=3", "nearest: budget.generator_steps"),
+        ("budget.step=3", "nearest: budget.steps"),
         ("sed=1", "there is no key 'sed' (nearest: seed)"),
         ("objectives=wasserstein_gp", "nearest: objective"),
         ("optimisation.critic.learning_rate=1", "there is no key 'optimisation.critic.learning_rate'"),
@@ -147,7 +147,7 @@ def test_no_experiment_is_refused_with_what_there_is():
         ("trainer.compile=maybe", "trainer.compile=maybe"),
         ("outputs=null", "outputs=null"),
         ("budget=5", "budget=5"),
-        ("budget.generator_steps=many", "budget.generator_steps=many"),
+        ("budget.steps=many", "budget.steps=many"),
         ("model.critic.width=2.5", "model.critic.width=2.5: expected a whole number"),
         ("model.critic.width=[1]", "model.critic.width=[1]: expected a whole number"),
         ("data.batch_size=null", "data.batch_size=None: expected a whole number"),
@@ -220,7 +220,7 @@ def test_networks_that_do_not_fit_are_refused_before_anything_is_written(overrid
 @pytest.mark.parametrize(
     ("overrides", "given"),
     [
-        (["budget.generator_steps=null"], "none"),
+        (["budget.steps=null"], "none"),
         (["budget.images=100"], "budget.images=100"),
         (["budget.minutes=1", "budget.images=5"], "budget.minutes=1.0"),
     ],
@@ -228,20 +228,20 @@ def test_networks_that_do_not_fit_are_refused_before_anything_is_written(overrid
 def test_none_or_several_budgets_are_refused_with_the_way_out(overrides, given):
     said = complaint(*overrides)
     assert given in said and "exactly one" in said
-    assert "budget.generator_steps=null" in said
+    assert "budget.steps=null" in said
 
 
-@pytest.mark.parametrize("kind", ["generator_steps", "images", "minutes"])
+@pytest.mark.parametrize("kind", ["steps", "images", "minutes"])
 @pytest.mark.parametrize("value", [0, -1])
 def test_a_budget_is_positive(kind, value):
-    budget = {"generator_steps": None, "images": None, "minutes": None, kind: value}
+    budget = {"steps": None, "images": None, "minutes": None, kind: value}
     with pytest.raises(UserError, match=rf"budget\.{kind}={value}: expected a number above 0"):
         check_budget(budget)
 
 
-@pytest.mark.parametrize("kind", ["generator_steps", "images", "minutes"])
+@pytest.mark.parametrize("kind", ["steps", "images", "minutes"])
 def test_each_budget_alone_is_accepted(kind):
-    cfg = compose([BASE, "budget.generator_steps=null", f"budget.{kind}=7"])
+    cfg = compose([BASE, "budget.steps=null", f"budget.{kind}=7"])
     assert {name for name, value in cfg.budget.items() if value is not None} == {kind}
 
 
@@ -312,7 +312,7 @@ def test_the_users_own_groups_are_found(tmp_path):
     )
     cfg = compose(["experiment=mine"], config_dirs=[str(tmp_path)])
     assert (cfg.experiment, cfg.seed, cfg.data.name) == ("mine", 42, "my_line")
-    assert training.check(cfg).generator_steps == 0
+    assert training.check(cfg).steps == 0
     with pytest.raises(UserError, match="experiment=mine is unknown"):
         compose(["experiment=mine"])
 

@@ -86,7 +86,7 @@ def test_experiments_compose_and_build(composed, experiment):
     assert cfg.experiment == experiment
     model = training.check(cfg)
     assert {weight.device.type for weight in model.parameters()} == {"meta"}
-    assert model.counters() == {"images_seen": 0, "generator_steps": 0, "critic_steps": 0}
+    assert model.counters() == {"images_seen": 0, "steps": 0, "critic_steps": 0}
     assert len(config_hash(OmegaConf.to_container(cfg))) == 64
     assert code_hashes(OmegaConf.to_container(cfg))
 
@@ -143,7 +143,7 @@ def test_settings_of_a_callback_that_other_pictures_lack_are_left_out_or_refused
 def test_every_option_composes_and_builds(group, name, tmp_path):
     base, *more = BASES.get((group, name), "point_wgan_gp").split()
     cfg = config.compose([f"experiment={base}", f"{group}={name}", *more, "trainer.accelerator=cpu"])
-    assert training.check(cfg).generator_steps == 0
+    assert training.check(cfg).steps == 0
     written = yaml.safe_load((CONF / group / f"{name}.yaml").read_text())
     if group == "logger":
         logger = config.build(cfg.logger, directory=tmp_path, seed=0, experiment="x")
@@ -216,7 +216,7 @@ def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment, tmp
             enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
         )  # fmt: skip
         trainer.fit(parts.model, datamodule=data)
-        assert trainer.global_step == parts.model.generator_steps == 2
+        assert trainer.global_step == parts.model.steps == 2
         assert parts.model.images_seen == 4 * parts.model.batches_before(2)
         reloaded = config.build(
             cfg.model, objective=config.build(cfg.objective), optimisation=config.build(cfg.optimisation), seed=99
@@ -257,7 +257,7 @@ def test_health_checks_can_speak_in_every_experiment(composed, experiment):
     model = training.check(cfg)
     every = training.watch_every(cfg, model)
     assert every % cfg.trainer.log_every == 0
-    assert assembly.generator_steps(cfg, model) // every >= 2 * LOOKS
+    assert assembly.budget_steps(cfg, model) // every >= 2 * LOOKS
 
 
 @pytest.mark.parametrize("objective", ["wasserstein_gp", "relativistic"])
@@ -326,15 +326,15 @@ def test_the_lectures_experiment_has_its_settings(composed):
         assert (optimizer._target_, optimizer.lr, list(optimizer.betas)) == ("torch.optim.Adam", 1e-4, [0.5, 0.9])
     assert cfg.optimisation.n_critic.steps == 5
     assert cfg.objective.penalty_weight == 0.1
-    assert (cfg.data.name, cfg.data.batch_size, cfg.budget.generator_steps) == ("gaussians8", 256, 100_000)
+    assert (cfg.data.name, cfg.data.batch_size, cfg.budget.steps) == ("gaussians8", 256, 100_000)
 
 
 @pytest.mark.parametrize("images", [1, 4, 5, 8, 9, 100, 801, 805])
 @pytest.mark.parametrize("experiment", ["point_wgan_gp", "line_distances"])
 def test_a_budget_in_images_ends_with_the_first_step_that_reaches_it(experiment, images):
-    overrides = [f"experiment={experiment}", "budget.generator_steps=null", f"budget.images={images}"]
+    overrides = [f"experiment={experiment}", "budget.steps=null", f"budget.images={images}"]
     cfg = config.compose([*overrides, "data.batch_size=4"])
     model = training.check(cfg)
-    steps = assembly.generator_steps(cfg, model)
+    steps = assembly.budget_steps(cfg, model)
     assert 4 * model.batches_before(steps) >= images
     assert steps == 1 or 4 * model.batches_before(steps - 1) < images

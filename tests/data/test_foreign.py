@@ -94,9 +94,7 @@ def data_of(module, *, batch_size=2, shape=(1, 2, 2), seed=0, name="mine"):
 
 def blocks_of(data, *, n_critic=3, step=0, share=None):
     """The stream of a model that takes `n_critic` batches a step."""
-    model = SimpleNamespace(
-        generator_steps=step, batches_per_step=lambda k: n_critic, batches_before=lambda k: n_critic * k
-    )
+    model = SimpleNamespace(steps=step, batches_per_step=lambda k: n_critic, batches_before=lambda k: n_critic * k)
     return data.blocks(model, share or Share())
 
 
@@ -120,7 +118,7 @@ def test_one_block_can_be_longer_than_an_epoch():
 def test_steps_may_take_different_numbers_of_batches():
     data = data_of(partial(Given, batches_of_sizes(3, 4)))
     model = SimpleNamespace(
-        generator_steps=0, batches_per_step=lambda k: 2 if k == 0 else 1, batches_before=lambda k: k + 1 if k else 0
+        steps=0, batches_per_step=lambda k: 2 if k == 0 else 1, batches_before=lambda k: k + 1 if k else 0
     )
     stream = data.blocks(model, Share())
     found = iter(stream)
@@ -379,7 +377,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_and_says_on_what_that_rests(tmp_
     assert capsys.readouterr().err == ""
     trained(3)[1].save_checkpoint(tmp_path / "three.ckpt")
     resumed, _ = trained(7, tmp_path / "three.ckpt")
-    assert resumed.generator_steps == 7
+    assert resumed.steps == 7
     for name, tensor in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], tensor), name
     said = capsys.readouterr().err
@@ -444,7 +442,7 @@ def lab(tmp_path, monkeypatch):
             }.items()
         ] + ["_self_"],
         "primary_score": "kid",
-        "budget": {"generator_steps": 4},
+        "budget": {"steps": 4},
         "evaluation": {"n": 6, "draws": 2, "chunk": 6, "every": 9, "neighbours": 2, "threads": 1,
                        "extractor": {"otherwise": {"size": 8}}},
         "pictures": {"every": 9, "callbacks": {
@@ -471,7 +469,7 @@ def test_the_command_line_trains_scores_draws_and_goes_on_with_it(kantor, lab, t
     for picture in ("real_and_generated.png", "neighbours.png"):
         assert (path / "figures" / picture).is_file()
     monkeypatch.setenv("KANTOR_TRUST", "lab_pictures,image_runs")
-    said = kantor("train", f"run={path}", "budget.generator_steps=9").stderr
+    said = kantor("train", f"run={path}", "budget.steps=9").stderr
     assert "reading up to image 16" in said
     (longer,) = (other for other in (tmp_path / "outputs" / "lab").iterdir() if other != path)
     assert RunDirectory(longer).status()["counters"]["images_seen"] == 36

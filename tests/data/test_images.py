@@ -187,7 +187,7 @@ def test_blocks_begin_where_the_model_stands_with_its_batches():
     data = TinyImages(n=40, batch_size=8, flip=True)
     first = data.blocks(model, Share())
     assert first.block(0).images.shape == (3, 8, 1, 8, 8) and first.block(0).mirrored.shape == (3, 8)
-    model.generator_steps = 2
+    model.steps = 2
     resumed = next(iter(data.blocks(model, Share())))
     assert torch.equal(resumed.images, first.block(2).images) and torch.equal(resumed.mirrored, first.block(2).mirrored)
 

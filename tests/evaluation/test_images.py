@@ -157,7 +157,7 @@ def test_scores_while_training_are_on_draws_and_pictures_of_their_own():
     trained, data = Painter(), Album()
     found = set()
     for step in (0, 5, 10):
-        trained.generator_steps = step
+        trained.steps = step
         found.add(SMALL.score_while_training(trained, data, Processes())["kid"])
     assert len(found) == 3
     # a memoriser of the card's reference is a stranger to the one that checkpoints are chosen by

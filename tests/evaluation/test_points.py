@@ -206,7 +206,7 @@ def test_scores_while_training_are_on_draws_of_their_own():
     trained = model()
     found = {evaluation.score(trained, data_of(distribution), Processes())["w1"].estimate.value}
     for step in (0, 5, 10):
-        trained.generator_steps = step
+        trained.steps = step
         found.add(evaluation.score_while_training(trained, data_of(distribution), Processes())["w1"])
     assert len(found) == 4
 

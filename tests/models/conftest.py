@@ -50,7 +50,7 @@ def make_model():
 
 @pytest.fixture
 def fit(tmp_path):
-    """Trains in a plain Lightning trainer up to `steps` generator steps."""
+    """Trains in a plain Lightning trainer up to `steps` steps."""
 
     def run(model, steps, *, checkpoint=None, batch_size=6, callbacks=(), precision="32-true"):
         trainer = pl.Trainer(

@@ -39,10 +39,10 @@ def samples(model, which="ema", seed=1):
 def test_counters_are_exact(make_model, fit, objective, optimizer, n_critic):
     model = make_model(objective=objective, optimizer=optimizer, n_critic=n_critic)
     trainer = fit(model, 5, batch_size=6)
-    assert model.generator_steps == 5
+    assert model.steps == 5
     assert model.critic_steps == n_critic.before(5)
     assert model.images_seen == 6 * n_critic.before(5)
-    assert trainer.global_step == model.generator_steps
+    assert trainer.global_step == model.steps
     assert model.batches_before(5) == n_critic.before(5)
 
 
@@ -131,7 +131,7 @@ def watched(make_model):
 
 
 @each_objective
-def test_critic_steps_come_first_then_one_generator_step(watched, fit, objective):
+def test_critic_steps_come_first_then_one_step(watched, fit, objective):
     model, watch = watched(objective=objective, n_critic=Constant(3))
     fit(model, 2)
     assert [name for name, _, _ in watch.events] == ["critic", "critic", "critic", "generator"] * 2
@@ -260,7 +260,7 @@ def test_after_critic_step_follows_each_critic_step_and_nothing_else(watched, fi
 
 
 def check_ema_is_the_average(make_model, fit):
-    """Three generator steps: the first copies, then d = 2/11 and 3/12."""
+    """Three steps: the first copies, then d = 2/11 and 3/12."""
     model = make_model()
     path = []
 
@@ -284,7 +284,7 @@ def check_ema_is_the_average(make_model, fit):
     assert torch.equal(model.sample(5, rng=keyed.Rng(1)), samples(model, "ema"))  # the default
 
 
-def test_the_average_is_updated_once_after_each_generator_step(make_model, fit):
+def test_the_average_is_updated_once_after_each_step(make_model, fit):
     check_ema_is_the_average(make_model, fit)
 
 
@@ -332,7 +332,7 @@ def test_ranks_draw_the_rows_of_one_process(make_model, monkeypatch):
     def noise(rank, world, n):
         model = make_model()
         monkeypatch.setattr(Adversarial, "trainer", Ranks(rank, world))
-        model.generator_steps = 7
+        model.steps = 7
         rng = model.step_rng()
         return [model.latent(n, rng), rng.uniform(n), model.latent(n, rng)]
 
@@ -347,7 +347,7 @@ def test_images_of_all_processes_are_counted(make_model, monkeypatch):
     monkeypatch.setattr(Adversarial, "trainer", Ranks(1, 4))
     model.count_step(critic_steps=5, images=10)
     model.count_step(critic_steps=1, images=2)
-    assert model.counters() == {"images_seen": 48, "generator_steps": 2, "critic_steps": 6}
+    assert model.counters() == {"images_seen": 48, "steps": 2, "critic_steps": 6}
 
 
 def test_torchs_own_generator_is_keyed_by_step_and_rank(make_model, monkeypatch):
@@ -356,7 +356,7 @@ def test_torchs_own_generator_is_keyed_by_step_and_rank(make_model, monkeypatch)
     def drawn(step, rank):
         model = make_model()
         monkeypatch.setattr(Adversarial, "trainer", Ranks(rank, 2))
-        model.generator_steps = step
+        model.steps = step
         model.step_rng()
         return torch.rand(4)
 

@@ -43,7 +43,7 @@ def evaluation(scores: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A card's evaluation under PROTOCOL."""
     return {
         "name": "toy",
-        "at_generator_step": 500,
+        "at_step": 500,
         "protocol_hash": "a" * 64,
         "protocol": PROTOCOL,
         "sampling": {"weights": "ema", "checkpoint": "last", "sampler": None, "nfe": None},
@@ -55,7 +55,7 @@ def evaluation(scores: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def metrics_rows(rows: int = 20) -> str:
     """metrics.csv with a loss in each row and scores in every fifth."""
-    names = ["images_seen", "generator_steps", "critic_steps", "seconds", "train/critic_loss", "train/generator_loss"]
+    names = ["images_seen", "steps", "critic_steps", "seconds", "train/critic_loss", "train/generator_loss"]
     lines = [",".join([*names, "val/w1", "val/critic_w1"])]
     for row in range(1, rows + 1):
         step = 25 * row
@@ -81,17 +81,17 @@ def write_run(
     """Write a run. `bare` leaves out card, metrics, pictures and environment, as at the start of a run."""
     run = RunDirectory(path)
     path.mkdir(parents=True)
-    counters = {"images_seen": 640_000, "generator_steps": 500, "critic_steps": 2500}
-    settings = {"experiment": experiment, "seed": seed, "primary_score": "w1", "budget": {"generator_steps": 500}}
+    counters = {"images_seen": 640_000, "steps": 500, "critic_steps": 2500}
+    settings = {"experiment": experiment, "seed": seed, "primary_score": "w1", "budget": {"steps": 500}}
     run.config_yaml.write_text(yaml.safe_dump(settings | {"data": {"name": "gaussians8"}} | (config or {})))
     attempt = {
         "started": "2026-01-01T10:00:00+00:00",
         "ended": None,
-        "from_generator_step": 0,
-        "to_generator_step": None,
+        "from_step": 0,
+        "to_step": None,
     }
     attempt |= {"outcome": None, "device": "cpu: AMD EPYC", "processes": 1, "threads": 2}
-    told = {"layout": 1, "state": state, "reason": None, "budget": {"generator_steps": 500, "minutes": None}}
+    told = {"layout": 1, "state": state, "reason": None, "budget": {"steps": 500, "minutes": None}}
     run.status_json.write_text(json.dumps(told | {"counters": counters, "attempts": [attempt]} | (status or {})))
     if bare:
         return run

@@ -240,8 +240,8 @@ def test_five_seeds_of_one_method(make_run: MakeRun, card_score: Make):
 
 
 def test_unfinished_runs_budgets_and_samplings_are_marked(make_run: MakeRun, card_score: Make, card_evaluation: Make):
-    raw = card_evaluation({"w1": card_score(0.1)}, sampling={"weights": "raw"}, at_generator_step=300)
-    budget = {"images_seen": 384_000, "generator_steps": 300, "critic_steps": 1500}
+    raw = card_evaluation({"w1": card_score(0.1)}, sampling={"weights": "raw"}, at_step=300)
+    budget = {"images_seen": 384_000, "steps": 300, "critic_steps": 1500}
     run = make_run("b", seed=1, state="running", evaluations=[raw], card={"budget": budget})
     notes = " ".join(compare([make_run("a"), run]).notes)
     assert "point_demo_gp seed 1 is stopped, not finished: scored at step 300." in notes

@@ -59,7 +59,7 @@ def test_write_figures(make_run: Callable[..., RunDirectory]):
     assert {path.name for path in run.figures.iterdir()} == {"contours.png", "losses.png", "critic_estimate.png"}
 
 
-@pytest.mark.parametrize("text", ["", "images_seen,generator_steps,critic_steps,seconds\n"])
+@pytest.mark.parametrize("text", ["", "images_seen,steps,critic_steps,seconds\n"])
 def test_nothing_to_draw(make_run: Callable[..., RunDirectory], text: str):
     run = make_run("a", bare=True)
     run.metrics_csv.write_text(text)

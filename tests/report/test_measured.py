@@ -43,7 +43,7 @@ def test_what_is_measured_is_no_term_of_a_loss():
 
 def test_files_are_written_and_the_page_draws_them_once(make_run: Callable[..., RunDirectory]):
     run = make_run("a")
-    rows = ["images_seen,generator_steps,critic_steps,seconds,train/d_real,train/d_fake"]
+    rows = ["images_seen,steps,critic_steps,seconds,train/d_real,train/d_fake"]
     run.metrics_csv.write_text("\n".join([*rows, "10,1,1,0.1,,", "20,2,2,0.2,0.7,0.4", "30,3,3,0.3,0.6,0.4"]) + "\n")
     figures.write_figures(run)
     assert (run.figures / "probabilities.png").is_file()

@@ -89,8 +89,8 @@ def test_a_run_whose_last_attempt_has_ended_does_not_refresh(make_run: MakeRun):
     attempt = {
         "started": "s",
         "ended": "e",
-        "from_generator_step": 0,
-        "to_generator_step": 300,
+        "from_step": 0,
+        "to_step": 300,
         "outcome": "interrupted",
     }
     html = page(make_run("a", state="running", status={"attempts": [attempt]}))

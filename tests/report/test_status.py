@@ -27,19 +27,19 @@ def test_a_run_that_nobody_works_on_is_stopped(make_run: MakeRun, tmp_path: Path
 
 
 def test_progress_comes_from_the_end_of_the_metrics(make_run: MakeRun, tmp_path: Path):
-    run = make_run("a", state="running", status={"counters": {}, "budget": {"generator_steps": 2000, "minutes": None}})
+    run = make_run("a", state="running", status={"counters": {}, "budget": {"steps": 2000, "minutes": None}})
     progress = status_rows(tmp_path)[0].progress
     assert progress is not None
-    assert (progress.generator_steps, progress.share) == (500, 0.25)
+    assert (progress.steps, progress.share) == (500, 0.25)
     assert progress.seconds_left == pytest.approx(1500 / 20)  # the helper writes 20 steps per second
     run.metrics_csv.write_text(run.metrics_csv.read_text() + "960000,7")  # a torn row
     again = status_rows(tmp_path)[0].progress
     assert again is not None
-    assert again.generator_steps == 500
+    assert again.steps == 500
 
 
 def test_a_budget_in_minutes(make_run: MakeRun, tmp_path: Path):
-    make_run("a", state="running", status={"budget": {"generator_steps": None, "minutes": 1}})
+    make_run("a", state="running", status={"budget": {"steps": None, "minutes": 1}})
     progress = status_rows(tmp_path)[0].progress
     assert progress is not None
     assert progress.share == pytest.approx(25 / 60)
@@ -67,7 +67,7 @@ def test_one_damaged_run_does_not_hide_the_others(make_run: MakeRun, tmp_path: P
 
 
 def test_an_early_end_is_said(make_run: MakeRun, tmp_path: Path):
-    make_run("a", status={"reason": "a callback ended training early, at generator step 22 of 500"})
+    make_run("a", status={"reason": "a callback ended training early, at step 22 of 500"})
     assert "step 22 of 500" in printed(tmp_path)
 
 

@@ -20,7 +20,7 @@ def evaluation(**changed):
         floor_draws=10,
     )  # fmt: skip
     settings = {
-        "name": "toy", "at_generator_step": 10, "protocol": PROTOCOL,
+        "name": "toy", "at_step": 10, "protocol": PROTOCOL,
         "sampling": {"weights": "ema", "checkpoint": "last", "sampler": "generator", "nfe": 1},
         "draw": Draw(seed=0, chunk=32, draws=10), "scores": {"w1": score}, **changed,
     }  # fmt: skip
@@ -31,7 +31,7 @@ def evaluation(**changed):
 def directory(tmp_path):
     run = RunDirectory(tmp_path / "run")
     run.create()
-    counters = {"images_seen": 100, "generator_steps": 10, "critic_steps": 50}
+    counters = {"images_seen": 100, "steps": 10, "critic_steps": 50}
     cost = {"train_seconds": 3.0, "peak_memory_bytes": 1000}
     write_json(run.status_json, {"state": "finished", "counters": counters, "cost": cost})
     parameters = {"generator": 7, "critic": 9}
@@ -48,7 +48,7 @@ def test_a_card_has_the_fields_of_the_contract(directory):
     assert set(made) == {
         "kantor", "experiment", "config_hash", "seed", "status", "processes", "budget", "cost", "evaluations",
     }  # fmt: skip
-    assert made["budget"] == {"images_seen": 100, "generator_steps": 10, "critic_steps": 50}
+    assert made["budget"] == {"images_seen": 100, "steps": 10, "critic_steps": 50}
     assert made["cost"] == {
         "train_seconds": 3.0,
         "evaluate_seconds": 1.5,
@@ -57,7 +57,7 @@ def test_a_card_has_the_fields_of_the_contract(directory):
     }
     (entry,) = made["evaluations"]
     assert set(entry) == {
-        "name", "at_generator_step", "protocol_hash", "protocol", "sampling", "draw", "scores",
+        "name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores",
     }  # fmt: skip
     assert entry["protocol_hash"] == PROTOCOL.hash
     assert entry["scores"]["w1"]["floor"] == {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10}
@@ -70,7 +70,7 @@ def test_without_evaluations_a_card_is_empty_and_cost_nothing(directory):
 
 
 DIFFERENT = {
-    "step": {"at_generator_step": 20},
+    "step": {"at_step": 20},
     "protocol": {"protocol": Protocol({}, {}, "identity", 64, 64, {})},
     "sampling": {"sampling": {"weights": "raw", "checkpoint": "last", "sampler": "generator", "nfe": 1}},
     "draw": {"draw": Draw(seed=1, chunk=32, draws=10)},

@@ -99,7 +99,7 @@ def test_json_comes_back_as_it_was(tmp_path):
 # metrics.csv
 
 
-NAMES = ["images_seen", "generator_steps", "critic_steps", "seconds", "train/loss"]
+NAMES = ["images_seen", "steps", "critic_steps", "seconds", "train/loss"]
 
 
 def rows(steps):
@@ -113,10 +113,10 @@ def metrics(run):
 
 
 def test_metrics_are_columns_of_numbers_with_none_for_empty_cells(metrics):
-    append_rows(metrics.metrics_csv, NAMES, [{"images_seen": 3200, "generator_steps": 50}])
+    append_rows(metrics.metrics_csv, NAMES, [{"images_seen": 3200, "steps": 50}])
     found = metrics.metrics()
     assert list(found) == NAMES
-    assert found["generator_steps"] == [10, 20, 30, 40, 50]
+    assert found["steps"] == [10, 20, 30, 40, 50]
     assert found["train/loss"] == [10.25, 20.25, 30.25, 40.25, None]
 
 
@@ -129,9 +129,9 @@ def test_a_torn_last_row_is_no_row_wherever_it_is_torn(metrics):
     last = whole.rstrip("\n").rfind("\n") + 1
     for cut in range(last, len(whole)):
         metrics.metrics_csv.write_text(whole[:cut])
-        assert metrics.metrics()["generator_steps"] == [10, 20, 30], cut
+        assert metrics.metrics()["steps"] == [10, 20, 30], cut
     metrics.metrics_csv.write_text(whole)
-    assert metrics.metrics()["generator_steps"] == [10, 20, 30, 40]
+    assert metrics.metrics()["steps"] == [10, 20, 30, 40]
 
 
 def test_a_torn_header_is_no_file(run):
@@ -143,7 +143,7 @@ def test_a_torn_header_is_no_file(run):
 def test_rows_beyond_the_checkpoint_are_cut(metrics, step, kept):
     whole = metrics.metrics_csv.read_text().splitlines()
     metrics.cut_metrics(step)
-    assert metrics.metrics()["generator_steps"] == kept
+    assert metrics.metrics()["steps"] == kept
     assert metrics.metrics_csv.read_text().splitlines() == whole[: len(kept) + 1]  # what stays, stays to the letter
 
 
@@ -158,7 +158,7 @@ def test_cutting_takes_a_torn_row_out_so_that_the_next_is_whole(metrics):
         handle.write("3200,50,2")
     metrics.cut_metrics(40)
     append_rows(metrics.metrics_csv, NAMES, rows([50]))
-    assert metrics.metrics()["generator_steps"] == [10, 20, 30, 40, 50]
+    assert metrics.metrics()["steps"] == [10, 20, 30, 40, 50]
 
 
 # The lock

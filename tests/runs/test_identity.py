@@ -14,7 +14,7 @@ PLAIN = {
     "seed": 0,
     "outputs": "outputs",
     "rerun": False,
-    "budget": {"generator_steps": 100, "images": None, "minutes": None},
+    "budget": {"steps": 100, "images": None, "minutes": None},
     "trainer": {
         "accelerator": "cpu", "devices": 1, "threads": 2, "precision": "32-true", "matmul_precision": "medium",
         "compile": False, "log_every": 10, "checkpoint_every": 500, "progress": True,
@@ -29,7 +29,7 @@ PLAIN = {
     "logger": {"_target_": None},
 }  # fmt: skip
 TEXT = (
-    '{"budget":{"generator_steps":100},'
+    '{"budget":{"steps":100},'
     '"data":{"_target_":"d.Data","batch_size":4,"name":"points"},'
     '"model":{"_target_":"m.Model","critic":{"width":8}},'
     '"objective":{"_target_":"o.Loss","one_sided":false,"weight":10},'
@@ -74,7 +74,7 @@ def test_what_does_not_determine_the_weights_is_left_out(key, value):
     [
         ("model.critic.width", 9), ("model._target_", "m.Other"), ("objective.weight", 0.1),
         ("objective.one_sided", True), ("optimisation.critic.lr", 0.002), ("optimisation.critic.betas", [0.0, 0.99]),
-        ("budget.generator_steps", 101), ("budget.minutes", 1.0), ("data.batch_size", 8), ("data.name", "other"),
+        ("budget.steps", 101), ("budget.minutes", 1.0), ("data.batch_size", 8), ("data.name", "other"),
         ("data.subset", 10), ("trainer.precision", "bf16-mixed"), ("trainer.matmul_precision", "highest"),
         ("trainer.compile", True), ("model.critic.initialise", {"std": 0.02}),
     ],
@@ -162,7 +162,7 @@ def test_composed_configurations_keep_their_hash(base, override):
 @pytest.mark.parametrize(
     "override",
     ["model.critic.width=64", "optimisation.critic.lr=0.5", "objective.penalty_weight=10.0",
-     "budget.generator_steps=3", "data.batch_size=32", "trainer.precision=bf16-mixed", "optimisation=rmsprop",
+     "budget.steps=3", "data.batch_size=32", "trainer.precision=bf16-mixed", "optimisation=rmsprop",
      "data=gaussians25", "data.distribution.spread=0.02", "optimisation.ema_decay=0.5"],
 )  # fmt: skip
 def test_composed_configurations_change_their_hash(base, override):

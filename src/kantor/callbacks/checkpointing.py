@@ -9,11 +9,11 @@ from kantor.runs.directory import RunDirectory
 
 
 class Checkpointing(pl.Callback):
-    """Writes last.ckpt and generator.safetensors every `every` generator steps and when training ends.
+    """Writes last.ckpt and generator.safetensors every `every` steps and when training ends.
 
     Args:
         directory: whose checkpoints/ is written.
-        every: generator steps between checkpoints.
+        every: steps between checkpoints.
     """
 
     def __init__(self, directory: RunDirectory, *, every: int) -> None:

@@ -26,7 +26,7 @@ class Contours(Picture):
         data: the real points.
         clock: stands still meanwhile.
         seed: the run's seed; the points shown are the same at every step.
-        every: generator steps between pictures.
+        every: steps between pictures.
         points: how many real and how many generated points are shown.
         extent: the picture shows [-extent, extent]².
     """
@@ -55,9 +55,9 @@ class Contours(Picture):
         real = self.distribution.sample(self.points, np.random.Generator(philox))
         name, critic = model.second_network
         figure = contour_figure(
-            real, generated, surface(critic, self.extent, model.device), self.extent, model.generator_steps, name
+            real, generated, surface(critic, self.extent, model.device), self.extent, model.steps, name
         )
-        with replacing(self.directory.samples / step_name(model.generator_steps)) as temporary:
+        with replacing(self.directory.samples / step_name(model.steps)) as temporary:
             figure.savefig(temporary, format="png")
 
     def finish(self, model: GenerativeModel) -> None:
@@ -89,7 +89,7 @@ def contour_figure(
     axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color="#e8730c", label="real")
     axes.scatter(generated[:, 0], generated[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b", label="generated")
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
-    axes.set_title(f"generator step {step:,}", fontsize=16)
+    axes.set_title(f"step {step:,}", fontsize=16)
     axes.tick_params(labelsize=11)
     legend = axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
     legend.set_title(f"on the {critic_name}'s surface")

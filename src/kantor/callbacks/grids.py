@@ -26,7 +26,7 @@ class Grids(ImagePicture):
         data: pictures.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between grids.
+        every: steps between grids.
         side: the grid has side × side samples.
 
     Raises:
@@ -44,8 +44,8 @@ class Grids(ImagePicture):
         """One grid of the model as it is now."""
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
         samples = pixels.to_uint8(model.sample(self.side**2, rng=rng))
-        grid = sheets.titled(sheets.tile(samples, self.side), f"generator step {model.generator_steps:,}")
-        with replacing(self.directory.samples / step_name(model.generator_steps)) as temporary:
+        grid = sheets.titled(sheets.tile(samples, self.side), f"step {model.steps:,}")
+        with replacing(self.directory.samples / step_name(model.steps)) as temporary:
             sheets.beside([grid]).save(temporary, format="PNG", optimize=True)
 
     def finish(self, model: GenerativeModel) -> None:

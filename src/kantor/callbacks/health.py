@@ -33,7 +33,7 @@ class StopOnNonFinite(pl.Callback):
             return
         wrong = next(name for name, value in values.items() if not bool(value.isfinite()))
         raise NonFiniteError(
-            f"{wrong} is {float(values[wrong])} at generator step {pl_module.generator_steps}: training diverged; "
+            f"{wrong} is {float(values[wrong])} at step {pl_module.steps}: training diverged; "
             "the last checkpoint is from before. Try a lower learning rate or a larger penalty"
         )
 
@@ -47,7 +47,7 @@ class Health(pl.Callback):
     Args:
         directory: whose health.json is written.
         setting: of the model.
-        every: generator steps between looks, as of the measurements.
+        every: steps between looks, as of the measurements.
 
     Attributes:
         findings: what was found so far, oldest first: step, check, message, and since when it has gone.
@@ -74,9 +74,9 @@ class Health(pl.Callback):
             return
         self.history = self.history.then(mean_over_processes(trainer, pl_module))
         for check, find in CHECKS.items():
-            news = self._look(check, find(self.history), pl_module.generator_steps)
+            news = self._look(check, find(self.history), pl_module.steps)
             if news is not None and trainer.is_global_zero:
-                say(f"at generator step {pl_module.generator_steps:,}: {news}")
+                say(f"at step {pl_module.steps:,}: {news}")
                 self._write()
 
     def _look(self, check: str, message: str | None, step: int) -> str | None:

@@ -54,7 +54,7 @@ class Interpolation(ImagePicture):
         data: pictures.
         clock: stands still meanwhile.
         seed: the run's seed; the noise is the same each time.
-        every: generator steps between versions.
+        every: steps between versions.
         rows: pairs of noise vectors.
         columns: images in a row, both ends included.
 
@@ -83,7 +83,7 @@ class Interpolation(ImagePicture):
         t = torch.linspace(0, 1, self.columns, device=ends.device)
         z = path_through(model.latent)(ends[: self.rows], ends[self.rows :], t).flatten(0, 1)  # (rows·columns, dim)
         images = pixels.to_uint8(model.generator_with("ema")(z))
-        words = f"between two samples (EMA, step {model.generator_steps:,})"
+        words = f"between two samples (EMA, step {model.steps:,})"
         with replacing(self.directory.figures / "interpolation.png") as temporary:
             picture = sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])
             picture.save(temporary, format="PNG", optimize=True)

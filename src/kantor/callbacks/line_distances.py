@@ -53,7 +53,7 @@ class LineDistances(Picture):
         data: a `Line`.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between the points of the curves.
+        every: steps between the points of the curves.
         points: of each segment, for the measured distances.
 
     Raises:
@@ -78,7 +78,7 @@ class LineDistances(Picture):
             raise UserError(
                 "line_distances: it follows kantor.nets.shift.Shift, the generator is another; take pictures=points"
             )
-        self._steps.append(model.generator_steps)
+        self._steps.append(model.steps)
         self._thetas.append(float(model.generator.theta.detach()))
         self._critic_losses.append(float(model.values["train/critic_loss"]) if model.values else math.nan)
 
@@ -106,7 +106,7 @@ class LineDistances(Picture):
             axes.plot(steps, (2 * math.log(2) - losses) / 2, color=COLOURS["JS"], lw=2, label="(value + 2 log 2) / 2")
             axes.set_ylim(top=0.85)
             axes.set_title("the discriminator's value gives JS", fontsize=16)
-        axes.set_xlabel("generator steps", fontsize=14)
+        axes.set_xlabel("steps", fontsize=14)
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         axes.legend(fontsize=13)
 
@@ -142,5 +142,5 @@ def _draw_path(axes: Axes, steps: list[int], thetas: list[float]) -> None:
     reach = max(0.6, 1.1 * max(abs(theta) for theta in thetas))
     axes.set_ylim(-reach, reach)
     axes.text(steps[0], 0.02 * reach, "the truth", fontsize=13, va="bottom")
-    axes.set_xlabel("generator steps", fontsize=14)
+    axes.set_xlabel("steps", fontsize=14)
     axes.set_title("theta while training", fontsize=16)

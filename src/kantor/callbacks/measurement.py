@@ -17,7 +17,7 @@ from kantor.models.base import GenerativeModel
 
 
 class Measurement(pl.Callback):
-    """Puts numbers into the model's `values` after the first generator step, every `every` steps, and after the last.
+    """Puts numbers into the model's `values` after the first step, every `every` steps, and after the last.
 
     It acts before `Record`, which averages them over processes and writes them; `every` is a multiple of the record's,
     or nobody would see them. Each process measures its own share of the batch.
@@ -25,7 +25,7 @@ class Measurement(pl.Callback):
     Args:
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between measurements.
+        every: steps between measurements.
     """
 
     def __init__(self, *, clock: Clock, seed: int, every: int) -> None:
@@ -49,7 +49,7 @@ class Measurement(pl.Callback):
         assert isinstance(pl_module, Adversarial) and isinstance(batch, Tensor)
         if not measured(trainer, pl_module, self.every):
             return
-        key = keyed.seed(self.seed, "measure", pl_module.generator_steps)
+        key = keyed.seed(self.seed, "measure", pl_module.steps)
         rng = keyed.Rng(key, rank=trainer.global_rank, world=trainer.world_size, device=pl_module.device)
         with self.clock.paused(), torch.no_grad(), untouched(pl_module.generator), untouched(pl_module.critic):
             pl_module.values.update(self.measure(pl_module, batch, rng))
@@ -57,7 +57,7 @@ class Measurement(pl.Callback):
 
 def measured(trainer: pl.Trainer, model: GenerativeModel, every: int) -> bool:
     """Whether there are measurements of the step just finished; of the first, since later ones are held against it."""
-    return model.generator_steps == 1 or due(trainer, model, every)
+    return model.steps == 1 or due(trainer, model, every)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,7 @@ class Neighbours(ImagePicture):
         data: pictures.
         clock: stands still meanwhile.
         seed: the run's seed; the noise is the same as that of the grids.
-        every: generator steps between versions.
+        every: steps between versions.
         samples: how many.
         neighbours: of each.
 

@@ -10,12 +10,12 @@ from kantor.runs.directory import RunDirectory
 
 
 class Page(pl.Callback):
-    """Writes report.html every `every` generator steps; in a browser it reloads itself until the run has ended.
+    """Writes report.html every `every` steps; in a browser it reloads itself until the run has ended.
 
     Args:
         directory: whose page it is.
         clock: stands still meanwhile.
-        every: generator steps between versions.
+        every: steps between versions.
     """
 
     def __init__(self, directory: RunDirectory, clock: Clock, *, every: int) -> None:

@@ -15,13 +15,13 @@ from kantor.runs.directory import RunDirectory
 
 
 class Picture(pl.Callback):
-    """Draws every `every` generator steps, before the first, and after the last.
+    """Draws every `every` steps, before the first, and after the last.
 
     Args:
         directory: whose samples/ and figures/ are written.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between pictures.
+        every: steps between pictures.
     """
 
     def __init__(self, *, directory: RunDirectory, clock: Clock, seed: int, every: int) -> None:
@@ -38,7 +38,7 @@ class Picture(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The picture before the first step."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero and pl_module.generator_steps == 0:
+        if trainer.is_global_zero and pl_module.steps == 0:
             with self.clock.paused():
                 self.draw(pl_module)
 
@@ -67,7 +67,7 @@ class ImagePicture(Picture):
         data: pictures.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between pictures.
+        every: steps between pictures.
 
     Attributes:
         images: the data.
@@ -81,9 +81,9 @@ class ImagePicture(Picture):
         self.images = ImageData.require(data, purpose="it draws", remedy="pictures=points")
 
 
-def step_name(generator_step: int) -> str:
+def step_name(step: int) -> str:
     """The file name of a picture, so that names sort by step."""
-    return f"step_{generator_step:08d}.png"
+    return f"step_{step:08d}.png"
 
 
 def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0, reduce: int = 1) -> None:

@@ -38,7 +38,7 @@ class Probabilities(Measurement):
     Args:
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between measurements.
+        every: steps between measurements.
     """
 
     def measure(self, model: Adversarial, block: Tensor, rng: keyed.Rng) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ class ProgressBar(pl.Callback):
         self._shown_at = 0.0
         self._shown_step = -1
         self._began_at = 0.0
-        self._began_with: dict[str, int] = {"images_seen": 0, "generator_steps": 0}
+        self._began_with: dict[str, int] = {"images_seen": 0, "steps": 0}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the bar up."""
@@ -50,9 +50,7 @@ class ProgressBar(pl.Callback):
             refresh_per_second=2,
         )
         total = trainer.max_steps if trainer.max_steps > 0 else None
-        self._task = self._bar.add_task(
-            self.title, total=total, completed=pl_module.generator_steps, speed="", scores=""
-        )
+        self._task = self._bar.add_task(self.title, total=total, completed=pl_module.steps, speed="", scores="")
         self._bar.start()
 
     def on_train_batch_end(
@@ -67,19 +65,19 @@ class ProgressBar(pl.Callback):
         self._show(trainer, pl_module)
 
     def _show(self, trainer: pl.Trainer, model: GenerativeModel) -> None:
-        self._shown_step = model.generator_steps
+        self._shown_step = model.steps
         elapsed = max(time.perf_counter() - self._began_at, 1e-9)
         speed = (model.images_seen - self._began_with["images_seen"]) / elapsed
         scores = "  ".join(f"{name} {value:.4g}" for name, value in self._scores().items())
         if self._bar is not None:
-            self._bar.update(self._task, completed=model.generator_steps, speed=f"{speed:,.0f} images/s", scores=scores)
+            self._bar.update(self._task, completed=model.steps, speed=f"{speed:,.0f} images/s", scores=scores)
             return
         total, left = "", ""
         if trainer.max_steps > 0:
             total = f"/{trainer.max_steps}"
-            done = max(model.generator_steps - self._began_with["generator_steps"], 1)
-            left = f", {(trainer.max_steps - model.generator_steps) * elapsed / done:.0f} s left"
-        line = f"{self.title}: generator step {model.generator_steps}{total}, {speed:,.0f} images/s{left}  {scores}"
+            done = max(model.steps - self._began_with["steps"], 1)
+            left = f", {(trainer.max_steps - model.steps) * elapsed / done:.0f} s left"
+        line = f"{self.title}: step {model.steps}{total}, {speed:,.0f} images/s{left}  {scores}"
         self.console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
 
     def _scores(self) -> dict[str, float]:
@@ -89,7 +87,7 @@ class ProgressBar(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take it down."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero and self._shown_step != pl_module.generator_steps:
+        if trainer.is_global_zero and self._shown_step != pl_module.steps:
             self._show(trainer, pl_module)
         self._take_down()
 

@@ -11,12 +11,12 @@ from kantor.runs.directory import RunDirectory
 
 
 class Record(pl.Callback):
-    """Writes a row every `every` generator steps, and whenever another callback has scores to add.
+    """Writes a row every `every` steps, and whenever another callback has scores to add.
 
     Args:
         directory: whose metrics.csv is appended to.
         clock: for the seconds.
-        every: generator steps between rows.
+        every: steps between rows.
     """
 
     def __init__(self, directory: RunDirectory, clock: Clock, *, every: int) -> None:
@@ -44,7 +44,7 @@ class Record(pl.Callback):
         self.clock.look_at_memory()
         self._write({**pl_module.counters(), "seconds": round(self.clock.seconds, 3)}, row)
         for logger in trainer.loggers:
-            logger.log_metrics({**pl_module.counters(), **row}, step=pl_module.generator_steps)
+            logger.log_metrics({**pl_module.counters(), **row}, step=pl_module.steps)
 
     def _write(self, counters: dict[str, float], row: dict[str, float]) -> None:
         """Append; a column that was not there before means that the file is written anew with it."""

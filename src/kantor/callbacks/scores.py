@@ -16,7 +16,7 @@ from kantor.runs.directory import RunDirectory
 
 
 class Scores(pl.Callback):
-    """Every `evaluation.every` generator steps: one draw of its own is scored, by all processes together.
+    """Every `evaluation.every` steps: one draw of its own is scored, by all processes together.
 
     The best checkpoint is chosen by `primary` on these draws, so that the scores of a card are fresh for it too.
 

@@ -22,7 +22,7 @@ class SideBySide(ImagePicture):
         data: pictures.
         clock: stands still meanwhile.
         seed: the run's seed; the real images and the noise are the same each time.
-        every: generator steps between versions.
+        every: steps between versions.
         side: side × side images of either kind.
 
     Raises:
@@ -45,7 +45,7 @@ class SideBySide(ImagePicture):
         generated = pixels.to_uint8(model.sample(self.side**2, rng=rng))
         panels = [
             sheets.titled(sheets.tile(train.take(chosen), self.side), "real (training)"),
-            sheets.titled(sheets.tile(generated, self.side), f"generated (EMA, step {model.generator_steps:,})"),
+            sheets.titled(sheets.tile(generated, self.side), f"generated (EMA, step {model.steps:,})"),
         ]
         with replacing(self.directory.figures / "real_and_generated.png") as temporary:
             sheets.beside(panels).save(temporary, format="PNG", optimize=True)

@@ -30,7 +30,7 @@ class Spread(Measurement):
     Args:
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between measurements.
+        every: steps between measurements.
     """
 
     def measure(self, model: Adversarial, block: Tensor, rng: keyed.Rng) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ class StopAtHalf(Probabilities):
         model: what will be trained.
         clock: stands still while it looks.
         seed: the run's seed.
-        every: generator steps between looks.
+        every: steps between looks.
         tolerance: how far from ½ is near, in (0, ½).
         looks: how many in a row.
 
@@ -50,7 +50,7 @@ class StopAtHalf(Probabilities):
         """Look, and ask for the end of training when it has come; all processes see the same means."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         assert isinstance(pl_module, Adversarial)
-        if pl_module.generator_steps % self.every:
+        if pl_module.steps % self.every:
             return
         values = mean_over_processes(trainer, pl_module)
         away = max(abs(values[name] - 0.5) for name in (D_REAL, D_FAKE))
@@ -59,7 +59,7 @@ class StopAtHalf(Probabilities):
         if self._near >= self.looks:
             trainer.should_stop = True
             if trainer.is_global_zero:
-                say(f"D(x) and D(G(z)) have come to ½: training ends at generator step {pl_module.generator_steps:,}")
+                say(f"D(x) and D(G(z)) have come to ½: training ends at step {pl_module.steps:,}")
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

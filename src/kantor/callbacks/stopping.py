@@ -10,7 +10,7 @@ from kantor.callbacks.clock import Clock
 from kantor.models.base import GenerativeModel
 
 CONSULT_EVERY = 10
-"""Generator steps between the moments at which several processes ask each other whether to stop."""
+"""Steps between the moments at which several processes ask each other whether to stop."""
 
 
 class StopOnSignal(pl.Callback):
@@ -44,7 +44,7 @@ class StopOnSignal(pl.Callback):
         assert isinstance(pl_module, GenerativeModel)
         if trainer.world_size == 1:
             trainer.should_stop = trainer.should_stop or self.received is not None
-        elif pl_module.generator_steps % CONSULT_EVERY == 0:
+        elif pl_module.steps % CONSULT_EVERY == 0:
             anyone = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
             self.received = self.received or (signal.SIGTERM if anyone else None)
             trainer.should_stop = trainer.should_stop or anyone
@@ -80,7 +80,7 @@ class StopAfterMinutes(pl.Callback):
     ) -> None:
         """Ask for the end of training when the time is over."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.world_size == 1 or pl_module.generator_steps % CONSULT_EVERY == 0:
+        if trainer.world_size == 1 or pl_module.steps % CONSULT_EVERY == 0:
             over = self.clock.seconds >= 60 * self.minutes
             over = trainer.strategy.reduce_boolean_decision(over, all=False)
             trainer.should_stop = trainer.should_stop or over

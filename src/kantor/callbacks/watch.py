@@ -23,7 +23,7 @@ def watch(model: GenerativeModel, *, directory: RunDirectory, clock: Clock, seed
         directory: whose health.json is written.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: generator steps between measurements, a multiple of the record's.
+        every: steps between measurements, a multiple of the record's.
     """
     if not isinstance(model, Adversarial):
         return []

@@ -33,7 +33,7 @@ compdef _kantor kantor""",
 complete -c kantor -f -a '(kantor complete words (commandline -opc) 2>/dev/null)'""",
 }
 KEYS = {
-    "train": ("seed", "outputs", "rerun", "run", "budget.generator_steps", "budget.images", "budget.minutes"),
+    "train": ("seed", "outputs", "rerun", "run", "budget.steps", "budget.images", "budget.minutes"),
     "sample": ("run", "n", "seed", "weights", "checkpoint", "out"),
     "evaluate": ("run", "images", "data", "out", "evaluation", "evaluation.n", "evaluation.draws", "trainer.devices"),
     "compare": ("out",),

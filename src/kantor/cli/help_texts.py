@@ -5,7 +5,7 @@ kantor trains generative models and says, in numbers that can be trusted, how go
 
   kantor train experiment=NAME [key=value …]     train, score, write a run directory and its page
   kantor train -m experiment=A,B seed=0,1,2      the same for every combination (Hydra's multirun)
-  kantor train run=DIR budget.generator_steps=N  go on with a finished run, as a new run
+  kantor train run=DIR budget.steps=N  go on with a finished run, as a new run
   kantor sample run=DIR n=64 out=PATH            samples from a run: .png, .npz or a directory
   kantor evaluate run=DIR [key=value …]          score a run again
   kantor evaluate images=PATH data=NAME out=DIR  score anybody's samples
@@ -29,7 +29,7 @@ The same command again goes on with an unfinished run and does nothing with a fi
 
   experiment=NAME              see `kantor list experiments`
   seed=0                       another seed is another run
-  budget.generator_steps=N     or budget.images=N, or budget.minutes=M; exactly one: unset the others with =null
+  budget.steps=N     or budget.images=N, or budget.minutes=M; exactly one: unset the others with =null
   data.batch_size=N            over all processes
   objective.*  optimisation.*  model.*   whatever `--cfg` shows
   stop=none                    or at_half: end when D(x) and D(G(z)) have come to ½
@@ -47,7 +47,7 @@ The same command again goes on with an unfinished run and does nothing with a fi
   --config-dir DIR             your own groups, such as DIR/experiment/mine.yaml
   -m, --multirun               every combination of comma-separated values; hydra/launcher=joblib runs them side by side
 
-  kantor train run=DIR budget.generator_steps=N   goes on with a finished run, as a new run that starts from a copy
+  kantor train run=DIR budget.steps=N   goes on with a finished run, as a new run that starts from a copy
 
 Values follow Hydra's grammar: quote those with = ~ ( ) or spaces, as in 'key="a=b"'.
 Ctrl-C saves and exits; the same command goes on. A second Ctrl-C stops at once.""",

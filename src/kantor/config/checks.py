@@ -67,8 +67,8 @@ def check_budget(budget: dict[str, Any]) -> None:
     if len(given) != 1:
         listing = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
         raise UserError(
-            f"budget: given {listing}, expected exactly one of generator_steps, images, minutes: "
-            "unset the others, as in budget.generator_steps=null"
+            f"budget: given {listing}, expected exactly one of steps, images, minutes: "
+            "unset the others, as in budget.steps=null"
         )
     require_positive(**given)
 

@@ -26,7 +26,7 @@ from kantor.errors import UserError, nearest
 class Budget:
     """How long to train; exactly one is given."""
 
-    generator_steps: int | None = MISSING
+    steps: int | None = MISSING
     images: int | None = MISSING
     minutes: float | None = MISSING
 

@@ -196,8 +196,8 @@ class Foreign(ImageData):
 
     def blocks(self, model: GenerativeModel, share: Share) -> Regrouped:
         """What the loader gives, regrouped, from the step at which a model stands; of a resumed run, it says so."""
-        if model.generator_steps and share.rank == 0:
-            passed = model.batches_before(model.generator_steps) * self.batch_size
+        if model.steps and share.rank == 0:
+            passed = model.batches_before(model.steps) * self.batch_size
             say(
                 f"data={self.name}: reading up to image {passed:,}, where the run stood; it goes on bit for bit only "
                 f"if {self._make.func.__qualname__} gives the same images in the same order again"
@@ -207,7 +207,7 @@ class Foreign(ImageData):
             batch_size=self.batch_size,
             batches_per_step=model.batches_per_step,
             batches_before=model.batches_before,
-            first_step=model.generator_steps,
+            first_step=model.steps,
             share=share,
         )
 

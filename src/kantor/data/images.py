@@ -188,7 +188,7 @@ class ImageData(BlockData):
             batch_size=self.batch_size,
             batches_per_step=model.batches_per_step,
             batches_before=model.batches_before,
-            first_step=model.generator_steps,
+            first_step=model.steps,
             seed=self.seed,
             share=share,
             flip=self.flip,

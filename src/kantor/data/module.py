@@ -115,7 +115,7 @@ class PointData(BlockData):
             self.distribution,
             batch_size=self.batch_size,
             batches_per_step=model.batches_per_step,
-            first_step=model.generator_steps,
+            first_step=model.steps,
             seed=self.seed,
             share=share,
         )

@@ -90,13 +90,13 @@ def restore(model: GenerativeModel, directory: RunDirectory, which: str) -> None
     model.on_load_checkpoint(checkpoint)
 
 
-def generator_steps(cfg: DictConfig, model: GenerativeModel) -> int | None:
-    """The budget in generator steps; None when it is in minutes.
+def budget_steps(cfg: DictConfig, model: GenerativeModel) -> int | None:
+    """The budget in steps; None when it is in minutes.
 
-    A budget in images ends with the first generator step that reaches it.
+    A budget in images ends with the first step that reaches it.
     """
     if cfg.budget.images is None:
-        return cfg.budget.generator_steps
+        return cfg.budget.steps
     low, high = 1, cfg.budget.images  # a step consumes at least one image
     while low < high:
         middle = (low + high) // 2

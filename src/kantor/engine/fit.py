@@ -133,7 +133,7 @@ def make_trainer(
     cfg: DictConfig, parts: Assembly, directory: RunDirectory, clock: Clock, stop: StopOnSignal
 ) -> pl.Trainer:
     """Lightning's trainer, with our counters, files and callbacks in place of its own."""
-    steps = assembly.generator_steps(cfg, parts.model)
+    steps = assembly.budget_steps(cfg, parts.model)
     logger = config.build(cfg.logger, directory=directory.path, seed=cfg.seed, experiment=cfg.experiment)
     return pl.Trainer(
         accelerator=cfg.trainer.accelerator,
@@ -217,8 +217,8 @@ def _make_pictures(cfg: DictConfig, **injected: object) -> list[pl.Callback]:
 
 
 def watch_every(cfg: DictConfig, model: GenerativeModel) -> int:
-    """Generator steps between measurements, a multiple of those between logged rows."""
-    steps, rows = assembly.generator_steps(cfg, model), cfg.trainer.log_every
+    """Steps between measurements, a multiple of those between logged rows."""
+    steps, rows = assembly.budget_steps(cfg, model), cfg.trainer.log_every
     often = WATCH_EVERY if steps is None else min(WATCH_EVERY, steps // (WATCH_OFTEN * rows))
     return rows * max(1, often)
 

@@ -59,7 +59,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     began = time.perf_counter()
     made = card.record(
         name=evaluation.name,
-        at_generator_step=None,
+        at_step=None,
         protocol=coded(evaluation.protocol(data), file),
         sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
         draw=replace(evaluation.draw(), draws=len(draws)),

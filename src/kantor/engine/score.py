@@ -38,7 +38,7 @@ def score_model(
     return {
         **card.record(
             name=evaluation.name,
-            at_generator_step=model.generator_steps,
+            at_step=model.steps,
             protocol=evaluation.protocol(data),
             sampling={"weights": evaluation.weights, "checkpoint": evaluation.checkpoint, **model.sampler()},
             draw=evaluation.draw(),

@@ -42,7 +42,7 @@ SAMPLE_CHUNK = 256
 
 @dataclass(frozen=True)
 class Plan:
-    """How an attempt begins: from which checkpoint, at which generator step."""
+    """How an attempt begins: from which checkpoint, at which step."""
 
     checkpoint: Path | None
     from_step: int
@@ -112,7 +112,7 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
         whole_hash = config_hash(to_plain(cfg))
         made = environment(cfg, config_hash=whole_hash, code=code, parameters=parameters, fingerprint=fingerprint)
         write_json(directory.environment_json, made)
-        write_json(directory.status_json, new_status(cfg.budget, assembly.generator_steps(cfg, model)))
+        write_json(directory.status_json, new_status(cfg.budget, assembly.budget_steps(cfg, model)))
     elif directory.environment()["code"] != code:
         say(f"{directory.path}: going on with code that has changed since the run began")
         before = directory.environment()
@@ -124,9 +124,9 @@ def prepare(directory: RunDirectory, cfg: DictConfig, model: GenerativeModel) ->
     if note is not None:
         say(note)
         checkpoint = checkpoints.promote_previous(directory)
-    from_step = 0 if checkpoint is None else checkpoints.counters(checkpoint)["generator_steps"]
+    from_step = 0 if checkpoint is None else checkpoints.counters(checkpoint)["steps"]
     if from_step:
-        say(f"{directory.path}: going on from generator step {from_step}")
+        say(f"{directory.path}: going on from step {from_step}")
         for what, then, now in machine_changes(directory, cfg):
             say(f"{what} was {then} and is {now} now: the result need not equal an uninterrupted run's bit for bit")
     directory.cut_metrics(from_step)
@@ -163,9 +163,9 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
         raise Interrupted(result["interrupted"])
     if result["evaluation"] is not None:
         write_evaluation(directory, result["evaluation"])
-    done, planned = result["counters"]["generator_steps"], trying.status["budget"]["generator_steps"]
+    done, planned = result["counters"]["steps"], trying.status["budget"]["steps"]
     early = planned is not None and done < planned
-    reason = f"a callback ended training early, at generator step {done:,} of {planned:,}" if early else None
+    reason = f"a callback ended training early, at step {done:,} of {planned:,}" if early else None
     trying.end("finished", state="finished", counters=result["counters"], reason=reason)
     publish(directory)
 
@@ -207,7 +207,7 @@ def extend(directory: RunDirectory, overrides: list[tuple[str, Any]]) -> RunDire
         shutil.copy2(directory.metrics_csv, target.metrics_csv)
         write_json(target.environment_json, {**directory.environment(), "config_hash": config_hash(new)})
         write_config(target, new)
-        status = new_status(cfg.budget, assembly.generator_steps(cfg, model))
+        status = new_status(cfg.budget, assembly.budget_steps(cfg, model))
         write_json(target.status_json, {**status, "extends": str(directory.path)})
     return train(cfg)
 
@@ -218,10 +218,10 @@ def check_larger(directory: RunDirectory, cfg: DictConfig, model: GenerativeMode
     Raises:
         UserError: it does not.
     """
-    status, steps = directory.status(), assembly.generator_steps(cfg, model)
-    done = status["counters"]["generator_steps"]
+    status, steps = directory.status(), assembly.budget_steps(cfg, model)
+    done = status["counters"]["steps"]
     if steps is not None and steps <= done:
-        raise UserError(f"the new budget is {steps} generator steps, the run has had {done}: expected more")
+        raise UserError(f"the new budget is {steps} steps, the run has had {done}: expected more")
     minutes = status["cost"]["train_seconds"] / 60
     if steps is None and cfg.budget.minutes <= minutes:
         raise UserError(f"budget.minutes={cfg.budget.minutes}: the run has had {minutes:.1f}, expected more")

@@ -78,7 +78,7 @@ class Evaluation(ABC):
         seed: of the draws; another seed takes another random sample.
         weights: the generator's moving average (`ema`) or the generator itself (`raw`).
         checkpoint: `last` or `best`.
-        every: generator steps between scores while training.
+        every: steps between scores while training.
         threads: of the networks while samples are drawn.
     """
 
@@ -123,7 +123,7 @@ class Evaluation(ABC):
 
     @abstractmethod
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
-        """One draw of its own for this generator step, without interval and floor; the same on every process."""
+        """One draw of its own for this step, without interval and floor; the same on every process."""
 
     @abstractmethod
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:

@@ -128,12 +128,12 @@ class ImageEvaluation(Evaluation):
         return pixels.to_uint8(samples)
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
-        """One draw of its own for this generator step, against training pictures of its own, without interval and
+        """One draw of its own for this step, against training pictures of its own, without interval and
         floor."""
         images, device = _pictures(data), device_of(model)
         features, real = self.features(images), self.real(images)
         with reproducible(self.threads):
-            drawn = self._drawn(model, features, real.n, "validate", model.generator_steps, processes=processes)
+            drawn = self._drawn(model, features, real.n, "validate", model.steps, processes=processes)
             found = None
             if processes.rank == 0:
                 target = features.of_real(images.train, real.validation, device=device)

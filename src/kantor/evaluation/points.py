@@ -136,9 +136,9 @@ class PointEvaluation(Evaluation):
         )
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
-        """One draw of its own for this generator step, without interval and floor."""
+        """One draw of its own for this step, without interval and floor."""
         with reproducible(self.threads):
-            points = self.samples(model, self.n, "validate", model.generator_steps, processes=processes)
+            points = self.samples(model, self.n, "validate", model.steps, processes=processes)
             scorer = self._scorer(_truth(data))
             found = scorer(points.astype(np.float64), potential_of(model)) if processes.rank == 0 else None
         return processes.gather(found)[0]

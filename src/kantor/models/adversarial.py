@@ -123,13 +123,13 @@ class Adversarial(GenerativeModel):
         assert isinstance(wrapped, list) and isinstance(raw, list)
         return wrapped[0], raw[1]
 
-    def batches_per_step(self, generator_step: int) -> int:
+    def batches_per_step(self, step: int) -> int:
         """One batch per critic step."""
-        return self.optimisation.n_critic(generator_step)
+        return self.optimisation.n_critic(step)
 
-    def batches_before(self, generator_step: int) -> int:
+    def batches_before(self, step: int) -> int:
         """All critic steps before this generator step."""
-        return self.optimisation.n_critic.before(generator_step)
+        return self.optimisation.n_critic.before(step)
 
     def sample_with(self, generator: nn.Module, n: int, *, rng: keyed.Rng, condition: Tensor | None = None) -> Tensor:
         """`n` samples in one evaluation of the generator; it takes no condition."""

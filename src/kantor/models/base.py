@@ -1,4 +1,4 @@
-"""A generative model as Lightning trains it: one training step is one generator step, and it keeps its own counters."""
+"""A generative model as Lightning trains it: one training step is one step, and it keeps its own counters."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class GenerativeModel(pl.LightningModule, ABC):
         seed: the run's seed; all noise is drawn from keys made of it.
 
     Attributes:
-        generator_steps: finished generator steps (for VAEs and diffusion: optimizer steps).
+        steps: finished steps (for VAEs and diffusion: optimizer steps).
         critic_steps: finished critic steps.
         images_seen: real samples consumed, over all processes.
         values: the last step's scalars by log name, detached, on the device.
@@ -39,18 +39,18 @@ class GenerativeModel(pl.LightningModule, ABC):
         super().__init__()
         self.automatic_optimization = False
         self.seed = seed
-        self.generator_steps = 0
+        self.steps = 0
         self.critic_steps = 0
         self.images_seen = 0
         self.values: dict[str, Tensor] = {}
 
     @abstractmethod
-    def batches_per_step(self, generator_step: int) -> int:
-        """How many batches training step `generator_step` consumes."""
+    def batches_per_step(self, step: int) -> int:
+        """How many batches training step `step` consumes."""
 
     @abstractmethod
-    def batches_before(self, generator_step: int) -> int:
-        """How many batches the training steps before `generator_step` consume together."""
+    def batches_before(self, step: int) -> int:
+        """How many batches the training steps before `step` consume together."""
 
     @abstractmethod
     def sample_with(self, generator: nn.Module, n: int, *, rng: keyed.Rng, condition: Tensor | None = None) -> Tensor:
@@ -112,13 +112,13 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     def step_rng(self) -> keyed.Rng:
         """The noise of the current training step; torch's own generator is keyed too, for layers such as dropout."""
-        k, rank, world = self.generator_steps, self.trainer.global_rank, self.trainer.world_size
+        k, rank, world = self.steps, self.trainer.global_rank, self.trainer.world_size
         torch.manual_seed(keyed.seed(self.seed, "train", k, rank))
         return keyed.Rng(keyed.seed(self.seed, "train", k), rank=rank, world=world, device=self.device)
 
     def count_step(self, *, critic_steps: int, images: int) -> None:
-        """Count one generator step, the critic steps in it, and the real samples this process consumed."""
-        self.generator_steps += 1
+        """Count one step, the critic steps in it, and the real samples this process consumed."""
+        self.steps += 1
         self.critic_steps += critic_steps
         self.images_seen += images * self.trainer.world_size
 
@@ -134,10 +134,10 @@ class GenerativeModel(pl.LightningModule, ABC):
                 buffer.copy_(mean.view_as(buffer))
 
     def counters(self) -> dict[str, int]:
-        """images_seen, generator_steps, critic_steps."""
+        """images_seen, steps, critic_steps."""
         return {
             "images_seen": self.images_seen,
-            "generator_steps": self.generator_steps,
+            "steps": self.steps,
             "critic_steps": self.critic_steps,
         }
 
@@ -154,7 +154,7 @@ class GenerativeModel(pl.LightningModule, ABC):
         """Take the counters back."""
         counters = checkpoint["kantor_counters"]
         self.images_seen = counters["images_seen"]
-        self.generator_steps = counters["generator_steps"]
+        self.steps = counters["steps"]
         self.critic_steps = counters["critic_steps"]
 
 

@@ -9,12 +9,12 @@ from kantor.errors import require_at_least, require_positive
 class CriticSteps(Protocol):
     """A schedule of critic steps."""
 
-    def __call__(self, generator_step: int) -> int:
-        """Critic steps before generator step `generator_step` (counted from 0)."""
+    def __call__(self, step: int) -> int:
+        """Critic steps before generator step `step` (counted from 0)."""
         ...
 
-    def before(self, generator_step: int) -> int:
-        """Critic steps before all of the first `generator_step` generator steps together."""
+    def before(self, step: int) -> int:
+        """Critic steps before all of the first `step` generator steps together."""
         ...
 
 
@@ -27,13 +27,13 @@ class Constant:
     def __post_init__(self) -> None:
         require_positive(steps=self.steps)
 
-    def __call__(self, generator_step: int) -> int:
+    def __call__(self, step: int) -> int:
         """`steps`."""
         return self.steps
 
-    def before(self, generator_step: int) -> int:
+    def before(self, step: int) -> int:
         """`steps` times the generator steps."""
-        return self.steps * generator_step
+        return self.steps * step
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Bursts:
         require_positive(steps=self.steps, burst=self.burst, every=self.every)
         require_at_least(0, first=self.first)
 
-    def __call__(self, generator_step: int) -> int:
+    def __call__(self, step: int) -> int:
         """`burst` or `steps`."""
-        return self.burst if generator_step < self.first or generator_step % self.every == 0 else self.steps
+        return self.burst if step < self.first or step % self.every == 0 else self.steps
 
-    def before(self, generator_step: int) -> int:
-        """The sum of the schedule over generator steps 0 … generator_step-1."""
-        early = min(generator_step, self.first)
-        multiples = -(-generator_step // self.every) - -(-early // self.every)  # of `every` in [early, generator_step)
+    def before(self, step: int) -> int:
+        """The sum of the schedule over generator steps 0 … step-1."""
+        early = min(step, self.first)
+        multiples = -(-step // self.every) - -(-early // self.every)  # of `every` in [early, step)
         bursts = early + multiples
-        return self.burst * bursts + self.steps * (generator_step - bursts)
+        return self.burst * bursts + self.steps * (step - bursts)

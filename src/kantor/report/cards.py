@@ -169,7 +169,7 @@ class Evaluation:
     """One evaluation: the protocol (what is measured), the sampling (who), the draw (which samples), the scores."""
 
     name: str
-    at_generator_step: int | None
+    at_step: int | None
     protocol_hash: str
     protocol: dict[str, Any]
     sampling: dict[str, Any]
@@ -215,7 +215,7 @@ def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
     return [
         Evaluation(
             name=str(entry.get("name", "")),
-            at_generator_step=entry.get("at_generator_step"),
+            at_step=entry.get("at_step"),
             protocol_hash=str(entry.get("protocol_hash", "")),
             protocol=entry.get("protocol") or {},
             sampling=entry.get("sampling") or {},

@@ -19,8 +19,8 @@ from kantor.report.verdict import SEEDS_NEEDED, Entry, Method, verdict_on_method
 from kantor.runs.directory import RunDirectory
 
 CSV_COLUMNS = (
-    "run", "experiment", "config_hash", "seed", "state", "rank", "images_seen", "generator_steps", "seconds",
-    "weights", "checkpoint", "sampler", "nfe", "at_generator_step", "evaluation", "protocol_hash",
+    "run", "experiment", "config_hash", "seed", "state", "rank", "images_seen", "steps", "seconds",
+    "weights", "checkpoint", "sampler", "nfe", "at_step", "evaluation", "protocol_hash",
     "score", "value", "low", "high", "covers", "floor", "floor_low", "floor_high", "floor_n", "better", "target",
     "reading",
 )  # fmt: skip
@@ -223,11 +223,11 @@ def verdict_of(contestants: Sequence[Contestant], one: Round, primary: str) -> l
 def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
     """What a reader must know before trusting the order: unfinished runs, copies, unequal budgets, samplings, draws."""
     notes = [
-        f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_generator_step)}."
+        f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_step)}."
         for each, evaluation in zip(contestants, one.evaluations, strict=True)
         if each.state not in ("finished", units.MISSING)
     ]
-    for counter in ("images_seen", "generator_steps"):
+    for counter in ("images_seen", "steps"):
         consumed = [units.count(each.budget(counter)) for each in contestants]
         notes += unequal(f"Budgets differ, {counter}", contestants, consumed)
     for key in ("weights", "checkpoint", "sampler", "nfe"):
@@ -256,9 +256,9 @@ def csv_rows(comparison: Comparison, one: Round) -> list[list[object]]:
     rows: list[list[object]] = []
     for each, evaluation, rank in zip(comparison.contestants, one.evaluations, comparison.ranks(), strict=True):
         run = [each.path, each.experiment, each.config_hash, each.seed, each.state, rank]
-        budget = [each.budget("images_seen"), each.budget("generator_steps"), each.train_seconds]
+        budget = [each.budget("images_seen"), each.budget("steps"), each.train_seconds]
         sampling = [evaluation.sampling.get(key) for key in ("weights", "checkpoint", "sampler", "nfe")]
-        measured = [evaluation.at_generator_step, evaluation.name, evaluation.protocol_hash]
+        measured = [evaluation.at_step, evaluation.name, evaluation.protocol_hash]
         for score in evaluation.scores.values():
             floor = score.floor
             floors = [None] * 4 if floor is None else [floor.value, floor.low, floor.high, floor.n]

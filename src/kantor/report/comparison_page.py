@@ -52,7 +52,7 @@ def runs_of(comparison: Comparison, out: Path) -> list[dict[str, Any]]:
             "path": one.path,
             "series": index % len(SERIES) + 1,
             "images_seen": units.count(one.budget("images_seen")),
-            "generator_steps": units.count(one.budget("generator_steps")),
+            "steps": units.count(one.budget("steps")),
             "seconds": units.duration(one.train_seconds),
             "sampling": sampling_text(evaluation),
             "score": evaluation.scores[comparison.primary],

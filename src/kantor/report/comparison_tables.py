@@ -26,7 +26,7 @@ def run_sheet(comparison: Comparison) -> Sheet:
     """One row per run: rank, primary score, floor, budget, sampling, seed, state."""
     primary, one = comparison.primary, comparison.rounds[comparison.primary_round]
     columns: tuple[str, ...] = ("rank", "run", "seed", primary, "95% interval", "floor", "reading")
-    columns += ("images_seen", "generator_steps", "seconds", "sampling", "state", "path")
+    columns += ("images_seen", "steps", "seconds", "sampling", "state", "path")
     rows = []
     for each, evaluation, rank in zip(comparison.contestants, one.evaluations, comparison.ranks(), strict=True):
         score = evaluation.scores[primary]
@@ -35,11 +35,11 @@ def run_sheet(comparison: Comparison) -> Sheet:
             (
                 rank_text(rank), each.label, units.MISSING if each.seed is None else str(each.seed),
                 score.value_text, score.interval_text, floor_text(score), score.reading or units.MISSING,
-                units.count(each.budget("images_seen")), units.count(each.budget("generator_steps")), seconds,
+                units.count(each.budget("images_seen")), units.count(each.budget("steps")), seconds,
                 sampling_text(evaluation), each.state, each.path,
             )
         )  # fmt: skip
-    numeric = {"rank", "seed", primary, "95% interval", "floor", "images_seen", "generator_steps", "seconds"}
+    numeric = {"rank", "seed", primary, "95% interval", "floor", "images_seen", "steps", "seconds"}
     goal = one.evaluations[0].scores[primary].goal
     covers = one.evaluations[0].scores[primary].covers
     caption = f"{primary}: {goal}" + (f"; intervals cover {covers}" if covers else "")

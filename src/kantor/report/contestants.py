@@ -41,7 +41,7 @@ class Contestant:
         return (self.experiment, self.config_hash) if self.config_hash is not None else (self.path, "")
 
     def budget(self, counter: str) -> int | None:
-        """What was consumed: images_seen, generator_steps or critic_steps."""
+        """What was consumed: images_seen, steps or critic_steps."""
         return (self.card.get("budget") or {}).get(counter)
 
     @property

@@ -11,7 +11,7 @@ from kantor.runs.directory import RunDirectory, read_json
 
 @dataclass(frozen=True)
 class Finding:
-    """An ailment: the generator step at which it was found, the check's name, what is wrong and what to try, and the
+    """An ailment: the step at which it was found, the check's name, what is wrong and what to try, and the
     step by which it had gone.
     """
 

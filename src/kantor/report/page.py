@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REFRESH_SECONDS = 5
-ATTEMPT = ("started", "ended", "from_generator_step", "to_generator_step", "outcome", "device", "processes", "threads")
+ATTEMPT = ("started", "ended", "from_step", "to_step", "outcome", "device", "processes", "threads")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def progress_view(progress: Progress) -> dict[str, Any] | None:
     if progress.share is None:
         return None
     of = f" of {units.count(progress.budget_steps)}" if progress.budget_steps else ""
-    words = f"{units.count(progress.generator_steps)}{of} generator steps"
+    words = f"{units.count(progress.steps)}{of} steps"
     if progress.seconds is not None:
         words += f" in {units.duration(progress.seconds)}"
     if progress.budget_minutes:
@@ -112,9 +112,7 @@ def headline_of(evaluations: Sequence[Evaluation], primary: str | None) -> Score
 
 def evaluation_view(evaluation: Evaluation) -> EvaluationView:
     """An evaluation with its protocol as YAML."""
-    parts = (
-        [] if evaluation.at_generator_step is None else [f"generator step {units.count(evaluation.at_generator_step)}"]
-    )
+    parts = [] if evaluation.at_step is None else [f"step {units.count(evaluation.at_step)}"]
     for name, values in (("sampling", evaluation.sampling), ("draw", evaluation.draw)):
         given = [f"{key} {units.plain(value)}" for key, value in values.items() if value is not None]
         parts += [f"{name}: {', '.join(given)}"] if given else []

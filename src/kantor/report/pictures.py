@@ -58,7 +58,7 @@ def chart(svg: str, alt: str) -> Picture:
 
 
 def step_of(path: Path) -> int | None:
-    """The generator step in `step_00000500.png`."""
+    """The step in `step_00000500.png`."""
     match = re.fullmatch(r"step_(\d+)", path.stem)
     return int(match.group(1)) if match else None
 

@@ -14,7 +14,7 @@ TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
 class Progress:
     """Steps and seconds so far, the budget (one of the two), the share done and the seconds left (None: unknown)."""
 
-    generator_steps: int
+    steps: int
     images_seen: int
     seconds: float | None
     budget_steps: int | None
@@ -68,8 +68,8 @@ def number_or_none(cell: str) -> float | None:
 
 
 def speed(rows: list[dict[str, float | None]]) -> float | None:
-    """Generator steps per second over the last rows; None while there is nothing to tell it from."""
-    points = [(row.get("seconds"), row.get("generator_steps")) for row in rows]
+    """Steps per second over the last rows; None while there is nothing to tell it from."""
+    points = [(row.get("seconds"), row.get("steps")) for row in rows]
     known = [(seconds, steps) for seconds, steps in points if seconds is not None and steps is not None]
     if len(known) < 2:
         return None
@@ -84,10 +84,10 @@ def progress_of(run: RunDirectory, status: dict[str, Any]) -> Progress:
     rows = last_rows(run)
     last = rows[-1] if rows else {}
     counters, budget = status.get("counters") or {}, status.get("budget") or {}
-    steps = int(max(last.get("generator_steps") or 0, counters.get("generator_steps") or 0))
+    steps = int(max(last.get("steps") or 0, counters.get("steps") or 0))
     images = int(max(last.get("images_seen") or 0, counters.get("images_seen") or 0))
     seconds = last.get("seconds")
-    of_steps, of_minutes = budget.get("generator_steps"), budget.get("minutes")
+    of_steps, of_minutes = budget.get("steps"), budget.get("minutes")
     share = left = None
     if of_steps:
         share = min(1.0, steps / of_steps)

@@ -69,15 +69,15 @@ def progress_text(progress: Progress | None) -> tuple[str, str]:
     if progress is None:
         return units.MISSING, units.MISSING
     if progress.budget_steps:
-        done = f"{units.count(progress.generator_steps)} of {units.count(progress.budget_steps)}"
+        done = f"{units.count(progress.steps)} of {units.count(progress.budget_steps)}"
     else:
-        done = units.count(progress.generator_steps)
+        done = units.count(progress.steps)
     return done, units.MISSING if progress.share is None else f"{int(100 * progress.share)}%"
 
 
 def status_sheet(rows: Sequence[StatusRow], root: Path) -> Sheet:
     """The rows as strings."""
-    columns = ("state", "generator steps", "done", "left", "score", "run")
+    columns = ("state", "steps", "done", "left", "score", "run")
     cells = []
     for row in rows:
         done, percent = progress_text(row.progress)
@@ -90,7 +90,7 @@ def status_sheet(rows: Sequence[StatusRow], root: Path) -> Sheet:
     caption = "" if cells else f"there is no run below {root}; `kantor train experiment=NAME` makes one"
     if any(row.state == "stopped" for row in rows):
         caption = "stopped: no process works on it; its `kantor train` command, given again, goes on"
-    return Sheet("", columns, cells, frozenset({"generator steps", "done", "left"}), caption)
+    return Sheet("", columns, cells, frozenset({"steps", "done", "left"}), caption)
 
 
 def status_table(root: Path) -> "Table":

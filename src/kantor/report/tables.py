@@ -78,7 +78,7 @@ def score_sheet(evaluation: Evaluation) -> Sheet:
         for row, score in zip(score_rows(evaluation), evaluation.scores.values(), strict=True)
     ]
     weights = evaluation.sampling.get("weights")
-    title = f"{evaluation.name} at generator step {units.count(evaluation.at_generator_step)}"
+    title = f"{evaluation.name} at step {units.count(evaluation.at_step)}"
     title += f", {weights} weights" if weights else ""
     caption = f"protocol {evaluation.protocol_hash[:10]}"
     return Sheet(title, columns, rows, frozenset({"value", "95% interval", "floor"}), caption)

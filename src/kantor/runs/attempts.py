@@ -42,14 +42,14 @@ class Attempt:
         self.directory, self.status = directory, status
         for earlier in status["attempts"]:
             if earlier["outcome"] is None:
-                earlier.update(outcome="killed", to_generator_step=_last_step(directory))
-        self.entry = {"started": now(), "ended": None, **begin, "to_generator_step": None, "outcome": None}
+                earlier.update(outcome="killed", to_step=_last_step(directory))
+        self.entry = {"started": now(), "ended": None, **begin, "to_step": None, "outcome": None}
         status["attempts"].append(self.entry)
         self._write("running")
 
     def end(self, outcome: str, *, state: str, counters: dict[str, int], reason: str | None = None) -> None:
         """Write how it ended."""
-        self.entry.update(ended=now(), outcome=outcome, to_generator_step=counters["generator_steps"])
+        self.entry.update(ended=now(), outcome=outcome, to_step=counters["steps"])
         self.status["counters"] = counters
         self._write(state, reason)
 
@@ -58,13 +58,13 @@ class Attempt:
         write_json(self.directory.status_json, self.status)
 
 
-def new_status(budget: dict[str, Any], generator_steps: int | None) -> dict[str, Any]:
+def new_status(budget: dict[str, Any], steps: int | None) -> dict[str, Any]:
     """status.json before the first attempt."""
     return {
         "layout": LAYOUT,
         "state": "new",
         "reason": None,
-        "budget": {"generator_steps": generator_steps, "minutes": budget["minutes"]},
+        "budget": {"steps": steps, "minutes": budget["minutes"]},
         "counters": dict.fromkeys(COUNTERS, 0),
         "cost": {"train_seconds": 0.0, "peak_memory_bytes": 0},
         "attempts": [],
@@ -74,12 +74,12 @@ def new_status(budget: dict[str, Any], generator_steps: int | None) -> dict[str,
 @contextlib.contextmanager
 def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iterator[Attempt]:
     """An attempt whose bad end is written down with its reason."""
-    trying = Attempt(directory, directory.status(), {"from_generator_step": from_step, **machine(cfg)})
+    trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(cfg)})
     try:
         yield trying
     except BaseException as error:
         if trying.entry["outcome"] is None:
-            counters = {**trying.status["counters"], "generator_steps": _last_step(directory)}
+            counters = {**trying.status["counters"], "steps": _last_step(directory)}
             if isinstance(error, Interrupted | KeyboardInterrupt):
                 trying.end("interrupted", state="running", counters=counters)
             else:
@@ -109,7 +109,7 @@ def machine_changes(directory: RunDirectory, cfg: DictConfig) -> list[tuple[str,
 
 
 def _last_step(directory: RunDirectory) -> int:
-    steps = directory.metrics().get("generator_steps", [])
+    steps = directory.metrics().get("steps", [])
     return int(steps[-1] or 0) if steps else 0
 
 

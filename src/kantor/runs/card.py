@@ -9,14 +9,14 @@ from kantor.digests import sha256
 from kantor.evaluation.protocol import Draw, Protocol, Score
 from kantor.runs.directory import RunDirectory
 
-RECORD = ("name", "at_generator_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
+RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
 """What a card keeps of an evaluation's file."""
 
 
 def record(
     *,
     name: str,
-    at_generator_step: int | None,
+    at_step: int | None,
     protocol: Protocol,
     sampling: dict[str, Any],
     draw: Draw,
@@ -25,7 +25,7 @@ def record(
     """One evaluation as its file holds it."""
     return {
         "name": name,
-        "at_generator_step": at_generator_step,
+        "at_step": at_step,
         "protocol_hash": protocol.hash,
         "protocol": protocol.plain(),
         "sampling": sampling,
@@ -36,7 +36,7 @@ def record(
 
 def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:
     """Keep an evaluation beside the others; one of equal protocol, sampling, draw and step replaces the old one."""
-    what = {part: evaluation[part] for part in ("at_generator_step", "protocol_hash", "sampling", "draw")}
+    what = {part: evaluation[part] for part in ("at_step", "protocol_hash", "sampling", "draw")}
     write_json(directory.evaluations / f"{evaluation['name']}-{sha256(what)[:10]}.json", evaluation)
 
 

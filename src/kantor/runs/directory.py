@@ -27,7 +27,7 @@ from kantor.atomic import append_rows, replacing
 from kantor.errors import UserError
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
-COUNTERS = ("images_seen", "generator_steps", "critic_steps")
+COUNTERS = ("images_seen", "steps", "critic_steps")
 
 
 def now() -> str:
@@ -198,10 +198,10 @@ class RunDirectory:
         for stale in self.path.rglob(".*.tmp"):
             stale.unlink()
 
-    def cut_metrics(self, generator_steps: int) -> None:
-        """Drop the rows of metrics.csv beyond `generator_steps`, which a resumed run writes again."""
+    def cut_metrics(self, steps: int) -> None:
+        """Drop the rows of metrics.csv beyond `steps`, which a resumed run writes again."""
         rows = self.metric_rows()
-        kept = [row for row in rows if int(row["generator_steps"]) <= generator_steps]
+        kept = [row for row in rows if int(row["steps"]) <= steps]
         if kept:
             append_rows(self.metrics_csv, list(rows[0]), kept, whole=True)
         else:
