@@ -24,7 +24,8 @@ import numpy as np
 
 from kantor.data import cache
 from kantor.data.images import ImageData, ImageSet
-from kantor.data.stream import ImageBlocks, Share
+from kantor.data.share import Share
+from kantor.data.stream import ImageBlocks
 
 BATCH, BATCHES, SHAPE = 32, 5, (3, 64, 64)
 MIB = 2**20
@@ -99,7 +100,7 @@ def stream(images, blocks):
             )
             began = time.perf_counter()
             for block in itertools.islice(source, blocks):
-                scaled = data.on_after_batch_transfer(block, 0)
+                scaled = data.on_after_batch_transfer(block, 0).samples
             seconds = time.perf_counter() - began
             order = source.order(source._epoch).nbytes
     batch = scaled[0].nbytes / MIB

@@ -19,7 +19,8 @@ from kantor import keyed
 from kantor.data.images import ImageSet
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
-from kantor.data.stream import ImageBlocks, Share
+from kantor.data.share import Share
+from kantor.data.stream import ImageBlocks
 from kantor.metrics import divergences
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.latent import Normal

@@ -93,6 +93,7 @@ def test_batches_come_in_order_with_their_labels(source, request):
     assert (test.pixels.reshape(6, -1) == expected[5][0]).all()
     assert train.labels.tolist() == [label for _, labels in expected[:5] for label in labels]
     assert train.labels.dtype == np.int64
+    assert loaded.classes == 10 == len(loaded.label_shares())
     assert test.labels.tolist() == expected[5][1]
     assert (loaded.load("train").pixels == train.pixels).all()
 

@@ -86,6 +86,17 @@ def test_directories_of_all_images_are_classes(root):
     assert data(root).load("train").labels is None
 
 
+def test_how_many_classes_there_are_is_known_before_an_image_is_read(root, own_cache):
+    for level, name in enumerate(["dog/a", "cat/b", "cat/old/c", "emu/d", "dog/e"]):
+        put(root, f"{name}.png", level)
+    assert data(root).classes == 3 and not own_cache.exists()
+    shares = data(root).label_shares()
+    labels = data(root).train.labels_of(np.arange(len(data(root).train)))
+    assert shares.tolist() == [(labels == label).mean() for label in range(3)] and shares.sum() == pytest.approx(1)
+    put(root, "stray.png", 9)
+    assert data(root).classes is None and data(root).label_shares() is None
+
+
 def test_the_splits_are_a_partition_of_the_share(root):
     loaded = data(many(root, 50), holdout=0.2)
     train, test = levels(loaded.load("train")), levels(loaded.load("test"))

@@ -19,7 +19,8 @@ import kantor as kantor_api
 from kantor.data import foreign
 from kantor.data.foreign import Foreign
 from kantor.data.pixels import to_model
-from kantor.data.stream import Share
+from kantor.data.share import Share
+from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
 
@@ -30,7 +31,8 @@ def numbered(n):
 
 
 def numbers(images):
-    """Which of `numbered` they are, in nested lists."""
+    """Which of `numbered` they are, in nested lists; of a block or of images."""
+    images = images.samples if isinstance(images, Block) else images
     return ((images[..., 0, 0, 0] + 1) * 127.5).round().int().tolist()
 
 
@@ -88,8 +90,10 @@ class Reordered:
 SHUFFLERS = ["torch", "own generator", "numpy", "python"]
 
 
-def data_of(module, *, batch_size=2, shape=(1, 2, 2), seed=0, name="mine"):
-    return Foreign(name=name, batch_size=batch_size, sample_shape=list(shape), module=module, seed=seed)
+def data_of(module, *, batch_size=2, shape=(1, 2, 2), seed=0, name="mine", classes=None):
+    return Foreign(
+        name=name, batch_size=batch_size, sample_shape=list(shape), module=module, seed=seed, classes=classes
+    )
 
 
 def blocks_of(data, *, n_critic=3, step=0, share=None):
@@ -144,8 +148,10 @@ def test_processes_share_one_stream_whatever_their_own_generators_stand_at(how, 
     for rank in range(world):
         torch.manual_seed(rank), np.random.seed(rank), random.seed(rank)
         parts.append(blocks_of(data, share=Share(rank, world)).block(2))
-    assert [part.shape[1] for part in parts] == [4 // world] * world
-    assert torch.equal(torch.cat(parts, dim=1), whole)
+    assert [part.samples.shape[1] for part in parts] == [4 // world] * world
+    assert torch.equal(torch.cat([part.samples for part in parts], dim=1), whole.samples)
+    if whole.labels is not None:
+        assert torch.equal(torch.cat([part.labels for part in parts], dim=1), whole.labels)
 
 
 @pytest.mark.parametrize("how", SHUFFLERS)
@@ -183,15 +189,16 @@ def test_uint8_is_scaled_as_files_are_and_floats_are_taken_as_they_are():
     raw = torch.randint(256, (4, 3, 2, 2), dtype=torch.uint8)
     floats = torch.rand(4, 3, 2, 2, dtype=torch.float64) * 2 - 1
     data = data_of(partial(Given, [raw, (floats, torch.zeros(4))]), batch_size=4, shape=(3, 2, 2))
-    block = blocks_of(data, n_critic=2).block(0)
+    served = blocks_of(data, n_critic=2).block(0)
+    block = served.samples
     assert block.dtype == torch.float32 and block.shape == (2, 4, 3, 2, 2)
     assert torch.equal(block[0], to_model(raw)) and torch.equal(block[1], floats.float())
-    assert data.on_after_batch_transfer(block, 0) is block
+    assert data.on_after_batch_transfer(served, 0) is served
 
 
 def test_rounding_outside_the_range_is_let_pass():
     images = torch.full((2, 1, 2, 2), 1.00005)
-    assert torch.equal(blocks_of(data_of(partial(Given, [images])), n_critic=1).block(0)[0], images)
+    assert torch.equal(blocks_of(data_of(partial(Given, [images])), n_critic=1).block(0).samples[0], images)
 
 
 def at(value):
@@ -219,13 +226,52 @@ def at(value):
 def test_batches_that_are_none_of_images_are_refused_in_a_sentence(batch, sentence):
     good = torch.zeros(2, 1, 2, 2)
     data = data_of(partial(Given, [good, batch]))
-    assert blocks_of(data, n_critic=1).block(0).shape == (1, 2, 1, 2, 2)
+    assert blocks_of(data, n_critic=1).block(0).samples.shape == (1, 2, 1, 2, 2)
     with pytest.raises(UserError, match=sentence):
         blocks_of(data, n_critic=1).block(1)
     with pytest.raises(UserError, match=sentence):
         data.load("train")
     with pytest.raises(UserError, match=sentence):
         data_of(partial(Given, [batch])).prepare_data()
+
+
+@pytest.mark.parametrize("how", ["torch", "own generator"])
+def test_labels_are_regrouped_with_their_images(how):
+    data = data_of(partial(Shuffling, how), batch_size=3)
+    for block in (blocks_of(data).block(k) for k in (0, 5, 2)):
+        assert block.labels.shape == (3, 3) and block.labels.dtype == torch.int64
+        assert (block.labels % 3).tolist() == (torch.tensor(numbers(block)) % 3).tolist()
+
+
+def test_a_block_in_which_an_image_has_no_label_has_none():
+    batches = [(numbered(4), torch.tensor([5, 6, 7, 8])), numbered(4)]
+    stream = blocks_of(data_of(partial(Given, batches)), n_critic=1)
+    assert [None if stream.block(k).labels is None else stream.block(k).labels.tolist() for k in range(4)] == [
+        [[5, 6]], [[7, 8]], None, None,
+    ]  # fmt: skip
+    assert blocks_of(data_of(partial(Given, batches)), n_critic=3).block(0).labels is None
+
+
+def test_classes_are_what_is_said_and_shares_those_of_an_epoch():
+    batches = [(numbered(3), torch.tensor([0, 2, 2])), (numbered(1), torch.tensor([3], dtype=torch.int16))]
+    data = data_of(partial(Given, batches), classes=5)
+    assert data.classes == 5 and data.label_shares().tolist() == [0.25, 0, 0.5, 0.25, 0]
+    unsaid = data_of(partial(Given, batches))
+    assert unsaid.classes is None and unsaid.label_shares() is None
+
+
+@pytest.mark.parametrize(
+    ("batch", "sentence"),
+    [
+        (numbered(2), "data=mine: train_dataloader gives no labels, but data.classes=3: .*data.classes=null"),
+        ((numbered(2), torch.tensor([0.0, 1.0])), "gives no labels, but data.classes=3"),
+        ((numbered(2), torch.tensor([0, 3])), "train_dataloader has the label 3; expected 0 … 2, one of 3 classes"),
+        ((numbered(2), torch.tensor([-1, 0])), "has the label -1; expected 0 … 2"),
+    ],
+)
+def test_labels_that_do_not_fit_the_classes_are_refused_before_training(batch, sentence):
+    with pytest.raises(UserError, match=sentence):
+        data_of(partial(Given, [batch]), classes=3).prepare_data()
 
 
 class Distributed(Shuffling):
@@ -265,6 +311,7 @@ def test_a_loader_that_can_be_read_only_once_is_refused_at_its_second_epoch():
     ("changed", "sentence"),
     [
         ({"batch_size": 0}, "batch_size=0"),
+        ({"classes": 0}, "classes=0: expected a number above 0"),
         ({"sample_shape": [64, 64]}, r"sample_shape=\[64, 64\]: expected \[channels, height, width\]"),
         ({"sample_shape": [3, 0, 64]}, r"sample_shape=\[3, 0, 64\]"),
         ({"sample_shape": 64}, "sample_shape=64"),

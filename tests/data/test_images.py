@@ -4,7 +4,8 @@ import torch
 from image_runs import TinyImages, image_model
 
 from kantor.data.images import DeviceImages, ImageData, ImageSet
-from kantor.data.stream import ImageBlock, Share
+from kantor.data.share import Share
+from kantor.data.stream import ImageBlock
 from kantor.errors import UserError
 
 
@@ -163,8 +164,8 @@ def test_preparing_loads_both_splits():
 
 
 def scaled(images, mirrored=None):
-    block = ImageBlock(torch.from_numpy(images), None if mirrored is None else torch.tensor(mirrored))
-    return Numbered().on_after_batch_transfer(block, 0)
+    block = ImageBlock(torch.from_numpy(images), None, None if mirrored is None else torch.tensor(mirrored))
+    return Numbered().on_after_batch_transfer(block, 0).samples
 
 
 def test_a_block_becomes_floats_from_minus_one_to_one():
@@ -180,6 +181,41 @@ def test_those_that_are_to_be_mirrored_are_left_to_right():
     found = scaled(images, [[True, False], [False, True]])
     assert torch.equal(found[0, 0], plain[0, 0].flip(-1)) and torch.equal(found[1, 1], plain[1, 1].flip(-1))
     assert torch.equal(found[0, 1], plain[0, 1]) and torch.equal(found[1, 0], plain[1, 0])
+
+
+@pytest.mark.parametrize("labels", [None, torch.tensor([[3, 1]])])
+def test_a_block_keeps_its_labels(labels):
+    images = torch.zeros(1, 2, 1, 2, 2, dtype=torch.uint8)
+    assert Numbered().on_after_batch_transfer(ImageBlock(images, labels, None), 0).labels is labels
+
+
+class Labelled(Numbered):
+    """Of four classes, of which the second and the last have no image."""
+
+    classes = 4
+
+    def load(self, split):
+        images = super().load(split)
+        return ImageSet(images.pixels, np.where(np.arange(len(images)) < 10, 2, 0))
+
+
+def test_the_shares_of_classes_are_those_of_what_is_trained_on():
+    assert Labelled().label_shares().tolist() == [0.75, 0, 0.25, 0]
+    some = Labelled(size=8)
+    expected = np.bincount(some.train.labels_of(np.arange(8)), minlength=4) / 8
+    assert np.array_equal(some.label_shares(), expected) and some.label_shares().dtype == np.float64
+    assert 0 < expected[2] != 0.25
+
+
+def test_without_classes_there_are_no_shares():
+    assert Numbered().classes is None and Numbered().label_shares() is None
+
+
+@pytest.mark.parametrize("wrong", [4, -1])
+def test_labels_of_other_classes_are_refused(wrong, monkeypatch):
+    monkeypatch.setattr(Labelled, "load", lambda self, split: ImageSet(numbered(5), np.array([0, 1, wrong, 3, 3])))
+    with pytest.raises(UserError, match=f"data=numbered has the label {wrong}; expected 0 … 3, one of 4 classes"):
+        Labelled().label_shares()
 
 
 def test_blocks_begin_where_the_model_stands_with_its_batches():
@@ -213,3 +249,8 @@ def test_images_are_copied_to_a_device_whole_and_in_order():
     data = Numbered(size=12)
     there = data._on(torch.device("cpu"))
     assert which(there.pixels) == everything(data.train)
+    assert there.labels is None
+    labelled = Labelled(size=12)
+    places = np.array([11, 0, 5])
+    found = labelled._on(torch.device("cpu")).labels_of(places)
+    assert np.array_equal(found, labelled.train.labels_of(places))

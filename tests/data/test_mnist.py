@@ -70,6 +70,7 @@ def test_the_files_bytes_are_the_images(root, split, n, seed):
     loaded = data(root, image_size=28, verify=False).load(split)
     assert (loaded.pixels == images[:, None]).all() and isinstance(loaded.pixels.base, np.memmap)
     assert (loaded.labels == labels).all() and loaded.labels.dtype == np.int64
+    assert data(root, verify=False).classes == 10
     assert loaded.take(np.array([3, 1])).numpy().tolist() == images[[3, 1], None].tolist()
 
 
@@ -218,6 +219,7 @@ class TestRealDigits:
             loaded = five.load(split)
             assert loaded.pixels.shape == (10 * each, 1, 28, 28)
             assert np.bincount(loaded.labels).tolist() == [each] * 10
+            assert five.label_shares().tolist() == [0.1] * 10
             assert len(set(loaded.labels[:40].tolist())) > 5  # not sorted, as they are in the file
 
     def test_the_splits_together_are_the_file(self):

@@ -1,7 +1,10 @@
+import ast
+from pathlib import Path
+
 import pytest
 from image_runs import TinyImages
 
-from kantor.config.checks import check_shares
+import kantor.data
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import Line
@@ -18,16 +21,23 @@ def test_a_batch_has_points(batch_size):
         make(batch_size=batch_size)
 
 
-@pytest.mark.parametrize(("batch_size", "processes"), [(8, 1), (8, 2), (9, 3), (6, 6)])
-def test_even_shares_are_accepted(batch_size, processes):
-    assert check_shares(batch_size, processes) is None
+def test_points_have_no_classes():
+    assert make().classes is None and make().label_shares() is None
 
 
-@pytest.mark.parametrize(("batch_size", "processes", "nearby"), [(9, 2, 8), (256, 3, 255), (2, 3, 3), (1, 4, 4)])
-def test_uneven_shares_are_refused_with_a_multiple_that_works(batch_size, processes, nearby):
-    with pytest.raises(UserError, match=f"data.batch_size={batch_size} .*trainer.devices={processes}.*{nearby}$"):
-        check_shares(batch_size, processes)
-    check_shares(nearby, processes)
+def imported(path):
+    """The modules that a file imports, wherever it does."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("path", sorted(Path(kantor.data.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_data_know_no_model_and_no_run(path):
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("kantor.")}
+    assert rooms <= {"atomic", "data", "digests", "errors", "keyed", "messages"}
 
 
 @pytest.mark.parametrize(("kind", "made"), [(PointData, make), (ImageData, TinyImages)])

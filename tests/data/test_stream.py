@@ -6,7 +6,8 @@ import torch
 
 from kantor.data.images import ImageSet
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
-from kantor.data.stream import ImageBlocks, PointBlocks, Share
+from kantor.data.share import Share
+from kantor.data.stream import ImageBlocks, PointBlocks
 from kantor.models.schedule import Bursts, Constant
 
 DISTRIBUTIONS = {
@@ -29,22 +30,26 @@ def take(stream, n):
     return list(itertools.islice(stream, n))
 
 
+def points(stream, n):
+    return [block.samples for block in take(stream, n)]
+
+
 @each
 def test_a_block_is_the_same_whoever_asks_and_whenever(distribution):
     stream = blocks(distribution)
-    walked = take(stream, 6)
+    walked = points(stream, 6)
     for k in (4, 0, 5, 2):
-        assert torch.equal(stream.block(k), walked[k])
-        assert torch.equal(blocks(distribution).block(k), walked[k])
-    assert all(torch.equal(a, b) for a, b in zip(take(stream, 6), walked, strict=True))  # a second walk, too
+        assert torch.equal(stream.block(k).samples, walked[k])
+        assert torch.equal(blocks(distribution).block(k).samples, walked[k])
+    assert all(torch.equal(a, b) for a, b in zip(points(stream, 6), walked, strict=True))  # a second walk, too
 
 
 @each
 @each_schedule
 @pytest.mark.parametrize("first_step", [1, 3])
 def test_a_resumed_stream_goes_on_where_it_was(distribution, schedule, first_step):
-    whole = take(blocks(distribution, schedule=schedule), 6)
-    resumed = take(blocks(distribution, schedule=schedule, first_step=first_step), 6 - first_step)
+    whole = points(blocks(distribution, schedule=schedule), 6)
+    resumed = points(blocks(distribution, schedule=schedule, first_step=first_step), 6 - first_step)
     assert len(resumed) == 6 - first_step
     assert all(torch.equal(a, b) for a, b in zip(resumed, whole[first_step:], strict=True))
 
@@ -52,59 +57,60 @@ def test_a_resumed_stream_goes_on_where_it_was(distribution, schedule, first_ste
 @each
 @pytest.mark.parametrize("world", [2, 3, 4])
 def test_the_ranks_slices_are_the_whole(distribution, world):
-    whole = blocks(distribution).block(1)
-    parts = [blocks(distribution, share=Share(rank, world)).block(1) for rank in range(world)]
+    whole = blocks(distribution).block(1).samples
+    parts = [blocks(distribution, share=Share(rank, world)).block(1).samples for rank in range(world)]
     assert {part.shape[1] for part in parts} == {12 // world}
     assert torch.equal(torch.cat(parts, dim=1), whole)
 
 
 @each_schedule
 def test_block_sizes_follow_the_schedule(schedule):
-    assert [block.shape for block in take(blocks(schedule=schedule), 8)] == [(schedule(k), 12, 2) for k in range(8)]
+    assert [block.shape for block in points(blocks(schedule=schedule), 8)] == [(schedule(k), 12, 2) for k in range(8)]
 
 
-def test_blocks_are_float32():
-    assert blocks().block(0).dtype == torch.float32
+def test_blocks_of_points_are_float32_without_labels():
+    block = blocks().block(0)
+    assert block.samples.dtype == torch.float32 and block.labels is None
 
 
 def test_blocks_differ_between_steps_and_seeds():
-    drawn = [blocks(schedule=Constant(1)).block(k) for k in range(10)]
-    drawn += [blocks(schedule=Constant(1), seed=seed).block(0) for seed in range(6, 12)]
+    drawn = [blocks(schedule=Constant(1)).block(k).samples for k in range(10)]
+    drawn += [blocks(schedule=Constant(1), seed=seed).block(0).samples for seed in range(6, 12)]
     assert len({tuple(block.flatten().tolist()) for block in drawn}) == len(drawn)
 
 
 def test_batches_of_a_block_differ():
-    block = blocks(schedule=Constant(3)).block(0)
+    block = blocks(schedule=Constant(3)).block(0).samples
     assert not torch.equal(block[0], block[1]) and not torch.equal(block[1], block[2])
 
 
 @each
 def test_blocks_follow_the_distribution(distribution):
     stream = blocks(distribution, schedule=Constant(4), batch_size=500)
-    served = torch.cat([block.reshape(-1, 2) for block in take(stream, 4)]).numpy().astype(np.float64)
+    served = torch.cat([block.reshape(-1, 2) for block in points(stream, 4)]).numpy().astype(np.float64)
     drawn = distribution.sample(8000, np.random.default_rng(0))
     error = 5 * np.maximum(drawn.std(0), 1e-6) / np.sqrt(4000)
     assert (np.abs(served.mean(0) - drawn.mean(0)) <= error).all()
     assert served.std(0) == pytest.approx(drawn.std(0), rel=0.05, abs=1e-6)
 
 
-def numbered(n):
-    """n pictures of one pixel, which is the number of the picture."""
-    return ImageSet(np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1))
+def numbered(n, labelled=True):
+    """n pictures of one pixel, which is the number of the picture; its label is that number + 100."""
+    return ImageSet(np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1), np.arange(100, 100 + n) if labelled else None)
 
 
-def image_blocks(n=50, *, schedule=SCHEDULES["bursts"], **changed):
+def image_blocks(n=50, *, schedule=SCHEDULES["bursts"], labelled=True, **changed):
     """Batches of 12 out of 50: none divides the other, so that epochs end within blocks, batches and shares."""
     settings = {
         "batch_size": 12, "batches_per_step": schedule, "batches_before": schedule.before, "first_step": 0, "seed": 5,
         "share": Share(), "flip": True, **changed,
     }  # fmt: skip
-    return ImageBlocks(numbered(n), **settings)
+    return ImageBlocks(numbered(n, labelled), **settings)
 
 
 def same_blocks(first, second):
     return all(
-        torch.equal(a.images, b.images) and torch.equal(a.mirrored, b.mirrored)
+        torch.equal(a.images, b.images) and torch.equal(a.labels, b.labels) and torch.equal(a.mirrored, b.mirrored)
         for a, b in zip(first, second, strict=True)
     )
 
@@ -164,7 +170,23 @@ def test_the_ranks_slices_of_images_are_the_whole_with_the_same_flips(schedule, 
         parts = [blocks[step] for blocks in ranks]
         assert {part.images.shape[1] for part in parts} == {12 // world}
         assert torch.equal(torch.cat([part.images for part in parts], dim=1), block.images)
+        assert torch.equal(torch.cat([part.labels for part in parts], dim=1), block.labels)
         assert torch.equal(torch.cat([part.mirrored for part in parts], dim=1), block.mirrored)
+
+
+@each_schedule
+@pytest.mark.parametrize("share", [Share(), Share(1, 3)], ids=["alone", "one of three"])
+def test_every_image_comes_with_its_own_label(schedule, share):
+    for block in take(image_blocks(schedule=schedule, share=share), 9):
+        assert block.labels.dtype == torch.int64 and block.labels.shape == block.images.shape[:2]
+        assert torch.equal(block.labels, block.images[..., 0, 0, 0].long() + 100)
+
+
+def test_images_without_labels_are_served_without_and_in_the_same_order():
+    plain, labelled = image_blocks(labelled=False), image_blocks()
+    for k in range(6):
+        assert plain.block(k).labels is None
+        assert torch.equal(plain.block(k).images, labelled.block(k).images)
 
 
 @each_schedule

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
+from kantor.data.stream import Block
 from kantor.errors import require_positive
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel
@@ -46,13 +47,13 @@ class Measurement(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Measure if it is time."""
-        assert isinstance(pl_module, Adversarial) and isinstance(batch, Tensor)
+        assert isinstance(pl_module, Adversarial) and isinstance(batch, Block)
         if not measured(trainer, pl_module, self.every):
             return
         key = keyed.seed(self.seed, "measure", pl_module.steps)
         rng = keyed.Rng(key, rank=trainer.global_rank, world=trainer.world_size, device=pl_module.device)
         with self.clock.paused(), torch.no_grad(), untouched(pl_module.generator), untouched(pl_module.critic):
-            pl_module.values.update(self.measure(pl_module, batch, rng))
+            pl_module.values.update(self.measure(pl_module, batch.samples, rng))
 
 
 def measured(trainer: pl.Trainer, model: GenerativeModel, every: int) -> bool:

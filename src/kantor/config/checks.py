@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from kantor.data.share import check_shares
 from kantor.errors import UserError, require_positive
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -71,17 +72,3 @@ def check_budget(budget: dict[str, Any]) -> None:
             "unset the others, as in budget.steps=null"
         )
     require_positive(**given)
-
-
-def check_shares(batch_size: int, processes: int) -> None:
-    """Check that processes can share a batch evenly.
-
-    Raises:
-        UserError: they cannot.
-    """
-    if batch_size % processes:
-        nearby = max(1, round(batch_size / processes)) * processes
-        raise UserError(
-            f"data.batch_size={batch_size} cannot be shared evenly by trainer.devices={processes}: "
-            f"take a multiple, such as data.batch_size={nearby}"
-        )

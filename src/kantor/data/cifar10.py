@@ -60,6 +60,7 @@ class CIFAR10(ImageData):
 
     root: str
 
+    classes = 10
     licence: ClassVar[str] = "no explicit licence; cite Krizhevsky 2009, Learning Multiple Layers of Features"
 
     @property

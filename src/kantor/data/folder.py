@@ -57,6 +57,12 @@ class ImageFolder(ImageData):
     def _decoder(self) -> Decoder:
         return Decoder(self.image_size, None, self.mode, self.alpha)
 
+    @property
+    def classes(self) -> int | None:
+        """How many topmost directories there are; None when an image lies in none."""
+        names = class_names(self._manifest.names)
+        return None if names is None else len(names)
+
     def describe(self) -> dict[str, Any]:
         """The digests of names and contents, and what becomes of a picture."""
         return {**self._pixels_from, "holdout": self.holdout}
@@ -75,7 +81,7 @@ class ImageFolder(ImageData):
         pictures = self._pictures
         test = pictures.held_out(self._manifest.digests, self.holdout)
         chosen = test if split == "test" else ~test
-        return pictures.split(f"the {split} split of {self.name}", chosen, classes(pictures.names))
+        return pictures.split(f"the {split} split of {self.name}", chosen, labels(pictures.names))
 
     @cached_property
     def _manifest(self) -> Manifest:
@@ -107,10 +113,15 @@ class ImageFolder(ImageData):
         return found
 
 
-def classes(names: list[str]) -> np.ndarray | None:
-    """Labels 0 … K-1 by the sorted names of the topmost directories, int64 (N,); None when a file lies in none."""
-    if not all("/" in name for name in names):
+def class_names(names: list[str]) -> list[str] | None:
+    """The topmost directories of files, sorted; None when a file lies in none."""
+    return sorted({name.partition("/")[0] for name in names}) if all("/" in name for name in names) else None
+
+
+def labels(names: list[str]) -> np.ndarray | None:
+    """The place of each file's topmost directory in `class_names()`, int64 (N,); None when a file lies in none."""
+    tops = class_names(names)
+    if tops is None:
         return None
-    tops = [name.partition("/")[0] for name in names]
-    number = {top: label for label, top in enumerate(sorted(set(tops)))}
-    return np.array([number[top] for top in tops], dtype=np.int64)
+    number = {top: label for label, top in enumerate(tops)}
+    return np.array([number[name.partition("/")[0]] for name in names], dtype=np.int64)

@@ -12,18 +12,18 @@ from typing import Any, ClassVar
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data.distributed import DistributedSampler
 
 from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.loaders import Batch, checked, one_epoch, seeded
-from kantor.data.stream import Blocks, Share
+from kantor.data.module import Consumer
+from kantor.data.share import Share
+from kantor.data.stream import Block, Blocks
 from kantor.digests import sha256
-from kantor.errors import UserError
+from kantor.errors import UserError, require_positive
 from kantor.messages import say
-from kantor.models.base import GenerativeModel
 
 SHARED_SEED = 0  # what setup() splits off, and the real images of scores, are the same for every seed of a run
 KEPT_BYTES = 2 * 2**30
@@ -39,7 +39,7 @@ class Regrouped(Blocks):
     again.
 
     Args:
-        batches: begins the endless stream of batches, each (any, …).
+        batches: begins the endless stream of batches, images (any, …) and their labels (any,) or None.
         batch_size: images in a batch of a block, over all processes.
         batches_per_step: how many batches training step k consumes.
         batches_before: how many batches the steps before k consume together.
@@ -49,7 +49,7 @@ class Regrouped(Blocks):
 
     def __init__(
         self,
-        batches: Callable[[], Iterator[Tensor]],
+        batches: Callable[[], Iterator[Batch]],
         *,
         batch_size: int,
         batches_per_step: Callable[[int], int],
@@ -66,26 +66,34 @@ class Regrouped(Blocks):
         self._begin()
 
     def _begin(self) -> None:
-        self._stream, self._rest, self._position = self.batches(), torch.empty(0), 0
+        self._stream, self._position = self.batches(), 0
+        self._rest: Batch = torch.empty(0), None
 
-    def block(self, step: int) -> Tensor:
-        """The block of one training step, (batches, B of this process, …)."""
+    def block(self, step: int) -> Block:
+        """The block of one training step, (batches, B of this process, …); with labels where all its images have."""
         start, batches = self.batches_before(step) * self.batch_size, self.batches_per_step(step)
         if start < self._position:
             self._begin()
         for _ in self._read(start - self._position):
             pass
-        images = torch.cat(list(self._read(batches * self.batch_size)))
-        return images.reshape(batches, self.batch_size, *images.shape[1:])[:, self.rows]
+        pieces = list(self._read(batches * self.batch_size))
+        images = torch.cat([piece for piece, _ in pieces])
+        labels = [piece for _, piece in pieces if piece is not None]
+        return Block(
+            images.reshape(batches, self.batch_size, *images.shape[1:])[:, self.rows],
+            torch.cat(labels).reshape(batches, self.batch_size)[:, self.rows] if len(labels) == len(pieces) else None,
+        )
 
-    def _read(self, n: int) -> Iterator[Tensor]:
-        """The next n images, in pieces."""
+    def _read(self, n: int) -> Iterator[Batch]:
+        """The next n images with their labels, in pieces."""
         while n:
-            if len(self._rest) == 0:
+            if len(self._rest[0]) == 0:
                 self._rest = next(self._stream)
-            piece, self._rest = self._rest[:n], self._rest[n:]
-            n -= len(piece)
-            self._position += len(piece)
+            images, labels = self._rest
+            piece = images[:n], None if labels is None else labels[:n]
+            self._rest = images[n:], None if labels is None else labels[n:]
+            n -= len(piece[0])
+            self._position += len(piece[0])
             yield piece
 
 
@@ -113,9 +121,11 @@ class Foreign(ImageData):
         sample_shape: C, H, W of each image.
         module: makes the LightningDataModule; in a configuration a `_target_` with `_partial_: true`.
         seed: the run's seed.
+        classes: how many classes the labels 0 … classes - 1 have, for models and scores that ask; None when they are
+            not to be asked for.
 
     Raises:
-        UserError: a size is not positive, or `module` is made already or lacks an argument.
+        UserError: a number is not positive, or `module` is made already or lacks an argument.
     """
 
     licence: ClassVar[str] = "yours to know: the module is your own choice"
@@ -128,6 +138,7 @@ class Foreign(ImageData):
         sample_shape: list[int],
         module: Callable[[], pl.LightningDataModule],
         seed: int,
+        classes: int | None = None,
     ) -> None:
         super().__init__(
             name=name, batch_size=batch_size, size=None, flip=False, resident=False, identity="auto", seed=seed
@@ -143,7 +154,9 @@ class Foreign(ImageData):
                 f"module: {type(module).__name__} is made already, and is to be made anew for every reading: say "
                 "_partial_: true beside its _target_"
             )
-        self._shape = tuple(sample_shape)
+        if classes is not None:
+            require_positive(classes=classes)
+        self._shape, self._classes = tuple(sample_shape), classes
         self._make = functools.partial(module)  # also flattens a partial
         try:
             inspect.signature(self._make.func).bind(*self._make.args, **self._make.keywords)
@@ -154,6 +167,21 @@ class Foreign(ImageData):
     def sample_shape(self) -> tuple[int, ...]:
         """(C, H, W)."""
         return self._shape
+
+    @property
+    def classes(self) -> int | None:
+        """As the argument says."""
+        return self._classes
+
+    def label_shares(self) -> np.ndarray | None:
+        """The share of each class in the first epoch, float64 (classes,), of which nothing else is kept."""
+        if self.classes is None:
+            return None
+        counts = np.zeros(self.classes)
+        for _, labels in next(self._epochs("train_dataloader", SHARED_SEED)):
+            assert labels is not None
+            counts += np.bincount(labels.numpy(), minlength=self.classes)
+        return counts / counts.sum()
 
     def describe(self) -> dict[str, Any]:
         """The class's name, its arguments as they print themselves, and the SHA-256 of its source."""
@@ -181,9 +209,9 @@ class Foreign(ImageData):
         name = "train_dataloader" if split == "train" else self._held_out
         images, labels, size = [np.empty((0, *self._shape), np.uint8)], [torch.empty(0, dtype=torch.int64)], 0
         epochs = iter(()) if name is None else self._epochs(name, SHARED_SEED)
-        for batch, classes in next(epochs, ()):
+        for batch, known in next(epochs, ()):
             images.append(pixels.to_uint8(batch).numpy())
-            labels += [classes] if classes is not None else []
+            labels += [known] if known is not None else []
             size += images[-1].nbytes
             if size > KEPT_BYTES:
                 raise UserError(
@@ -191,10 +219,10 @@ class Foreign(ImageData):
                     "many to keep for scores and pictures of real images: take evaluation=none, and pictures=none or "
                     "those without ~pictures.callbacks.side_by_side ~pictures.callbacks.neighbours"
                 )
-        whole, known = np.concatenate(images), torch.cat(labels).numpy()
-        return ImageSet(whole, known if len(known) == len(whole) > 0 else None)
+        whole, numbers = np.concatenate(images), torch.cat(labels).numpy()
+        return ImageSet(whole, numbers if len(numbers) == len(whole) > 0 else None)
 
-    def blocks(self, model: GenerativeModel, share: Share) -> Regrouped:
+    def blocks(self, model: Consumer, share: Share) -> Regrouped:
         """What the loader gives, regrouped, from the step at which a model stands; of a resumed run, it says so."""
         if model.steps and share.rank == 0:
             passed = model.batches_before(model.steps) * self.batch_size
@@ -211,18 +239,18 @@ class Foreign(ImageData):
             share=share,
         )
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Tensor:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Block:
         """A block is already as the model takes it, float32 in [-1, 1], (batches, B, C, H, W)."""
-        assert isinstance(batch, Tensor)
+        assert isinstance(batch, Block)
         return batch
 
-    def _training_images(self) -> Iterator[Tensor]:
+    def _training_images(self) -> Iterator[Batch]:
         """The batches of all epochs."""
         for epoch, batches in enumerate(self._epochs("train_dataloader", self.seed)):
             seen = 0
-            for images, _ in batches:
-                seen += len(images)
-                yield images
+            for batch in batches:
+                seen += len(batch[0])
+                yield batch
             if seen == 0:
                 raise UserError(
                     f"data={self.name}: train_dataloader has no image in epoch {epoch + 1}; expected a loader that can "
@@ -242,7 +270,7 @@ class Foreign(ImageData):
         if isinstance(sampler, DistributedSampler) and sampler.num_replicas > 1:
             raise UserError(f"{source} has a DistributedSampler, but kantor shares batches itself: take shuffle=True")
         for epoch in itertools.count():
-            yield (checked(batch, self._shape, source) for batch in one_epoch(loader, seed, epoch))
+            yield (checked(batch, self._shape, source, self.classes) for batch in one_epoch(loader, seed, epoch))
 
     def _made(self) -> pl.LightningDataModule:
         module = self._make()

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from kantor import keyed
 from kantor.data import pixels
-from kantor.data.module import BlockData
-from kantor.data.stream import Blocks, ImageBlock, ImageBlocks, Share
+from kantor.data.module import BlockData, Consumer
+from kantor.data.share import Share
+from kantor.data.stream import Block, Blocks, ImageBlock, ImageBlocks
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.models.base import GenerativeModel
 
 Split = Literal["train", "test"]
 SUBSET_SEED = 0  # everybody's subset of n images is the same
@@ -71,9 +71,11 @@ class DeviceImages:
 
     Attributes:
         pixels: uint8 (N, C, H, W).
+        labels: int64 (N,), in memory, or None.
     """
 
     pixels: Tensor
+    labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -81,6 +83,10 @@ class DeviceImages:
     def take(self, indices: np.ndarray) -> Tensor:
         """Copies of the images at int64 indices (n,), on the device."""
         return self.pixels[torch.from_numpy(indices).to(self.pixels.device)]
+
+    def labels_of(self, indices: np.ndarray) -> np.ndarray | None:
+        """The labels at indices (n,), int64 (n,); None when there are none."""
+        return None if self.labels is None else self.labels[indices]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -181,7 +187,20 @@ class ImageData(BlockData):
         """What is held out, for floors and for memorisation."""
         return self.load("test")
 
-    def blocks(self, model: GenerativeModel, share: Share) -> Blocks:
+    def label_shares(self) -> np.ndarray | None:
+        """The share of each class in what is trained on, float64 (classes,); None without labels.
+
+        Raises:
+            UserError: there are labels of other classes.
+        """
+        if self.classes is None:
+            return None
+        labels = self.train.labels_of(np.arange(len(self.train)))
+        assert labels is not None, f"data={self.name} have {self.classes} classes and no labels"
+        check_labels(labels, self.classes, f"data={self.name}")
+        return np.bincount(labels, minlength=self.classes) / len(labels)
+
+    def blocks(self, model: Consumer, share: Share) -> Blocks:
         """The training images over and over."""
         return ImageBlocks(
             self._on(model.device) if self._resides_on(model.device) else self.train,
@@ -207,12 +226,23 @@ class ImageData(BlockData):
         for start in range(0, len(whole), 4096):
             indices = np.arange(start, min(start + 4096, len(whole)))
             whole[start : start + len(indices)] = self.train.take(indices).to(device)
-        return DeviceImages(whole)
+        return DeviceImages(whole, self.train.labels_of(np.arange(len(whole))))
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Tensor:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Block:
         """A block as the model takes it: float32 in [-1, 1], (batches, B, C, H, W), mirrored where it is to be."""
         assert isinstance(batch, ImageBlock)
         images = batch.images
         if batch.mirrored is not None:
             images = torch.where(batch.mirrored[..., None, None, None], images.flip(-1), images)
-        return pixels.to_model(images)
+        return Block(pixels.to_model(images), batch.labels)
+
+
+def check_labels(labels: np.ndarray, classes: int, source: str) -> None:
+    """Check that integer labels (n,) are of the classes 0 … classes - 1.
+
+    Raises:
+        UserError: some are not; `source` says whose they are.
+    """
+    others = labels[(labels < 0) | (labels >= classes)]
+    if len(others):
+        raise UserError(f"{source} has the label {others[0]}; expected 0 … {classes - 1}, one of {classes} classes")

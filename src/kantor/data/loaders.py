@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kantor import keyed
 from kantor.data import pixels
+from kantor.data.images import check_labels
 from kantor.errors import UserError
 
 Batch = tuple[Tensor, Tensor | None]
@@ -53,13 +54,14 @@ def one_epoch(loader: Iterable[Any], seed: int, epoch: int) -> Iterator[Any]:
         yield batch
 
 
-def checked(batch: object, shape: tuple[int, ...], source: str) -> Batch:
+def checked(batch: object, shape: tuple[int, ...], source: str, classes: int | None) -> Batch:
     """A loader's batch, uint8 scaled as pixels of files are.
 
     Args:
         batch: a tensor of images, or a list or tuple of it and, perhaps, labels.
         shape: (C, H, W) that is expected.
         source: whose batch it is, for messages.
+        classes: of the labels, which there have to be then; None takes any and none.
 
     Raises:
         UserError: it is something else, of another shape or type, or has values that are no pixels.
@@ -86,7 +88,15 @@ def checked(batch: object, shape: tuple[int, ...], source: str) -> Batch:
     else:
         raise UserError(f"{source} gives images of {images.dtype}; expected uint8 in 0 … 255 or floats in [-1, 1]")
     one_each = isinstance(labels, Tensor) and labels.shape == (len(images),) and not labels.is_floating_point()
-    return scaled, labels.long() if isinstance(labels, Tensor) and one_each else None
+    numbers = labels.long() if isinstance(labels, Tensor) and one_each else None
+    if classes is not None:
+        if numbers is None:
+            raise UserError(
+                f"{source} gives no labels, but data.classes={classes}: let it give pairs of images and labels, whole "
+                "numbers (B,), or take data.classes=null"
+            )
+        check_labels(numbers.numpy(), classes, source)
+    return scaled, numbers
 
 
 def _check_range(images: Tensor, source: str) -> None:

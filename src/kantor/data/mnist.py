@@ -62,6 +62,7 @@ class MNIST(ImageData):
     enlarge: Literal["pad", "resize"]
     verify: bool
 
+    classes = 10
     licence: ClassVar[str] = "CC BY-SA 3.0, as commonly stated; cite LeCun, Cortes & Burges"
 
     @property

@@ -1,18 +1,41 @@
-"""LightningDataModules that serve blocks; each also works in a plain `Trainer` with any `GenerativeModel`."""
+"""LightningDataModules that serve blocks; each also works in a plain `Trainer` with any `Consumer`."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+import numpy as np
 import pytorch_lightning as pl
-from torch import Tensor
+import torch
 from torch.utils.data import DataLoader
 
-from kantor.config.checks import check_shares
 from kantor.data.points import PointDistribution, identity
-from kantor.data.stream import Blocks, PointBlocks, Share
+from kantor.data.share import Share, check_shares
+from kantor.data.stream import Blocks, PointBlocks
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
-from kantor.models.base import GenerativeModel
+
+
+@runtime_checkable
+class Consumer(Protocol):
+    """What data know of the model that they are served to."""
+
+    @property
+    def steps(self) -> int:
+        """How many training steps are finished, which is the number of the next one."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        ...
+
+    def batches_per_step(self, step: int) -> int:
+        """How many batches training step `step` consumes."""
+        ...
+
+    def batches_before(self, step: int) -> int:
+        """How many batches the training steps before `step` consume together."""
+        ...
 
 
 class BlockData(pl.LightningDataModule, ABC):
@@ -41,6 +64,19 @@ class BlockData(pl.LightningDataModule, ABC):
     def fingerprint(self) -> str:
         """SHA-256 of what the data are, 64 hex digits."""
 
+    @property
+    def classes(self) -> int | None:
+        """How many classes the labels 0 … classes - 1 have, known before anything is read; None without labels."""
+        return None
+
+    def label_shares(self) -> np.ndarray | None:
+        """The share of each class in what is trained on, float64 (classes,), of prepared data; None without labels.
+
+        Raises:
+            UserError: there are labels of other classes.
+        """
+        return None
+
     @classmethod
     def require(cls, data: "BlockData", *, purpose: str, remedy: str) -> Self:
         """`data`, which has to be of this kind.
@@ -58,7 +94,7 @@ class BlockData(pl.LightningDataModule, ABC):
         return data
 
     @abstractmethod
-    def blocks(self, model: GenerativeModel, share: Share) -> Blocks:
+    def blocks(self, model: Consumer, share: Share) -> Blocks:
         """The endless stream of blocks from the step at which a model stands.
 
         Args:
@@ -66,7 +102,7 @@ class BlockData(pl.LightningDataModule, ABC):
             share: which part of every batch this process gets.
         """
 
-    def train_dataloader(self) -> DataLoader[Tensor]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """The stream, sized by the model of the trainer.
 
         Raises:
@@ -74,7 +110,7 @@ class BlockData(pl.LightningDataModule, ABC):
         """
         assert self.trainer is not None
         model = self.trainer.lightning_module
-        assert isinstance(model, GenerativeModel), "blocks are sized by a GenerativeModel"
+        assert isinstance(model, Consumer), "blocks are sized by what their model consumes"
         share = Share(self.trainer.global_rank, self.trainer.world_size)
         check_shares(self.batch_size, share.world)
         return DataLoader(self.blocks(model, share), batch_size=None)
@@ -109,7 +145,7 @@ class PointData(BlockData):
         """SHA-256 of what the distribution is, 64 hex digits."""
         return sha256(identity(self.distribution))
 
-    def blocks(self, model: GenerativeModel, share: Share) -> PointBlocks:
+    def blocks(self, model: Consumer, share: Share) -> PointBlocks:
         """Fresh points for ever."""
         return PointBlocks(
             self.distribution,

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,23 +11,19 @@ from torch.utils.data import IterableDataset
 
 from kantor import keyed
 from kantor.data.points import PointDistribution
+from kantor.data.share import Share
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which part of every batch a process gets.
+class Block(NamedTuple):
+    """One training step's samples as the model takes them.
 
     Attributes:
-        rank: this process.
-        world: the number of processes.
+        samples: float32 (batches, B, …): points in data units, images in [-1, 1].
+        labels: the class of each, int64 (batches, B); None of data without labels.
     """
 
-    rank: int = 0
-    world: int = 1
-
-    def rows(self, batch_size: int) -> slice:
-        """This process's rows of a batch of all processes."""
-        return slice(self.rank * batch_size // self.world, (self.rank + 1) * batch_size // self.world)
+    samples: Tensor
+    labels: Tensor | None
 
 
 class Blocks(IterableDataset[Any], ABC):
@@ -81,13 +76,13 @@ class PointBlocks(Blocks):
         self.seed = seed
         self.rows = share.rows(batch_size)
 
-    def block(self, step: int) -> Tensor:
-        """The block of one training step, float32, shape (batches, B of this process, 2)."""
+    def block(self, step: int) -> Block:
+        """The block of one training step, (batches, B of this process, 2), without labels."""
         batches = self.batches_per_step(step)
         rng = keyed.generator(self.seed, "real", step)
         points = self.distribution.sample(batches * self.batch_size, rng)
         blocks = points.reshape(batches, self.batch_size, 2)[:, self.rows]
-        return torch.from_numpy(blocks.astype(np.float32))
+        return Block(torch.from_numpy(blocks.astype(np.float32)), None)
 
 
 class ImageBlock(NamedTuple):
@@ -95,10 +90,12 @@ class ImageBlock(NamedTuple):
 
     Attributes:
         images: uint8 (batches, B, C, H, W).
+        labels: int64 (batches, B), or None.
         mirrored: bool (batches, B), which of them are to be flipped left to right; None for no flips.
     """
 
     images: Tensor
+    labels: Tensor | None
     mirrored: Tensor | None
 
 
@@ -111,6 +108,10 @@ class Images(Protocol):
 
     def take(self, indices: np.ndarray) -> Tensor:
         """The images at int64 indices (n,), uint8 (n, C, H, W)."""
+        ...
+
+    def labels_of(self, indices: np.ndarray) -> np.ndarray | None:
+        """The labels at indices (n,), int64 (n,); None when there are none."""
         ...
 
 
@@ -156,13 +157,18 @@ class ImageBlocks(Blocks):
         batches = self.batches_per_step(step)
         positions = self.batches_before(step) * self.batch_size + np.arange(batches * self.batch_size)
         mine = positions.reshape(batches, self.batch_size)[:, self.rows]
-        images = self.images.take(self.indices(mine.reshape(-1)))
+        indices = self.indices(mine.reshape(-1))
+        images, labels = self.images.take(indices), self.images.labels_of(indices)
         mirrored = None
         if self.flip:
             rng = keyed.generator(self.seed, "flip", step)
             chosen = rng.random((batches, self.batch_size)) < 0.5
             mirrored = torch.from_numpy(chosen[:, self.rows].copy())
-        return ImageBlock(images.reshape(*mine.shape, *images.shape[1:]), mirrored)
+        return ImageBlock(
+            images.reshape(*mine.shape, *images.shape[1:]),
+            None if labels is None else torch.from_numpy(labels.reshape(mine.shape)),
+            mirrored,
+        )
 
     def indices(self, positions: np.ndarray) -> np.ndarray:
         """Which image lies at each position (n,), ascending, of the stream."""

@@ -8,6 +8,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from kantor import keyed
+from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.models.base import GenerativeModel, OptimizerFactory, check_factory
 from kantor.models.ema import EMA, check_decay
@@ -77,19 +78,20 @@ class Adversarial(GenerativeModel):
         generator = self.optimisation.generator(self.generator.parameters())
         return [generator, self.optimisation.critic(self.critic.parameters())]
 
-    def training_step(self, block: Tensor, batch_idx: int) -> None:
+    def training_step(self, block: Block, batch_idx: int) -> None:
         """Train the critic on each batch of the block (n_critic, B, …), then the generator once."""
+        batches = block.samples
         generator_optimizer, critic_optimizer = self._optimizers()
         rng = self.step_rng()
         reuse = self.optimisation.generator_noise == "last"
-        for place, real in enumerate(block):
-            with torch.set_grad_enabled(reuse and place == len(block) - 1):
+        for place, real in enumerate(batches):
+            with torch.set_grad_enabled(reuse and place == len(batches) - 1):
                 fake = self.generator(self.latent(len(real), rng))
             critic_terms = self._critic_step(real, fake.detach(), critic_optimizer, rng)
 
         self.toggle_optimizer(generator_optimizer)  # no gradients for the critic's weights
         if not reuse:
-            fake = self.generator(self.latent(block.shape[1], rng))
+            fake = self.generator(self.latent(batches.shape[1], rng))
         generator_loss = self.objective.generator_loss(self.score, real, fake)
         generator_optimizer.zero_grad()
         self.manual_backward(generator_loss)
@@ -98,7 +100,7 @@ class Adversarial(GenerativeModel):
 
         self.average_buffers()
         self.ema.update_parameters(self.generator)
-        self.count_step(critic_steps=len(block), images=block.shape[0] * block.shape[1])
+        self.count_step(critic_steps=len(batches), images=batches.shape[0] * batches.shape[1])
         self.values = {f"train/critic_{name}": term.detach() for name, term in critic_terms.items()}
         self.values["train/critic_loss"] = torch.stack(list(self.values.values())).sum()
         self.values["train/generator_loss"] = generator_loss.detach()
