@@ -25,7 +25,7 @@ def test_the_wheel_works_outside_the_repository(tmp_path):
     code = (
         "import sys, pathlib; sys.path.insert(0, 'site'); import kantor; "
         "assert pathlib.Path(kantor.__file__).is_relative_to(pathlib.Path.cwd()), kantor.__file__; "
-        "from kantor.cli import main; sys.exit(main(['list', 'experiments']) or main(['train', '--cfg', "
+        "from kantor.cli.main import main; sys.exit(main(['list', 'experiments']) or main(['train', '--cfg', "
         "'experiment=point_wgan_gp']))"
     )
     done = subprocess.run(

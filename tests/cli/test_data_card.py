@@ -120,9 +120,9 @@ def test_a_card_of_points_says_what_they_are(card, tmp_path):
         (["purdue_shapes5", "data.size=0"], "size=0: expected a number above 0"),
         (
             ["purdue_shapes5", "size=3"],
-            "size=3: expected data.key=value or out=DIR; if it is a setting of the data, data.size=3",
+            "size=3: there is no key 'size' here: expected one of out, data.*",
         ),
-        (["purdue_shapes5", "size"], "expected data.key=value"),
+        (["purdue_shapes5", "size"], "expected key=value, with one of the keys out, data.*"),
         (["purdue_shapes"], "nearest: purdue_shapes5"),
         (["folder", "data.root=nowhere"], "data.root=nowhere: expected a directory of images"),
         (["folder"], "data.root has no value: give data.root=…"),

@@ -1,12 +1,9 @@
 """Completion for bash, zsh and fish: the shell asks `kantor complete words …` for candidates."""
 
-import os
-from pathlib import Path
+from collections.abc import Mapping
 
-from kantor.cli import help_texts
-from kantor.config.files import groups, options
+from kantor.cli.command import Command
 from kantor.errors import UserError
-from kantor.runs.directory import find_runs
 
 SCRIPTS = {
     "bash": """\
@@ -32,26 +29,20 @@ compdef _kantor kantor""",
     "fish": """\
 complete -c kantor -f -a '(kantor complete words (commandline -opc) 2>/dev/null)'""",
 }
-KEYS = {
-    "train": ("seed", "outputs", "rerun", "run", "budget.steps", "budget.images", "budget.minutes"),
-    "sample": ("run", "n", "seed", "weights", "checkpoint", "out"),
-    "evaluate": ("run", "images", "data", "out", "evaluation", "evaluation.n", "evaluation.draws", "trainer.devices"),
-    "compare": ("out",),
-    "data": ("out",),
-    "status": (),
-    "list": (),
-    "complete": (),
-}
 
 
-def answer(words: list[str]) -> int:
+def answer(words: list[str], commands: Mapping[str, Command]) -> int:
     """Print a shell's script, or the candidates after some words.
+
+    Args:
+        words: a shell, or `words` and the command line so far.
+        commands: all there are.
 
     Raises:
         UserError: the shell is unknown.
     """
     if words and words[0] == "words":
-        print("\n".join(candidates(words[2:])))
+        print("\n".join(candidates(words[2:], commands)))
         return 0
     if len(words) != 1 or words[0] not in SCRIPTS:
         raise UserError(f"complete {' '.join(words)}: expected one of {', '.join(SCRIPTS)}")
@@ -59,21 +50,6 @@ def answer(words: list[str]) -> int:
     return 0
 
 
-def candidates(words: list[str]) -> list[str]:
+def candidates(words: list[str], commands: Mapping[str, Command]) -> list[str]:
     """What may stand after `kantor WORDS …`."""
-    commands = list(help_texts.COMMANDS)
-    if not words or words[0] not in commands:
-        return commands
-    command = words[0]
-    found = [f"{key}=" for key in KEYS[command]]
-    if command == "train":
-        found += [f"{group}={name}" for group in groups([]) for name in options(group, [])]
-    if command == "data":
-        found += options("data", [])
-    if command == "evaluate":
-        found += [f"evaluation={name}" for name in options("evaluation", [])]
-        found += [f"data={name}" for name in options("data", [])]
-    if command in ("sample", "evaluate", "compare"):
-        paths = [os.fspath(run.path) for run in find_runs(Path("outputs"))]
-        found += paths if command == "compare" else [f"run={path}" for path in ["latest", *paths]]
-    return sorted(found)
+    return commands[words[0]].candidates() if words and words[0] in commands else list(commands)

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -12,6 +13,7 @@ from kantor import keyed
 from kantor.atomic import replacing
 from kantor.config import compose as config
 from kantor.data.images import ImageData
+from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
 from kantor.samples.sheets import tile
@@ -21,38 +23,27 @@ DRAWN = 10_000
 SHOWN, COLUMNS = 64, 8
 
 
-def show(words: list[str], config_dirs: list[str]) -> int:
+def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dirs: list[str]) -> None:
     """Print the card of a data set and draw its picture.
 
     Args:
-        words: NAME or data=NAME, then data.key=value and out=DIR.
+        name: the option of the group `data`.
+        settings: `data.key` and its value, each.
+        out: where the picture goes; None: outputs/data/NAME.
         config_dirs: directories with further groups.
 
     Raises:
         UserError: there is no such data set or key, or a key has no value.
     """
-    if not words:
-        raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
-    name = words[0].removeprefix("data=")
-    pairs = [word.partition("=")[::2] for word in words[1:]]
-    for word, (key, _) in zip(words[1:], pairs, strict=True):
-        if not key.startswith("data.") and key != "out":
-            raise UserError(f"{word}: expected data.key=value or out=DIR; if it is a setting of the data, data.{word}")
-    from kantor.cli.main import typed
-
-    plain = config.replaced(
-        {"data": config.load_option("data", name, config_dirs)},
-        [(key, typed(value)) for key, value in pairs if key != "out"],
-    )
+    plain = config.replaced({"data": config.load_option("data", name, config_dirs)}, settings)
     missing = [key for key in config.keys(plain) if config.at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     data = config.build(OmegaConf.create(plain).data, seed=0)
-    out = Path(dict(pairs).get("out", Path("outputs") / "data" / name))
-    picture = out / f"{name}.png"
+    picture = (Path("outputs") / "data" / name if out is None else Path(out)) / f"{name}.png"
     began = time.perf_counter()
-    found = image_rows(data) if isinstance(data, ImageData) else rows(data.name, data.distribution, data.fingerprint)
-    for title, value in found:
+    rows = image_rows(data) if isinstance(data, ImageData) else point_rows(data)
+    for title, value in rows:
         print(f"{title:<12} {value}")
     if isinstance(data, ImageData):
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
@@ -63,7 +54,6 @@ def show(words: list[str], config_dirs: list[str]) -> int:
         else:
             _draw(data.name, data.distribution, temporary)
     print(f"{'picture':<12} {picture}")
-    return 0
 
 
 def image_rows(data: ImageData) -> list[tuple[str, str]]:
@@ -95,21 +85,22 @@ def _writing(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def rows(name: str, distribution: PointDistribution, fingerprint: str) -> list[tuple[str, str]]:
-    """The card."""
-    points = distribution.sample(DRAWN, _rng())
+def point_rows(data: PointData) -> list[tuple[str, str]]:
+    """The card of points."""
+    points = data.distribution.sample(DRAWN, _rng())
     low, high = points.min(0), points.max(0)
-    found = [
-        ("name", name),
+    modes = []
+    if isinstance(data.distribution, GaussianMixture):
+        modes = [("modes", f"{len(data.distribution.modes)}, standard deviation {data.distribution.sigma:.5f}")]
+    return [
+        ("name", data.name),
         ("count", "endless: drawn afresh at every step"),
         ("shape", "(2,) float32"),
+        *modes,
         ("range", f"x {low[0]:.3f} … {high[0]:.3f}, y {low[1]:.3f} … {high[1]:.3f} (of {DRAWN:,} points)"),
-        ("fingerprint", fingerprint),
+        ("fingerprint", data.fingerprint),
         ("licence", LICENCE),
     ]
-    if isinstance(distribution, GaussianMixture):
-        found.insert(3, ("modes", f"{len(distribution.modes)}, standard deviation {distribution.sigma:.5f}"))
-    return found
 
 
 def _rng() -> np.random.Generator:

@@ -2,21 +2,8 @@
 
 from pathlib import Path
 
-from kantor.config.files import roots
+from kantor.config import files
 from kantor.errors import UserError, nearest
-
-TITLES = {
-    "experiment": "experiments",
-    "data": "data",
-    "model": "models",
-    "objective": "objectives",
-    "optimisation": "optimisations",
-    "evaluation": "evaluations",
-    "trainer": "trainers",
-    "stop": "stops",
-    "pictures": "pictures",
-    "logger": "loggers",
-}
 
 
 def describe(path: Path) -> str:
@@ -28,21 +15,24 @@ def describe(path: Path) -> str:
 
 
 def show(words: list[str], config_dirs: list[str]) -> None:
-    """Print all groups, or the ones that are named.
+    """Print all groups, experiments first, or the ones that are named, in the singular or the plural.
 
     Raises:
         UserError: there is no such group.
     """
-    known = {**{title: group for group, title in TITLES.items()}, **{group: group for group in TITLES}}
+    groups = sorted(files.groups(config_dirs), key=lambda group: (group != "experiment", group))
+    known = {**{f"{group}s": group for group in groups}, **{group: group for group in groups}}
     for word in words:
         if word not in known:
-            titles = ", ".join(TITLES.values())
-            raise UserError(f"list {word}: there is no such group{nearest(word, known)}: expected one of {titles}")
-    groups = [known[word] for word in words] or list(TITLES)
-    for group in groups:
-        files = {path.stem: path for root in roots(config_dirs) for path in sorted((root / group).glob("*.yaml"))}
-        width = max((len(name) for name in files), default=0)
-        print(f"{TITLES[group]} ({group}=NAME)")
-        for name, path in sorted(files.items()):
+            raise UserError(
+                f"list {word}: there is no such group{nearest(word, known)}: expected one of {', '.join(groups)}"
+            )
+    for group in [known[word] for word in words] or groups:
+        options = {
+            path.stem: path for root in files.roots(config_dirs) for path in sorted((root / group).glob("*.yaml"))
+        }
+        width = max((len(name) for name in options), default=0)
+        print(f"{group}=NAME")
+        for name, path in sorted(options.items()):
             print(f"  {name:<{width}}  {describe(path)}")
         print()

@@ -38,7 +38,8 @@ def status_rows(root: Path) -> list[StatusRow]:
     """
     if not root.is_dir():
         raise UserError(
-            f"{root} is no directory: expected one with runs below it, `kantor status DIR` (default outputs/)"
+            f"{root} is no directory: expected one with runs below it (default outputs/); "
+            "`kantor train experiment=NAME` makes outputs/"
         )
     return [status_row(run) for run in find_runs(root)]
 

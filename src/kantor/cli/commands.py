@@ -1,0 +1,163 @@
+"""What the commands do with their words: each hands them to the engine or the report, and prints what came of it.
+
+Torch is imported when the words are understood.
+"""
+
+from pathlib import Path
+
+from kantor.cli.command import Command
+from kantor.cli.words import typed, whole
+from kantor.errors import UserError
+from kantor.runs.directory import RunDirectory, latest, named
+
+
+def open_run(given: dict[str, str]) -> RunDirectory:
+    """The run of `run=DIR` or `run=latest`.
+
+    Raises:
+        UserError: none is named, or there is none.
+    """
+    if "run" not in given:
+        raise UserError("run= is missing: give run=DIR, or run=latest for the newest below outputs/")
+    return latest(Path("outputs")) if given["run"] == "latest" else RunDirectory.open(Path(given["run"]).expanduser())
+
+
+def train(command: Command, words: list[str]) -> int:
+    """`kantor train`."""
+    rest, config_dirs, flags = command.take_options(words)
+    from kantor.config import compose as config
+
+    if "-m" in flags:
+        if "--cfg" in flags:
+            raise UserError("--cfg shows one configuration, -m makes several: leave one of the two out")
+        from kantor.cli import sweep
+
+        return sweep.sweep(rest, config_dirs)
+    if any(word.startswith("run=") for word in rest):
+        return _extend(command.split(rest))
+    cfg = config.compose(rest, config_dirs=config_dirs)
+    if "--cfg" in flags:
+        from omegaconf import OmegaConf
+
+        print(OmegaConf.to_yaml(cfg), end="")
+        return 0
+    from kantor.engine import train as run
+
+    return _show_run(run.train(cfg))
+
+
+def _extend(pairs: list[tuple[str, str]]) -> int:
+    directory = open_run(dict(pairs))
+    from kantor.engine import train as run
+
+    return _show_run(run.extend(directory, [(key, typed(value)) for key, value in pairs if key != "run"]))
+
+
+def _show_run(directory: RunDirectory) -> int:
+    """The scores of a run, and where its page lies."""
+    from kantor.processes import given_rank
+    from kantor.report.tables import print_card
+
+    if given_rank() > 0:
+        return 0
+    if directory.card_json.is_file():
+        print_card(directory.card())
+    print(f"run   {directory.path}\npage  {directory.report_html}")
+    return 0
+
+
+def sample(command: Command, words: list[str]) -> int:
+    """`kantor sample`."""
+    given = dict(command.split(words))
+    directory = open_run(given)
+    n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
+    out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
+    from kantor.engine import train as run
+    from kantor.samples.files import check_target, write_samples
+
+    check_target(out)
+    samples = run.sample(
+        directory,
+        n,
+        seed=seed,
+        weights=given.get("weights", "ema"),
+        checkpoint=given.get("checkpoint", "last"),
+    )
+    write_samples(samples, out)
+    print(f"{n} samples  {out}")
+    return 0
+
+
+def evaluate(command: Command, words: list[str]) -> int:
+    """`kantor evaluate`."""
+    pairs = command.split(words)
+    given = dict(pairs)
+    overrides = [(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)]
+    if "images" in given:
+        from kantor.engine import foreign_samples
+
+        card = foreign_samples.evaluate_files(given, overrides)
+        place = Path(given["out"])
+    else:
+        directory = open_run(given)
+        from kantor.config import compose as config
+        from kantor.config import targets
+        from kantor.engine import train as run
+
+        plain = directory.config()
+        targets.check_trust(plain)
+        if "evaluation" in given:
+            plain["evaluation"] = config.load_option("evaluation", given["evaluation"])
+        card = run.evaluate(directory, config.replaced(plain, overrides))
+        place = directory.path
+    from kantor.report.tables import print_card
+
+    print_card(card)
+    print(f"card  {place / 'card.json'}")
+    return 0
+
+
+def compare(command: Command, words: list[str]) -> int:
+    """`kantor compare`."""
+    paths = [word for word in words if "=" not in word or Path(word).exists()]
+    given = dict(command.split([word for word in words if word not in paths]))
+    from kantor.report.comparison import compare as compare_runs
+    from kantor.report.comparison import print_comparison
+
+    out = Path(given["out"]).expanduser() if "out" in given else None
+    print_comparison(compare_runs(named(paths), out))
+    if out is not None:
+        print(f"page  {out / 'compare.html'}")
+    return 0
+
+
+def data(command: Command, words: list[str]) -> int:
+    """`kantor data`."""
+    rest, config_dirs, _ = command.take_options(words)
+    if not rest:
+        raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
+    pairs = command.split(rest[1:])
+    from kantor.cli import data_card
+
+    settings = [(key, typed(value)) for key, value in pairs if key != "out"]
+    data_card.show(rest[0].removeprefix("data="), settings, dict(pairs).get("out"), config_dirs)
+    return 0
+
+
+def status(command: Command, words: list[str]) -> int:
+    """`kantor status`."""
+    if len(words) > 1:
+        raise UserError(f"status takes one directory, was given {len(words)}: {' '.join(words)}")
+    from kantor.report.status import print_status
+
+    print_status(Path(words[0] if words else "outputs"))
+    return 0
+
+
+def list_names(command: Command, words: list[str]) -> int:
+    """`kantor list`."""
+    from kantor.cli import listing
+
+    rest, config_dirs, _ = command.take_options(words)
+    listing.show(rest, config_dirs)
+    return 0

@@ -1,0 +1,162 @@
+"""The commands: the one place that says what the command line takes; its help and its completion are made from it."""
+
+from functools import partial
+
+from kantor.cli import commands, completion
+from kantor.cli.command import Command, Key, of_group, run_paths
+from kantor.config.files import groups, options
+
+
+def run_names() -> list[str]:
+    """What `run=` may name."""
+    return ["latest", *run_paths()]
+
+
+def complete(command: Command, words: list[str]) -> int:
+    """`kantor complete SHELL`, and what the shell then asks."""
+    return completion.answer(words, COMMANDS)
+
+
+CONFIG_DIR = Key("--config-dir DIR", "your own groups, such as DIR/experiment/mine.yaml")
+CHECKPOINT = Key("checkpoint=last", "or best, chosen by scores while training", lambda: ["last", "best"])
+
+TRAIN = Command(
+    name="train",
+    run=commands.train,
+    usage=(
+        ("experiment=NAME [key=value …]", "train, score, write a run directory and its page"),
+        ("-m experiment=A,B seed=0,1,2", "the same for every combination (Hydra's multirun)"),
+        ("run=DIR budget.steps=N", "go on with a finished run to a larger budget, as a new run"),
+    ),
+    about="""Trains and scores one run in outputs/NAME/HASH-sSEED, where HASH names everything that determines the
+        weights. The same command again goes on with an unfinished run and does nothing with a finished one.""",
+    keys=(
+        of_group("experiment", "see `kantor list experiments`"),
+        Key("run=DIR", "a finished run to go on with, as a new run that starts from a copy", run_names),
+        Key("seed=0", "another seed is another run"),
+        Key("budget.steps=N", "how long, instead of the experiment's budget; steps as the model counts them"),
+        Key("budget.images=N", "the same in real samples consumed"),
+        Key("budget.minutes=M", "the same in minutes; two budgets on one command line are an error"),
+        of_group("data", "what is learned; data.* changes it"),
+        Key("data.batch_size=N", "over all processes"),
+        of_group("model", "what learns; model.* changes it"),
+        of_group("objective", "the loss; objective.* changes it"),
+        of_group("optimisation", "optimizers and their settings; optimisation.* changes them"),
+        of_group("stop", "none, or when to end before the budget; stop.* changes it"),
+        of_group("trainer", "the machine and how it computes"),
+        Key("trainer.accelerator=auto", "cpu, gpu or mps"),
+        Key("trainer.devices=1", "processes; several share each batch"),
+        Key("trainer.threads=auto", "per process"),
+        Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),
+        of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
+        of_group("logger", "beside metrics.csv"),
+        of_group("pictures", "what is drawn while training, or none"),
+        Key("outputs=outputs", "root of run directories"),
+        Key("rerun=true", "train a finished run again from the beginning"),
+        Key("--cfg", "print the configuration and stop"),
+        CONFIG_DIR,
+        Key("-m", "every combination of comma-separated values; hydra/launcher=joblib runs them side by side"),
+    ),
+    prefixes=("",),
+    notes="""Any key that --cfg shows can be given. Values follow Hydra's grammar: quote those with = ~ ( ) or spaces,
+        as in 'key="a=b"'.
+
+        Ctrl-C saves and exits; the same command goes on. A second Ctrl-C stops at once.""",
+)
+SAMPLE = Command(
+    name="sample",
+    run=commands.sample,
+    usage=(("run=DIR n=64 out=PATH", "samples from a run: .png, .npz or a directory"),),
+    about="Draws samples. The first 64 of n=100 are those of n=64.",
+    keys=(
+        Key("run=DIR", "or run=latest", run_names),
+        Key("n=64", "how many"),
+        Key("seed=0", "another seed takes other samples"),
+        Key("weights=ema", "the moving average of the weights, or raw", lambda: ["ema", "raw"]),
+        CHECKPOINT,
+        Key(
+            "out=PATH",
+            """.png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8 (N, H, W, C)), or a new or empty
+            directory for one PNG each; default: samples/samples.png in the run directory""",
+        ),
+    ),
+)
+EVALUATE = Command(
+    name="evaluate",
+    run=commands.evaluate,
+    usage=(
+        ("run=DIR [key=value …]", "score a run again"),
+        ("images=PATH data=NAME out=DIR", "score anybody's samples"),
+    ),
+    about="""Scores a run again, from its own configuration with the given keys changed, and writes card and page anew.
+        Results of unlike protocols are kept side by side.""",
+    keys=(
+        Key("run=DIR", "or run=latest", run_names),
+        Key("images=PATH", "somebody's samples: an .npz file or a directory of pictures"),
+        of_group("data", "what they are scored against; data.* changes it"),
+        Key("out=DIR", "gets their card"),
+        of_group("evaluation", "see `kantor list evaluations`"),
+        Key("evaluation.n=1024", "samples in a draw; part of the protocol: only equal protocols are compared"),
+        Key("evaluation.draws=10", "fresh draws; from 10 on their scatter gives intervals"),
+        Key("evaluation.seed=0", "another random sample"),
+        Key("evaluation.weights=ema", "or raw"),
+        Key("trainer.devices=2", "processes; they change nothing in the result"),
+    ),
+    prefixes=("evaluation.", "trainer.", "data."),
+    notes="""With images=, the array `samples` of an .npz file is scored, points (N, 2) or pictures uint8 (N, H, W, C),
+        or a directory of pictures of the data set's size. They are split at random into draws of evaluation.n, and
+        fewer draws are scored when there are not enough of them. Copies of training pictures are counted; a set of
+        nothing else is refused. In Inception's features (evaluation=standard), torch-fidelity's scores are printed
+        below.""",
+)
+COMPARE = Command(
+    name="compare",
+    run=commands.compare,
+    usage=(("DIR DIR … [out=DIR]", "one table and one page for several runs"),),
+    about="""Compares runs whose scores were made by the same protocol, and refuses otherwise, naming the field that
+        differs. DIR may be a run, a directory with runs below it, or a glob. With fewer than five seeds of each method
+        the verdict speaks of these runs, not of methods.""",
+    keys=(Key("out=DIR", "gets compare.html (self-contained), compare.md and compare.csv"),),
+    positional=run_paths,
+)
+DATA = Command(
+    name="data",
+    run=commands.data,
+    usage=(("NAME [data.key=value …]", "check a data set: card and picture"),),
+    about="Checks a data set and shows what it is: a card on the terminal, a picture as a file.",
+    keys=(
+        Key("data.*", "its settings"),
+        Key("out=DIR", "gets the picture; default outputs/data/NAME"),
+        CONFIG_DIR,
+    ),
+    prefixes=("data.",),
+    positional=partial(options, "data", []),
+)
+STATUS = Command(
+    name="status",
+    run=commands.status,
+    usage=(("[DIR]", "every run below a directory"),),
+    about="Every run below DIR (default outputs): state, progress, time left, primary score.",
+)
+LIST = Command(
+    name="list",
+    run=commands.list_names,
+    usage=(("[GROUP …]", "what can be named: experiments, models, data, …"),),
+    about="What can be named on the command line, each with one line. Without GROUP, all groups.",
+    keys=(CONFIG_DIR,),
+    positional=partial(groups, []),
+)
+COMPLETE = Command(
+    name="complete",
+    run=complete,
+    usage=(("bash|zsh|fish", "completion for your shell"),),
+    about="""Prints a completion script.
+
+        For this session: eval "$(kantor complete bash)"; for good, add that line to ~/.bashrc.
+
+        zsh: eval "$(kantor complete zsh)" in ~/.zshrc.
+
+        fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
+    positional=lambda: list(completion.SCRIPTS),
+)
+COMMANDS = {one.name: one for one in (TRAIN, SAMPLE, EVALUATE, COMPARE, DATA, STATUS, LIST, COMPLETE)}
