@@ -10,10 +10,12 @@ import pytest
 import torchvision
 from mirrors import configured, serving
 
-from kantor.data import cifar10
 from kantor.errors import UserError
 
 data = functools.partial(configured, "cifar10")
+THEIRS = torchvision.datasets.CIFAR10
+FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+TRAIN, TEST, META = [f"data_batch_{number}" for number in range(1, 6)], ["test_batch"], "batches.meta"
 
 
 def batch(seed, n=6):
@@ -21,71 +23,58 @@ def batch(seed, n=6):
     return rng.integers(256, size=(n, 3072), dtype=np.uint8), rng.integers(10, size=n).tolist()
 
 
-def as_python_2(pixels, labels):
-    """A pickle as Python 2 wrote it: protocol 2, numpy's old module names, texts and the array's bytes as str."""
-
-    class Array:
-        def __reduce__(self):
-            from numpy._core.multiarray import _reconstruct
-
-            state = (1, pixels.shape, np.dtype("uint8"), False, Raw(pixels.tobytes()))
-            return _reconstruct, (np.ndarray, (0,), Raw(b"b")), state
-
-    class Raw(bytes):
-        pass
-
-    class Python2(pickle._Pickler):
-        def save(self, value, save_persistent_id=True):
-            if isinstance(value, Raw | str):
-                raw = value.encode() if isinstance(value, str) else bytes(value)
-                self.write(pickle.BINSTRING + len(raw).to_bytes(4, "little") + raw)
-            else:
-                super().save(value, save_persistent_id)
-
-    stream = io.BytesIO()
-    Python2(stream, protocol=2).dump({"data": Array(), "labels": labels, "batch_label": "a batch"})
-    return stream.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+def pickled(pixels, labels):
+    return pickle.dumps({"data": pixels, "labels": labels}, protocol=2)
 
 
-NAMES = [name for batches in cifar10.MD5.values() for name in batches]
-BATCHES = {name: as_python_2(*batch(seed)) for seed, name in enumerate(NAMES)}
+FILES = {name: pickled(*batch(seed)) for seed, name in enumerate([*TRAIN, *TEST])}
+FILES[META] = pickle.dumps({"label_names": [f"kind {number}" for number in range(10)]}, protocol=2)
 
 
 @pytest.fixture
 def published(monkeypatch):
     """Take small batches for the published ones."""
-    for split, batches in cifar10.MD5.items():
-        digests = {name: hashlib.md5(BATCHES[name]).hexdigest() for name in batches}
-        monkeypatch.setitem(cifar10.MD5, split, digests)
+
+    def publish(files):
+        digests = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
+        monkeypatch.setattr(THEIRS, "train_list", [[name, digests[name]] for name in TRAIN])
+        monkeypatch.setattr(THEIRS, "test_list", [[name, digests[name]] for name in TEST])
+        monkeypatch.setattr(THEIRS, "meta", {**THEIRS.meta, "md5": digests[META]})
+
+    publish(FILES)
+    return publish
+
+
+def unpacked(root, files=FILES):
+    (root / FOLDER).mkdir(parents=True)
+    for name, content in files.items():
+        (root / FOLDER / name).write_bytes(content)
+    return root
 
 
 @pytest.fixture
 def folder(tmp_path, published):
-    root = tmp_path / "folder"
-    (root / cifar10.FOLDER).mkdir(parents=True)
-    for name, content in BATCHES.items():
-        (root / cifar10.FOLDER / name).write_bytes(content)
-    return root
+    return unpacked(tmp_path / "folder")
 
 
 @pytest.fixture
 def archive(tmp_path, published, monkeypatch):
     root = tmp_path / "archive"
     root.mkdir()
-    with tarfile.open(root / cifar10.ARCHIVE, "w:gz") as packed:
-        for name, content in [*reversed(BATCHES.items()), ("readme.html", b"<html>")]:
-            entry = tarfile.TarInfo(f"{cifar10.FOLDER}/{name}")
+    with tarfile.open(root / ARCHIVE, "w:gz") as packed:
+        for name, content in [*reversed(FILES.items()), ("readme.html", b"<html>")]:
+            entry = tarfile.TarInfo(f"{FOLDER}/{name}")
             entry.size = len(content)
             packed.addfile(entry, io.BytesIO(content))
-    digest = hashlib.md5((root / cifar10.ARCHIVE).read_bytes()).hexdigest()
-    monkeypatch.setattr(cifar10, "ARCHIVE_MD5", digest)
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "tgz_md5", digest)
+    monkeypatch.setattr(THEIRS, "tgz_md5", hashlib.md5((root / ARCHIVE).read_bytes()).hexdigest())
     return root
 
 
 @pytest.mark.parametrize("source", ["folder", "archive"])
-def test_batches_come_in_order_with_their_labels(source, request):
-    loaded = data(request.getfixturevalue(source))
+def test_batches_come_in_order_with_their_labels(source, request, own_cache):
+    root = request.getfixturevalue(source)
+    before = sorted(root.rglob("*"))
+    loaded = data(root)
     train, test = loaded.load("train"), loaded.load("test")
     expected = [batch(seed) for seed in range(6)]
     assert train.pixels.shape == (30, 3, 32, 32) and test.pixels.shape == (6, 3, 32, 32)
@@ -96,33 +85,21 @@ def test_batches_come_in_order_with_their_labels(source, request):
     assert loaded.classes == 10 == len(loaded.label_shares())
     assert test.labels.tolist() == expected[5][1]
     assert (loaded.load("train").pixels == train.pixels).all()
+    assert sorted(root.rglob("*")) == before  # the user's directory is left alone
+    assert [path for path in own_cache.rglob("*") if path.name == FOLDER] == []  # nothing unpacked is kept
 
 
-def test_planes_of_a_row_are_red_green_blue():
+def test_planes_of_a_row_are_red_green_blue(tmp_path, published):
     """As published: 1024 red values row by row, then green, then blue."""
     pixels = np.zeros((1, 3072), dtype=np.uint8)
     pixels[0, 1024 + 32 * 5 + 7] = 200
-    images, _ = cifar10.unpickled(as_python_2(pixels, [3]), cifar10.Path("batch"))
-    assert np.argwhere(images).tolist() == [[0, 1, 5, 7]]
+    files = {**FILES, "test_batch": pickled(pixels, [3])}
+    published(files)
+    assert np.argwhere(data(unpacked(tmp_path / "planes", files)).load("test").pixels).tolist() == [[0, 1, 5, 7]]
 
 
 def test_archive_and_folder_are_the_same_data(folder, archive):
     assert data(folder).fingerprint == data(archive).fingerprint
-
-
-def test_other_batches_are_refused_before_they_are_opened(folder):
-    path = folder / cifar10.FOLDER / "data_batch_3"
-    path.write_bytes(hostile(folder / "touched"))
-    with pytest.raises(UserError, match=r"data_batch_3 is not the published file"):
-        data(folder).load("train")
-    assert not (folder / "touched").exists()
-
-
-def test_another_archive_is_refused_before_it_is_opened(archive):
-    with (archive / cifar10.ARCHIVE).open("ab") as handle:
-        handle.write(b"\0")
-    with pytest.raises(UserError, match=r"cifar-10-python\.tar\.gz is not the published file"):
-        data(archive).describe()
 
 
 def hostile(touched):
@@ -130,49 +107,54 @@ def hostile(touched):
         def __reduce__(self):
             return os.system, (f"touch {touched}",)
 
-    return pickle.dumps({"data": Touch(), "labels": []}, protocol=2)
+    return pickle.dumps({"data": Touch(), "labels": [], "label_names": Touch()}, protocol=2)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        lambda touched: hostile(touched),
-        lambda touched: b"cnumpy\nload\n.",
-        lambda touched: b"cbuiltins\neval\n.",
-        lambda touched: BATCHES["test_batch"][:-50],
-        lambda touched: b"",
-        lambda touched: pickle.dumps([1, 2]),
-        lambda touched: pickle.dumps({"data": np.zeros((2, 3072)), "labels": [1, 2]}, protocol=2),
-        lambda touched: as_python_2(batch(0)[0], [1]),
-        lambda touched: as_python_2(np.zeros((1, 3071), dtype=np.uint8), [1]),
-    ],
-)
-def test_pickles_that_are_no_batches_are_refused_and_call_nothing(tmp_path, content):
-    touched = tmp_path / "touched"
-    with pytest.raises(UserError, match="is no batch of CIFAR-10"):
-        cifar10.unpickled(content(touched), tmp_path / "batch")
-    assert not touched.exists()
+@pytest.mark.parametrize("name", [*TRAIN, *TEST, META])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_other_files_are_refused_before_any_is_opened(folder, name, split):
+    (folder / FOLDER / name).write_bytes(hostile(folder / "touched"))
+    with pytest.raises(UserError, match=rf"{name} is not the published file, whose MD5 is .*…: delete it"):
+        data(folder).load(split)
+    assert not (folder / "touched").exists()
+
+
+def test_a_file_that_changes_after_it_was_looked_at_is_not_opened_either(folder):
+    loaded = data(folder)
+    loaded.describe()
+    for name in FILES:
+        (folder / FOLDER / name).write_bytes(hostile(folder / "touched"))
+    with pytest.raises(RuntimeError, match="corrupted"):
+        loaded.load("train")
+    assert not (folder / "touched").exists()
+
+
+def test_another_archive_is_refused_before_it_is_opened(archive):
+    with (archive / ARCHIVE).open("ab") as handle:
+        handle.write(b"\0")
+    with pytest.raises(UserError, match=r"cifar-10-python\.tar\.gz is not the published file"):
+        data(archive).describe()
 
 
 def test_a_missing_archive_is_downloaded(tmp_path, archive, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with serving(archive) as address:
-        monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", f"{address}{cifar10.ARCHIVE}")
+        monkeypatch.setattr(THEIRS, "url", f"{address}{ARCHIVE}")
         found = data(tmp_path / "new")
         assert len(found.load("train")) == 30
     assert found.fingerprint == data(archive).fingerprint
-    assert [entry.name for entry in (tmp_path / "new").iterdir()] == [cifar10.ARCHIVE]  # nothing was extracted
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == [ARCHIVE]  # nothing was extracted there
 
 
 def test_without_a_network_the_archive_and_its_place_are_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", (tmp_path / "nowhere").as_uri())
+    monkeypatch.setattr(THEIRS, "url", (tmp_path / "nowhere").as_uri())
     with pytest.raises(UserError, match=r"get cifar-10-python\.tar\.gz from .* and put it into") as caught:
         data(tmp_path / "new").describe()
     assert str(tmp_path / "new") in str(caught.value)
 
 
-def test_the_pinned_digests_are_torchvisions():
-    theirs = torchvision.datasets.CIFAR10
-    assert dict(theirs.train_list) == cifar10.MD5["train"] and dict(theirs.test_list) == cifar10.MD5["test"]
-    assert (theirs.filename, theirs.base_folder) == (cifar10.ARCHIVE, cifar10.FOLDER)
-    assert theirs.tgz_md5 == cifar10.ARCHIVE_MD5
+def test_the_fingerprint_is_of_the_published_batches(tmp_path, monkeypatch):
+    """Those of torchvision, which are what runs were made with; another release of it is to change nothing."""
+    monkeypatch.setattr("torchvision.datasets.utils.check_integrity", lambda path, md5: True)
+    unpacked(tmp_path)
+    assert data(tmp_path).fingerprint == "4477fb6ef80cf1edde580f5a39ad7a9eeecd7da0829e3f5023aa18c153ed5227"
