@@ -10,8 +10,8 @@ from torch import nn
 
 from kantor.data.images import ImageData, ImageSet
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.critic_steps import Constant
 from kantor.models.latent import Normal
-from kantor.models.schedule import Constant
 from kantor.objectives.adversarial import NonSaturating
 
 SIDE = 8

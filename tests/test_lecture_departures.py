@@ -23,8 +23,8 @@ from kantor.data.share import Share
 from kantor.data.stream import ImageBlocks
 from kantor.metrics import divergences
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.critic_steps import Bursts, Constant
 from kantor.models.latent import Normal
-from kantor.models.schedule import Bursts, Constant
 from kantor.nets.activations import ReLU
 from kantor.nets.conv_critic import ConvCritic
 from kantor.nets.dcgan import DCGANDiscriminator

@@ -41,7 +41,7 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
         UserError: the overrides are wrong; nothing is written.
     """
     from kantor.api import Run
-    from kantor.config import compose as config
-    from kantor.engine import train as run
+    from kantor.config.compose import compose
+    from kantor.engine.train import train
 
-    return Run(run.train(config.compose(overrides, config_dirs=config_dirs)))
+    return Run(train(compose(overrides, config_dirs=config_dirs)))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kantor.engine import train as run
-from kantor.models.base import GenerativeModel, Weights
+from kantor.engine import sample
+from kantor.models.base import GenerativeModel
 from kantor.runs.directory import RunDirectory, latest
 
 
@@ -54,8 +54,34 @@ class Run:
         Args:
             checkpoint: `last` or `best`.
         """
-        return run.load_model(self._directory, checkpoint)
+        return sample.load(self._directory, checkpoint).model
 
-    def sample(self, n: int, *, seed: int = 0, weights: Weights = "ema", checkpoint: str = "last") -> np.ndarray:
-        """`n` samples, float32 (n, 2) for points, uint8 (n, H, W, C) for pictures; the same as `kantor sample`."""
-        return run.sample(self._directory, n, seed=seed, weights=weights, checkpoint=checkpoint)
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int = 0,
+        weights: str | None = None,
+        checkpoint: str = "last",
+        sampler: str | None = None,
+        condition: int | str | None = None,
+    ) -> np.ndarray:
+        """`n` samples, float32 (n, 2) for points, uint8 (n, H, W, C) for pictures; the same as `kantor sample`.
+
+        Args:
+            n: how many.
+            seed: another seed takes other samples.
+            weights: `raw`, `ema`, or `ema:0.999` of several; None for `ema` where an average is kept, else `raw`.
+            checkpoint: `last` or `best`.
+            sampler: the name of a sampler; None for the run's own.
+            condition: of a conditional model a label, or `all` for one class after the other.
+        """
+        return sample.sample(
+            self._directory,
+            n,
+            seed=seed,
+            weights=weights,
+            checkpoint=checkpoint,
+            sampler=sampler,
+            condition=None if condition is None else str(condition),
+        )

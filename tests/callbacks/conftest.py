@@ -7,8 +7,8 @@ import torch
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.critic_steps import Constant
 from kantor.models.latent import Normal
-from kantor.models.schedule import Constant
 from kantor.nets.activations import ReLU
 from kantor.nets.mlp import MLP
 from kantor.objectives.adversarial import Wasserstein

@@ -8,7 +8,7 @@ from kantor.data.images import ImageSet
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.data.share import Share
 from kantor.data.stream import ImageBlocks, PointBlocks
-from kantor.models.schedule import Bursts, Constant
+from kantor.models.critic_steps import Bursts, Constant
 
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),

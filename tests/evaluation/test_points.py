@@ -17,8 +17,8 @@ from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.points import ESTIMATORS, KINDS, PointEvaluation, PointScores, applicable, potential_of
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.critic_steps import Constant
 from kantor.models.latent import Normal
-from kantor.models.schedule import Constant
 from kantor.nets.mlp import MLP
 from kantor.objectives.adversarial import NonSaturating, Wasserstein
 from kantor.processes import Processes

@@ -12,7 +12,7 @@ from torch import nn
 from kantor import keyed
 from kantor.models.adversarial import Adversarial
 from kantor.models.base import GenerativeModel, count_parameters
-from kantor.models.schedule import Bursts, Constant
+from kantor.models.critic_steps import Bursts, Constant
 from kantor.objectives.adversarial import Wasserstein, WassersteinClipping, WassersteinGradientPenalty
 from kantor.objectives.relativistic import Relativistic
 

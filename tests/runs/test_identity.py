@@ -172,7 +172,7 @@ def test_composed_configurations_change_their_hash(base, override):
 def test_code_hashes_name_every_target_that_determines_the_weights():
     hashes = code_hashes(composed())
     named = {"models.adversarial.Adversarial", "data.points.gaussians8", "nets.mlp.MLP"}
-    named |= {"objectives.adversarial.WassersteinGradientPenalty", "models.schedule.Constant"}
+    named |= {"objectives.adversarial.WassersteinGradientPenalty", "models.critic_steps.Constant"}
     assert {f"kantor.{name}" for name in named} | {"torch.optim.Adam"} <= set(hashes)
     assert not {name for name in hashes if name.startswith(("kantor.evaluation", "kantor.callbacks", "kantor.loggers"))}
     assert {len(value) for value in hashes.values()} == {64}

@@ -28,4 +28,5 @@ class Checkpointing(pl.Callback):
         if due(trainer, pl_module, self.every):
             checkpoints.save(trainer, pl_module, self.directory.checkpoints / "last.ckpt")
             if trainer.is_global_zero:
-                checkpoints.export_generator(pl_module, self.directory)
+                weights = pl_module.default_weights
+                checkpoints.export_weights(pl_module.weights(weights), weights, self.directory)

@@ -1,5 +1,7 @@
 """The lecture's picture of a point model: contours of the critic, real '+' in orange, generated 'x' in green."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,7 +14,10 @@ from kantor.callbacks.pictures import Picture, step_name, write_gif
 from kantor.data.module import BlockData, PointData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
+from kantor.models.protocols import HasSurface
+from kantor.models.sampling import Sampling
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 
 GRID = 128
 """Points of the critic's surface along each axis, as in the lecture."""
@@ -50,13 +55,12 @@ class Contours(Picture):
     def draw(self, model: GenerativeModel) -> None:
         """One picture of the model as it is now."""
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        generated = model.sample(self.points, rng=rng).cpu().numpy()
+        generated = Sampling(model.default_weights, Direct())(model, self.points, rng=rng).cpu().numpy()
         philox = np.random.Philox(key=keyed.seed(self.seed, "picture real"))
         real = self.distribution.sample(self.points, np.random.Generator(philox))
-        name, critic = model.second_network
-        figure = contour_figure(
-            real, generated, surface(critic, self.extent, model.device), self.extent, model.steps, name
-        )
+        assert isinstance(model, HasSurface)
+        heights = surface(model.surface, self.extent, model.device)
+        figure = contour_figure(real, generated, heights, self.extent, model.steps, model.surface_name)
         with replacing(self.directory.samples / step_name(model.steps)) as temporary:
             figure.savefig(temporary, format="png")
 
@@ -67,7 +71,7 @@ class Contours(Picture):
 
 
 @torch.no_grad()
-def surface(critic: torch.nn.Module, extent: float, device: torch.device) -> np.ndarray:
+def surface(critic: Callable[[torch.Tensor], torch.Tensor], extent: float, device: torch.device) -> np.ndarray:
     """The critic on a GRID × GRID grid over [-extent, extent]²; [row, column] is [y, x]."""
     ticks = torch.linspace(-extent, extent, GRID, device=device)
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")

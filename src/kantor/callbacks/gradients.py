@@ -27,7 +27,7 @@ class Gradients(Measurement):
 
     def measure(self, model: Adversarial, block: Tensor, rng: keyed.Rng) -> dict[str, Tensor]:
         """As many of them as the objective has."""
-        name, critic = model.second_network
+        name, critic = model.critic_name, model.critic
         values = {GENERATOR_GRADIENT: gradient_norm(model.generator), f"train/{name}_gradient": gradient_norm(critic)}
         if model.objective.is_wasserstein:
             values[SLOPE] = mean_slope(model, block[-1], rng)

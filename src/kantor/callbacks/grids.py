@@ -10,8 +10,10 @@ from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
 from kantor.report.pictures import evenly
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 from kantor.samples import sheets
 
 FRAMES, WIDTH = 60, 800
@@ -43,7 +45,7 @@ class Grids(ImagePicture):
     def draw(self, model: GenerativeModel) -> None:
         """One grid of the model as it is now."""
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        samples = pixels.to_uint8(model.sample(self.side**2, rng=rng))
+        samples = pixels.to_uint8(Sampling(model.default_weights, Direct())(model, self.side**2, rng=rng))
         grid = sheets.titled(sheets.tile(samples, self.side), f"step {model.steps:,}")
         with replacing(self.directory.samples / step_name(model.steps)) as temporary:
             sheets.beside([grid]).save(temporary, format="PNG", optimize=True)

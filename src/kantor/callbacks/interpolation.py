@@ -82,7 +82,7 @@ class Interpolation(ImagePicture):
         ends = model.latent(2 * self.rows, rng)  # (2·rows, dim)
         t = torch.linspace(0, 1, self.columns, device=ends.device)
         z = path_through(model.latent)(ends[: self.rows], ends[self.rows :], t).flatten(0, 1)  # (rows·columns, dim)
-        images = pixels.to_uint8(model.generator_with("ema")(z))
+        images = pixels.to_uint8(model.decode(z, weights=model.default_weights))
         words = f"between two samples (EMA, step {model.steps:,})"
         with replacing(self.directory.figures / "interpolation.png") as temporary:
             picture = sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])

@@ -18,6 +18,7 @@ from kantor.errors import UserError, require_at_least
 from kantor.metrics.divergences import common_histograms, jensen_shannon, kl, total_variation
 from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
+from kantor.models.protocols import HasPotential
 from kantor.nets.shift import Shift
 from kantor.runs.directory import RunDirectory
 
@@ -74,12 +75,13 @@ class LineDistances(Picture):
 
     def draw(self, model: GenerativeModel) -> None:
         """Take note of theta and of the critic's loss."""
-        if not isinstance(model.generator, Shift):
+        generator = model.networks().get("generator")
+        if not isinstance(generator, Shift):
             raise UserError(
                 "line_distances: it follows kantor.nets.shift.Shift, the generator is another; take pictures=points"
             )
         self._steps.append(model.steps)
-        self._thetas.append(float(model.generator.theta.detach()))
+        self._thetas.append(float(generator.theta.detach()))
         self._critic_losses.append(float(model.values["train/critic_loss"]) if model.values else math.nan)
 
     def finish(self, model: GenerativeModel) -> None:
@@ -97,7 +99,7 @@ class LineDistances(Picture):
     def _draw_estimate(self, axes: Axes, model: GenerativeModel) -> None:
         """What the second network says of the distance, beside the truth for the theta of the moment."""
         steps, losses, thetas = self._steps[1:], np.array(self._critic_losses[1:]), np.array(self._thetas[1:])
-        if model.potential is not None:
+        if isinstance(model, HasPotential) and model.potential is not None:
             axes.plot(steps, np.abs(thetas), color="black", lw=3, alpha=0.35, label="W1 = |theta|")
             axes.plot(steps, -losses, color=COLOURS["W1"], lw=2, label="minus the critic's loss")
             axes.set_title("the critic follows W1", fontsize=16)

@@ -13,7 +13,9 @@ from kantor.data.images import ImageSet
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 from kantor.samples import sheets
 
 SEARCHED = 20_000
@@ -92,7 +94,7 @@ class Neighbours(ImagePicture):
         philox = np.random.Philox(key=keyed.seed(self.seed, "neighbours"))
         rows = np.sort(np.random.Generator(philox).permutation(len(train))[:SEARCHED])
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        generated = pixels.to_uint8(model.sample(self.samples, rng=rng))
+        generated = pixels.to_uint8(Sampling(model.default_weights, Direct())(model, self.samples, rng=rng))
         k = min(self.neighbours, len(rows))
         found = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
         words = f"nearest of {'all ' if len(rows) == len(train) else ''}{len(rows):,} training images"

@@ -64,7 +64,8 @@ class Scores(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"best": self.best}
+        chosen_by = {"score": self.primary, **self.evaluation.sampling.describe()}
+        return {"best": self.best, "chosen_by": chosen_by}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""

@@ -10,7 +10,9 @@ from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 from kantor.samples import sheets
 
 
@@ -42,7 +44,7 @@ class SideBySide(ImagePicture):
         philox = np.random.Philox(key=keyed.seed(self.seed, "picture real"))
         chosen = np.random.Generator(philox).permutation(len(train))[: self.side**2]
         rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        generated = pixels.to_uint8(model.sample(self.side**2, rng=rng))
+        generated = pixels.to_uint8(Sampling(model.default_weights, Direct())(model, self.side**2, rng=rng))
         panels = [
             sheets.titled(sheets.tile(train.take(chosen), self.side), "real (training)"),
             sheets.titled(sheets.tile(generated, self.side), f"generated (EMA, step {model.steps:,})"),

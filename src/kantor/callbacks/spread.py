@@ -7,6 +7,7 @@ from kantor import keyed
 from kantor.callbacks.measurement import Measurement
 from kantor.metrics.neighbours import Distances, coverage
 from kantor.models.adversarial import Adversarial
+from kantor.samplers.direct import Direct
 
 SPREAD, NEAREST_SAMPLE, COVERAGE = "train/spread", "train/nearest_sample", "train/coverage"
 SAMPLES = 64
@@ -39,7 +40,7 @@ class Spread(Measurement):
         if len(real) < 2:
             return {}
         fixed = keyed.Rng(keyed.seed(self.seed, "spread"), device=model.device)
-        generated = model.sample(len(real), rng=fixed, weights="raw").flatten(1)
+        generated = model.sample(len(real), rng=fixed, sampler=Direct(), weights="raw").flatten(1)
         distances = Distances.of(real.double().cpu(), generated.double().cpu())  # not every device has float64
         spread = ratio(mean_distance(distances.generated), mean_distance(distances.real))
         nearest = ratio(nearest_distance(distances.generated), nearest_distance(distances.real))

@@ -25,7 +25,7 @@ def open_run(given: dict[str, str]) -> RunDirectory:
 def train(command: Command, words: list[str]) -> int:
     """`kantor train`."""
     rest, config_dirs, flags = command.take_options(words)
-    from kantor.config import compose as config
+    from kantor.config.compose import compose
 
     if "-m" in flags:
         if "--cfg" in flags:
@@ -35,22 +35,22 @@ def train(command: Command, words: list[str]) -> int:
         return sweep.sweep(rest, config_dirs)
     if any(word.startswith("run=") for word in rest):
         return _extend(command.split(rest))
-    cfg = config.compose(rest, config_dirs=config_dirs)
+    configuration = compose(rest, config_dirs=config_dirs)
     if "--cfg" in flags:
-        from omegaconf import OmegaConf
+        import yaml
 
-        print(OmegaConf.to_yaml(cfg), end="")
+        print(yaml.safe_dump(dict(configuration.plain), sort_keys=False, allow_unicode=True), end="")
         return 0
-    from kantor.engine import train as run
+    from kantor.engine.train import train as train_run
 
-    return _show_run(run.train(cfg))
+    return _show_run(train_run(configuration))
 
 
 def _extend(pairs: list[tuple[str, str]]) -> int:
     directory = open_run(dict(pairs))
-    from kantor.engine import train as run
+    from kantor.engine.extend import extend
 
-    return _show_run(run.extend(directory, [(key, typed(value)) for key, value in pairs if key != "run"]))
+    return _show_run(extend(directory, [(key, typed(value)) for key, value in pairs if key != "run"]))
 
 
 def _show_run(directory: RunDirectory) -> int:
@@ -68,20 +68,24 @@ def _show_run(directory: RunDirectory) -> int:
 
 def sample(command: Command, words: list[str]) -> int:
     """`kantor sample`."""
-    given = dict(command.split(words))
+    pairs = command.split(words)
+    given = dict(pairs)
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
     out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
-    from kantor.engine import train as run
+    from kantor.engine.sample import sample as draw
     from kantor.samples.files import check_target, write_samples
 
     check_target(out)
-    samples = run.sample(
+    samples = draw(
         directory,
         n,
         seed=seed,
-        weights=given.get("weights", "ema"),
+        weights=given.get("weights"),
         checkpoint=given.get("checkpoint", "last"),
+        sampler=given.get("sampler"),
+        overrides=[(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)],
+        condition=given.get("condition"),
     )
     write_samples(samples, out)
     print(f"{n} samples  {out}")
@@ -100,15 +104,9 @@ def evaluate(command: Command, words: list[str]) -> int:
         place = Path(given["out"])
     else:
         directory = open_run(given)
-        from kantor.config import compose as config
-        from kantor.config import targets
-        from kantor.engine import train as run
+        from kantor.engine.evaluate import evaluate as score
 
-        plain = directory.config()
-        targets.check_trust(plain)
-        if "evaluation" in given:
-            plain["evaluation"] = config.load_option("evaluation", given["evaluation"])
-        card = run.evaluate(directory, config.replaced(plain, overrides))
+        card = score(directory, overrides, evaluation=given.get("evaluation"), sampler=given.get("sampler"))
         place = directory.path
     from kantor.report.tables import print_card
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from kantor import keyed
 from kantor.atomic import replacing
-from kantor.config import compose as config
+from kantor.config.checks import at, keys
+from kantor.config.compose import load_option, replaced
+from kantor.config.schema import Configuration
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, PointDistribution
@@ -35,11 +36,11 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
     Raises:
         UserError: there is no such data set or key, or a key has no value.
     """
-    plain = config.replaced({"data": config.load_option("data", name, config_dirs)}, settings)
-    missing = [key for key in config.keys(plain) if config.at(plain, key) == "???"]
+    plain = replaced({"data": load_option("data", name, config_dirs)}, settings)
+    missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
-    data = config.build(OmegaConf.create(plain).data, seed=0)
+    data = Configuration(plain).build("data", seed=0)
     picture = (Path("outputs") / "data" / name if out is None else Path(out)) / f"{name}.png"
     began = time.perf_counter()
     rows = image_rows(data) if isinstance(data, ImageData) else point_rows(data)

@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
 from kantor.atomic import write_json
-from kantor.config import compose as config
+from kantor.config.compose import compose, finish, parse, search_path
 from kantor.config.files import CONF
 from kantor.errors import Interrupted, UserError
 from kantor.messages import say
@@ -37,10 +37,10 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     Raises:
         UserError: an override is wrong for every job.
     """
-    parsed = config.parse(words)
+    parsed = parse(words)
     outputs = _check(parsed, words, config_dirs)
     directory = Path(outputs) / "sweeps" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{os.getpid()}"
-    arguments = [*config.search_path(config_dirs), *words, f"hydra.sweep.dir='{directory}'"]
+    arguments = [*search_path(config_dirs), *words, f"hydra.sweep.dir='{directory}'"]
     with _command_line(["kantor", "--multirun", *arguments]):
         hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="train")(job)()
     return _summary(directory)
@@ -51,10 +51,10 @@ def _check(parsed: list[Override], words: list[str], config_dirs: list[str]) -> 
     values = [_values(override, word) for override, word in zip(parsed, words, strict=True)]
     ours = [index for index, override in enumerate(parsed) if not override.key_or_group.startswith("hydra")]
     first = [values[index][0] for index in ours]
-    cfg = config.compose(first, config_dirs=config_dirs)
+    cfg = compose(first, config_dirs=config_dirs)
     for place, index in enumerate(ours):
         for value in values[index][1:]:
-            config.compose([*first[:place], value, *first[place + 1 :]], config_dirs=config_dirs)
+            compose([*first[:place], value, *first[place + 1 :]], config_dirs=config_dirs)
     launcher = next((override.value() for override in parsed if override.key_or_group == "hydra/launcher"), "basic")
     if launcher == "joblib" and cfg.trainer.devices > 1:
         raise UserError(
@@ -80,13 +80,13 @@ def job(composed: DictConfig) -> float:
     Returns:
         The primary score for the sweeper; NaN when the job failed or was not scored.
     """
-    from kantor.engine import train as run
+    from kantor.engine.train import train
 
     result: dict[str, Any] = {"overrides": list(HydraConfig.get().overrides.task), "error": None}
     score = math.nan
     try:
-        cfg = config.finish(composed, HydraConfig.get())
-        directory = run.train(cfg)
+        cfg = finish(composed, HydraConfig.get())
+        directory = train(cfg)
         result["run"] = str(directory.path)
         score = primary(directory.card(), cfg.primary_score)
     except Interrupted as stop:

@@ -69,6 +69,6 @@ def check_budget(budget: dict[str, Any]) -> None:
         listing = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
         raise UserError(
             f"budget: given {listing}, expected exactly one of steps, images, minutes: "
-            "unset the others, as in budget.steps=null"
+            "give one, as in budget.steps=1000"
         )
     require_positive(**given)

@@ -1,73 +1,23 @@
-"""The configuration: one small schema, composition by Hydra, and `build`, the only place that instantiates.
-
-A configuration is composed once, by the parent process, and leaves this module resolved, complete and read-only.
-"""
+"""Composition by Hydra: from overrides to a configuration that is resolved, complete and checked, once for a run."""
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kantor.config import choices, targets
 from kantor.config.checks import at, check_values, keys
 from kantor.config.files import check_option, groups, options, roots
+from kantor.config.schema import Budget, Configuration, Schema
 from kantor.errors import UserError, nearest
-
-
-@dataclass
-class Budget:
-    """How long to train; exactly one is given."""
-
-    steps: int | None = MISSING
-    images: int | None = MISSING
-    minutes: float | None = MISSING
-
-
-@dataclass
-class Trainer:
-    """The machine and how it computes; `auto` is resolved when a configuration is composed."""
-
-    accelerator: str = MISSING
-    devices: int = MISSING
-    threads: Any = MISSING
-    precision: str = MISSING
-    matmul_precision: str = MISSING
-    compile: bool = MISSING
-    log_every: int = MISSING
-    checkpoint_every: int = MISSING
-    progress: bool = MISSING
-
-
-@dataclass
-class Schema:
-    """The top level; values stand in YAML only."""
-
-    experiment: str = MISSING
-    primary_score: str | None = MISSING
-    seed: int = MISSING
-    outputs: str = MISSING
-    rerun: bool = MISSING
-    budget: Budget = MISSING
-    trainer: Trainer = MISSING
-    data: Any = MISSING
-    model: Any = MISSING
-    objective: Any = MISSING
-    optimisation: Any = MISSING
-    stop: Any = MISSING
-    evaluation: Any = MISSING
-    pictures: Any = MISSING
-    logger: Any = MISSING
-
-
-ConfigStore.instance().store("schema", Schema)
 
 
 def search_path(config_dirs: list[str]) -> list[str]:
@@ -77,7 +27,7 @@ def search_path(config_dirs: list[str]) -> list[str]:
     return ["hydra.searchpath=[" + ",".join(f"'file://{Path(entry).absolute()}'" for entry in config_dirs) + "]"]
 
 
-def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> DictConfig:
+def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Configuration:
     """The configuration of one run, from `key=value` overrides in Hydra's grammar.
 
     Raises:
@@ -158,9 +108,9 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
-def finish(composed: DictConfig, hydra: HydraConf) -> DictConfig:
+def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     """Resolve a composed configuration: no interpolation, no `auto`, no missing value, no key of an option that was
-    replaced, read-only.
+    replaced, no budget beside the one that was named.
 
     Args:
         composed: by Hydra.
@@ -177,6 +127,9 @@ def finish(composed: DictConfig, hydra: HydraConf) -> DictConfig:
     for name in names:
         if name not in present:
             raise UserError(f"{name} is missing: it cannot be taken out, give {name}=…")
+    named = _named(parse(list(hydra.overrides.task)))
+    for key in other_budgets(named):
+        OmegaConf.update(composed, key, None)
     try:
         plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
     except OmegaConfBaseException as error:
@@ -186,11 +139,34 @@ def finish(composed: DictConfig, hydra: HydraConf) -> DictConfig:
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
+    return resolved(plain, frozenset(named))
+
+
+def _named(overrides: list[Override]) -> dict[str, object]:
+    """The dotted keys that overrides give a value, and the values; of a mapping also those inside."""
+    given = {override.key_or_group: override.value() for override in overrides if not override.is_delete()}
+    inside = {f"{key}.{inner}": at(value, inner) for key, value in given.items() for inner in keys(value)}
+    return {**given, **inside}
+
+
+def other_budgets(named: Mapping[str, object]) -> list[str]:
+    """The keys of the budgets that the one named on the command line replaces; none when none or several are."""
+    kinds = [f"budget.{kind.name}" for kind in fields(Budget)]
+    chosen = [kind for kind in kinds if named.get(kind) is not None]
+    return [kind for kind in kinds if kind not in named] if len(chosen) == 1 else []
+
+
+def resolved(plain: dict[str, Any], named: frozenset[str] = frozenset()) -> Configuration:
+    """A configuration whose `auto`s have values, checked.
+
+    Raises:
+        UserError: a value contradicts another.
+    """
     plain["trainer"].update(_resolve_auto(plain["trainer"]))
+    if plain["evaluation"].get("weights") == "auto":
+        plain["evaluation"]["weights"] = "raw" if plain["ema"].get("_target_") is None else "ema"
     check_values(plain)
-    cfg = OmegaConf.create(plain)
-    OmegaConf.set_readonly(cfg, True)
-    return cfg
+    return Configuration(plain, named)
 
 
 def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
@@ -211,21 +187,21 @@ def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def replaced(plain: dict[str, Any], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A copy of a plain configuration with known keys given other values.
+def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A copy of a plain configuration with known keys given other values; a budget replaces the one there was.
 
     Raises:
         UserError: there is no such key.
     """
-    copy = OmegaConf.create(plain)
+    copy = OmegaConf.create(dict(plain))
     known = keys(plain)
     for key, value in overrides:
         if key not in known:
             raise UserError(f"{key}={value}: {unknown_key(key, known)} in the run's configuration")
         OmegaConf.update(copy, key, value)
+    for key in other_budgets(dict(overrides)):
+        OmegaConf.update(copy, key, None)
     result: Any = OmegaConf.to_container(copy)
-    if "trainer" in result:
-        result["trainer"].update(_resolve_auto(result["trainer"]))
     return result
 
 
@@ -241,27 +217,11 @@ def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> 
     return loaded
 
 
-def build(node: DictConfig, **injected: object) -> Any:
-    """Make the object that a node of the configuration describes.
-
-    Args:
-        node: with a `_target_`, and others inside it.
-        injected: further keyword arguments for the outermost target, or for each where the node is a mapping of them.
-
-    Raises:
-        UserError: a target is unknown or not allowed, an argument is unknown, missing or of another type, or a target
-            refuses a value; the message gives the key.
-    """
-    return targets.instantiate(OmegaConf.to_container(node, resolve=True), key=node._get_full_key(None), **injected)
-
-
-def trusted(plain: dict[str, Any]) -> DictConfig:
-    """A configuration that came with a run directory, read-only, once its targets are known to be harmless.
+def trusted(plain: Mapping[str, Any]) -> Configuration:
+    """A configuration that came with a run directory, once its targets are known to be harmless.
 
     Raises:
         UserError: it names code outside what is trusted.
     """
     targets.check_trust(plain)
-    cfg = OmegaConf.create(plain)
-    OmegaConf.set_readonly(cfg, True)
-    return cfg
+    return Configuration(plain)

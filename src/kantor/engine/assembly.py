@@ -1,125 +1,158 @@
-"""From a configuration to the objects of a run: model, data, evaluation; for training, scoring and sampling alike."""
+"""From a configuration to the objects of a run, built once in each process that works on it."""
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 
 from kantor import keyed
-from kantor.config import compose as config
+from kantor.config.schema import Configuration
 from kantor.data.module import BlockData
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
+from kantor.processes import ranks_exist
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
+from kantor.runs.identity import config_hash
+from kantor.samplers.direct import Sampler
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assembly:
-    """What a configuration describes.
+    """A run as everything below the command sees it. Sent to another process, it builds itself anew there.
 
     Attributes:
+        configuration: with the identity of its data.
+        hash: of all that determines the weights, 64 hex digits.
+        directory: of the run; it need not exist yet.
+        data: what the model learns.
         model: freshly initialised from ("init") of the seed.
-        data: what it learns.
+        sampler: how samples are drawn.
         evaluation: how it is scored; None for `evaluation=none`.
     """
 
-    model: GenerativeModel
+    configuration: Configuration
+    hash: str
+    directory: RunDirectory
     data: BlockData
+    model: GenerativeModel
+    sampler: Sampler
     evaluation: Evaluation | None
 
+    @property
+    def sampling(self) -> Sampling:
+        """How pictures and the page's samples are drawn: with the average of the weights, where one is kept."""
+        return Sampling(self.model.default_weights, self.sampler)
 
-def assemble(cfg: DictConfig) -> Assembly:
-    """Build everything that a configuration describes.
+    @property
+    def budget_steps(self) -> int | None:
+        """The budget in training steps; None when it is in minutes.
+
+        A budget in images ends with the first step that reaches it.
+        """
+        budget = self.configuration.budget
+        if budget.images is None:
+            return budget.steps
+        low, high = 1, budget.images  # a step consumes at least one image
+        while low < high:
+            middle = (low + high) // 2
+            if self.model.batches_before(middle) * self.data.batch_size >= budget.images:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        accelerator = self.configuration.trainer.accelerator
+        if accelerator == "gpu":
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device(accelerator)
+
+    def __reduce__(self) -> tuple[Callable[..., "Assembly"], tuple[Configuration, Path]]:
+        return _in_worker, (self.configuration, self.directory.path)
+
+
+def assemble(configuration: Configuration, path: Path | None = None) -> Assembly:
+    """Build everything that a configuration describes; a parent that leaves the work to others takes no memory for
+    weights.
+
+    Args:
+        configuration: composed, or of a run.
+        path: the run directory; None for the one that the configuration leads to.
 
     Raises:
         UserError: something in it is wrong or contradicts something else.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(keyed.seed(cfg.seed, "init"))
-        model = config.build(
-            cfg.model, objective=config.build(cfg.objective), optimisation=config.build(cfg.optimisation), seed=cfg.seed
+    elsewhere = configuration.trainer.devices > 1 and not ranks_exist()
+    return _assembled(configuration, path, torch.device("meta") if elsewhere else torch.device("cpu"))
+
+
+def _in_worker(configuration: Configuration, path: Path) -> Assembly:
+    return _assembled(configuration, path, torch.device("cpu"))
+
+
+def _assembled(configuration: Configuration, path: Path | None, weights_on: torch.device) -> Assembly:
+    data: BlockData = configuration.build("data", seed=configuration.seed)
+    if configuration.plain["data"].get("identity") == "auto":
+        configuration = configuration.replaced("data.identity", data.fingerprint)
+    with torch.random.fork_rng(devices=[]), weights_on:
+        torch.manual_seed(keyed.seed(configuration.seed, "init"))
+        model: GenerativeModel = configuration.build(
+            "model",
+            objective=configuration.build("objective"),
+            optimisation=configuration.build("optimisation"),
+            averaging=configuration.build("ema"),
+            schedule=configuration.build("schedule"),
+            seed=configuration.seed,
         )
-    data = config.build(cfg.data, seed=cfg.seed)
     if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
         model = model.to(memory_format=torch.channels_last)
-    evaluation = None if cfg.evaluation.name == "none" else config.build(cfg.evaluation)
-    if evaluation is not None:
-        _check_primary(cfg.primary_score, evaluation, data)
-    return Assembly(model, data, evaluation)
+    sampler: Sampler = configuration.build("sampler")
+    evaluation: Evaluation | None = (
+        configuration.build("evaluation", sampler=sampler) if configuration.evaluated else None
+    )
+    whole = config_hash(configuration.plain)
+    directory = RunDirectory(path if path is not None else place(configuration, whole))
+    return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
 
 
-def identified(cfg: DictConfig) -> DictConfig:
-    """The configuration with the fingerprint of its data in place of `data.identity=auto`, read-only.
-
-    Raises:
-        UserError: the data are missing.
-    """
-    if cfg.data.get("identity") != "auto":
-        return cfg
-    plain: Any = OmegaConf.to_container(cfg)
-    plain["data"]["identity"] = config.build(cfg.data, seed=cfg.seed).fingerprint
-    known = OmegaConf.create(plain)
-    OmegaConf.set_readonly(known, True)
-    return known
+def place(configuration: Configuration, whole_hash: str) -> Path:
+    """The directory of a run: outputs/EXPERIMENT/HASH-sSEED."""
+    return Path(configuration.outputs) / configuration.experiment / f"{whole_hash[:10]}-s{configuration.seed}"
 
 
-def _check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) -> None:
-    ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
-    if primary not in ranked:
-        raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}")
-
-
-def restore(model: GenerativeModel, directory: RunDirectory, which: str) -> None:
-    """Give a model the weights and counters of a run's checkpoint, last or best.
+def restore(run: Assembly, which: str) -> dict[str, Any]:
+    """Give the model of a run the weights and counters of its checkpoint, last or best; the checkpoint.
 
     Raises:
         UserError: there is no such checkpoint, or it is damaged or of another model.
     """
-    checkpoint = checkpoints.read(directory, which)
+    checkpoint = checkpoints.read(run.directory, which)
     try:
-        model.load_state_dict(checkpoint["state_dict"])
+        run.model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
         first = str(error).splitlines()[0]
-        raise UserError(f"{directory.path}: checkpoint and config.yaml describe different models ({first})") from error
-    model.on_load_checkpoint(checkpoint)
-
-
-def budget_steps(cfg: DictConfig, model: GenerativeModel) -> int | None:
-    """The budget in steps; None when it is in minutes.
-
-    A budget in images ends with the first step that reaches it.
-    """
-    if cfg.budget.images is None:
-        return cfg.budget.steps
-    low, high = 1, cfg.budget.images  # a step consumes at least one image
-    while low < high:
-        middle = (low + high) // 2
-        if model.batches_before(middle) * cfg.data.batch_size >= cfg.budget.images:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def device(cfg: DictConfig) -> torch.device:
-    """Where this process computes."""
-    if cfg.trainer.accelerator == "gpu":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device(cfg.trainer.accelerator)
+        raise UserError(
+            f"{run.directory.path}: checkpoint and config.yaml describe different models ({first})"
+        ) from error
+    run.model.on_load_checkpoint(checkpoint)
+    return checkpoint
 
 
 @contextlib.contextmanager
-def numerics(cfg: DictConfig) -> Iterator[None]:
+def numerics(configuration: Configuration) -> Iterator[None]:
     """The threads and float32 products that a configuration asks for; what was set before comes back."""
     before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    torch.set_num_threads(cfg.trainer.threads)
-    torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
+    torch.set_num_threads(configuration.trainer.threads)
+    torch.set_float32_matmul_precision(configuration.trainer.matmul_precision)
     try:
         yield
     finally:

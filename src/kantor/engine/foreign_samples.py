@@ -6,23 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 import kantor
 from kantor.atomic import write_json
-from kantor.config import compose as config
+from kantor.config.compose import load_option, replaced
+from kantor.config.schema import Configuration
 from kantor.data.images import ImageData
+from kantor.engine.score import record
 from kantor.errors import UserError
 from kantor.evaluation import second_opinion
 from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.processes import Processes
-from kantor.runs import card
-from kantor.runs.directory import COUNTERS, RunDirectory
+from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 from kantor.samples.copies import check_copies
 from kantor.samples.files import at_random, codec, read_samples, write_samples
-
-"""The evaluation when none is named, by what the data are."""
 
 SHOWN = 64
 """Pictures in the sheet of what was given, for pages."""
@@ -42,11 +41,11 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
     """
     check_words(given)
-    words = {"data": config.load_option("data", given["data"])}
+    words = {"data": load_option("data", given["data"])}
     of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
-    data = config.build(OmegaConf.create(config.replaced(words, of_data)).data, seed=0)
-    words["evaluation"] = config.load_option("evaluation", given.get("evaluation", PRESETS[data.content]))
-    evaluation = config.build(OmegaConf.create(config.replaced(words, overrides)).evaluation)
+    data = Configuration(replaced(words, of_data)).build("data", seed=0)
+    words["evaluation"] = load_option("evaluation", given.get("evaluation", PRESETS[data.content]))
+    evaluation = Configuration(replaced(words, overrides)).build("evaluation", sampler=Direct())
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)
     samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))
@@ -57,13 +56,13 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     directory.create()
     write_samples(shown(draws[0]), directory.samples / "given.png")
     began = time.perf_counter()
-    made = card.record(
-        name=evaluation.name,
+    made = record(
+        evaluation,
+        coded(evaluation.protocol(data), file),
+        evaluation.score_draws(draws, data, Processes()),
         at_step=None,
-        protocol=coded(evaluation.protocol(data), file),
-        sampling={"weights": "file", "checkpoint": file.name, "sampler": "file", "nfe": None},
-        draw=replace(evaluation.draw(), draws=len(draws)),
-        scores=evaluation.score_draws(draws, data, Processes()),
+        sampling={"checkpoint": file.name, "weights": "file", "sampler": "file", "nfe": None},
+        draws=len(draws),
     )
     whole = card_of_file(file, made, seconds=time.perf_counter() - began)
     write_json(directory.card_json, whole)
@@ -111,7 +110,7 @@ def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> d
         "seed": None,
         "status": "finished",
         "processes": 1,
-        "budget": dict.fromkeys(COUNTERS, None),
+        "budget": {},
         "cost": {
             "train_seconds": None,
             "evaluate_seconds": round(seconds, 3),

@@ -1,60 +1,86 @@
 """What each process of an evaluation does: load the weights, draw its chunks, score."""
 
 import time
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from kantor.data.module import BlockData
-from kantor.engine import assembly
+from kantor.callbacks.scores import Scores
+from kantor.engine.assembly import Assembly, numerics, restore
 from kantor.evaluation.base import Evaluation, Work
+from kantor.evaluation.protocol import Protocol, Score
 from kantor.messages import say
-from kantor.models.base import GenerativeModel
 from kantor.processes import Processes, joined
-from kantor.runs import card
-from kantor.runs.directory import RunDirectory
 
 
-def score_model(
-    model: GenerativeModel, data: BlockData, evaluation: Evaluation, directory: RunDirectory
-) -> dict[str, Any]:
-    """Score a model as its directory's checkpoint has it; the record of an evaluation, equal on every process.
+def score_model(run: Assembly) -> dict[str, Any]:
+    """Score a run's model as its directory's checkpoint has it; the record of an evaluation, equal on every process.
 
     Args:
-        model: its weights are those of the last checkpoint; for `checkpoint=best` that one is read.
-        data: the truth.
-        evaluation: how.
-        directory: where checkpoints are.
+        run: its model has the weights of the last checkpoint; for `checkpoint=best` that one is read.
     """
+    evaluation, data, model = run.evaluation, run.data, run.model
+    assert evaluation is not None
     began = time.perf_counter()
+    chosen = {}
     if evaluation.checkpoint == "best":
-        assembly.restore(model, directory, "best")
+        chosen = {"chosen_by": restore(run, "best")["callbacks"][Scores.__name__]["chosen_by"]}
     processes, n = Processes.current(), evaluation.size(data)
     if processes.rank == 0:
+        say_choice(chosen.get("chosen_by"), evaluation)
         say(f"scoring {evaluation.draws} draws of {n:,} samples, and draws of real ones for the floors")
-    work = Work(directory.evaluations)
+    work = Work(run.directory.evaluations)
     scores = evaluation.score(model, data, processes, work)
+    sampling = {"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen}
     return {
-        **card.record(
-            name=evaluation.name,
-            at_step=model.steps,
-            protocol=evaluation.protocol(data),
-            sampling={"weights": evaluation.weights, "checkpoint": evaluation.checkpoint, **model.sampler()},
-            draw=evaluation.draw(),
-            scores=scores,
-        ),
+        **record(evaluation, evaluation.protocol(data), scores, at_step=model.steps, sampling=sampling),
         "seconds": round(time.perf_counter() - began, 3),
         "chunks_per_process": processes.gather(work.drawn),
     }
 
 
-def score_run(plain: dict[str, Any], path: Path) -> dict[str, Any]:
+def say_choice(chosen_by: dict[str, Any] | None, evaluation: Evaluation) -> None:
+    """Say when the best checkpoint was chosen by samples drawn in another way than these."""
+    now = evaluation.sampling.describe()
+    if chosen_by is not None and now != {name: value for name, value in chosen_by.items() if name != "score"}:
+        told = ", ".join(f"{name}={value}" for name, value in chosen_by.items())
+        say(f"best.ckpt was chosen while training by {told}: another sampling may have chosen another one")
+
+
+def record(
+    evaluation: Evaluation,
+    protocol: Protocol,
+    scores: dict[str, Score],
+    *,
+    at_step: int | None,
+    sampling: dict[str, Any],
+    draws: int | None = None,
+) -> dict[str, Any]:
+    """An evaluation as its file and the card hold it.
+
+    Args:
+        evaluation: which.
+        protocol: what was measured.
+        scores: by name.
+        at_step: training steps of the model; None of samples from a file.
+        sampling: who was measured.
+        draws: of samples from a file; None where they are as many as the evaluation asks for.
+    """
+    draw = evaluation.draw() if draws is None else replace(evaluation.draw(), draws=draws)
+    return {
+        "name": evaluation.name,
+        "at_step": at_step,
+        "protocol_hash": protocol.hash,
+        "protocol": protocol.plain(),
+        "sampling": sampling,
+        "draw": asdict(draw),
+        "scores": {name: score.plain() for name, score in scores.items()},
+    }
+
+
+def score_run(run: Assembly) -> dict[str, Any]:
     """Score a run directory in this process, one of `trainer.devices`."""
-    cfg, directory = OmegaConf.create(plain), RunDirectory(path)
-    with assembly.numerics(cfg), joined(cfg.trainer.devices):
-        parts = assembly.assemble(cfg)
-        assert parts.evaluation is not None
-        model = parts.model.to(assembly.device(cfg))
-        assembly.restore(model, directory, parts.evaluation.checkpoint)
-        return score_model(model, parts.data, parts.evaluation, directory)
+    assert run.evaluation is not None
+    with numerics(run.configuration), joined(run.configuration.trainer.devices):
+        run.model.to(run.device)
+        restore(run, run.evaluation.checkpoint)
+        return score_model(run)

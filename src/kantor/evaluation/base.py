@@ -17,8 +17,10 @@ from kantor.evaluation.bar import Bar
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.evaluation.protocol import Better, Draw, Protocol, Score
 from kantor.messages import say
-from kantor.models.base import GenerativeModel, Weights
+from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
 from kantor.processes import Processes
+from kantor.samplers.direct import Sampler
 
 Checkpoint = Literal["last", "best"]
 
@@ -76,10 +78,11 @@ class Evaluation(ABC):
         draws: R; from 10 on intervals come from their scatter.
         chunk: samples drawn as one batch.
         seed: of the draws; another seed takes another random sample.
-        weights: the generator's moving average (`ema`) or the generator itself (`raw`).
+        weights: `raw`, `ema`, or `ema:0.999` of several averages.
         checkpoint: `last` or `best`.
         every: steps between scores while training.
         threads: of the networks while samples are drawn.
+        sampler: how samples are drawn.
     """
 
     name: str
@@ -87,10 +90,11 @@ class Evaluation(ABC):
     draws: int
     chunk: int
     seed: int
-    weights: Weights
+    weights: str
     checkpoint: Checkpoint
     every: int
     threads: int
+    sampler: Sampler
 
     def __post_init__(self) -> None:
         require_at_least(2, n=self.n)
@@ -128,6 +132,11 @@ class Evaluation(ABC):
     @abstractmethod
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How samples are drawn."""
+        return Sampling(self.weights, self.sampler)
 
     def size(self, data: BlockData) -> int:
         """Samples in a draw: n, or fewer where a data set is too small for that."""
@@ -218,7 +227,7 @@ class Evaluation(ABC):
 
     def _made_of_chunk(self, model: GenerativeModel, seed: int, make: Callable[[Tensor], Chunk]) -> Chunk | None:
         """None where a sample is not finite, before rounding would hide it."""
-        drawn = model.sample(self.chunk, rng=keyed.Rng(seed, device=model.device), weights=self.weights)
+        drawn = self.sampling(model, self.chunk, rng=keyed.Rng(seed, device=model.device))
         return make(self.finish(drawn)) if bool(drawn.isfinite().all()) else None
 
 

@@ -20,7 +20,7 @@ from kantor.evaluation import tensor_files
 from kantor.processes import Processes
 
 SampleChunk = Callable[[int, keyed.Rng], Tensor]
-"""(chunk size, its random numbers) → samples (chunk size, …)."""
+"""(number of the chunk, its random numbers) → samples (chunk size, …)."""
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def generate(
     """
 
     def make(c: int) -> np.ndarray:
-        found: np.ndarray = sample(chunk, keyed.Rng(key(c), device=device)).cpu().numpy()
+        found: np.ndarray = sample(c, keyed.Rng(key(c), device=device)).cpu().numpy()
         return found
 
     return np.concatenate(pieces(make, -(-n // chunk), processes))[:n]

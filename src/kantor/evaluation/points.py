@@ -21,6 +21,7 @@ from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
 from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
+from kantor.models.protocols import HasPotential
 from kantor.processes import Processes
 
 MODE_SHARE = 0.01
@@ -205,7 +206,7 @@ def _truth(data: BlockData) -> PointDistribution:
 
 def potential_of(model: GenerativeModel) -> Potential | None:
     """The model's critic as a float64 function of points, on the CPU; None when it has none."""
-    if model.potential is None:
+    if not isinstance(model, HasPotential) or model.potential is None:
         return None
     assert isinstance(model.potential, torch.nn.Module)
     critic = copy.deepcopy(model.potential).to("cpu").double().eval().requires_grad_(False)

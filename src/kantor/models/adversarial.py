@@ -1,6 +1,8 @@
 """The adversarial pattern of optimisation: some critic steps, then one generator step; one loop for every objective."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -10,16 +12,19 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
-from kantor.models.base import GenerativeModel, OptimizerFactory, check_factory
-from kantor.models.ema import EMA, check_decay
+from kantor.models.base import GenerativeModel, Limits, Part, evaluating
+from kantor.models.critic_steps import CriticSteps
+from kantor.models.ema import Averaging
 from kantor.models.latent import Latent
-from kantor.models.schedule import CriticSteps
+from kantor.models.optimisation import Optimisation, OptimizerFactory, check_factory
+from kantor.models.schedules import Schedule
 from kantor.objectives.adversarial import AdversarialObjective
 from kantor.objectives.critic import Critic
+from kantor.objectives.distance_estimate import DistanceEstimate
 
 
-@dataclass(frozen=True)
-class AdversarialOptimisation:
+@dataclass(frozen=True, kw_only=True)
+class AdversarialOptimisation(Optimisation):
     """Who is stepped how.
 
     Attributes:
@@ -28,32 +33,38 @@ class AdversarialOptimisation:
         n_critic: critic steps before each generator step.
         generator_noise: whether the generator is trained on `fresh` noise (Goodfellow et al. 2014, algorithm 1), or on
             that of the `last` critic step, which saves one pass through it (as DCGAN code usually does).
-        ema_decay: of the generator's moving average, per generator step.
     """
 
     generator: OptimizerFactory
     critic: OptimizerFactory
     n_critic: CriticSteps
     generator_noise: Literal["fresh", "last"]
-    ema_decay: float
 
     def __post_init__(self) -> None:
-        check_decay(self.ema_decay)
+        super().__post_init__()
         check_factory("generator", self.generator)
         check_factory("critic", self.critic)
+        if self.accumulate > 1 and self.generator_noise == "last":
+            raise UserError(
+                f"accumulate={self.accumulate}: with generator_noise=last the samples of all parts would have to be "
+                "kept for the generator's step; take optimisation.generator_noise=fresh"
+            )
 
 
 class Adversarial(GenerativeModel):
     """GANs and Wasserstein GANs; what differs between them is injected.
 
     Args:
-        generator: (B, dim) → (B, …).
-        critic: (B, …) → (B,), a score or a logit.
+        generator: (B, dim) → (B, …); of a conditional model (B, dim) and labels int64 (B,) → (B, …).
+        critic: (B, …) → (B,), a score or a logit; of a conditional model of samples and labels.
         latent: what the generator's noise is drawn from.
         objective: the two losses.
-        optimisation: optimizers, critic steps, moving average.
-        seed: the run's seed.
+        optimisation: optimizers and critic steps.
+        averaging, schedule, classes, seed: as in `GenerativeModel`.
     """
+
+    step_is = "one generator step, after those of its critic"
+    optimisation: AdversarialOptimisation
 
     def __init__(
         self,
@@ -63,15 +74,26 @@ class Adversarial(GenerativeModel):
         latent: Latent,
         objective: AdversarialObjective,
         optimisation: AdversarialOptimisation,
+        averaging: Averaging | None,
+        schedule: Schedule | None,
+        classes: int | None,
         seed: int,
     ) -> None:
-        super().__init__(seed=seed)
+        super().__init__(optimisation=optimisation, averaging=averaging, schedule=schedule, classes=classes, seed=seed)
         self.generator = generator
         self.critic = critic
-        self.ema = EMA(generator, decay=optimisation.ema_decay)
         self.latent = latent
         self.objective = objective
-        self.optimisation = optimisation
+        self.critic_steps = 0
+        self.make_averages()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """`generator`, and `critic` of a Wasserstein objective or `discriminator` of any other."""
+        return {"generator": self.generator, self.critic_name: self.critic}
+
+    def sampling_networks(self) -> dict[str, nn.Module]:
+        """`generator`."""
+        return {"generator": self.generator}
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The generator's and the critic's."""
@@ -80,44 +102,67 @@ class Adversarial(GenerativeModel):
 
     def training_step(self, block: Block, batch_idx: int) -> None:
         """Train the critic on each batch of the block (n_critic, B, …), then the generator once."""
-        batches = block.samples
         generator_optimizer, critic_optimizer = self._optimizers()
-        rng = self.step_rng()
-        reuse = self.optimisation.generator_noise == "last"
-        for place, real in enumerate(batches):
-            with torch.set_grad_enabled(reuse and place == len(batches) - 1):
-                fake = self.generator(self.latent(len(real), rng))
-            critic_terms = self._critic_step(real, fake.detach(), critic_optimizer, rng)
+        self.set_learning_rates(generator_optimizer.optimizer, critic_optimizer)
+        parts, count = self.parts(block), len(block.samples)
+        for place in range(count):
+            keep = self.optimisation.generator_noise == "last" and place == count - 1
+            fakes, critic_terms = self._critic_step(parts, place, critic_optimizer, keep=keep)
 
         self.toggle_optimizer(generator_optimizer)  # no gradients for the critic's weights
-        if not reuse:
-            fake = self.generator(self.latent(batches.shape[1], rng))
-        generator_loss = self.objective.generator_loss(self.score, real, fake)
-        generator_optimizer.zero_grad()
-        self.manual_backward(generator_loss)
-        generator_optimizer.step()
+        generator_loss = self._generator_step(parts, fakes, generator_optimizer)
         self.untoggle_optimizer(generator_optimizer)
 
         self.average_buffers()
-        self.ema.update_parameters(self.generator)
-        self.count_step(critic_steps=len(batches), images=batches.shape[0] * batches.shape[1])
-        self.values = {f"train/critic_{name}": term.detach() for name, term in critic_terms.items()}
+        self.critic_steps += count
+        self.values = {f"train/critic_{name}": term for name, term in critic_terms.items()}
         self.values["train/critic_loss"] = torch.stack(list(self.values.values())).sum()
-        self.values["train/generator_loss"] = generator_loss.detach()
-
-    def score(self, samples: Tensor) -> Tensor:
-        """The critic's numbers, (B, …) → (B,), in float32 whatever the critic computes in: losses need the digits."""
-        return self.critic(samples).float()
+        self.values["train/generator_loss"] = generator_loss
+        self.count_step(images=count * block.samples.shape[1])
 
     def _critic_step(
-        self, real: Tensor, fake: Tensor, optimizer: torch.optim.Optimizer, rng: keyed.Rng
-    ) -> dict[str, Tensor]:
-        terms = self.objective.critic_terms(self.score, real, fake, rng=rng)
+        self, parts: list[Part], place: int, optimizer: torch.optim.Optimizer, *, keep: bool
+    ) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """One step of the critic; the samples of each part, with their graph if they are kept for the generator, and
+        the terms of the loss, detached."""
         optimizer.zero_grad()
-        self.manual_backward(torch.stack(list(terms.values())).sum())
+        fakes, terms = [], []
+        for part in parts:
+            real, labels = part.batch(place)
+            with torch.set_grad_enabled(keep):
+                fakes.append(self._generated(part.rng, len(real), labels))
+            found = self.objective.critic_terms(self._critic_of(labels), real, fakes[-1].detach(), rng=part.rng)
+            self.manual_backward(torch.stack(list(found.values())).sum() / len(parts))
+            terms.append({name: term.detach() for name, term in found.items()})
+        self.optimisation.clip(self.critic)
         optimizer.step()
         self.objective.after_critic_step(self.critic)
-        return terms
+        return fakes, {name: torch.stack([each[name] for each in terms]).mean() for name in terms[0]}
+
+    def _generator_step(self, parts: list[Part], fakes: list[Tensor], optimizer: LightningOptimizer) -> Tensor:
+        """One step of the generator against the last real batch; the loss, detached."""
+        optimizer.zero_grad()
+        losses = []
+        for part, kept in zip(parts, fakes, strict=True):
+            real, labels = part.batch(-1)
+            fake = kept if self.optimisation.generator_noise == "last" else self._generated(part.rng, len(real), labels)
+            loss = self.objective.generator_loss(self._critic_of(labels), real, fake)
+            self.manual_backward(loss / len(parts))
+            losses.append(loss.detach())
+        self.optimisation.clip(self.generator)
+        optimizer.step()
+        return torch.stack(losses).mean()
+
+    def _generated(self, rng: keyed.Rng, n: int, labels: Tensor | None) -> Tensor:
+        return self.generator(self.latent(n, rng), *given(labels))
+
+    def _critic_of(self, labels: Tensor | None) -> Critic:
+        return self.score if labels is None else partial(self.score, labels=labels)
+
+    def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The critic's numbers, (B, …) → (B,), in float32 whatever the critic computes in: losses need the digits."""
+        values = self.critic(samples, *given(labels))
+        return values if values.dtype == torch.float64 else values.float()
 
     def _optimizers(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:
         """The generator's wrapped by Lightning, so that `global_step` counts generator steps and nothing else."""
@@ -130,27 +175,83 @@ class Adversarial(GenerativeModel):
         return self.optimisation.n_critic(step)
 
     def batches_before(self, step: int) -> int:
-        """All critic steps before this generator step."""
+        """All critic steps before this step."""
         return self.optimisation.n_critic.before(step)
 
-    def sample_with(self, generator: nn.Module, n: int, *, rng: keyed.Rng, condition: Tensor | None = None) -> Tensor:
-        """`n` samples in one evaluation of the generator; it takes no condition."""
-        assert condition is None, "this generator is unconditional"
-        return generator(self.latent(n, rng))
+    def counters(self) -> dict[str, int]:
+        """images_seen, steps, critic_steps."""
+        return {**super().counters(), "critic_steps": self.critic_steps}
 
-    def sampler(self) -> dict[str, Any]:
-        """One pass through the generator."""
-        return {"sampler": "generator", "nfe": 1}
+    def draw(
+        self, networks: Mapping[str, nn.Module], n: int, *, rng: keyed.Rng, sampler: Any, labels: Tensor | None
+    ) -> Tensor:
+        """`n` samples in one pass through the generator."""
+        return networks["generator"](self.latent(n, rng), *given(labels))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, *, weights: str, condition: Tensor | None = None) -> Tensor:
+        """What the generator makes of noise vectors (n, dim), (n, …)."""
+        networks = self.weights(weights)
+        with evaluating(networks):
+            return networks["generator"](z, *given(condition))
 
     @property
-    def second_network(self) -> tuple[str, nn.Module]:
-        """The critic of a Wasserstein objective, the discriminator of any other."""
-        return "critic" if self.objective.is_wasserstein else "discriminator", self.critic
+    def critic_name(self) -> str:
+        """`critic` where the objective gives its numbers the meaning of a potential, else `discriminator`."""
+        return "critic" if self.objective.is_wasserstein else "discriminator"
+
+    @property
+    def surface_name(self) -> str:
+        """What the critic is called."""
+        return self.critic_name
+
+    @torch.no_grad()
+    def surface(self, samples: Tensor) -> Tensor:
+        """The critic's numbers, (n, …) → (n,), in eval mode."""
+        with evaluating({"critic": self.critic}):
+            return self.critic(samples)
 
     @property
     def potential(self) -> Critic | None:
         """The critic, when the objective is a Wasserstein one."""
         return self.critic if self.objective.is_wasserstein else None
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the objective makes probabilities of the discriminator's numbers."""
+        return self.objective.probability(torch.zeros(1)) is not None
+
+    @torch.no_grad()
+    def probabilities(self, block: Block, rng: keyed.Rng) -> tuple[Tensor, Tensor]:
+        """D(x) of the block's last batch and D(G(z)) of as many samples, each (B,), both networks as in training."""
+        real = block.samples[-1]
+        labels = block.labels[-1] if self.classes is not None and block.labels is not None else None
+        fake = self._generated(rng, len(real), labels)
+        d_real, d_fake = (self.objective.probability(self.score(samples, labels)) for samples in (real, fake))
+        assert d_real is not None and d_fake is not None, "the discriminator has no probabilities"
+        return d_real, d_fake
+
+    def distance_estimate(self) -> DistanceEstimate | None:
+        """By the critic's loss of the last step."""
+        return self.objective.distance_estimate(float(self.values["train/critic_loss"])) if self.values else None
+
+    @property
+    def limits(self) -> Limits:
+        """Two optimizers share no loss scaler; a double backward cannot be compiled."""
+        penalised = "torch.compile cannot differentiate a gradient penalty" if self.objective.double_backward else None
+        return Limits(
+            precisions={"16-mixed": "several optimizers share no loss scaler"},
+            compile=penalised,
+            unused_parameters=True,
+        )
+
+    def check_networks(self) -> None:
+        """Also the critic against its objective."""
+        super().check_networks()
+        try:
+            self.objective.check_critic(self.critic)
+        except UserError as error:
+            raise UserError(f"objective: {error}") from error
 
     def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
         """Run two samples through both networks.
@@ -158,10 +259,13 @@ class Adversarial(GenerativeModel):
         Raises:
             UserError: they do not fit each other, or the data.
         """
-        rng = keyed.Rng(0, device=next(self.generator.parameters()).device)
+        device = next(self.generator.parameters()).device
+        labels = None if self.classes is None else torch.arange(2, device=device)
         try:
-            samples = self.sample(2, rng=rng, weights="raw")
-        except RuntimeError as error:
+            samples = self.draw(
+                self.sampling_networks(), 2, rng=keyed.Rng(0, device=device), sampler=None, labels=labels
+            )
+        except (RuntimeError, TypeError) as error:
             raise UserError(f"generator: it cannot take its noise: {str(error).splitlines()[0]}") from error
         if tuple(samples.shape) != (2, *sample_shape):
             raise UserError(
@@ -169,8 +273,8 @@ class Adversarial(GenerativeModel):
                 "give it their channels and size, or take data or a model of the other's"
             )
         try:
-            values = self.critic(samples)
-        except RuntimeError as error:
+            values = self.critic(samples, *given(labels))
+        except (RuntimeError, TypeError) as error:
             raise UserError(
                 f"critic: it cannot take the data, which are {sample_shape} ({str(error).splitlines()[0]}): give it "
                 "their channels and size, or take data or a model of the other's"
@@ -180,8 +284,7 @@ class Adversarial(GenerativeModel):
                 f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"
             )
 
-    def compile_networks(self) -> None:
-        """Compile the generator, and the critic unless its loss needs a double backward."""
-        super().compile_networks()
-        if not self.objective.double_backward:
-            self.critic.compile()
+
+def given(labels: Tensor | None) -> tuple[Tensor, ...]:
+    """The further arguments of a network: labels for a conditional one, none for any other."""
+    return () if labels is None else (labels,)

@@ -1,48 +1,129 @@
-"""A generative model as Lightning trains it: one training step is one step, and it keeps its own counters."""
+"""A generative model as Lightning trains it: what data, callbacks and evaluation know of every family."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from kantor import keyed
-from kantor.errors import UserError
-from kantor.models.ema import EMA
-from kantor.objectives.critic import Critic
+from kantor.data.stream import Block
+from kantor.errors import UserError, nearest
+from kantor.models.charts import Chart
+from kantor.models.ema import Averages, Averaging
+from kantor.models.health import Check
+from kantor.models.optimisation import Optimisation
+from kantor.models.schedules import Schedule
+from kantor.samplers.direct import Direct, Sampler
 
-Weights = Literal["ema", "raw"]
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model cannot do; the reasons end the sentence that names the setting.
+
+    Attributes:
+        precisions: why not, by precision.
+        compile: why its networks cannot be compiled; None where they can.
+        unused_parameters: whether a backward pass leaves some parameters without a gradient, which DDP has to know.
+    """
+
+    precisions: Mapping[str, str] = field(default_factory=dict)
+    compile: str | None = None
+    unused_parameters: bool = False
+
+
+class Part(NamedTuple):
+    """The part of a block that goes through the networks in one pass.
+
+    Attributes:
+        samples: (batches, b, …).
+        labels: int64 (batches, b), of a conditional model only.
+        rng: the noise of its rows.
+    """
+
+    samples: Tensor
+    labels: Tensor | None
+    rng: keyed.Rng
+
+    def batch(self, place: int) -> tuple[Tensor, Tensor | None]:
+        """One of its batches: samples (b, …) and labels (b,)."""
+        return self.samples[place], None if self.labels is None else self.labels[place]
 
 
 class GenerativeModel(pl.LightningModule, ABC):
-    """What data, callbacks and evaluation know of a model.
+    """One training step consumes one block of the data, and steps each optimizer as often as the family says.
 
-    Subclasses set `generator` and `ema`, call `count_step()` once at the end of each training step, and put the step's
-    scalars into `values`.
+    Subclasses call `make_averages()` once their networks are there, `count_step()` at the end of each training step,
+    and put the step's scalars into `values`.
 
     Args:
+        optimisation: how gradients are bounded and accumulated.
+        averaging: which moving averages of the weights are kept; None for none.
+        schedule: of the learning rates; None keeps them constant.
+        classes: of the labels that the networks take; None for an unconditional model.
         seed: the run's seed; all noise is drawn from keys made of it.
 
     Attributes:
-        steps: finished steps (for VAEs and diffusion: optimizer steps).
-        critic_steps: finished critic steps.
+        steps: finished training steps.
         images_seen: real samples consumed, over all processes.
         values: the last step's scalars by log name, detached, on the device.
     """
 
-    generator: nn.Module
-    ema: EMA
+    step_is: ClassVar[str]
+    """What one training step is, in words."""
 
-    def __init__(self, *, seed: int) -> None:
+    sampler_kind: ClassVar[type] = Direct
+    """The samplers that the family draws by."""
+
+    def __init__(
+        self,
+        *,
+        optimisation: Optimisation,
+        averaging: Averaging | None,
+        schedule: Schedule | None,
+        classes: int | None,
+        seed: int,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.optimisation, self.averaging, self.schedule = optimisation, averaging, schedule
+        self.classes = classes
         self.seed = seed
         self.steps = 0
-        self.critic_steps = 0
         self.images_seen = 0
         self.values: dict[str, Tensor] = {}
+        self.averages: Averages | None = None
+        if classes is not None:
+            if classes < 2:
+                raise UserError(f"classes={classes}: expected at least 2, or null for an unconditional model")
+            self.register_buffer("label_shares", torch.full((classes,), 1 / classes))
+
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """All networks, under the names that this model calls them by."""
+
+    @abstractmethod
+    def sampling_networks(self) -> dict[str, nn.Module]:
+        """Those that sampling needs, which averages follow."""
+
+    @abstractmethod
+    def draw(
+        self, networks: Mapping[str, nn.Module], n: int, *, rng: keyed.Rng, sampler: Any, labels: Tensor | None
+    ) -> Tensor:
+        """`n` samples by given networks (the raw ones or an average), in [-1, 1] or in data units for points.
+
+        Args:
+            networks: by their names in `sampling_networks`.
+            n: how many.
+            rng: where the noise comes from.
+            sampler: of the model's `sampler_kind`.
+            labels: int64 (n,), of a conditional model.
+        """
 
     @abstractmethod
     def batches_per_step(self, step: int) -> int:
@@ -51,23 +132,6 @@ class GenerativeModel(pl.LightningModule, ABC):
     @abstractmethod
     def batches_before(self, step: int) -> int:
         """How many batches the training steps before `step` consume together."""
-
-    @abstractmethod
-    def sample_with(self, generator: nn.Module, n: int, *, rng: keyed.Rng, condition: Tensor | None = None) -> Tensor:
-        """`n` samples by a given generator (the raw one or its average), in [-1, 1] or in data units for points."""
-
-    @abstractmethod
-    def sampler(self) -> dict[str, Any]:
-        """What a card says of the way samples are drawn: `sampler` and `nfe`, network evaluations per sample."""
-
-    def compile_networks(self) -> None:
-        """Compile in place what may be compiled."""
-        self.generator.compile()
-
-    @property
-    def potential(self) -> Critic | None:
-        """A critic whose difference of means estimates W1 up to its slope; None when the model has none."""
-        return None
 
     @abstractmethod
     def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
@@ -81,70 +145,167 @@ class GenerativeModel(pl.LightningModule, ABC):
         """
 
     @property
-    @abstractmethod
-    def second_network(self) -> tuple[str, nn.Module]:
-        """The network that is not the generator, after what this model calls it: critic, discriminator, encoder."""
+    def limits(self) -> Limits:
+        """What the model cannot do."""
+        return Limits()
 
-    def generator_with(self, weights: Weights) -> nn.Module:
-        """The generator's moving average (`ema`) or the generator itself (`raw`)."""
-        return {"ema": self.ema.module, "raw": self.generator}[weights]
+    def check_networks(self) -> None:
+        """Check what the networks are made of against objective and optimisation.
+
+        Raises:
+            UserError: they do not go together.
+        """
+        self.optimisation.check_networks(self.networks())
+
+    def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
+        """What is measured now and then beside the losses: scalars on the device by log name.
+
+        Args:
+            block: of the step just finished.
+            rng: noise for this step alone.
+        """
+        return {}
+
+    def checks(self) -> Mapping[str, Check]:
+        """The family's ailments by name: each looks at what was measured, and says what is wrong and what to try."""
+        return {}
+
+    def charts(self) -> tuple[Chart, ...]:
+        """How what is logged beside the losses is drawn."""
+        return ()
+
+    def counters(self) -> dict[str, int]:
+        """What training has consumed: images_seen, steps, and the family's own; attributes of these names."""
+        return {"images_seen": self.images_seen, "steps": self.steps}
+
+    def parameter_counts(self) -> dict[str, int]:
+        """How many numbers each network learns."""
+        return {
+            name: sum(weight.numel() for weight in network.parameters()) for name, network in self.networks().items()
+        }
+
+    def make_averages(self) -> None:
+        """Begin the moving averages; called when the networks are there."""
+        if self.averaging is not None:
+            self.averages = Averages(self.sampling_networks(), self.averaging)
+
+    @property
+    def weights_kept(self) -> dict[str, float | None]:
+        """The names of weights that can be asked for, with the decay of each; None for the raw ones."""
+        decays = self.averages.decays if self.averages is not None else ()
+        named = {f"ema:{decay:g}": decay for decay in decays}
+        return {"raw": None, **({"ema": decays[0]} if decays else {}), **named}
+
+    @property
+    def default_weights(self) -> str:
+        """`ema` where an average is kept, else `raw`."""
+        return "ema" if self.averages is not None else "raw"
+
+    def weights(self, name: str) -> dict[str, nn.Module]:
+        """The networks that sampling needs, with the weights called `name`: raw, ema, or ema:DECAY of several.
+
+        Raises:
+            UserError: no such weights are kept.
+        """
+        kept = self.weights_kept
+        if name not in kept:
+            raise UserError(f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}")
+        decay = kept[name]
+        if decay is None:
+            return self.sampling_networks()
+        assert self.averages is not None
+        return self.averages.networks(decay)
 
     @torch.no_grad()
-    def sample(self, n: int, *, rng: keyed.Rng, condition: Tensor | None = None, weights: Weights = "ema") -> Tensor:
+    def sample(
+        self, n: int, *, rng: keyed.Rng, sampler: Sampler, weights: str, condition: Tensor | None = None
+    ) -> Tensor:
         """Draw samples in eval mode.
 
         Args:
             n: how many.
             rng: where the noise comes from.
-            condition: labels or other conditions, (n, …), for models that take them.
-            weights: the generator's moving average or the generator itself.
+            sampler: how, of the model's `sampler_kind`.
+            weights: as in `weights`.
+            condition: labels, int64 (n,), of a conditional model; None draws them as the training data have them.
 
         Returns:
             (n, …), in [-1, 1], or in data units for point sets.
         """
-        generator = self.generator_with(weights)
-        was_training = generator.training
-        generator.eval()
-        try:
-            return self.sample_with(generator, n, rng=rng, condition=condition)
-        finally:
-            generator.train(was_training)
+        networks = self.weights(weights)
+        with evaluating(networks):
+            return self.draw(networks, n, rng=rng, sampler=sampler, labels=self._labels(n, rng, condition))
 
-    def step_rng(self) -> keyed.Rng:
-        """The noise of the current training step; torch's own generator is keyed too, for layers such as dropout."""
-        k, rank, world = self.steps, self.trainer.global_rank, self.trainer.world_size
-        torch.manual_seed(keyed.seed(self.seed, "train", k, rank))
-        return keyed.Rng(keyed.seed(self.seed, "train", k), rank=rank, world=world, device=self.device)
+    def _labels(self, n: int, rng: keyed.Rng, condition: Tensor | None) -> Tensor | None:
+        if self.classes is None:
+            assert condition is None, "the model is unconditional"
+            return None
+        return self.draw_labels(n, rng) if condition is None else condition.to(self.device)
 
-    def count_step(self, *, critic_steps: int, images: int) -> None:
-        """Count one step, the critic steps in it, and the real samples this process consumed."""
+    def draw_labels(self, n: int, rng: keyed.Rng) -> Tensor:
+        """Labels as often as the training data have them, int64 (n,)."""
+        assert self.classes is not None and isinstance(self.label_shares, Tensor)
+        edges = self.label_shares.double().cumsum(0).float()
+        return torch.searchsorted(edges, rng.uniform(n).to(edges.device), right=True).clamp(max=self.classes - 1)
+
+    def on_fit_start(self) -> None:
+        """Take the shares of the classes from the data."""
+        if self.classes is None:
+            return
+        shares: np.ndarray | None = self.trainer.datamodule.label_shares()  # type: ignore[attr-defined]
+        assert shares is not None and len(shares) == self.classes and isinstance(self.label_shares, Tensor)
+        self.label_shares.copy_(torch.from_numpy(shares))
+
+    def parts(self, block: Block) -> list[Part]:
+        """The parts in which a step's block goes through the networks; their noise is that of the whole block.
+
+        A conditional model gets labels, any other none. Each part is to this process what a process is to all.
+        """
+        count, rank, world = self.optimisation.accumulate, self.trainer.global_rank, self.trainer.world_size
+        torch.manual_seed(keyed.seed(self.seed, "train", self.steps, rank))  # for layers such as dropout
+        samples = block.samples.chunk(count, dim=1)
+        labels: list[Tensor | None] = [None] * count
+        if self.classes is not None:
+            assert block.labels is not None, "a conditional model needs data with labels"
+            labels = list(block.labels.chunk(count, dim=1))
+        key = keyed.seed(self.seed, "train", self.steps)
+        return [
+            Part(samples[i], labels[i], keyed.Rng(key, rank=rank * count + i, world=world * count, device=self.device))
+            for i in range(count)
+        ]
+
+    def set_learning_rates(self, *optimizers: torch.optim.Optimizer) -> None:
+        """The schedule's factor of this step on each optimizer's own rate."""
+        if self.schedule is None:
+            return
+        factor = self.schedule(self.steps)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
+
+    def count_step(self, *, images: int) -> None:
+        """Count one step and the real samples this process consumed, and let the averages follow."""
+        if self.averages is not None:
+            self.averages.update(self.sampling_networks())
+        if self.schedule is not None:
+            self.values["train/learning_rate_factor"] = torch.tensor(self.schedule(self.steps), device=self.device)
         self.steps += 1
-        self.critic_steps += critic_steps
         self.images_seen += images * self.trainer.world_size
 
     def average_buffers(self) -> None:
         """Give all processes the mean of their floating-point buffers (batch-norm statistics of their own slices)."""
         if self.trainer.world_size == 1:
             return
-        networks = (self.generator, self.second_network[1])
-        buffers = [b for network in networks for b in network.buffers() if b.is_floating_point()]
+        buffers = [b for network in self.networks().values() for b in network.buffers() if b.is_floating_point()]
         if buffers:
             flat = self.trainer.strategy.reduce(torch.cat([b.flatten() for b in buffers]), reduce_op="mean")
             for buffer, mean in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
                 buffer.copy_(mean.view_as(buffer))
 
-    def counters(self) -> dict[str, int]:
-        """images_seen, steps, critic_steps."""
-        return {
-            "images_seen": self.images_seen,
-            "steps": self.steps,
-            "critic_steps": self.critic_steps,
-        }
-
-    def parameter_counts(self) -> dict[str, int]:
-        """Parameters that sampling needs (`generator`) and those of the second network under its own name."""
-        name, network = self.second_network
-        return {"generator": count_parameters(self.generator), name: count_parameters(network)}
+    def compile_networks(self) -> None:
+        """Compile in place what may be compiled."""
+        for network in self.networks().values():
+            network.compile()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the counters, which are all that a resumed run needs to know where its streams stand."""
@@ -152,29 +313,18 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the counters back."""
-        counters = checkpoint["kantor_counters"]
-        self.images_seen = counters["images_seen"]
-        self.steps = counters["steps"]
-        self.critic_steps = counters["critic_steps"]
+        for name, value in checkpoint["kantor_counters"].items():
+            setattr(self, name, value)
 
 
-def count_parameters(network: nn.Module) -> int:
-    """How many numbers the network learns."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def check_factory(name: str, make: "OptimizerFactory") -> None:
-    """Make an optimizer for one number, to see whether its settings are accepted.
-
-    Raises:
-        UserError: they are not; `name` says whose they are.
-    """
+@contextmanager
+def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Networks in eval mode; the mode that each had comes back."""
+    before = {name: network.training for name, network in networks.items()}
+    for network in networks.values():
+        network.eval()
     try:
-        optimizer = make([nn.Parameter(torch.zeros(1, device="cpu"))])
-    except (ValueError, TypeError, RuntimeError, IndexError) as error:
-        raise UserError(f"{name}: {str(error).splitlines()[0]}") from error
-    assert isinstance(optimizer, torch.optim.Optimizer), f"{name}: {type(optimizer).__name__} is no optimizer"
-
-
-OptimizerFactory = Callable[[Any], torch.optim.Optimizer]
-"""Makes an optimizer from parameters; a `_partial_` of a torch.optim class in YAML."""
+        yield
+    finally:
+        for name, network in networks.items():
+            network.train(before[name])

@@ -5,6 +5,7 @@ Every loss is a scalar: the mean over the batch. To add one, write a dataclass h
 `generator_loss`, and a YAML in conf/objective.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from kantor.errors import require_at_least, require_positive
+from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.objectives.critic import Critic
+from kantor.objectives.distance_estimate import DistanceEstimate
 from kantor.objectives.penalties import gradient_penalty
 
 
@@ -51,6 +53,28 @@ class AdversarialObjective(ABC):
     def after_critic_step(self, critic: nn.Module) -> None:  # noqa: B027  most objectives leave the weights alone
         """Called after each step of the critic's optimizer."""
 
+    def probability(self, values: Tensor) -> Tensor | None:
+        """D, how probable it is that samples are real, of the critic's numbers, (B,); None where these say nothing of
+        it."""
+        return None
+
+    def distance_estimate(self, critic_loss: float) -> DistanceEstimate | None:
+        """The distance that a critic's loss estimates; None where there is none."""
+        return None
+
+    def check_critic(self, critic: nn.Module) -> None:
+        """Check that a critic can have this loss.
+
+        Raises:
+            UserError: it cannot.
+        """
+        normalised = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules())
+        if self.double_backward and normalised:
+            raise UserError(
+                f"{type(self).__name__} penalises the slope at each sample, and batch normalisation mixes the samples "
+                "of a batch; take a critic without, as model.critic.normalise=null makes one"
+            )
+
 
 @dataclass(frozen=True)
 class NonSaturating(AdversarialObjective):
@@ -66,6 +90,14 @@ class NonSaturating(AdversarialObjective):
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """-E log D(G(z)), nats."""
         return softplus(-critic(fake)).mean()
+
+    def probability(self, values: Tensor) -> Tensor:
+        """σ of a logit."""
+        return values.sigmoid()
+
+    def distance_estimate(self, critic_loss: float) -> DistanceEstimate:
+        """JS(P, Q): the value of the game is 2·JS - 2·log 2 at the optimum of the discriminator (theorem 1)."""
+        return DistanceEstimate("JS", math.log(2) - critic_loss / 2)
 
 
 @dataclass(frozen=True)
@@ -95,6 +127,10 @@ class Wasserstein(AdversarialObjective):
         """-E f(G(z))."""
         return -critic(fake).mean()
 
+    def distance_estimate(self, critic_loss: float) -> DistanceEstimate:
+        """W1(P, Q), up to the critic's slope: minus the loss, by Kantorovich's duality."""
+        return DistanceEstimate("W1", -critic_loss)
+
 
 @dataclass(frozen=True)
 class WassersteinClipping(Wasserstein):
@@ -112,6 +148,19 @@ class WassersteinClipping(Wasserstein):
 
     def __post_init__(self) -> None:
         require_positive(clip=self.clip)
+
+    def check_critic(self, critic: nn.Module) -> None:
+        """Check that what is clipped is what the critic computes with.
+
+        Raises:
+            UserError: it has spectral normalisation.
+        """
+        super().check_critic(critic)
+        if any(nn.utils.parametrize.is_parametrized(layer) for layer in critic.modules()):
+            raise UserError(
+                f"{type(self).__name__} clips weights which spectral normalisation then divides by their norm, so that "
+                "nothing is clipped; take one of the two, as model.critic.constrain=null"
+            )
 
     @torch.no_grad()
     def after_critic_step(self, critic: nn.Module) -> None:

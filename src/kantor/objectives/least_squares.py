@@ -23,3 +23,7 @@ class LeastSquares(AdversarialObjective):
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """½E(f(G(z)) - 1)²."""
         return (critic(fake) - 1).square().mean() / 2
+
+    def probability(self, values: Tensor) -> Tensor:
+        """The numbers themselves, which are drawn to 1 and 0."""
+        return values

@@ -9,12 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 import kantor
 from kantor.atomic import write_json
+from kantor.config.schema import Configuration, Trainer
 from kantor.errors import Interrupted
-from kantor.runs.directory import COUNTERS, LAYOUT, RunDirectory, now
+from kantor.runs.directory import LAYOUT, RunDirectory, now
 
 PACKAGES = (
     "torch",
@@ -58,23 +57,29 @@ class Attempt:
         write_json(self.directory.status_json, self.status)
 
 
-def new_status(budget: dict[str, Any], steps: int | None) -> dict[str, Any]:
-    """status.json before the first attempt."""
+def new_status(counters: dict[str, int], *, steps: int | None, minutes: float | None) -> dict[str, Any]:
+    """status.json before the first attempt.
+
+    Args:
+        counters: the model's, at zero.
+        steps: the budget in training steps; None when it is in minutes.
+        minutes: the budget in minutes; None when it is in steps.
+    """
     return {
         "layout": LAYOUT,
         "state": "new",
         "reason": None,
-        "budget": {"steps": steps, "minutes": budget["minutes"]},
-        "counters": dict.fromkeys(COUNTERS, 0),
+        "budget": {"steps": steps, "minutes": minutes},
+        "counters": counters,
         "cost": {"train_seconds": 0.0, "peak_memory_bytes": 0},
         "attempts": [],
     }
 
 
 @contextlib.contextmanager
-def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iterator[Attempt]:
+def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Iterator[Attempt]:
     """An attempt whose bad end is written down with its reason."""
-    trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(cfg)})
+    trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(trainer)})
     try:
         yield trying
     except BaseException as error:
@@ -88,23 +93,23 @@ def attempt(directory: RunDirectory, cfg: DictConfig, *, from_step: int) -> Iter
         raise
 
 
-def machine(cfg: DictConfig) -> dict[str, Any]:
+def machine(trainer: Trainer) -> dict[str, Any]:
     """What equal bits depend on besides the configuration: device, processes, threads, torch."""
     import torch
 
-    device = torch.cuda.get_device_name() if cfg.trainer.accelerator == "gpu" else cpu_name()
+    device = torch.cuda.get_device_name() if trainer.accelerator == "gpu" else cpu_name()
     return {
-        "device": f"{cfg.trainer.accelerator}: {device}",
-        "processes": cfg.trainer.devices,
-        "threads": cfg.trainer.threads,
+        "device": f"{trainer.accelerator}: {device}",
+        "processes": trainer.devices,
+        "threads": trainer.threads,
         "torch": str(torch.__version__),
     }
 
 
-def machine_changes(directory: RunDirectory, cfg: DictConfig) -> list[tuple[str, object, object]]:
+def machine_changes(directory: RunDirectory, trainer: Trainer) -> list[tuple[str, object, object]]:
     """What differs from the attempt before: name, then, now."""
     attempts = directory.status()["attempts"]
-    before, after = attempts[-1] if attempts else {}, machine(cfg)
+    before, after = attempts[-1] if attempts else {}, machine(trainer)
     return [(name, before[name], value) for name, value in after.items() if name in before and before[name] != value]
 
 
@@ -124,20 +129,20 @@ def cpu_name() -> str:
 
 
 def environment(
-    cfg: DictConfig, *, config_hash: str, code: dict[str, str], parameters: dict[str, int], fingerprint: str
+    configuration: Configuration, *, config_hash: str, code: dict[str, str], fingerprint: str
 ) -> dict[str, Any]:
     """What environment.json says of a run: who made it and with what."""
+    trainer = configuration.trainer
     return {
         "kantor": kantor.__version__,
-        "experiment": cfg.experiment,
-        "seed": cfg.seed,
+        "experiment": configuration.experiment,
+        "seed": configuration.seed,
         "config_hash": config_hash,
         "code": code,
-        "parameters": parameters,
-        "processes": cfg.trainer.devices,
-        "precision": cfg.trainer.precision,
-        "device": machine(cfg)["device"],
-        "data": {"name": cfg.data.name, "fingerprint": fingerprint},
+        "processes": trainer.devices,
+        "precision": trainer.precision,
+        "device": machine(trainer)["device"],
+        "data": {"name": configuration.plain["data"]["name"], "fingerprint": fingerprint},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},

@@ -1,37 +1,14 @@
 """The card: scores with protocol, error and floor, budget and cost, put together from the files of a run directory."""
 
-from dataclasses import asdict
 from typing import Any
 
 import kantor
 from kantor.atomic import write_json
 from kantor.digests import sha256
-from kantor.evaluation.protocol import Draw, Protocol, Score
 from kantor.runs.directory import RunDirectory
 
 RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
 """What a card keeps of an evaluation's file."""
-
-
-def record(
-    *,
-    name: str,
-    at_step: int | None,
-    protocol: Protocol,
-    sampling: dict[str, Any],
-    draw: Draw,
-    scores: dict[str, Score],
-) -> dict[str, Any]:
-    """One evaluation as its file holds it."""
-    return {
-        "name": name,
-        "at_step": at_step,
-        "protocol_hash": protocol.hash,
-        "protocol": protocol.plain(),
-        "sampling": sampling,
-        "draw": asdict(draw),
-        "scores": {score: entry.plain() for score, entry in scores.items()},
-    }
 
 
 def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:

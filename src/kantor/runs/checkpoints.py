@@ -3,6 +3,7 @@
 import errno
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
 from safetensors.torch import save_file
+from torch import nn
 
 from kantor.atomic import replacing
 from kantor.errors import NonFiniteError, UserError
 from kantor.messages import say
-from kantor.models.base import GenerativeModel
 from kantor.runs.directory import RunDirectory
 
 KEEP = ("last", "best")
@@ -54,7 +55,7 @@ class AtomicCheckpointIO(CheckpointIO):
         Path(path).unlink(missing_ok=True)
 
 
-def save(trainer: pl.Trainer, model: GenerativeModel, path: Path) -> None:
+def save(trainer: pl.Trainer, model: nn.Module, path: Path) -> None:
     """Write a checkpoint of the training as it stands; called on every process.
 
     Raises:
@@ -130,8 +131,18 @@ def counters(path: Path) -> dict[str, int]:
     return found
 
 
-def export_generator(model: GenerativeModel, directory: RunDirectory) -> None:
-    """Write the generator's moving average as generator.safetensors; equal weights give equal bytes."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.ema.module.state_dict().items()}
+def export_weights(networks: Mapping[str, nn.Module], weights: str, directory: RunDirectory) -> None:
+    """Write what sampling needs as generator.safetensors; equal weights give equal bytes.
+
+    Args:
+        networks: by name; with several, the names of their tensors begin with it.
+        weights: what they are called, for the file's one key of metadata.
+        directory: whose.
+    """
+    tensors = {
+        f"{name}.{key}" if len(networks) > 1 else key: tensor.detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
     with replacing(directory.checkpoints / "generator.safetensors") as temporary:
-        save_file(tensors, temporary, metadata={"weights": "ema"})
+        save_file(tensors, temporary, metadata={"weights": weights})

@@ -27,7 +27,6 @@ from kantor.atomic import append_rows, replacing
 from kantor.errors import UserError
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
-COUNTERS = ("images_seen", "steps", "critic_steps")
 
 
 def now() -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import inspect
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,29 @@ import kantor
 from kantor.config import targets
 from kantor.digests import sha256
 
-HASHED = ("data", "model", "objective", "optimisation", "stop", "budget")
+HASHED = ("data", "model", "objective", "optimisation", "ema", "schedule", "stop", "budget")
 HASHED_TRAINER = ("precision", "matmul_precision", "compile")
 UNHASHED_DATA = ("root", "archive", "resident", "verify", "broken")
 """Where the data lie, and how they are checked and read; what they are is in their identity."""
-SHARED = ("keyed.py", "data/stream.py", "data/pixels.py", "models/base.py", "models/ema.py", "objectives/penalties.py")
+SHARED = (
+    "keyed.py",
+    "data/stream.py",
+    "data/pixels.py",
+    "models/base.py",
+    "models/ema.py",
+    "models/optimisation.py",
+    "objectives/penalties.py",
+)
 """Files below kantor that every component's numbers depend on, though no `_target_` names them."""
-NEUTRAL: dict[str, object] = {"optimisation.generator_noise": "fresh", "objective.spare_normalisation": False}
+NEUTRAL: dict[str, object] = {
+    "optimisation.generator_noise": "fresh",
+    "optimisation.accumulate": 1,
+    "objective.spare_normalisation": False,
+}
 """Dotted keys that were added later, with the value under which nothing changes: equal to it, they are left out."""
 
 
-def config_hash(plain: dict[str, Any]) -> str:
+def config_hash(plain: Mapping[str, Any]) -> str:
     """The SHA-256 of what determines the weights, 64 hex digits; the seed and the experiment's name are in the path.
 
     Nulls, empty mappings and `NEUTRAL` values are left out: a new key with a neutral default changes no old hash.
@@ -49,7 +62,7 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def code_hashes(plain: dict[str, Any]) -> dict[str, str]:
+def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
     """For every `_target_` that determines the weights, the SHA-256 of its source.
 
     That is the file of its module, those of its bases within the same package, and for kantor's own everything below

@@ -4,7 +4,7 @@ import pytest
 
 from kantor.errors import UserError
 from kantor.models import schedule
-from kantor.models.schedule import Bursts, Constant
+from kantor.models.critic_steps import Bursts, Constant
 
 SCHEDULES = [
     Constant(1),

@@ -1,0 +1,141 @@
+"""What a configuration is: the schema that Hydra composes against, and the frozen object that comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from kantor.config import targets
+
+
+@dataclass
+class Budget:
+    """How long to train; exactly one is given."""
+
+    steps: int | None = MISSING
+    images: int | None = MISSING
+    minutes: float | None = MISSING
+
+
+@dataclass
+class Trainer:
+    """The machine and how it computes; `auto` is resolved when a configuration is composed."""
+
+    accelerator: str = MISSING
+    devices: int = MISSING
+    threads: Any = MISSING
+    precision: str = MISSING
+    matmul_precision: str = MISSING
+    compile: bool = MISSING
+    log_every: int = MISSING
+    checkpoint_every: int = MISSING
+    progress: bool = MISSING
+
+
+@dataclass
+class Schema:
+    """The top level; values stand in YAML only."""
+
+    experiment: str = MISSING
+    primary_score: str | None = MISSING
+    seed: int = MISSING
+    outputs: str = MISSING
+    rerun: bool = MISSING
+    budget: Budget = MISSING
+    trainer: Trainer = MISSING
+    data: Any = MISSING
+    model: Any = MISSING
+    objective: Any = MISSING
+    optimisation: Any = MISSING
+    ema: Any = MISSING
+    schedule: Any = MISSING
+    sampler: Any = MISSING
+    stop: Any = MISSING
+    evaluation: Any = MISSING
+    pictures: Any = MISSING
+    logger: Any = MISSING
+
+
+ConfigStore.instance().store("schema", Schema)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The configuration of one run: complete, without interpolations, and never changed.
+
+    Attributes:
+        plain: as plain containers, which are what config.yaml holds.
+        named: the dotted keys that the user gave a value on the command line.
+    """
+
+    plain: Mapping[str, Any]
+    named: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return str(self.plain["experiment"])
+
+    @property
+    def primary_score(self) -> str | None:
+        """By which runs are ranked."""
+        score: str | None = self.plain["primary_score"]
+        return score
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return int(self.plain["seed"])
+
+    @property
+    def outputs(self) -> str:
+        """The root of run directories."""
+        return str(self.plain["outputs"])
+
+    @property
+    def rerun(self) -> bool:
+        """Whether a finished run is trained again."""
+        return bool(self.plain["rerun"])
+
+    @cached_property
+    def budget(self) -> Budget:
+        """How long to train."""
+        return Budget(**self.plain["budget"])
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """The machine and how it computes."""
+        return Trainer(**self.plain["trainer"])
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether the run is scored."""
+        return bool(self.plain["evaluation"]["name"] != "none")
+
+    def build(self, key: str, **injected: object) -> Any:
+        """Make the object that a node of the configuration describes.
+
+        Args:
+            key: dotted, of a node with a `_target_`, or of a mapping of them.
+            injected: further keyword arguments for the outermost target, or for each where the node is a mapping.
+
+        Raises:
+            UserError: a target is unknown or not allowed, an argument is unknown, missing or of another type, or a
+                target refuses a value; the message gives the key.
+        """
+        node: Any = self.plain
+        for part in key.split("."):
+            node = node[part]
+        return targets.instantiate(node, key=key, **injected)
+
+    def replaced(self, key: str, value: object) -> "Configuration":
+        """A configuration with another value at a dotted key."""
+        return Configuration(_replaced(self.plain, key.split("."), value), self.named)
+
+
+def _replaced(tree: Mapping[str, Any], path: list[str], value: object) -> dict[str, Any]:
+    first, *rest = path
+    return {**tree, first: _replaced(tree[first], rest, value) if rest else value}

@@ -1,0 +1,132 @@
+"""What is checked of a run before anything is written: what no single component can see, asked of the components."""
+
+import torch
+
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.stopping import StopOnSignal
+from kantor.config.schema import Trainer
+from kantor.data.module import BlockData
+from kantor.engine.assembly import Assembly
+from kantor.engine.fit import make_callbacks
+from kantor.errors import UserError
+from kantor.evaluation.base import Evaluation
+from kantor.models.base import GenerativeModel, evaluating
+
+
+def check(run: Assembly) -> None:
+    """Check that the parts of a run go together and with this machine.
+
+    Raises:
+        UserError: some do not.
+    """
+    check_model(run.model, run.data)
+    check_sampling(run)
+    check_machine(run.model, run.configuration.trainer)
+    check_schedule(run)
+    check_parts(run)
+    if run.evaluation is not None:
+        check_primary(run.configuration.primary_score, run.evaluation, run.data)
+    make_callbacks(run, Clock(), StopOnSignal())
+
+
+def check_model(model: GenerativeModel, data: BlockData) -> None:
+    """Check a model against the data, and its networks against objective and optimisation.
+
+    Raises:
+        UserError: they do not go together.
+    """
+    if model.classes is not None and data.classes != model.classes:
+        labels = "no labels" if data.classes is None else f"labels of {data.classes} classes"
+        raise UserError(
+            f"model.classes={model.classes}: data={data.name} have {labels}; take data with as many, or "
+            f"model.classes={'null, an unconditional model' if data.classes is None else data.classes}"
+        )
+    with torch.random.fork_rng(devices=[]), evaluating(model.networks()):  # leaves no trace in buffers
+        try:
+            model.check_shapes(data.sample_shape)
+        except UserError as error:
+            raise UserError(f"model.{error}") from error
+    model.check_networks()
+
+
+def check_sampling(run: Assembly) -> None:
+    """Check that the sampler draws from such a model, and that the weights that are scored are kept.
+
+    Raises:
+        UserError: it does not, or they are not.
+    """
+    kind = run.model.sampler_kind
+    if not isinstance(run.sampler, kind):
+        raise UserError(
+            f"sampler={run.sampler.describe()['sampler']}: {type(run.model).__name__} draws by {kind.__name__} only, "
+            f"take sampler={kind.__name__.lower()}"
+        )
+    if run.evaluation is not None and run.evaluation.weights not in run.model.weights_kept:
+        try:
+            run.model.weights(run.evaluation.weights)
+        except UserError as error:
+            raise UserError(f"evaluation.{error}") from error
+
+
+def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
+    """Check what the model cannot do, and what this machine has not.
+
+    Raises:
+        UserError: either is asked for.
+    """
+    limits = model.limits
+    if trainer.precision in limits.precisions:
+        others = [precision for precision in ("bf16-mixed", "32-true") if precision not in limits.precisions]
+        raise UserError(
+            f"trainer.precision={trainer.precision}: {limits.precisions[trainer.precision]}; take {' or '.join(others)}"
+        )
+    if trainer.compile and limits.compile is not None:
+        raise UserError(f"trainer.compile=true: {limits.compile}; take trainer.compile=false")
+    if trainer.accelerator == "gpu" and torch.cuda.device_count() < trainer.devices:
+        raise UserError(
+            f"trainer.accelerator=gpu trainer.devices={trainer.devices}: this machine has "
+            f"{torch.cuda.device_count()} CUDA devices; take trainer.accelerator=cpu or fewer devices"
+        )
+    if trainer.accelerator == "mps" and not torch.backends.mps.is_available():
+        raise UserError("trainer.accelerator=mps: this machine has none; take trainer.accelerator=cpu")
+
+
+def check_schedule(run: Assembly) -> None:
+    """Check that the learning rates come to the end of their schedule.
+
+    Raises:
+        UserError: the budget ends before.
+    """
+    schedule, budget = run.model.schedule, run.budget_steps
+    if schedule is not None and budget is not None and schedule.end > budget:
+        raise UserError(
+            f"the schedule of the learning rates takes {schedule.end:,} steps, and the budget ends after {budget:,}, "
+            f"where they would still be at {schedule(budget - 1):.0%}: take a larger budget, or a shorter schedule "
+            f"(schedule.steps, schedule.warm_up)"
+        )
+
+
+def check_parts(run: Assembly) -> None:
+    """Check that each process can take its share of a batch in as many parts as gradients are accumulated over.
+
+    Raises:
+        UserError: it cannot.
+    """
+    devices, parts, batch = run.configuration.trainer.devices, run.model.optimisation.accumulate, run.data.batch_size
+    if batch % (devices * parts):
+        nearby = max(1, round(batch / (devices * parts))) * devices * parts
+        raise UserError(
+            f"data.batch_size={batch} cannot be taken in optimisation.accumulate={parts} equal parts by each of "
+            f"trainer.devices={devices}: take a multiple of {devices * parts}, such as data.batch_size={nearby}"
+        )
+
+
+def check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) -> None:
+    """Check that the score that runs are ranked by is one that can be better or worse.
+
+    Raises:
+        UserError: it is none that the evaluation makes of such data.
+    """
+    ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
+    if primary not in ranked:
+        raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}")

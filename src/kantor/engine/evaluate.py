@@ -1,0 +1,57 @@
+"""`kantor evaluate run=DIR`: a run scored again, beside the scores that it has."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kantor.config.compose import load_option, replaced, resolved, trusted
+from kantor.engine.assembly import assemble
+from kantor.engine.check import check_machine, check_primary, check_sampling
+from kantor.engine.score import score_run
+from kantor.engine.train import publish
+from kantor.errors import UserError
+from kantor.evaluation.base import PRESETS
+from kantor.messages import say
+from kantor.processes import launch
+from kantor.runs import checkpoints
+from kantor.runs.card import write_evaluation
+from kantor.runs.directory import RunDirectory
+
+
+def evaluate(
+    directory: RunDirectory,
+    overrides: Sequence[tuple[str, Any]],
+    *,
+    evaluation: str | None = None,
+    sampler: str | None = None,
+) -> dict[str, Any]:
+    """Score a run as its configuration says, with another evaluation or sampler where one is named; the new card.
+
+    Args:
+        directory: the run.
+        overrides: values for dotted keys, applied last.
+        evaluation: the name of a preset.
+        sampler: the name of a sampler.
+
+    Raises:
+        UserError: there is nothing to score, or the evaluation is wrong.
+    """
+    plain = dict(trusted(directory.config()).plain)
+    plain |= {
+        group: load_option(group, name)
+        for group, name in (("evaluation", evaluation), ("sampler", sampler))
+        if name is not None
+    }
+    run = assemble(resolved(replaced(plain, overrides)), directory.path)
+    if run.evaluation is None:
+        raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
+    check_primary(run.configuration.primary_score, run.evaluation, run.data)
+    check_sampling(run)
+    check_machine(run.model, run.configuration.trainer)
+    checkpoints.read(directory, run.evaluation.checkpoint)
+    run.data.prepare_data()
+    result = launch(score_run, run, devices=run.configuration.trainer.devices)
+    write_evaluation(directory, result)
+    publish(directory)
+    drawn = ", ".join(f"process {rank}: {count}" for rank, count in enumerate(result["chunks_per_process"]))
+    say(f"chunks drawn by {drawn}")
+    return directory.card()

@@ -1,0 +1,129 @@
+"""`kantor sample`: samples from a trained model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kantor import keyed
+from kantor.config.compose import load_option, replaced, resolved, trusted
+from kantor.data import pixels
+from kantor.engine.assembly import Assembly, assemble, restore
+from kantor.engine.check import check_sampling
+from kantor.errors import UserError
+from kantor.evaluation.generation import generate, reproducible
+from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
+from kantor.processes import Processes
+from kantor.runs.directory import RunDirectory
+
+CHUNK = 256
+"""Samples drawn as one batch: the first 64 of 100 are those of 64."""
+
+ALL_CLASSES = "all"
+"""The condition that asks for one class after the other."""
+
+
+def sample(
+    directory: RunDirectory,
+    n: int,
+    *,
+    seed: int = 0,
+    weights: str | None = None,
+    checkpoint: str = "last",
+    sampler: str | None = None,
+    overrides: Sequence[tuple[str, Any]] = (),
+    condition: str | None = None,
+) -> np.ndarray:
+    """Draw samples from a run.
+
+    Args:
+        directory: the run.
+        n: how many.
+        seed: another seed takes other samples; the first m of n are those of m.
+        weights: `raw`, `ema`, or `ema:0.999` of several; None for `ema` where an average is kept, else `raw`.
+        checkpoint: `last` or `best`.
+        sampler: the name of a sampler; None for the run's own.
+        overrides: values for dotted keys, of the sampler.
+        condition: of a conditional model a label, or `all`: sample i has label i mod classes. None draws labels as the
+            training data have them.
+
+    Returns:
+        float32 (n, 2) for points, in data units; uint8 (n, H, W, C) for pictures.
+
+    Raises:
+        UserError: one of these is not to be had.
+    """
+    if n < 1:
+        raise UserError(f"n={n}: expected at least 1 sample")
+    run = load(directory, checkpoint, sampler=sampler, overrides=overrides)
+    model, device = run.model, run.model.device
+    sampling = Sampling(model.default_weights if weights is None else weights, run.sampler)
+    model.weights(sampling.weights)
+    labels = labels_of(condition, n, model)
+
+    def drawn(chunk: int, rng: keyed.Rng) -> Tensor:
+        these = None if labels is None else labels[chunk * CHUNK : (chunk + 1) * CHUNK].to(device)
+        return as_files_hold(sampling(model, CHUNK, rng=rng, condition=these))
+
+    with reproducible(threads=torch.get_num_threads()):
+        return generate(
+            drawn,
+            n,
+            chunk=CHUNK,
+            key=lambda chunk: keyed.seed(seed, "sample", chunk),
+            processes=Processes(),
+            device=device,
+        )
+
+
+def labels_of(condition: str | None, n: int, model: GenerativeModel) -> Tensor | None:
+    """The labels of n samples and of those that fill the last chunk, int64; None where the model draws them itself.
+
+    Raises:
+        UserError: the model is unconditional, or has no such class.
+    """
+    if condition is None:
+        return None
+    if model.classes is None:
+        raise UserError(f"condition={condition}: the model is unconditional; leave it out, or train a conditional one")
+    whole = -(-n // CHUNK) * CHUNK
+    if condition == ALL_CLASSES:
+        return torch.arange(whole) % model.classes
+    if not condition.isdecimal() or int(condition) >= model.classes:
+        raise UserError(
+            f"condition={condition}: expected a label from 0 to {model.classes - 1}, or {ALL_CLASSES} for one class "
+            "after the other"
+        )
+    return torch.full((whole,), int(condition))
+
+
+def load(
+    directory: RunDirectory,
+    checkpoint: str = "last",
+    *,
+    sampler: str | None = None,
+    overrides: Sequence[tuple[str, Any]] = (),
+) -> Assembly:
+    """A run with the weights of one of its checkpoints, the model in eval mode on the CPU.
+
+    Raises:
+        UserError: there is no such checkpoint or sampler, or the run's configuration names code outside what is
+            trusted.
+    """
+    plain = dict(trusted(directory.config()).plain)
+    if sampler is not None:
+        plain["sampler"] = load_option("sampler", sampler)
+    alone = ("trainer.devices", 1)
+    run = assemble(resolved(replaced(plain, [alone, *overrides])), directory.path)
+    check_sampling(run)
+    restore(run, checkpoint)
+    run.model.eval()
+    return run
+
+
+def as_files_hold(samples: Tensor) -> Tensor:
+    """Points as they are; pictures (n, C, H, W) as uint8 (n, H, W, C)."""
+    return samples if samples.dim() == 2 else pixels.to_uint8(samples).permute(0, 2, 3, 1)

@@ -1,0 +1,69 @@
+"""What a model may have besides samples: pictures, scores and checks ask for one of these, and for no family."""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from kantor import keyed
+from kantor.data.stream import Block
+from kantor.models.latent import Latent
+from kantor.objectives.critic import Critic
+from kantor.objectives.distance_estimate import DistanceEstimate
+
+
+@runtime_checkable
+class HasLatentSpace(Protocol):
+    """Every sample is the image of a latent vector, so that one can walk from one sample to another."""
+
+    latent: Latent
+
+    def decode(self, z: Tensor, *, weights: str, condition: Tensor | None = None) -> Tensor:
+        """The samples of latent vectors (n, dim), (n, …), in eval mode; labels int64 (n,) for a conditional model."""
+        ...
+
+
+@runtime_checkable
+class HasSurface(Protocol):
+    """A number for every point of data space, whose contours say what the model holds of it: a critic, an energy."""
+
+    @property
+    def surface_name(self) -> str:
+        """What the surface is called in a picture."""
+        ...
+
+    def surface(self, samples: Tensor) -> Tensor:
+        """The heights at samples (n, …), (n,), in eval mode."""
+        ...
+
+
+@runtime_checkable
+class HasPotential(Protocol):
+    """A critic whose difference of means estimates W1, up to its slope."""
+
+    @property
+    def potential(self) -> Critic | None:
+        """It; None when this model's objective gives its critic another meaning."""
+        ...
+
+
+@runtime_checkable
+class HasProbabilities(Protocol):
+    """A network that says how probable it is that a sample is real."""
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether this model's objective makes its numbers probabilities."""
+        ...
+
+    def probabilities(self, block: Block, rng: keyed.Rng) -> tuple[Tensor, Tensor]:
+        """D(x) of the block's last batch and D(G(z)) of as many samples, each (B,), the networks in their own mode."""
+        ...
+
+
+@runtime_checkable
+class HasDistanceEstimate(Protocol):
+    """A loss that estimates a distance."""
+
+    def distance_estimate(self) -> DistanceEstimate | None:
+        """From the last step's values; None when there was no step, or the loss estimates nothing."""
+        ...

@@ -1,0 +1,1 @@
+"""Samplers: how samples are drawn from trained networks, chosen after training."""
