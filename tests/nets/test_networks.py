@@ -14,6 +14,7 @@ from kantor.errors import UserError
 from kantor.models.base import count_parameters
 from kantor.nets.activations import ReLU
 from kantor.nets.classifiers import Classifier
+from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, ProjectionDiscriminator
 from kantor.nets.conv_critic import ConvCritic
 from kantor.nets.convolutions import ImageCritic, ImageGenerator
 from kantor.nets.dcgan import DCGANDiscriminator, DCGANGenerator, extra_layer
@@ -95,6 +96,7 @@ def every_module():
 
 def test_every_network_is_tested():
     elsewhere = {ReLU, Classifier}  # in test_activations.py; with their weights, in test_extractors_classifiers.py
+    elsewhere |= {ConditionalGenerator, ConcatenationDiscriminator, ProjectionDiscriminator}  # in test_conditional.py
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 
 

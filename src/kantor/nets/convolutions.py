@@ -42,7 +42,7 @@ class ImageCritic(nn.Module):
     """Layers from images to one number each.
 
     Args:
-        layers: (B, C, H, W) → (B, 1) or (B, 1, 1, 1).
+        layers: (B, C, H, W) → (B, 1) or (B, 1, 1, 1); the last is linear, and sees all of the last maps.
         initialise: called on the finished module; None keeps torch's own.
         constrain: called last, such as `kantor.nets.spectral.spectral_normalise`; None for none.
 
@@ -67,9 +67,26 @@ class ImageCritic(nn.Module):
                     "network, such as kantor.nets.spectral.spectral_normalise with power_iterations"
                 ) from error
 
+    @property
+    def feature_count(self) -> int:
+        """How many numbers the last layer is given of each image."""
+        weight = self.body[-1].weight
+        assert isinstance(weight, Tensor)
+        return weight.numel()  # the layer has one output and sees all of the last maps
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer is given, (B, C, H, W) → (B, …)."""
+        for layer in itertools.islice(self.body, len(self.body) - 1):
+            x = layer(x)
+        return x
+
+    def head(self, features: Tensor) -> Tensor:
+        """The last layer, (B, …) → (B,)."""
+        return self.body[-1](features).view(len(features))  # not squeezed: images of another size do not fit
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B,)."""
-        return self.body(x).view(len(x))  # not squeezed: images of another size do not fit
+        return self.head(self.features(x))
 
 
 def up(latent_dim: int, sizes: Sequence[int]) -> list[nn.Module]:
