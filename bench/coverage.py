@@ -21,22 +21,33 @@ import torch
 
 from kantor.data.points import gaussians8
 from kantor.data.shapes5 import PurdueShapes5
-from kantor.evaluation import shape_truth
 from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.image_scores import Reference, ScoreSet
-from kantor.evaluation.points import PointScores
-from kantor.evaluation.spreads import Spreads, estimated
+from kantor.evaluation.picture_comparison import PictureSetting, Reference
+from kantor.evaluation.picture_scores import PICTURE_SCORES
+from kantor.evaluation.point_scores import PointSetting
+from kantor.evaluation.points import PointReference
+from kantor.evaluation.score_definition import DrawScores, applying
+from kantor.evaluation.shape_detection import with_detections
+from kantor.evaluation.shape_scores import SHAPE_SCORES
+from kantor.evaluation.spreads import estimated
 from kantor.metrics.intervals import LEAST_DRAWS, Estimate
 
 CLASSES = 10
 NEIGHBOURS = 5
-SCORES = ScoreSet(k=NEIGHBOURS, has_classes=True, has_sights=False, transport=True, infinity=4)
 POOL = 4000
-"""Rendered pictures of shapes, whose sights are the law that is drawn from."""
+"""Rendered pictures of shapes; what is detected in them is the law that is drawn from."""
 
-Found = tuple[dict[str, float], Spreads]
-"""Scores of a draw, and how sure it is of them."""
+Score = Callable[[torch.Generator, bool], DrawScores]
+"""Draws a sample and scores it, with spreads or without."""
+
+
+def setting(n: int, *, detections: bool) -> PictureSetting:
+    """Of n features, or of what is detected in n pictures."""
+    return PictureSetting(
+        n_real=n, n_generated=n, k=NEIGHBOURS, has_classes=True, has_detections=detections, transport=True, infinity=4,
+        memory=None,
+    )  # fmt: skip
 
 
 class Case(Protocol):
@@ -53,8 +64,8 @@ class Case(Protocol):
     @property
     def size(self) -> str: ...
 
-    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
-        """Draws a reference; what comes back draws a sample, and scores it, with spreads or without."""
+    def against(self, rng: torch.Generator) -> Score:
+        """Draws a reference; what comes back scores samples against it."""
         ...
 
 
@@ -82,14 +93,10 @@ class OfFeatures:
     def size(self) -> str:
         return f"{self.n} × {self.d}"
 
-    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
-        reference = Reference(self.draw(rng, real=True), SCORES)
-
-        def found(rng: torch.Generator, sure: bool) -> Found:
-            comparison = reference.compare(self.draw(rng))
-            return comparison.scores(), comparison.spreads() if sure else {}
-
-        return found
+    def against(self, rng: torch.Generator) -> Score:
+        reference = Reference(self.draw(rng, real=True), setting(self.n, detections=False))
+        scores = applying(PICTURE_SCORES, reference.setting)
+        return lambda rng, sure: DrawScores.of(scores, reference.compare(self.draw(rng)), with_spreads=sure)
 
     def draw(self, rng: torch.Generator, *, real: bool = False) -> Features:
         mixing = torch.Generator().manual_seed(1)  # of everybody
@@ -122,31 +129,28 @@ class OfShapes:
     def size(self) -> str:
         return str(self.n)
 
-    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
-        pool = sights()
+    def against(self, rng: torch.Generator) -> Score:
+        pool = detections()
         law = pool[pool[:, 0] >= self.least]
 
-        def drawn(rows: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-            return rows[torch.randint(len(rows), (self.n,), generator=rng)]
+        def drawn(rows: torch.Tensor, rng: torch.Generator) -> Features:
+            chosen = rows[torch.randint(len(rows), (self.n,), generator=rng)]
+            return Features(chosen[:, :0], None, chosen)
 
-        real = drawn(pool, rng)
-
-        def found(rng: torch.Generator, sure: bool) -> Found:
-            generated = drawn(law, rng)
-            return shape_truth.scores(real, generated), shape_truth.spreads(real, generated) if sure else {}
-
-        return found
+        reference = Reference(drawn(pool, rng), setting(self.n, detections=True))
+        return lambda rng, sure: DrawScores.of(SHAPE_SCORES, reference.compare(drawn(law, rng)), with_spreads=sure)
 
 
 @cache
-def sights() -> torch.Tensor:
+def detections() -> torch.Tensor:
     """Of the pool, one row each."""
     data = PurdueShapes5(
-        archive=None, render_seed=77, batch_size=1, size=POOL, flip=False, resident=False, identity="auto", seed=0
-    )
-    seen = shape_truth.seeing(Pixels(8), data)(data.train.take(np.arange(POOL))).sights
-    assert seen is not None
-    return seen
+        name="purdue_shapes5", archive=None, render_seed=77, batch_size=1, size=POOL, flip=False, resident=False,
+        identity="auto", seed=0,
+    )  # fmt: skip
+    found = with_detections(Pixels(8), data)(data.train.take(np.arange(POOL))).detections
+    assert found is not None
+    return found
 
 
 @dataclass(frozen=True)
@@ -169,15 +173,21 @@ class OfPoints:
     def size(self) -> str:
         return str(self.n)
 
-    def against(self, rng: torch.Generator) -> Callable[[torch.Generator, bool], Found]:
+    def against(self, rng: torch.Generator) -> Score:
         truth = gaussians8(0.1, 1.414)
         law = replace(truth, centres=truth.centres[: self.modes])
 
         def seeded() -> np.random.Generator:
             return np.random.default_rng(int(torch.randint(2**62, (), generator=rng)))
 
-        scorer = PointScores(truth, truth.sample(self.n, seeded(), stratified=True), bins=64)
-        return lambda rng, sure: (scorer(self.scale * law.sample(self.n, seeded()), None), {})
+        real = truth.sample(self.n, seeded(), stratified=True)
+        reference = PointReference(PointSetting(truth, bins=64, has_potential=False), real, None)
+
+        def score(rng: torch.Generator, sure: bool) -> DrawScores:
+            points = self.scale * law.sample(self.n, seeded())
+            return DrawScores.of(reference.scores, reference.compare(points), with_spreads=sure)
+
+        return score
 
 
 FEATURES = (
@@ -204,19 +214,19 @@ def held(case: Case, references: int, draws: int, jackknives: int) -> dict[str, 
         rng = torch.Generator().manual_seed(1000 + number)
         against = case.against(rng)
         results = [against(rng, draw < jackknives) for draw in range(draws)]
-        for name in results[0][0]:
-            values = [scores[name] for scores, _ in results]
+        for name in results[0].values:
+            values = [float(draw.values[name]) for draw in results]
             truth = math.fsum(values) / len(values)
             groups = [values[start : start + LEAST_DRAWS] for start in range(0, draws, LEAST_DRAWS)]
             found[name]["t"] += [holds(estimated(group, [], None)[0], truth) for group in groups]
-            for value, (_, spreads) in zip(values, results[:jackknives], strict=False):
-                found[name]["one"].append(holds(estimated([value], [spreads.get(name)], None)[0], truth))
+            for value, draw in zip(values, results[:jackknives], strict=False):
+                found[name]["one"].append(holds(estimated([value], [draw.spreads[name]], None)[0], truth))
     return found
 
 
-def holds(estimate: Estimate, truth: float) -> bool | None:
+def holds(estimate: Estimate | None, truth: float) -> bool | None:
     """None where no interval is printed."""
-    if estimate.low is None or estimate.high is None:
+    if estimate is None or estimate.low is None or estimate.high is None:
         return None
     return estimate.low <= truth <= estimate.high
 

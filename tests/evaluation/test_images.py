@@ -26,19 +26,21 @@ from kantor.data.images import ImageSet
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.errors import NonFiniteError, UserError
-from kantor.evaluation.base import Kind
+from kantor.evaluation import picture_scores, picture_tests
 from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.own import Own
-from kantor.evaluation.image_scores import BANDWIDTHS, CLASS_KINDS, NOT_FROM_ONE_DRAW
-from kantor.evaluation.image_scores import FEATURE_KINDS as KINDS
-from kantor.evaluation.picture_tests import TWO_SAMPLE
+from kantor.evaluation.picture_comparison import BANDWIDTHS
 from kantor.evaluation.protocol import NO_DRAWS
 from kantor.evaluation.real_pictures import order
+from kantor.evaluation.score_definition import Kind, kinds
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
 from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
 from kantor.metrics.statistics import Statistics
 from kantor.processes import Processes
+
+KINDS, CLASS_KINDS = kinds(picture_scores.FEATURE_SCORES), kinds(picture_scores.CLASS_SCORES)
+TWO_SAMPLE = tuple(kinds(picture_tests.TWO_SAMPLE))
 
 
 @pytest.fixture(autouse=True)
@@ -365,7 +367,7 @@ def test_a_reference_gives_the_scores_of_plain_formulas():
     assert found["one_nn_accuracy"] == one_nn_accuracy(dense)
 
 
-WITHOUT = set(NOT_FROM_ONE_DRAW) & set(KINDS)
+WITHOUT = {score.name for score in picture_scores.FEATURE_SCORES if isinstance(score.spread, str)}
 ALIKE = {"tv", "js"}  # to `Halves` almost all pictures are of one class
 
 

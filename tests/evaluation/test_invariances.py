@@ -10,9 +10,8 @@ import torch
 from albums import SMALL, Album, Canned, Halves, Painter, pictures
 from scipy.ndimage import gaussian_filter
 
+from kantor.evaluation import picture_tests
 from kantor.evaluation.extractors import Features, Pixels
-from kantor.evaluation.image_scores import ScoreSet
-from kantor.evaluation.picture_tests import MEMORY, TWO_SAMPLE
 from kantor.processes import Processes
 
 
@@ -28,8 +27,8 @@ class Shades(Halves):
 
 
 EVERYTHING = replace(SMALL, n=60, draws=1, extractor=Shades(), memory=200, transport=True, infinity=4)
-SCORES = tuple(ScoreSet(k=5, has_classes=True, has_sights=False, transport=True, infinity=4).kinds())
-ALL = (*SCORES, *TWO_SAMPLE, *MEMORY)
+TWO_SAMPLE = [test.name for test in picture_tests.TWO_SAMPLE]
+ALL = tuple(EVERYTHING.kinds(Album()))
 
 
 def compared(real, generated, extractor=EVERYTHING.extractor):

@@ -9,12 +9,13 @@ from albums import EVALUATION, Album, Halves, pictures, reference, score, values
 
 from kantor.data.images import ImageSet
 from kantor.errors import UserError
+from kantor.evaluation import picture_tests
 from kantor.evaluation.extractors import Pixels
-from kantor.evaluation.picture_tests import MEMORY, TWO_SAMPLE
 from kantor.metrics.frechet import frechet_distance_of_features, frechet_infinity
 from kantor.metrics.memorisation import memorisation
 from kantor.metrics.transport import wasserstein
 
+TWO_SAMPLE, MEMORY = ([test.name for test in tests] for tests in (picture_tests.TWO_SAMPLE, picture_tests.MEMORY))
 WITH_MEMORY = replace(EVALUATION, memory=600, draws=1)
 
 

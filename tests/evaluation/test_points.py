@@ -14,7 +14,9 @@ from kantor import keyed
 from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25
 from kantor.errors import NonFiniteError, UserError
-from kantor.evaluation.points import ESTIMATORS, KINDS, PointEvaluation, PointScores, applicable, potential_of
+from kantor.evaluation.point_scores import POINT_SCORES, PointSetting
+from kantor.evaluation.points import PointEvaluation, PointReference, potential_of
+from kantor.evaluation.score_definition import applying, numbers
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.critic_steps import Constant
@@ -97,7 +99,7 @@ def test_a_shift_scores_worse_the_larger_it_is(distribution):
     for name in ("w1", "w2"):
         values = [entry[name].estimate.value for entry in found]
         assert [a < b for a, b in itertools.pairwise(values)] == [True] * 4, name
-        assert KINDS[name].better == "lower"
+        assert found[0][name].better == "lower"
         assert values[-1] == pytest.approx(2.4, rel=0.1)
 
 
@@ -123,10 +125,11 @@ def test_points_on_one_mode_score_a_collapse():
 @each
 def test_scores_are_those_that_apply(distribution):
     with_critic = score(distribution, draws_of(distribution, 2), replace(EVALUATION, draws=2), lambda x: x[:, 0])
-    assert set(with_critic) == set(applicable(distribution))
+    setting = PointSetting(distribution, 8, has_potential=True)
+    assert list(with_critic) == [score.name for score in applying(POINT_SCORES, setting)]
+    assert list(with_critic) == list(EVALUATION.protocol(data_of(distribution)).estimators)
     without = score(distribution, draws_of(distribution, 2), replace(EVALUATION, draws=2))
     assert set(with_critic) - set(without) == {"critic_w1"}
-    assert set(with_critic) <= set(KINDS) == set(ESTIMATORS)
 
 
 def test_the_target_of_within_3_sigma_is_the_rayleigh_share():
@@ -236,7 +239,8 @@ def test_a_perfect_critic_of_a_nearly_perfect_generator_can_be_scored(centre, sh
     mixture = GaussianMixture(((centre, centre),), spread=1.0, scale=1.0)
     for seed in range(5):
         reference = mixture.sample(64, np.random.default_rng(seed))
-        found = PointScores(mixture, reference, bins=8)(reference + np.array([shift, 0.0]), lambda x: -x[:, 0])
+        perfect = PointReference(PointSetting(mixture, 8, has_potential=True), reference, lambda x: -x[:, 0])
+        found = numbers(perfect.scores, perfect.compare(reference + np.array([shift, 0.0])))
         assert found["w1"] == pytest.approx(shift, rel=1e-8)
         assert found["critic_w1"] == pytest.approx(shift, rel=1e-8)
 

@@ -129,7 +129,7 @@ def test_a_draw_is_seed_chunk_and_number():
 
 def test_a_score_is_written_as_the_card_has_it():
     score = Score(
-        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="target", target=0.98889,
+        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="target", meaning="share of samples", target=0.98889,
         floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
     )  # fmt: skip
     assert score.plain() == {
@@ -138,6 +138,7 @@ def test_a_score_is_written_as_the_card_has_it():
         "high": 0.6,
         "covers": "draws",
         "better": "target",
+        "meaning": "share of samples",
         "floor": {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10},
         "target": 0.98889,
     }
@@ -145,10 +146,23 @@ def test_a_score_is_written_as_the_card_has_it():
 
 def test_a_score_without_an_interval_says_why():
     score = Score(
-        estimate=Estimate(0.5, None, None), covers="draws", better="lower", floor=None, floor_n=64, floor_draws=3
-    )
+        estimate=Estimate(0.5, None, None), covers="draws", better="lower", meaning="it", floor=None, floor_n=0,
+        floor_draws=0,
+    )  # fmt: skip
     plain = score.plain()
     assert (plain["value"], plain["low"], plain["high"]) == (0.5, None, None)
     assert "10" in plain["reason"]
     assert "floor" not in plain and "target" not in plain
     assert not math.isnan(plain["value"])
+
+
+def test_a_score_that_could_not_be_computed_is_null_and_says_why():
+    score = Score(
+        estimate=None, covers="draws", better="lower", meaning="it", floor=None, floor_n=64, floor_draws=3,
+        reason="no such pictures", floor_reason="no such real ones",
+    )  # fmt: skip
+    plain = score.plain()
+    assert (plain["value"], plain["low"], plain["high"], plain["reason"]) == (None, None, None, "no such pictures")
+    assert plain["floor"] == {
+        "value": None, "low": None, "high": None, "n": 64, "draws": 3, "reason": "no such real ones"
+    }  # fmt: skip

@@ -7,14 +7,20 @@ import torch
 
 from kantor.evaluation import spreads
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.image_scores import FEATURE_KINDS, NOT_FROM_ONE_DRAW, Reference, ScoreSet
+from kantor.evaluation.picture_comparison import PictureSetting, Reference
+from kantor.evaluation.picture_scores import PICTURE_SCORES
+from kantor.evaluation.score_definition import DrawScores, applying
 from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.intervals import groups_of, jackknife_interval
 from kantor.metrics.kernel import cubic_kernel, kid
 
-SCORES = ScoreSet(k=5, has_classes=True, has_sights=False, transport=False, infinity=None)
-NONE = set(NOT_FROM_ONE_DRAW) & set(FEATURE_KINDS)
+SETTING = PictureSetting(
+    n_real=200, n_generated=200, k=5, has_classes=True, has_detections=False, transport=False, infinity=None,
+    memory=None,
+)  # fmt: skip
+SCORES = applying(PICTURE_SCORES, SETTING)
+NONE = {score.name for score in SCORES if isinstance(score.spread, str)}
 
 
 def normal(n, d, seed):
@@ -101,10 +107,9 @@ def test_balls_that_hold_few_or_nearly_all_give_no_spread(inside, share, there):
 
 
 def test_every_score_has_a_spread_or_a_reason():
-    reference = Reference(features(200, 0), SCORES)
-    comparison = reference.compare(features(200, 1, shift=0.5))
-    found = comparison.spreads()
-    assert list(found) == list(comparison.scores())
+    comparison = Reference(features(200, 0), SETTING).compare(features(200, 1, shift=0.5))
+    found = DrawScores.of(SCORES, comparison, with_spreads=True).spreads
+    assert {"recall", "coverage", "one_nn_accuracy", "one_nn_real", "one_nn_generated"} == NONE
     assert {name for name, spread in found.items() if isinstance(spread, str)} == NONE
     for name, spread in found.items():
         assert spread.startswith("no interval") if name in NONE else 0 < spread.variance < math.inf, name
@@ -112,10 +117,10 @@ def test_every_score_has_a_spread_or_a_reason():
 
 def test_spreads_are_those_of_fresh_draws():
     """Within the error of 60 draws and of one draw's spread: a factor that leaves √n or n out by far."""
-    reference = Reference(features(200, 0), SCORES)
+    reference = Reference(features(200, 0), SETTING)
     comparisons = [reference.compare(features(200, seed, shift=0.5)) for seed in range(1, 61)]
-    scores = [comparison.scores() for comparison in comparisons]
-    found = [comparison.spreads() for comparison in comparisons[:8]]
+    scores = [DrawScores.of(SCORES, comparison, with_spreads=False).values for comparison in comparisons]
+    found = [DrawScores.of(SCORES, comparison, with_spreads=True).spreads for comparison in comparisons[:8]]
     for name in scores[0].keys() - NONE:
         values = torch.tensor([each[name] for each in scores])
         inside = torch.tensor([each[name].variance for each in found]).mean()

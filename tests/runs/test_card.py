@@ -16,8 +16,8 @@ PROTOCOL = Protocol(
 
 def evaluation(**changed):
     score = Score(
-        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", floor=Estimate(0.1, 0.05, 0.15), floor_n=64,
-        floor_draws=10,
+        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", meaning="exact distance",
+        floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
     )  # fmt: skip
     settings = {
         "name": "toy", "at_step": 10, "protocol": PROTOCOL,

@@ -15,7 +15,8 @@ from kantor.data.module import BlockData
 from kantor.errors import NonFiniteError, UserError, require_at_least, require_positive
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
-from kantor.evaluation.protocol import Better, Draw, Protocol, Score
+from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.evaluation.score_definition import Kind
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
@@ -26,29 +27,6 @@ Checkpoint = Literal["last", "best"]
 
 PRESETS = {"points": "toy", "pictures": "quick"}
 """The evaluation that suits what data are, where none is named."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a score is read.
-
-    Attributes:
-        better: which way is better.
-        target: the best value, when neither lower nor higher is better.
-    """
-
-    better: Better
-    target: float | None = None
-
-    def improves(self, value: float, best: float | None) -> bool:
-        """Whether a value is better than the best so far."""
-        if best is None:
-            return True
-        if self.better == "higher":
-            return value > best
-        if self.target is not None:
-            return abs(value - self.target) < abs(best - self.target)
-        return value < best
 
 
 @dataclass

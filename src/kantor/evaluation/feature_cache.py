@@ -52,7 +52,7 @@ def arithmetic(identity: dict[str, Any], *, device: torch.device) -> dict[str, A
 def _code() -> str:
     """Of what makes features: kantor's own sources, and the packages whose arithmetic they use."""
     home = Path(kantor.__file__).parent
-    files = [home / "data" / "pixels.py", home / "data" / "shapes.py", home / "evaluation" / "shape_truth.py"]
+    files = [home / "data" / "pixels.py", home / "data" / "shapes.py", home / "evaluation" / "shape_detection.py"]
     files += [*sorted((home / "evaluation" / "extractors").glob("*.py")), *sorted((home / "nets").glob("*.py"))]
     packages = {name: version(name) for name in ("torch-fidelity", "torchvision", "numpy", "scipy")}
     return sha256({"files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files], "packages": packages})

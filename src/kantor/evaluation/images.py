@@ -13,19 +13,22 @@ from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
-from kantor.evaluation import shape_truth, tensor_files
+from kantor.evaluation import tensor_files
 from kantor.evaluation.bar import Bar
-from kantor.evaluation.base import Evaluation, Kind, Work
+from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.contest import Contest
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk, reproducible
-from kantor.evaluation.image_scores import Reference, ScoreSet
+from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
-from kantor.evaluation.picture_tests import PictureTests
+from kantor.evaluation.picture_scores import PICTURE_SCORES
+from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
+from kantor.evaluation.score_definition import Kind, applying, estimators, kinds, numbers
+from kantor.evaluation.shape_detection import are_rendered_shapes, with_detections
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
@@ -51,7 +54,7 @@ class ImageEvaluation(Evaluation):
         neighbours: k of precision, recall, density and coverage.
         n_real: pictures in the reference: None for n, "all" for all training pictures.
         memory: training pictures that the memorisation test looks through; None for no such test.
-        transport, infinity: as in `ScoreSet`.
+        transport, infinity: as in `PictureSetting`.
     """
 
     extractor: Extractor | Own
@@ -78,12 +81,13 @@ class ImageEvaluation(Evaluation):
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
-        return {**self._scores(_pictures(data)).kinds(), **self._tests.kinds()}
+        setting = self.setting(_pictures(data))
+        return kinds([*applying(PICTURE_SCORES, setting), *applying(PICTURE_TESTS, setting)])
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images = _pictures(data)
-        real = self.real(images)
+        setting = self.setting(images)
         return Protocol(
             data={"name": images.name, "fingerprint": images.fingerprint},
             split={
@@ -95,11 +99,11 @@ class ImageEvaluation(Evaluation):
                 "generated": "clipped and rounded to the nearest of 256 levels",
             },
             extractor=chosen(self.extractor, images).identity(),
-            n_real=real.n_reference,
-            n_generated=real.n,
+            n_real=setting.n_real,
+            n_generated=setting.n_generated,
             estimators={
-                **self._scores(images).estimators(n_real=real.n_reference, n_generated=real.n),
-                **self._tests.estimators(),
+                **estimators(applying(PICTURE_SCORES, setting), setting),
+                **estimators(applying(PICTURE_TESTS, setting), setting),
             },
         )
 
@@ -121,7 +125,7 @@ class ImageEvaluation(Evaluation):
 
     def features(self, data: ImageData) -> PictureFeatures:
         """How all that scores need to know of a data set's pictures is made."""
-        return PictureFeatures(shape_truth.seeing(chosen(self.extractor, data), data), self.chunk)
+        return PictureFeatures(with_detections(chosen(self.extractor, data), data), self.chunk)
 
     def finish(self, samples: Tensor) -> Tensor:
         """Pictures in [-1, 1] as uint8, so that scores see what files would hold."""
@@ -134,11 +138,11 @@ class ImageEvaluation(Evaluation):
         features, real = self.features(images), self.real(images)
         with reproducible(self.threads):
             drawn = self._drawn(model, features, real.n, "validate", model.steps, processes=processes)
-            found = None
+            values = None
             if processes.rank == 0:
-                target = features.of_real(images.train, real.validation, device=device)
-                found = Reference(target, self._scores(images)).compare(drawn).scores()
-        return processes.gather(found)[0]
+                setting, target = self.setting(images), features.of_real(images.train, real.validation, device=device)
+                values = numbers(applying(PICTURE_SCORES, setting), Reference(target, setting).compare(drawn))
+        return processes.gather(values)[0]
 
     def score(
         self, model: GenerativeModel, data: BlockData, processes: Processes, work: Work | None = None
@@ -194,13 +198,18 @@ class ImageEvaluation(Evaluation):
         with reproducible(self.threads):
             return self._contest(images).of(features_of, len(draws), processes, torch.device("cpu"))
 
-    def _scores(self, data: ImageData) -> ScoreSet:
-        return ScoreSet(
+    def setting(self, data: ImageData) -> PictureSetting:
+        """What decides which scores there are."""
+        real = self.real(data)
+        return PictureSetting(
+            n_real=real.n_reference,
+            n_generated=real.n,
             k=self.neighbours,
             has_classes=chosen(self.extractor, data).has_classes,
-            has_sights=shape_truth.knows(data),
+            has_detections=are_rendered_shapes(data),
             transport=self.transport,
             infinity=self.infinity,
+            memory=self.memory,
         )
 
     def _contest(self, data: ImageData) -> Contest:
@@ -208,14 +217,9 @@ class ImageEvaluation(Evaluation):
             data=data,
             features=self.features(data),
             real=self.real(data),
-            wanted=self._scores(data),
-            tests=self._tests,
+            setting=self.setting(data),
             seed=self.seed,
         )
-
-    @property
-    def _tests(self) -> PictureTests:
-        return PictureTests(self.memory)
 
     def _drawn(
         self,

@@ -4,17 +4,18 @@ A p-value is no score: it is not averaged over draws, has no floor, and ranks no
 for is seen, and uniform in (0, 1] where one law made both sets.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from kantor.evaluation.base import Kind
 from kantor.evaluation.extractors.base import Features
-from kantor.evaluation.protocol import Score
-from kantor.metrics.intervals import without_interval
-from kantor.metrics.memorisation import memorisation
-from kantor.metrics.two_sample import one_nn_test
+from kantor.evaluation.picture_comparison import PictureSetting
+from kantor.evaluation.score_definition import Kind, ScoreDefinition
+from kantor.metrics.memorisation import Memorisation, memorisation
+from kantor.metrics.two_sample import TwoSampleTest, one_nn_test
 
 PERMUTATIONS = 999
 """No p-value of the two-sample test is below 0.001."""
@@ -22,74 +23,108 @@ PERMUTATIONS = 999
 AT_MOST = 5000
 """Pictures of each side that are looked at: enough to see what matters, and distances grow with their square."""
 
-TWO_SAMPLE = ("one_nn_p_apart", "one_nn_p_copied")
-MEMORY = ("memorisation", "memorisation_p")
 
-
-@dataclass(frozen=True)
-class PictureTests:
-    """The tests of the first draw.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FirstDraw:
+    """One draw of pictures beside real ones, features (M, d) and (N, d).
 
     Attributes:
-        memory: training pictures that samples may repeat; None for no such test.
+        real: the reference.
+        generated: the draw.
+        training: pictures that may have been learned by heart; None where no test asks for them.
+        held_out: pictures that cannot.
+        rng: draws the permutations.
     """
 
-    memory: int | None
+    real: Features
+    generated: Features
+    training: Features | None
+    held_out: Features
+    rng: np.random.Generator
 
-    def kinds(self) -> dict[str, Kind]:
-        """By name: `one_nn_p_apart`, small where draws can be told from real pictures, `one_nn_p_copied`, small where
-        they lie on them; `memorisation`, how often a sample is nearer to the training pictures than a held-out picture
-        is, 0.5 for what is as far away as fresh pictures, and `memorisation_p`, small where it is nearer."""
-        return dict.fromkeys(TWO_SAMPLE + (MEMORY if self.memory is not None else ()), Kind("none"))
+    @cached_property
+    def two_sample(self) -> TwoSampleTest:
+        """Whether one law could have made both."""
+        sets = self.real.features[:AT_MOST], self.generated.features[:AT_MOST]
+        return one_nn_test(*sets, self.rng, permutations=PERMUTATIONS)
 
-    def estimators(self) -> dict[str, Any]:
-        """How each is computed, by its name, for the protocol."""
-        permuted = {"draw": "first", "at_most": AT_MOST, "permutations": PERMUTATIONS}
-        distances = {
-            "draw": "first",
-            "at_most": AT_MOST,
-            "training": self.memory,
-            "distance": "euclidean, nearest",
-            "test": "Mann-Whitney, one-sided",
-        }
-        found = {**dict.fromkeys(TWO_SAMPLE, permuted), **dict.fromkeys(MEMORY, distances)}
-        return {name: found[name] for name in self.kinds()}
-
-    def __call__(
-        self,
-        real: Features,
-        generated: Features,
-        *,
-        training: Features | None,
-        held_out: Features,
-        rng: np.random.Generator,
-    ) -> dict[str, float]:
-        """What they say of features (N, d) of real and (M, d) of generated pictures.
-
-        Args:
-            real: the reference.
-            generated: one draw.
-            training: pictures that may have been learned by heart; None where `memory` is.
-            held_out: pictures that cannot.
-            rng: draws the permutations.
-        """
-        drawn = generated.features[:AT_MOST]
-        test = one_nn_test(real.features[:AT_MOST], drawn, rng, permutations=PERMUTATIONS)
-        found = dict(zip(TWO_SAMPLE, (test.p_apart, test.p_copied), strict=True))
-        if training is not None:
-            repeated = memorisation(training.features, held_out.features[:AT_MOST], drawn)
-            found |= dict(zip(MEMORY, (repeated.share_nearer, repeated.p_value), strict=True))
-        return found
+    @cached_property
+    def memorisation(self) -> Memorisation:
+        """Whether the draw is nearer to the training pictures than held-out ones are."""
+        assert self.training is not None
+        held_out, drawn = self.held_out.features[:AT_MOST], self.generated.features[:AT_MOST]
+        return memorisation(self.training.features, held_out, drawn)
 
 
-def as_score(value: float, kind: Kind) -> Score:
-    """As a card holds it."""
-    return Score(
-        estimate=without_interval([value]),
-        covers="draws",
-        better=kind.better,
-        floor=None,
-        floor_n=0,
-        floor_draws=0,
-        reason="a test of one draw: no interval and no floor",
+PictureTest = ScoreDefinition[PictureSetting, FirstDraw]
+
+
+def picture_test(
+    name: str,
+    meaning: str,
+    estimator: Callable[[PictureSetting], dict[str, Any]],
+    compute: Callable[[FirstDraw], float],
+    *,
+    applies: Callable[[PictureSetting], bool] = lambda setting: True,
+) -> PictureTest:
+    """A test, which is read as it is."""
+    return ScoreDefinition(
+        name=name,
+        kind=Kind("none"),
+        meaning=meaning,
+        estimator=estimator,
+        compute=compute,
+        spread="a test of one draw: no interval and no floor",
+        applies=applies,
     )
+
+
+def permuted(setting: PictureSetting) -> dict[str, Any]:
+    """Of the two-sample test."""
+    return {"draw": "first", "at_most": AT_MOST, "permutations": PERMUTATIONS}
+
+
+def distances(setting: PictureSetting) -> dict[str, Any]:
+    """Of the memorisation test."""
+    return {
+        "draw": "first",
+        "at_most": AT_MOST,
+        "training": setting.memory,
+        "distance": "euclidean, nearest",
+        "test": "Mann-Whitney, one-sided",
+    }
+
+
+def has_memory(setting: PictureSetting) -> bool:
+    """Whether training pictures are looked through."""
+    return setting.memory is not None
+
+
+TWO_SAMPLE = (
+    picture_test(
+        "one_nn_p_apart", "p-value: told apart from real pictures", permuted, lambda draw: draw.two_sample.p_apart
+    ),
+    picture_test(
+        "one_nn_p_copied",
+        "p-value: lying on the reference's pictures",
+        permuted,
+        lambda draw: draw.two_sample.p_copied,
+    ),
+)
+MEMORY = (
+    picture_test(  # 0.5 for what is as far away as fresh pictures
+        "memorisation",
+        "share of samples nearer to training pictures than held-out ones",
+        distances,
+        lambda draw: draw.memorisation.share_nearer,
+        applies=has_memory,
+    ),
+    picture_test(
+        "memorisation_p",
+        "p-value: nearer to training pictures than held-out ones",
+        distances,
+        lambda draw: draw.memorisation.p_value,
+        applies=has_memory,
+    ),
+)
+PICTURE_TESTS = (*TWO_SAMPLE, *MEMORY)

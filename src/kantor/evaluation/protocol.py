@@ -58,21 +58,23 @@ class Score:
     """A number with its error and its floor.
 
     Attributes:
-        estimate: the value and its 95% interval.
+        estimate: the value and its 95% interval; None where it could not be computed.
         covers: what the interval covers. "draws": the value is for what fresh draws of this size score on average
             against this reference; not covered are another reference and another training seed.
         better: which way is better; "target" comes with `target`.
-        floor: what fresh real data score.
+        meaning: what it is, in a few words.
+        floor: what fresh real data score; None where they have no score.
         floor_n: at which sample size.
-        floor_draws: from how many draws.
+        floor_draws: from how many draws; from 0 where a score has no floor.
         target: the best value, when neither lower nor higher is better.
-        reason: why there is no interval, where it is not for want of draws.
+        reason: why there is no value or no interval, where it is not for want of draws.
         floor_reason: why the floor has none, likewise.
     """
 
-    estimate: Estimate
+    estimate: Estimate | None
     covers: str
     better: Better
+    meaning: str
     floor: Estimate | None
     floor_n: int
     floor_draws: int
@@ -82,13 +84,17 @@ class Score:
 
     def plain(self) -> dict[str, Any]:
         """As a card holds it."""
-        entry: dict[str, Any] = {**asdict(self.estimate), "covers": self.covers, "better": self.better}
-        if self.floor is not None:
-            entry["floor"] = {**asdict(self.floor), "n": self.floor_n, "draws": self.floor_draws}
-            if self.floor.low is None:
+        entry = {**_plain(self.estimate), "covers": self.covers, "better": self.better, "meaning": self.meaning}
+        if self.floor_draws:
+            entry["floor"] = {**_plain(self.floor), "n": self.floor_n, "draws": self.floor_draws}
+            if entry["floor"]["low"] is None:
                 entry["floor"]["reason"] = self.floor_reason or NO_DRAWS
         if self.target is not None:
             entry["target"] = self.target
-        if self.estimate.low is None:
+        if entry["low"] is None:
             entry["reason"] = self.reason or NO_DRAWS
         return entry
+
+
+def _plain(estimate: Estimate | None) -> dict[str, Any]:
+    return {"value": None, "low": None, "high": None} if estimate is None else asdict(estimate)

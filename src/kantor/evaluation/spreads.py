@@ -58,16 +58,24 @@ def pooled_interval(values: Sequence[float], spreads: Sequence[Spread]) -> Estim
     return Estimate(mean, mean - half, mean + half)
 
 
+def only_over_draws(why: str) -> str:
+    """The reason why a score has no interval where draws are few."""
+    return f"no interval from fewer than {LEAST_DRAWS} draws: {why}"
+
+
 def estimated(
-    values: list[float], of_draws: Sequence[Spread | str | None], without: str | None
-) -> tuple[Estimate, str | None]:
-    """The mean over draws, its interval, and why it has none.
+    draws: Sequence[float | str], of_draws: Sequence[Spread | str | None], without: str | None
+) -> tuple[Estimate | None, str | None]:
+    """The mean over draws, its interval, and why it has none; no estimate at all where a draw has no value.
 
     Args:
-        values: one score per draw.
+        draws: the score of each, or the reason why it has none.
         of_draws: what each draw says of its own spread; empty or None where nothing is known.
         without: why there can be none; None where there can.
     """
+    values = [value for value in draws if not isinstance(value, str)]
+    if len(values) < len(draws):
+        return None, next(value for value in draws if isinstance(value, str))
     if without is not None:
         return without_interval(values), without
     if len(values) >= LEAST_DRAWS:
@@ -88,8 +96,9 @@ def _agree(values: Sequence[float]) -> int:
 
 
 def of_left_out(value: float, left_out: Sequence[float]) -> Spread | str:
-    """The delete-a-group jackknife: (G-1)/G Σ (left_out_g - value)² (Kott 2001), around the value as
-    `metrics.intervals.jackknife_interval` has it.
+    """The delete-a-group jackknife: (G-1)/G Σ (left_out_g - value)² (Kott 2001). The scatter around the value, rather
+    than around the mean of the others, is the safe choice where the score is biased, as Fréchet distances are. The bias
+    itself is not removed: the interval is for what samples of this size score on average.
 
     Args:
         value: the score of the whole draw.

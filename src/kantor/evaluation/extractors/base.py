@@ -20,12 +20,12 @@ class Features(NamedTuple):
     Attributes:
         features: float64 (n, d).
         logits: unnormalised log-probabilities of classes, float64 (n, K); None when there are no classes.
-        sights: what is seen in pictures of shapes, float64 (n, S), see `shape_truth`; None of other pictures.
+        detections: of shapes in the pictures, float64 (n, S), see `shape_detection`; None of other pictures.
     """
 
     features: Tensor
     logits: Tensor | None
-    sights: Tensor | None = None
+    detections: Tensor | None = None
 
 
 class Extractor(Protocol):

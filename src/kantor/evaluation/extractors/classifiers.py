@@ -181,7 +181,7 @@ def shapes_cnn() -> ShippedClassifier:
     90%, disks 92%, ovals 89%, stars 95% (`make extractors`); shapes that later ones cover are among them. It has seen
     damaged and foreign pictures too (see `damage`), so that scores in its features grow with blur and noise, and those
     of a collapsed generator's noise are worse than those of blurred shapes. It hardly sees that two pictures are
-    blended, and of colours only how bright a picture is: for those there is `shape_colour_w1` (see `shape_truth`).
+    blended, and of colours only how bright a picture is: for those there is `shape_colour_w1` (see `shape_scores`).
     """
     return ShippedClassifier(
         name="shapes_cnn", net=classifiers.shapes, channels=3, fit=Padded(shapes.SIDE, 0), has_classes=False

@@ -1,0 +1,198 @@
+"""All scores of generated points against a distribution whose truth is known. A new one is one more object here."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from kantor.data.points import GaussianMixture, Line, PointDistribution, Points
+from kantor.errors import NonFiniteError
+from kantor.evaluation.protocol import NO_DRAWS
+from kantor.evaluation.score_definition import Kind, ScoreDefinition
+from kantor.metrics import divergences, modes
+from kantor.metrics.duality import critic_w1
+from kantor.metrics.transport import wasserstein
+
+MODE_SHARE = 0.01
+MODE_RADIUS = 3.0
+WITHIN_TARGET = round(1 - math.exp(-(MODE_RADIUS**2) / 2), 5)
+
+Potential = Callable[[Points], np.ndarray]
+"""A critic on points (N, 2) → (N,), in float64."""
+
+
+@dataclass(frozen=True)
+class PointSetting:
+    """What decides which scores points have, and how they are computed.
+
+    Attributes:
+        distribution: the truth.
+        bins: cells of histograms along each axis.
+        has_potential: the model has a critic that estimates W1.
+    """
+
+    distribution: PointDistribution
+    bins: int
+    has_potential: bool
+
+
+@dataclass(frozen=True, eq=False)
+class PointComparison:
+    """Points against the truth.
+
+    Attributes:
+        setting: of the scores.
+        reference: real points, (n, 2).
+        points: generated ones, (m, 2).
+        potential: the model's critic, where it has one.
+    """
+
+    setting: PointSetting
+    reference: Points
+    points: Points
+    potential: Potential | None
+
+    @property
+    def mixture(self) -> GaussianMixture:
+        """The truth, where it has modes."""
+        assert isinstance(self.setting.distribution, GaussianMixture)
+        return self.setting.distribution
+
+    @cached_property
+    def histograms(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of both sets over a common grid."""
+        return divergences.common_histograms(self.reference, self.points, bins=self.setting.bins)
+
+    @cached_property
+    def w1(self) -> float:
+        """The exact distance."""
+        return wasserstein(self.reference, self.points, order=1)
+
+    def critic_w1(self) -> float:
+        """The critic's estimate of it, which is no larger.
+
+        Raises:
+            NonFiniteError: the critic gives a NaN or an infinity.
+        """
+        assert self.potential is not None
+        f_real, f_generated = self.potential(self.reference), self.potential(self.points)
+        if not (np.isfinite(f_real).all() and np.isfinite(f_generated).all()):
+            raise NonFiniteError("the critic gives values that are not finite: the run diverged and has no score")
+        estimate = critic_w1(self.reference, self.points, f_real, f_generated)
+        slack = 1e-9 * max(float(np.abs(self.reference).max()), float(np.abs(self.points).max()))
+        assert estimate <= self.w1 + slack, "no function of slope 1 tells the points further apart than W1"
+        return estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointScore(ScoreDefinition[PointSetting, PointComparison]):
+    """A score of points.
+
+    Attributes:
+        stratified_floor: whether its floor is that of real points spread evenly, as the reference is, rather than of
+            plain draws: of a distance between point sets, the chance of plain draws would be most of the floor.
+        spread: points cost too little for one draw to say how sure it is.
+    """
+
+    stratified_floor: bool
+    spread: str = NO_DRAWS
+
+
+def _has_modes(setting: PointSetting) -> bool:
+    return isinstance(setting.distribution, GaussianMixture)
+
+
+def _is_line(setting: PointSetting) -> bool:
+    return isinstance(setting.distribution, Line)
+
+
+def _exact(setting: PointSetting) -> dict[str, Any]:
+    return {"solver": "exact", "ground": "euclidean", "arithmetic": "float64"}
+
+
+POINT_SCORES = (
+    PointScore(
+        name="modes_covered",
+        kind=Kind("higher"),
+        meaning="modes that receive samples",
+        estimator=lambda setting: {"share": MODE_SHARE, "radius_sigma": MODE_RADIUS},
+        compute=lambda comparison: float(
+            modes.modes_covered(
+                comparison.points,
+                comparison.mixture.modes,
+                comparison.mixture.sigma,
+                share=MODE_SHARE,
+                radius=MODE_RADIUS,
+            )
+        ),
+        applies=_has_modes,
+        stratified_floor=False,
+    ),
+    PointScore(
+        name="within_3_sigma",
+        kind=Kind("target", WITHIN_TARGET),
+        meaning="share of samples within 3 sigma of a mode",
+        estimator=lambda setting: {"radius_sigma": MODE_RADIUS},
+        compute=lambda comparison: modes.within_radius(
+            comparison.points, comparison.mixture.modes, comparison.mixture.sigma, radius=MODE_RADIUS
+        ),
+        applies=_has_modes,
+        stratified_floor=False,
+    ),
+    PointScore(
+        name="mode_kl",
+        kind=Kind("lower"),
+        meaning="KL of the mode histogram, nats",
+        estimator=lambda setting: {"histogram": "nearest mode", "against": "equal shares", "unit": "nats"},
+        compute=lambda comparison: modes.mode_kl(comparison.points, comparison.mixture.modes),
+        applies=_has_modes,
+        stratified_floor=False,
+    ),
+    PointScore(
+        name="tv",
+        kind=Kind("lower"),
+        meaning="total variation",
+        estimator=lambda setting: {"histogram": "common grid", "bins": setting.bins},
+        compute=lambda comparison: divergences.total_variation(*comparison.histograms),
+        applies=_is_line,
+        stratified_floor=False,
+    ),
+    PointScore(
+        name="js",
+        kind=Kind("lower"),
+        meaning="Jensen-Shannon divergence, nats",
+        estimator=lambda setting: {"histogram": "common grid", "unit": "nats", "bins": setting.bins},
+        compute=lambda comparison: divergences.jensen_shannon(*comparison.histograms),
+        applies=_is_line,
+        stratified_floor=False,
+    ),
+    PointScore(
+        name="w1",
+        kind=Kind("lower"),
+        meaning="exact Wasserstein-1 distance",
+        estimator=_exact,
+        compute=lambda comparison: comparison.w1,
+        stratified_floor=True,
+    ),
+    PointScore(
+        name="w2",
+        kind=Kind("lower"),
+        meaning="exact Wasserstein-2 distance",
+        estimator=_exact,
+        compute=lambda comparison: wasserstein(comparison.reference, comparison.points, order=2),
+        stratified_floor=True,
+    ),
+    PointScore(
+        name="critic_w1",
+        kind=Kind("none"),
+        meaning="the critic's own estimate of W1",
+        estimator=lambda setting: {"slope": "largest between any two points", "arithmetic": "float64"},
+        compute=lambda comparison: comparison.critic_w1(),
+        applies=lambda setting: setting.has_potential,
+        stratified_floor=True,
+    ),
+)
+"""In the order of tables."""
