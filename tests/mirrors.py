@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from kantor.config import compose as config
+from kantor.config.compose import load_option
+from kantor.config.targets import instantiate
 
 
 def configured(name: str, root: Path | str | None = None, **changed: object) -> Any:
     """The data set that conf/data/NAME.yaml makes, of the files in `root` where it has any."""
     place = {} if root is None else {"root": str(root)}
-    plain = {**config.load_option("data", name, []), **place, **changed}
-    return config.build(OmegaConf.create({"data": plain}).data, seed=0)
+    return instantiate({**load_option("data", name), **place, **changed}, key="data", seed=0)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -476,6 +476,7 @@ def lab(tmp_path, monkeypatch):
     }
     model = {
         "_target_": "kantor.models.adversarial.Adversarial",
+        "classes": None,
         "latent": {"_target_": "kantor.models.latent.Normal", "dim": 4},
         "generator": {"_target_": "image_runs.Maker"},
         "critic": {"_target_": "image_runs.Flat"},

@@ -1,7 +1,9 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from image_runs import TinyImages, image_model
+from image_runs import TinyImages
 
 from kantor.data.images import DeviceImages, ImageData, ImageSet
 from kantor.data.share import Share
@@ -218,20 +220,24 @@ def test_labels_of_other_classes_are_refused(wrong, monkeypatch):
         Labelled().label_shares()
 
 
+def consumer(n_critic=1, step=0):
+    """One that takes `n_critic` batches a step, on the CPU."""
+    counts = {"batches_per_step": lambda k: n_critic, "batches_before": lambda k: n_critic * k}
+    return SimpleNamespace(steps=step, device=torch.device("cpu"), **counts)
+
+
 def test_blocks_begin_where_the_model_stands_with_its_batches():
-    model = image_model(n_critic=3)
     data = TinyImages(n=40, batch_size=8, flip=True)
-    first = data.blocks(model, Share())
+    first = data.blocks(consumer(n_critic=3), Share())
     assert first.block(0).images.shape == (3, 8, 1, 8, 8) and first.block(0).mirrored.shape == (3, 8)
-    model.steps = 2
-    resumed = next(iter(data.blocks(model, Share())))
+    resumed = next(iter(data.blocks(consumer(n_critic=3, step=2), Share())))
     assert torch.equal(resumed.images, first.block(2).images) and torch.equal(resumed.mirrored, first.block(2).mirrored)
 
 
 @pytest.mark.parametrize("resident", ["auto", True, False])
 def test_on_a_cpu_images_stay_where_they_are(resident):
     data = Numbered(resident=resident)
-    stream = data.blocks(image_model(), Share())
+    stream = data.blocks(consumer(), Share())
     assert stream.images is data.train
 
 

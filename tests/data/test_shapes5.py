@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from mirrors import configured
 
 from kantor import keyed
-from kantor.config import compose as config
 from kantor.data import cache, shapes, shapes5
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.errors import UserError
@@ -30,8 +30,7 @@ def pictures(data, split="train"):
 
 
 def test_the_configuration_builds():
-    cfg = config.compose(["experiment=point_wgan_gp", "data=purdue_shapes5", "trainer.accelerator=cpu"])
-    data = config.build(cfg.data, seed=cfg.seed)
+    data = configured("purdue_shapes5")
     assert isinstance(data, PurdueShapes5)
     assert (data.size, data.batch_size, data.sample_shape) == (20_000, 32, (3, 64, 64))
 

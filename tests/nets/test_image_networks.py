@@ -8,10 +8,9 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from kantor.config import compose as config
-from kantor.config.files import CONF
+from kantor.config.compose import load_option
+from kantor.config.targets import instantiate
 from kantor.errors import UserError
-from kantor.models.base import count_parameters
 from kantor.nets.activations import dropping_leaky_relu
 from kantor.nets.conv_critic import ConvCritic
 from kantor.nets.dcgan import DCGANDiscriminator, DCGANGenerator, doublings, extra_layer
@@ -33,9 +32,14 @@ NORMALISATIONS = {
 
 def configured(name, network):
     """A network as a YAML of conf/model describes it."""
-    model = OmegaConf.create({"model": OmegaConf.load(CONF / "model" / f"{name}.yaml")}).model
+    tree = OmegaConf.create({"model": load_option("model", name)})
+    node = OmegaConf.to_container(tree, resolve=True)["model"][network]
     torch.manual_seed(0)
-    return config.build(model[network])
+    return instantiate(node, key=f"model.{network}")
+
+
+def count_parameters(network):
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def critic(kind, **changed):

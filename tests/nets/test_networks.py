@@ -11,7 +11,6 @@ from torch import nn
 
 from kantor import nets
 from kantor.errors import UserError
-from kantor.models.base import count_parameters
 from kantor.nets.activations import ReLU
 from kantor.nets.classifiers import Classifier
 from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, ProjectionDiscriminator
@@ -24,6 +23,10 @@ from kantor.nets.initialise import normal
 from kantor.nets.mlp import MLP
 from kantor.nets.shift import Shift
 from kantor.nets.skip_critic import Shortcut, SkipCritic
+
+
+def count_parameters(network):
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def mlp(**changed):
