@@ -21,23 +21,25 @@ import numpy as np
 from PIL import Image
 from stopwatch import seconds_of
 
-from kantor.config import compose as config
+from kantor.config.compose import compose
+from kantor.config.schema import Configuration
 
 WARM_UP = 3
 IMAGES = 2_000
 
 
-def composed(*words: str):
+def composed(*words: str) -> Configuration:
     """`experiment=shapes_dcgan_dg1` as it is, but that nothing is scored or drawn."""
     fixed = ("experiment=shapes_dcgan_dg1", "trainer.accelerator=cpu", "trainer.progress=false")
-    return config.compose([*fixed, f"data.size={IMAGES}", "evaluation=none", "pictures=none", *words])
+    return compose([*fixed, f"data.size={IMAGES}", "evaluation=none", "pictures=none", *words])
 
 
 def kantor_loop(steps: int, *, threads: int, warmup: int, precision: str) -> float:
     """Images per second of the whole trainer, its callbacks and files included."""
     words = (f"trainer.threads={threads}", f"trainer.precision={precision}")
-    cfg = composed(*words)
-    return steps * cfg.data.batch_size / seconds_of(cfg, warmup=warmup, steps=steps)
+    configuration = composed(*words)
+    images = steps * configuration.plain["data"]["batch_size"]
+    return images / seconds_of(configuration, warmup=warmup, steps=steps)
 
 
 def write_folder(pixels: np.ndarray, folder: Path) -> None:
@@ -54,13 +56,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--float32", action="store_true", help="time the last two in float32 too")
     given = parser.parse_args()
-    cfg = composed("trainer.precision=auto")
-    pixels = np.asarray(config.build(cfg.data, seed=0).train.pixels)[:IMAGES]
+    configuration = composed("trainer.precision=auto")
+    pixels = np.asarray(configuration.build("data", seed=0).train.pixels)[:IMAGES]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "pictures"
         write_folder(pixels, folder)
         settings = {"steps": given.steps, "threads": given.threads, "warmup": WARM_UP}
-        auto = cfg.trainer.precision
+        auto = configuration.trainer.precision
         loops: dict[str, Callable[[], float]] = {
             "(a) lecture": functools.partial(baselines.lecture_loop, folder=folder, **settings),
             "(b) bare": functools.partial(baselines.bare_loop, pixels=pixels, bfloat16="bf16" in auto, **settings),

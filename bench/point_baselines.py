@@ -53,8 +53,8 @@ class CutReLU(nn.Module):
         return _CutReLU.apply(x)
 
 
-def _mlp(outputs: int, *, activation: Callable[[], nn.Module]) -> nn.Sequential:
-    sizes = [2, WIDTH, WIDTH, WIDTH, outputs]
+def _mlp(outputs: int, *, activation: Callable[[], nn.Module], width: int = WIDTH) -> nn.Sequential:
+    sizes = [2, width, width, width, outputs]
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(sizes):
         linear = nn.Linear(fan_in, fan_out)
@@ -151,6 +151,9 @@ def bare_loop(
     matmul: str = "medium",
     bfloat16: bool = False,
     activation: Callable[[], nn.Module] = nn.ReLU,
+    width: int = WIDTH,
+    learning_rate: float = LEARNING_RATE,
+    betas: tuple[float, float] = BETAS,
 ) -> float:
     """Generator steps per second of the fastest bare loop with kantor's arithmetic.
 
@@ -161,11 +164,11 @@ def bare_loop(
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(matmul)
     torch.manual_seed(0)
-    generator, critic = _mlp(2, activation=activation), _mlp(1, activation=activation)
+    generator, critic = (_mlp(outputs, activation=activation, width=width) for outputs in (2, 1))
     average = copy.deepcopy(generator).requires_grad_(False)
     # fused Adam refuses integer betas; floats they are
-    critic_adam = torch.optim.Adam(critic.parameters(), lr=LEARNING_RATE, betas=BETAS, fused=True)
-    generator_adam = torch.optim.Adam(generator.parameters(), lr=LEARNING_RATE, betas=BETAS, fused=True)
+    critic_adam = torch.optim.Adam(critic.parameters(), lr=learning_rate, betas=betas, fused=True)
+    generator_adam = torch.optim.Adam(generator.parameters(), lr=learning_rate, betas=betas, fused=True)
     weights, average_weights = list(generator.parameters()), list(average.parameters())
     centres, sigma = (CENTRES / SCALE).astype(np.float32), np.float32(SPREAD / SCALE)
 

@@ -160,8 +160,12 @@ class Adversarial(GenerativeModel):
         return self.score if labels is None else partial(self.score, labels=labels)
 
     def score(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The critic's numbers, (B, …) → (B,), in float32 whatever the critic computes in: losses need the digits."""
-        values = self.critic(samples, *given(labels))
+        """The critic's numbers, (B, …) → (B,), in float32 whatever the critic computes in: losses need the digits.
+
+        Of batches put together, the labels are those of each.
+        """
+        of_each = None if labels is None else labels.repeat(len(samples) // len(labels))
+        values = self.critic(samples, *given(of_each))
         return values if values.dtype == torch.float64 else values.float()
 
     def _optimizers(self) -> tuple[LightningOptimizer, torch.optim.Optimizer]:

@@ -196,4 +196,9 @@ class WassersteinGradientPenalty(Wasserstein):
         n = len(real)
         epsilon = torch.rand(n, device=real.device) if rng is None else rng.uniform(n)
         penalty = gradient_penalty(critic, real, fake, epsilon, one_sided=self.one_sided)
-        return {**super().critic_terms(critic, real, fake), "gradient_penalty": self.penalty_weight * penalty}
+        values = critic(torch.cat([real, fake]))  # one pass for both: a penalised critic mixes no samples
+        return {
+            "real": -values[:n].mean(),
+            "fake": values[n:].mean(),
+            "gradient_penalty": self.penalty_weight * penalty,
+        }
