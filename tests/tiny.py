@@ -1,0 +1,235 @@
+"""Tiny models, data in memory, and training in a plain Lightning trainer: what tests train that need no run directory.
+
+`gan` and `vae` are of points, `image_gan`, `image_cgan` (conditional) and `image_vae` of pictures of 8×8 pixels; equal
+arguments give equal weights. A property of every model is tested over `MODELS`.
+"""
+
+import functools
+import tempfile
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from torch import nn
+from toy_vae import NegativeELBO, OneOptimizer, ToyVAE
+
+from kantor import keyed
+from kantor.data.images import ImageData, ImageSet
+from kantor.data.module import BlockData, PointData
+from kantor.data.points import gaussians8
+from kantor.models.adversarial import Adversarial, AdversarialOptimisation
+from kantor.models.base import GenerativeModel
+from kantor.models.critic_steps import Constant
+from kantor.models.ema import Averaging
+from kantor.models.latent import Normal
+from kantor.nets.activations import ReLU
+from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator
+from kantor.nets.flat import FromImages, ToImages
+from kantor.nets.mlp import MLP
+from kantor.objectives.adversarial import NonSaturating
+from kantor.samplers.direct import Direct
+
+SIDE = 8
+AVERAGING = Averaging(decay=0.9, warm_up=True)
+ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
+SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
+RMSPROP = functools.partial(torch.optim.RMSprop, lr=1e-2, foreach=True)
+SGD = functools.partial(torch.optim.SGD, lr=0.1)
+
+
+def points(*, batch_size=6, seed=3, distribution=None):
+    """8 Gaussians, or points of another distribution."""
+    truth = gaussians8(0.1, 1.414) if distribution is None else distribution
+    return PointData(name="gaussians8", distribution=truth, batch_size=batch_size, seed=seed)
+
+
+def quadrants(n, channels=1):
+    """Grey noise with one of four bright quadrants, uint8 (n, channels, 8, 8), and which, int64 (n,)."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 60, size=(n, channels, SIDE, SIDE)).astype(np.uint8)
+    bright = rng.integers(4, size=n)
+    for image, which in zip(images, bright, strict=True):
+        y, x = 4 * (which // 2), 4 * (which % 2)
+        image[:, y : y + 4, x : x + 4] += 190
+    return images, bright
+
+
+class TinyImages(ImageData):
+    """A data set in memory; its labels, where it has any, are the bright quadrants."""
+
+    licence = "made in a test"
+
+    def __init__(self, *, n=40, channels=1, batch_size=8, flip=False, pixels=None, labelled=False):
+        own, bright = quadrants(n, channels)
+        self.pixels = own if pixels is None else pixels
+        self.labels = bright if labelled else None
+        super().__init__(
+            name="tiny", batch_size=batch_size, size=None, flip=flip, resident="auto", identity="auto", seed=3
+        )
+
+    @property
+    def sample_shape(self):
+        return self.pixels.shape[1:]
+
+    @property
+    def classes(self):
+        return None if self.labels is None else 4
+
+    def describe(self):
+        return {"tiny": len(self.pixels)}
+
+    def load(self, split):
+        return ImageSet(self.pixels, self.labels)
+
+
+class Flat(nn.Module):
+    """A critic of images: one hidden layer, without anything in which samples meet."""
+
+    def __init__(self, channels=1):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.Linear(channels * SIDE**2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
+
+    def forward(self, x):
+        return self.body(x).squeeze(1)
+
+
+class Normalised(nn.Module):
+    """A discriminator with batch normalisation, dropout and spectral normalisation: all that keeps a state."""
+
+    def __init__(self, channels=1):
+        super().__init__()
+        last = nn.utils.parametrizations.spectral_norm(nn.Linear(8, 1))
+        first = nn.Conv2d(channels, 8, 3, stride=2, padding=1)
+        pooled = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.body = nn.Sequential(first, nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.3), pooled, last)
+
+    def forward(self, x):
+        return self.body(x).squeeze(1)
+
+
+class Maker(nn.Module):
+    """A generator of images with batch normalisation."""
+
+    def __init__(self, channels=1):
+        super().__init__()
+        self.channels = channels
+        self.body = nn.Sequential(nn.Linear(4, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, channels * SIDE**2))
+
+    def forward(self, z):
+        return self.body(z).tanh().view(len(z), self.channels, SIDE, SIDE)
+
+
+def mlp(inputs, outputs, *, width=8):
+    """A perceptron with one hidden layer; `outputs` None for one number a sample."""
+    return MLP(inputs=inputs, width=width, hidden_layers=1, outputs=outputs, activation=ReLU, initialise=None)
+
+
+def gan(
+    *, generator=lambda: mlp(2, 2), critic=lambda: mlp(2, None), latent=Normal(2), objective=NonSaturating(),  # noqa: B008
+    generator_optimizer=ADAM, critic_optimizer=ADAM, n_critic=2, generator_noise="fresh", gradient_clip_norm=None,
+    accumulate=1, averaging=AVERAGING, schedule=None, classes=None, weights=0, seed=3,
+):  # fmt: skip
+    """An adversarial model.
+
+    Args:
+        generator, critic: make the networks, from the seed `weights`.
+        n_critic: a number, or a schedule of critic steps.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        return Adversarial(
+            generator=generator(), critic=critic(), latent=latent, objective=objective,
+            optimisation=AdversarialOptimisation(
+                generator=generator_optimizer, critic=critic_optimizer, generator_noise=generator_noise,
+                n_critic=Constant(n_critic) if isinstance(n_critic, int) else n_critic,
+                gradient_clip_norm=gradient_clip_norm, accumulate=accumulate,
+            ),
+            averaging=averaging, schedule=schedule, classes=classes, seed=seed,
+        )  # fmt: skip
+
+
+image_gan = functools.partial(
+    gan, generator=Maker, critic=Flat, latent=Normal(4), n_critic=1,
+    generator_optimizer=SLOW_ADAM, critic_optimizer=SLOW_ADAM,
+)  # fmt: skip
+
+
+image_cgan = functools.partial(
+    image_gan,
+    generator=lambda: ConditionalGenerator(
+        network=ToImages(network=mlp(8, SIDE**2, width=32), channels=1, image_size=SIDE), classes=4, embedding_dim=4
+    ),
+    critic=lambda: ConcatenationDiscriminator(network=Flat(2), classes=4, image_size=SIDE),
+    classes=4,
+)
+
+
+def vae(
+    *, encoder=lambda: mlp(2, 4), decoder=lambda: mlp(2, 2), latent=Normal(2), objective=NegativeELBO(noise=0.1),  # noqa: B008
+    optimizer=ADAM, gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None, weights=0, seed=3,
+):  # fmt: skip
+    """The VAE that stands outside the package."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        return ToyVAE(
+            encoder=encoder(), decoder=decoder(), latent=latent, objective=objective,
+            optimisation=OneOptimizer(
+                optimizer=optimizer, gradient_clip_norm=gradient_clip_norm, accumulate=accumulate
+            ),
+            averaging=averaging, schedule=schedule, seed=seed,
+        )  # fmt: skip
+
+
+image_vae = functools.partial(
+    vae,
+    encoder=lambda: FromImages(network=mlp(SIDE**2, 8, width=32)),
+    decoder=lambda: ToImages(network=mlp(4, SIDE**2, width=32), channels=1, image_size=SIDE),
+    latent=Normal(4), objective=NegativeELBO(noise=0.5), optimizer=SLOW_ADAM,
+)  # fmt: skip
+
+
+class Kind(NamedTuple):
+    """How a model is made, and data for it."""
+
+    model: Callable[..., GenerativeModel]
+    data: Callable[..., BlockData]
+
+
+MODELS = {
+    "gan of points": Kind(gan, points),
+    "gan of pictures": Kind(image_gan, TinyImages),
+    "conditional gan of pictures": Kind(image_cgan, functools.partial(TinyImages, labelled=True)),
+    "vae of points": Kind(vae, points),
+    "vae of pictures": Kind(image_vae, TinyImages),
+}
+each_model = pytest.mark.parametrize("kind", MODELS.values(), ids=MODELS.keys())
+
+
+def fit(model, data, steps, *callbacks, checkpoint=None, precision="32-true", plugins=()):
+    """Train in a plain Lightning trainer up to `steps` steps; the trainer."""
+    trainer = pl.Trainer(
+        accelerator="cpu", precision=precision, max_steps=steps, max_epochs=-1, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        default_root_dir=tempfile.gettempdir(), callbacks=list(callbacks), plugins=list(plugins),
+    )  # fmt: skip
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return trainer
+
+
+def samples(model, weights="ema", *, n=5, seed=1):
+    """`n` samples of a model."""
+    return model.sample(n, rng=keyed.Rng(seed, device=model.device), sampler=Direct(), weights=weights)
+
+
+def state(module):
+    """A copy of all weights and buffers."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def same(first, second):
+    """Whether two states are equal to the bit."""
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
