@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import kantor
-from kantor.callbacks.spread import SPREAD
+from kantor.models.spread import SPREAD
 from kantor.samples.sheets import tile
 
 EXPERIMENTS = ("shapes_dcgan_dg1_quick", "shapes_dcgan_dg2_quick")

@@ -8,6 +8,7 @@ from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.critic_steps import Constant
+from kantor.models.ema import Averaging
 from kantor.models.latent import Normal
 from kantor.nets.activations import ReLU
 from kantor.nets.mlp import MLP
@@ -33,9 +34,11 @@ def make_model():
             torch.manual_seed(0)
             return Adversarial(
                 generator=MLP(**settings, outputs=2), critic=MLP(**settings, outputs=None), latent=Normal(2),
-                objective=objective or Wasserstein(), seed=seed,
+                objective=objective or Wasserstein(), averaging=Averaging(0.9, True), schedule=None,
+                classes=None, seed=seed,
                 optimisation=AdversarialOptimisation(
-                    generator=factory, critic=factory, n_critic=Constant(2), generator_noise="fresh", ema_decay=0.9
+                    generator=factory, critic=factory, n_critic=Constant(2), generator_noise="fresh",
+                gradient_clip_norm=None, accumulate=1,
                 ),
             )  # fmt: skip
 

@@ -5,7 +5,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from kantor.callbacks.checkpointing import Checkpointing
-from kantor.models.base import GenerativeModel
 from kantor.runs import checkpoints
 from kantor.runs.checkpoints import AtomicCheckpointIO
 
@@ -38,35 +37,40 @@ def test_the_one_before_is_kept(directory, make_model, fit):
     ]  # fmt: skip
 
 
-def check_export_is_the_average(directory, model):
-    exported = load_file(directory.checkpoints / "generator.safetensors")
-    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)["state_dict"]
-    average = model.ema.module.state_dict()
-    assert exported.keys() == average.keys()
-    for name, tensor in exported.items():
-        assert torch.equal(tensor, average[name])
-        assert torch.equal(tensor, saved[f"ema.module.{name}"])
-        assert not torch.equal(tensor, saved[f"generator.{name}"])
+def check_export(directory, model, weights):
+    """What is exported is what the model samples with, under the metadata that say so."""
+    path = directory.checkpoints / "generator.safetensors"
+    exported = load_file(path)
+    with safe_open(path, "pt") as handle:
+        assert handle.metadata() == {"weights": weights}
+    networks = model.weights(weights)
+    tensors = {
+        f"{name}.{key}" if len(networks) > 1 else key: tensor
+        for name, network in networks.items()
+        for key, tensor in network.state_dict().items()
+    }
+    assert exported.keys() == tensors.keys() and all(torch.equal(exported[key], tensors[key]) for key in tensors)
 
 
-def test_the_exported_generator_is_the_average(directory, make_model, fit):
+def test_what_sampling_needs_is_exported(directory, make_model, fit):
     model = make_model()
     fit(model, 3, Checkpointing(directory, every=1))
-    check_export_is_the_average(directory, model)
+    check_export(directory, model, "ema")
+    saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)["state_dict"]
+    exported = load_file(directory.checkpoints / "generator.safetensors")
+    assert not any(torch.equal(tensor, saved[f"generator.{name}"]) for name, tensor in exported.items())
 
 
 def test_raw_weights_saved_as_the_average_are_seen(directory, make_model, fit, monkeypatch):
     """Mutation: what is exported under "ema" is the generator."""
-    from safetensors.torch import save_file
-
-    def raw(model: GenerativeModel, directory):
-        save_file(model.generator.state_dict(), directory.checkpoints / "generator.safetensors")
-
-    monkeypatch.setattr(checkpoints, "export_generator", raw)
+    write = checkpoints.export_weights
     model = make_model()
+    monkeypatch.setattr(
+        checkpoints, "export_weights", lambda networks, *others: write(model.sampling_networks(), *others)
+    )
     fit(model, 3, Checkpointing(directory, every=1))
     with pytest.raises(AssertionError):
-        check_export_is_the_average(directory, model)
+        check_export(directory, model, "ema")
 
 
 def test_equal_weights_export_equal_bytes(directory, make_model, fit):

@@ -80,7 +80,7 @@ def test_a_grid_shows_the_average_of_the_weights_and_the_same_noise_each_time(di
         model.generator.body[0].weight.add_(1)
     grids.draw(model)
     assert np.array_equal(opened(directory.samples / "step_00000000.png")[2], first)
-    model.ema.module.load_state_dict(model.generator.state_dict())
+    model.weights("ema")["generator"].load_state_dict(model.generator.state_dict())
     grids.draw(model)
     assert not np.array_equal(opened(directory.samples / "step_00000000.png")[2], first)
 

@@ -6,11 +6,23 @@ from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.evaluation.base import Kind
 from kantor.evaluation.points import PointEvaluation
+from kantor.models.sampling import Sampling
 from kantor.processes import Processes
 from kantor.runs import checkpoints
+from kantor.samplers.direct import Direct
 
 EVALUATION = PointEvaluation(
-    name="toy", n=16, draws=2, chunk=8, seed=0, weights="ema", checkpoint="last", bins=8, every=2, threads=1
+    name="toy",
+    n=16,
+    draws=2,
+    chunk=8,
+    seed=0,
+    weights="ema",
+    checkpoint="last",
+    bins=8,
+    every=2,
+    threads=1,
+    sampler=Direct(),
 )
 
 
@@ -18,6 +30,7 @@ class Scripted:
     """An evaluation whose scores are given."""
 
     every = 1
+    sampling = Sampling("ema", Direct())
 
     def __init__(self, values, better="lower"):
         self.values, self.better = values, better

@@ -12,14 +12,9 @@ from omegaconf import OmegaConf
 
 from kantor import keyed
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.findings import CHECKS, LOOKS, ON_FAKE, ON_REAL, SETTLED, History
-from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
-from kantor.callbacks.probabilities import ACCURACY
 from kantor.callbacks.record import Record
-from kantor.callbacks.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
 from kantor.callbacks.stop_at_half import StopAtHalf
 from kantor.callbacks.stopping import StopOnSignal
-from kantor.callbacks.watch import setting_of
 from kantor.config import compose as config
 from kantor.config.checks import keys
 from kantor.config.files import CONF, groups, options
@@ -27,6 +22,10 @@ from kantor.data.images import ImageData, ImageSet
 from kantor.engine import assembly
 from kantor.engine import fit as training
 from kantor.errors import UserError
+from kantor.models.adversarial_findings import ON_FAKE, ON_REAL
+from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.models.health import LOOKS, SETTLED, History
+from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes, config_hash
 
@@ -272,14 +271,14 @@ def test_a_slope_is_not_penalised_through_batch_normalisation(objective):
 def test_what_health_checks_say_to_try_can_be_tried(composed, experiment):
     """Words such as objective=wasserstein_gp are taken together, other keys are there."""
     cfg = composed[experiment]
-    setting = setting_of(training.check(cfg))
+    checks = training.check(cfg).checks()
     look = {SPREAD: 0.0, NEAREST_SAMPLE: 0.0, COVERAGE: 0.0, GENERATOR_GRADIENT: 0.0}
-    look |= {CLIPPED: 1.0} if setting.clipped else {}
+    look |= {CLIPPED: 1.0} if "Clipping" in cfg.objective._target_ else {}
     is_wasserstein = "Wasserstein" in cfg.objective._target_
     look |= {SLOPE: 0.0, ON_REAL: 0.0, ON_FAKE: 0.0} if is_wasserstein else {ACCURACY: 1.0}
     looks = [{GENERATOR_GRADIENT: 1.0}, *[look] * LOOKS]
-    history = functools.reduce(History.then, looks, History(setting, {}, {}, (), SETTLED))
-    messages = [message for find in CHECKS.values() if (message := find(history)) is not None]
+    history = functools.reduce(History.then, looks, History({}, {}, (), SETTLED))
+    messages = [message for find in checks.values() if (message := find(history)) is not None]
     assert len(messages) >= 3
     for remedy in (remedy for message in messages for remedy in message.partition("Try ")[2].split(", ")):
         words = re.findall(r"[a-z_.]+=[^\s,]+", remedy)

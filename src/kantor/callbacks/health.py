@@ -1,17 +1,19 @@
 """The health of a run: stopping before more harm is done, and saying what is wrong while there is time to try again."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from kantor.atomic import write_json
-from kantor.callbacks.findings import CHECKS, LOOKS, History, Setting
 from kantor.callbacks.measurement import measured
 from kantor.callbacks.record import mean_over_processes
 from kantor.errors import NonFiniteError, require_positive
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
+from kantor.models.health import LOOKS, Check, History
 from kantor.report.health import health_json
 from kantor.runs.directory import RunDirectory
 
@@ -46,17 +48,17 @@ class Health(pl.Callback):
 
     Args:
         directory: whose health.json is written.
-        setting: of the model.
+        checks: of the model, by name.
         every: steps between looks, as of the measurements.
 
     Attributes:
         findings: what was found so far, oldest first: step, check, message, and since when it has gone.
     """
 
-    def __init__(self, directory: RunDirectory, *, setting: Setting, every: int) -> None:
+    def __init__(self, directory: RunDirectory, *, checks: Mapping[str, Check], every: int) -> None:
         require_positive(every=every)
-        self.directory, self.every = directory, every
-        self.history = History(setting, {}, {}, (), 0)
+        self.directory, self.checks, self.every = directory, checks, every
+        self.history = History({}, {}, (), 0)
         self.findings: list[dict[str, Any]] = []
         self.silent: dict[str, int] = {}
 
@@ -72,8 +74,8 @@ class Health(pl.Callback):
         assert isinstance(pl_module, GenerativeModel)
         if not measured(trainer, pl_module, self.every):
             return
-        self.history = self.history.then(mean_over_processes(trainer, pl_module))
-        for check, find in CHECKS.items():
+        self.history = self.history.then(mean_over_processes(trainer, pl_module.values))
+        for check, find in self.checks.items():
             news = self._look(check, find(self.history), pl_module.steps)
             if news is not None and trainer.is_global_zero:
                 say(f"at step {pl_module.steps:,}: {news}")
@@ -99,18 +101,11 @@ class Health(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        history = {name: dict(getattr(self.history, name)) for name in ("first", "highest")}
-        looks = [dict(look) for look in self.history.looks]
         findings = [dict(finding) for finding in self.findings]
-        return {
-            **history, "looks": looks, "count": self.history.count, "findings": findings, "silent": dict(self.silent)
-        }  # fmt: skip
+        return {"history": asdict(self.history), "findings": findings, "silent": dict(self.silent)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        looks = tuple(state_dict["looks"])
-        self.history = History(
-            self.history.setting, state_dict["first"], state_dict["highest"], looks, state_dict["count"]
-        )
+        self.history = History(**state_dict["history"])
         self.findings = [dict(finding) for finding in state_dict["findings"]]
         self.silent = dict(state_dict["silent"])

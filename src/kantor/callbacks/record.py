@@ -1,7 +1,10 @@
 """metrics.csv: one row per logged step, with exact counters; and the same to whatever loggers are attached."""
 
+from collections.abc import Mapping
+
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from kantor.atomic import append_rows
 from kantor.callbacks.clock import Clock
@@ -37,7 +40,7 @@ class Record(pl.Callback):
         assert isinstance(pl_module, GenerativeModel)
         if not self._extra and not due(trainer, pl_module, self.every):
             return
-        row = {**mean_over_processes(trainer, pl_module), **self._extra}
+        row = {**mean_over_processes(trainer, pl_module.values), **self._extra}
         self._extra = {}
         if not trainer.is_global_zero:
             return
@@ -61,10 +64,9 @@ class Record(pl.Callback):
         append_rows(path, self._columns, [*old, whole], whole=True)
 
 
-def mean_over_processes(trainer: pl.Trainer, model: GenerativeModel) -> dict[str, float]:
-    """The step's values, averaged over processes; the same on each."""
-    names = list(model.values)
-    stacked = torch.stack([model.values[name].float() for name in names])
+def mean_over_processes(trainer: pl.Trainer, values: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars on the device, averaged over processes; the same on each."""
+    stacked = torch.stack([value.float() for value in values.values()])
     if trainer.world_size > 1:
         stacked = trainer.strategy.reduce(stacked, reduce_op="mean")
-    return dict(zip(names, stacked.tolist(), strict=True))
+    return dict(zip(values, stacked.tolist(), strict=True))

@@ -12,15 +12,21 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
+from kantor.models import adversarial_findings, adversarial_measurements
+from kantor.models.adversarial_measurements import gradient_norms, of_potential, of_probabilities
 from kantor.models.base import GenerativeModel, Limits, Part, evaluating
+from kantor.models.charts import Chart
 from kantor.models.critic_steps import CriticSteps
 from kantor.models.ema import Averaging
+from kantor.models.health import Check
 from kantor.models.latent import Latent
 from kantor.models.optimisation import Optimisation, OptimizerFactory, check_factory
 from kantor.models.schedules import Schedule
+from kantor.models.spread import CHART, spread
 from kantor.objectives.adversarial import AdversarialObjective
 from kantor.objectives.critic import Critic
 from kantor.objectives.distance_estimate import DistanceEstimate
+from kantor.samplers.direct import Direct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +162,12 @@ class Adversarial(GenerativeModel):
     def _generated(self, rng: keyed.Rng, n: int, labels: Tensor | None) -> Tensor:
         return self.generator(self.latent(n, rng), *given(labels))
 
+    def _last_batch(self, block: Block) -> tuple[Tensor, Tensor | None]:
+        """As much of the last batch as goes through the networks in one pass; labels of a conditional model."""
+        n = block.samples.shape[1] // self.optimisation.accumulate
+        labels = block.labels if self.classes is not None else None
+        return block.samples[-1, :n], None if labels is None else labels[-1, :n]
+
     def _critic_of(self, labels: Tensor | None) -> Critic:
         return self.score if labels is None else partial(self.score, labels=labels)
 
@@ -228,8 +240,7 @@ class Adversarial(GenerativeModel):
     @torch.no_grad()
     def probabilities(self, block: Block, rng: keyed.Rng) -> tuple[Tensor, Tensor]:
         """D(x) of the block's last batch and D(G(z)) of as many samples, each (B,), both networks as in training."""
-        real = block.samples[-1]
-        labels = block.labels[-1] if self.classes is not None and block.labels is not None else None
+        real, labels = self._last_batch(block)
         fake = self._generated(rng, len(real), labels)
         d_real, d_fake = (self.objective.probability(self.score(samples, labels)) for samples in (real, fake))
         assert d_real is not None and d_fake is not None, "the discriminator has no probabilities"
@@ -287,6 +298,33 @@ class Adversarial(GenerativeModel):
             raise UserError(
                 f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"
             )
+
+    def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
+        """Norms of the gradients that the step left, how spread samples are, and what the objective gives a meaning.
+
+        Samples are drawn with the same noise each time, by the generator itself: its average forgets slowly. That comes
+        first: in training mode, as their losses see them, networks change their statistics.
+        """
+        fixed = keyed.Rng(keyed.seed(self.seed, "spread"), device=self.device)
+        draw = partial(self.sample, rng=fixed, sampler=Direct(), weights="raw")
+        spreads = spread(block.samples.flatten(0, 1), draw)
+        values = gradient_norms(self.networks())
+        if self.objective.is_wasserstein:
+            real, labels = self._last_batch(block)
+            fake = self._generated(rng, len(real), labels)
+            values |= of_potential(self.objective, self.critic, self._critic_of(labels), real, fake, rng)
+        if self.has_probabilities:
+            values |= of_probabilities(*self.probabilities(block, rng))
+        return values | spreads
+
+    def checks(self) -> Mapping[str, Check]:
+        """Those of `kantor.models.adversarial_findings`."""
+        return adversarial_findings.checks(adversarial_findings.Setting.of(self.objective, self.critic))
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Of what is measured."""
+        has = self.has_probabilities
+        return (*adversarial_measurements.charts(self.objective, self.networks(), has_probabilities=has), CHART)
 
 
 def given(labels: Tensor | None) -> tuple[Tensor, ...]:

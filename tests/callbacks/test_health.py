@@ -9,7 +9,7 @@ from image_runs import Normalised, TinyImages, adam, fit, image_model
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import Health
-from kantor.callbacks.watch import setting_of, watch
+from kantor.callbacks.watch import watch
 from kantor.nets.flat import ToImages
 from kantor.nets.skip_critic import SkipCritic
 from kantor.objectives.adversarial import (
@@ -197,5 +197,5 @@ def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_pa
 def test_findings_after_the_checkpoint_are_taken_back(directory):
     health_json(directory).write_text('{"findings": [{"step": 50, "check": "x", "message": "from before a kill"}]}')
     model = image_model(objective=NonSaturating())
-    fit(model, TinyImages(), 1, Health(directory, setting=setting_of(model), every=10))
+    fit(model, TinyImages(), 1, Health(directory, checks=model.checks(), every=10))
     assert read_findings(directory) == []

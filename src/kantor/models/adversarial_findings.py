@@ -1,32 +1,27 @@
-"""What can be wrong with adversarial training, told from its last measurements: pure functions, one for each ailment.
-
-Each takes a `History` and returns a sentence that says what is wrong and what to try, or None. All look at the last
-`LOOKS` measurements together, so that one bad batch is not an ailment; where a measurement is missing they are silent.
-"""
+"""What can be wrong with adversarial training: one check for each ailment, which knows in what setting it stands."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
-from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
-from kantor.callbacks.probabilities import ACCURACY
-from kantor.callbacks.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from torch import nn
+
+from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.models.health import SETTLED, Check, History, advice
+from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.objectives.adversarial import (
+    AdversarialObjective,
+    Minimax,
+    WassersteinClipping,
+    WassersteinGradientPenalty,
+)
 
 ON_REAL, ON_FAKE = "train/critic_real", "train/critic_fake"
 """The terms of a Wasserstein critic's loss: minus its mean on real samples, and its mean on generated ones."""
 
-LOOKS = 5
-"""Measurements that have to agree."""
-
-SETTLED = 8
-"""Measurements after which samples that lie close together are no beginning any more (a fresh generator makes nearly
-the same of all noise)."""
-
 STEEP, FLAT = 10.0, 0.1
 """Mean slopes that are far from 1 whatever the penalty allows."""
-
-Look = Mapping[str, float]
-"""One measurement: values by log name."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,16 @@ class Setting:
     normalised: bool
     saturating: bool
 
+    @classmethod
+    def of(cls, objective: AdversarialObjective, critic: nn.Module) -> "Setting":
+        """That of an objective and its critic."""
+        return cls(
+            penalty_weight=objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None,
+            clipped=isinstance(objective, WassersteinClipping),
+            normalised=any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules()),
+            saturating=isinstance(objective, Minimax),
+        )
+
     @property
     def penalty(self) -> tuple[str, ...]:
         """The gradient penalty as a remedy, in words for the command line; none when there is one already."""
@@ -53,54 +58,7 @@ class Setting:
         return (given,) if self.penalty_weight is None else ()
 
 
-@dataclass(frozen=True)
-class History:
-    """What was measured so far.
-
-    Attributes:
-        setting: of the model that is measured.
-        first: the first value of each name.
-        highest: the highest value of each name.
-        looks: the last `LOOKS` measurements, the newest last; fewer at the beginning.
-        count: how many there were.
-    """
-
-    setting: Setting
-    first: Look
-    highest: Look
-    looks: tuple[Look, ...]
-    count: int
-
-    def then(self, look: Look) -> "History":
-        """With one measurement more."""
-        highest = {name: max(value, self.highest.get(name, value)) for name, value in look.items()}
-        return replace(
-            self,
-            first={**look, **self.first},
-            highest={**self.highest, **highest},
-            looks=(*self.looks, look)[-LOOKS:],
-            count=self.count + 1,
-        )
-
-    def last(self, name: str) -> list[float]:
-        """The last `LOOKS` values of one name, oldest first; none of them when they are not all there."""
-        found = [look[name] for look in self.looks if name in look]
-        return found if len(found) == LOOKS else []
-
-    def halved(self, name: str) -> bool:
-        """Whether the last `LOOKS` values are below half of the highest, or of 1 where that is lower: distances above
-        those of real samples are noise that training takes away.
-        """
-        return max(self.last(name)) < 0.5 * min(1.0, self.highest[name])
-
-
-def advice(*remedies: str) -> str:
-    """`Try this, that, or something else.`, without the full stop."""
-    *most, last = remedies
-    return f"Try {', '.join(most)}{', or ' if most else ''}{last}"
-
-
-def mode_collapse(history: History) -> str | None:
+def mode_collapse(setting: Setting, history: History) -> str | None:
     """All samples are nearly one and do not move apart, or each has a twin; or samples have come closer to each other,
     all or in groups, while coverage fell by half.
     """
@@ -119,26 +77,26 @@ def mode_collapse(history: History) -> str | None:
         + advice(
             "a lower optimisation.generator.lr",
             "more critic steps (optimisation.n_critic.steps)",
-            *history.setting.penalty,
+            *setting.penalty,
         )
     )
 
 
-def vanishing_gradient(history: History) -> str | None:
+def vanishing_gradient(setting: Setting, history: History) -> str | None:
     """The generator's gradient is 10⁻⁴ of what it was at the beginning, or less."""
     norms = history.last(GENERATOR_GRADIENT)
     if not norms or max(norms) > 1e-4 * history.first[GENERATOR_GRADIENT]:
         return None
-    remedies = ["objective=non_saturating"] if history.setting.saturating else []
-    remedies += ["a larger objective.clip"] if history.setting.clipped else []
+    remedies = ["objective=non_saturating"] if setting.saturating else []
+    remedies += ["a larger objective.clip"] if setting.clipped else []
     return (
         f"vanishing gradient: the norm of the generator's gradient is {norms[-1]:.2g}, it was "
         f"{history.first[GENERATOR_GRADIENT]:.2g}; the generator has stopped learning. "
-        + advice(*remedies, *history.setting.penalty, "a lower optimisation.critic.lr, for a weaker critic")
+        + advice(*remedies, *setting.penalty, "a lower optimisation.critic.lr, for a weaker critic")
     )
 
 
-def perfect_discriminator(history: History) -> str | None:
+def perfect_discriminator(setting: Setting, history: History) -> str | None:
     """The discriminator makes no mistake."""
     accuracy = history.last(ACCURACY)
     if not accuracy or min(accuracy) < 0.999:
@@ -147,7 +105,7 @@ def perfect_discriminator(history: History) -> str | None:
         "a lower optimisation.critic.lr",
         "a higher optimisation.generator.lr",
         "a larger data.batch_size",
-        *(f"{given}, for a critic that is meant to be at its optimum" for given in history.setting.penalty),
+        *(f"{given}, for a critic that is meant to be at its optimum" for given in setting.penalty),
     )
 
 
@@ -160,11 +118,11 @@ def optimal_slope(gap: float, penalty_weight: float) -> float:
     return (1 + math.sqrt(1 + 2 * max(gap, 0.0) / penalty_weight)) / 2
 
 
-def wrong_slope(history: History) -> str | None:
+def wrong_slope(setting: Setting, history: History) -> str | None:
     """The critic's mean slope is below 0.1, or twice what its penalty allows at its own gap and more (10 without a
     penalty, at most 20 with a small one). A clipped critic need not have slope 1.
     """
-    slopes, setting = history.last(SLOPE), history.setting
+    slopes = history.last(SLOPE)
     if not slopes or setting.clipped:
         return None
     gaps = [-real - fake for real, fake in zip(history.last(ON_REAL), history.last(ON_FAKE), strict=True)]
@@ -183,7 +141,7 @@ def wrong_slope(history: History) -> str | None:
     )
 
 
-def clipped_weights(history: History) -> str | None:
+def clipped_weights(setting: Setting, history: History) -> str | None:
     """Nearly all of the critic's weights are at ±clip."""
     shares = history.last(CLIPPED)
     if not shares or min(shares) < 0.95:
@@ -191,27 +149,25 @@ def clipped_weights(history: History) -> str | None:
     return (
         f"clipped weights: {shares[-1]:.0%} of the critic's weights are at the boundary, so that it can learn little "
         "more than their signs. "
-        + advice("a larger objective.clip", "a lower optimisation.critic.lr", *history.setting.penalty)
+        + advice("a larger objective.clip", "a lower optimisation.critic.lr", *setting.penalty)
     )
 
 
-def constant_critic(history: History) -> str | None:
+def constant_critic(setting: Setting, history: History) -> str | None:
     """A clipped critic whose slope is lost in rounding: each clipped layer made it smaller by the same factor."""
     slopes = history.last(SLOPE)
-    if not slopes or not history.setting.clipped or max(slopes) > 1e-6:
+    if not slopes or not setting.clipped or max(slopes) > 1e-6:
         return None
-    spared = ["objective.spare_normalisation=true"] if history.setting.normalised else []
+    spared = ["objective.spare_normalisation=true"] if setting.normalised else []
     return (
         f"constant critic: its slope is {slopes[-1]:.2g} between real and generated samples, so that the generator "
-        "learns nothing. " + advice(*spared, "a larger objective.clip", *history.setting.penalty)
+        "learns nothing. " + advice(*spared, "a larger objective.clip", *setting.penalty)
     )
 
 
-CHECKS: Mapping[str, Callable[[History], str | None]] = {
-    "mode_collapse": mode_collapse,
-    "vanishing_gradient": vanishing_gradient,
-    "perfect_discriminator": perfect_discriminator,
-    "wrong_slope": wrong_slope,
-    "clipped_weights": clipped_weights,
-    "constant_critic": constant_critic,
-}
+CHECKS = (mode_collapse, vanishing_gradient, perfect_discriminator, wrong_slope, clipped_weights, constant_critic)
+
+
+def checks(setting: Setting) -> Mapping[str, Check]:
+    """All of them by name, in one setting."""
+    return {check.__name__: partial(check, setting) for check in CHECKS}

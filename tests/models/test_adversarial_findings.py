@@ -1,20 +1,21 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
-from kantor.callbacks import findings
-from kantor.callbacks.findings import CHECKS, LOOKS, ON_FAKE, ON_REAL, SETTLED, History, Setting, optimal_slope
-from kantor.callbacks.gradients import CLIPPED, GENERATOR_GRADIENT, SLOPE
-from kantor.callbacks.probabilities import ACCURACY
-from kantor.callbacks.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.models.adversarial_findings import CHECKS, ON_FAKE, ON_REAL, Setting, checks, optimal_slope
+from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.models.health import LOOKS, SETTLED, History
+from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
 
 PLAIN = Setting(penalty_weight=None, clipped=False, normalised=False, saturating=False)
 CLIPS = replace(PLAIN, clipped=True, normalised=True)
 
 
-def history(*looks, count=SETTLED, setting=PLAIN):
+def history(*looks, count=SETTLED):
     """Of looks that come after `count` others."""
-    found = History(setting, {}, {}, (), count)
+    found = History({}, {}, (), count)
     for look in looks:
         found = found.then(look)
     return found
@@ -29,21 +30,36 @@ def apart(spread, coverage, nearest=None):
     return {SPREAD: spread, NEAREST_SAMPLE: spread if nearest is None else nearest, COVERAGE: coverage}
 
 
+def said(check, *looks, setting=PLAIN, count=SETTLED):
+    return checks(setting)[check](history(*looks, count=count))
+
+
 def told(*looks, setting=PLAIN):
-    return {check for check, find in CHECKS.items() if find(history(*looks, setting=setting)) is not None}
+    return {check for check in checks(setting) if said(check, *looks, setting=setting) is not None}
 
 
-def test_a_history_keeps_the_first_the_highest_and_the_last():
-    found = history(*({"x": float(x)} for x in (3, 9, 1, 2, 4, 5, 6)), {"x": 7.0, "y": 1.0})
-    assert found.first == {"x": 3, "y": 1} and found.highest == {"x": 9, "y": 1}
-    assert found.last("x") == [2, 4, 5, 6, 7]
-    assert found.last("y") == found.last("z") == []
+def test_each_check_has_the_name_of_its_ailment():
+    assert list(checks(PLAIN)) == [check.__name__ for check in CHECKS] and len(set(CHECKS)) == 6
 
 
-@pytest.mark.parametrize("find", CHECKS.values())
-def test_without_measurements_nothing_is_found(find):
-    assert find(history()) is None
-    assert find(history(*[{}] * LOOKS)) is None
+@pytest.mark.parametrize(
+    ("objective", "critic", "expected"),
+    [
+        (NonSaturating(), torch.nn.Linear(2, 1), PLAIN),
+        (Minimax(), torch.nn.Linear(2, 1), replace(PLAIN, saturating=True)),
+        (WassersteinClipping(clip=0.1, spare_normalisation=False), torch.nn.BatchNorm1d(2), CLIPS),
+        (WassersteinGradientPenalty(penalty_weight=0.0, one_sided=False), torch.nn.Linear(2, 1),
+         replace(PLAIN, penalty_weight=0.0)),
+    ],
+)  # fmt: skip
+def test_the_setting_is_that_of_objective_and_critic(objective, critic, expected):
+    assert Setting.of(objective, critic) == expected
+
+
+@pytest.mark.parametrize("check", checks(PLAIN))
+def test_without_measurements_nothing_is_found(check):
+    assert said(check) is None
+    assert said(check, *[{}] * LOOKS) is None
 
 
 AILING = {
@@ -85,7 +101,7 @@ def test_the_optimal_slope_is_the_best_one():
 def test_slopes_that_the_penalty_allows_are_no_ailment(slope, gap, penalty_weight, expected):
     looks = constant(**{SLOPE: slope, ON_REAL: -gap - 3, ON_FAKE: 3.0})
     setting = replace(PLAIN, penalty_weight=penalty_weight)
-    assert (findings.wrong_slope(history(*looks, setting=setting)) is not None) == expected
+    assert (said("wrong_slope", *looks, setting=setting) is not None) == expected
 
 
 def test_a_clipped_critic_need_not_have_slope_one():
@@ -94,13 +110,13 @@ def test_a_clipped_critic_need_not_have_slope_one():
 
 @pytest.mark.parametrize(("share", "expected"), [(0.94, False), (0.96, True)])
 def test_the_share_of_clipped_weights(share, expected):
-    assert (findings.clipped_weights(history(*constant(**{CLIPPED: share}), setting=CLIPS)) is not None) == expected
+    assert (said("clipped_weights", *constant(**{CLIPPED: share}), setting=CLIPS) is not None) == expected
 
 
 @pytest.mark.parametrize(("norm", "expected"), [(2e-4, False), (0.9e-4, True), (0.0, True)])
 def test_a_gradient_vanishes_against_its_beginning(norm, expected):
     looks = [{GENERATOR_GRADIENT: 1.0}, *constant(**{GENERATOR_GRADIENT: norm})]
-    assert (findings.vanishing_gradient(history(*looks)) is not None) == expected
+    assert (said("vanishing_gradient", *looks) is not None) == expected
 
 
 @pytest.mark.parametrize("nearest", [None, 0.02])
@@ -115,8 +131,8 @@ def test_samples_that_still_move_apart_are_no_collapse(nearest):
 
 def test_samples_that_lie_close_together_at_the_beginning_are_no_collapse_yet():
     looks = [apart(0.05, 0.0)] * SETTLED
-    assert findings.mode_collapse(history(*looks[1:], count=0)) is None
-    assert findings.mode_collapse(history(*looks, count=0)) is not None
+    assert said("mode_collapse", *looks[1:], count=0) is None
+    assert said("mode_collapse", *looks, count=0) is not None
 
 
 @pytest.mark.parametrize("nearest", [0.5, 0.09, 0.0])
@@ -138,7 +154,7 @@ def test_noise_that_becomes_pictures_is_no_collapse():
     assert told(apart(2.5, 0.0), *[apart(0.8, 0.3)] * LOOKS) == set()
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", checks(PLAIN))
 @pytest.mark.parametrize("penalised", [False, True])
 @pytest.mark.parametrize("flag", ["clipped", "normalised", "saturating", None])
 def test_no_remedy_is_what_the_run_has_already(check, penalised, flag):
@@ -158,7 +174,7 @@ def test_no_remedy_is_what_the_run_has_already(check, penalised, flag):
         ]
         * LOOKS,
     ]
-    message = CHECKS[check](history(*looks, setting=setting))
+    message = said(check, *looks, setting=setting)
     if message is None:  # a clipped critic has no wrong slope, and no other is constant
         assert check == ("wrong_slope" if flag == "clipped" else "constant_critic")
         return

@@ -1,0 +1,101 @@
+"""What is measured of adversarial training beside its losses: gradients, the slope of a critic, D(x) and D(G(z))."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from kantor.keyed import Rng
+from kantor.models.charts import Chart
+from kantor.objectives.adversarial import AdversarialObjective, WassersteinClipping
+from kantor.objectives.critic import Critic
+from kantor.objectives.penalties import slopes
+
+GENERATOR_GRADIENT = "train/generator_gradient"
+SLOPE, CLIPPED = "train/critic_slope", "train/clipped_share"
+D_REAL, D_FAKE, ACCURACY = "train/d_real", "train/d_fake", "train/discriminator_accuracy"
+
+OF_PROBABILITIES = (
+    Chart(
+        "probabilities",
+        "How real the discriminator finds samples",
+        {D_REAL: "D(x)", D_FAKE: "D(G(z))"},
+        mark=(0.5, "½"),
+        limits=(0, 1),
+    ),
+    Chart("accuracy", "Discriminator's accuracy", {ACCURACY: "accuracy"}, mark=(0.5, "½"), limits=(0, 1)),
+)
+OF_POTENTIALS = (
+    Chart("slope", "Slope of the critic between real and generated", {SLOPE: "slope"}, mark=(1.0, "1")),
+    Chart(
+        "critic_estimate",
+        "Wasserstein-1: exact, and as the critic sees it",
+        {"val/w1": "exact W1", "val/critic_w1": "critic's estimate"},
+        floor_of="w1",
+    ),
+)
+OF_CLIPPING = Chart("clipped", "Share of the critic's weights at the clip", {CLIPPED: "clipped"}, limits=(0, 1))
+
+
+def charts(objective: AdversarialObjective, networks: Iterable[str], *, has_probabilities: bool) -> tuple[Chart, ...]:
+    """Of what is measured with an objective; the networks by their names."""
+    gradients = Chart("gradients", "Gradient norms", {f"train/{name}_gradient": name for name in networks})
+    return (
+        *(OF_PROBABILITIES if has_probabilities else ()),
+        gradients,
+        *(OF_POTENTIALS if objective.is_wasserstein else ()),
+        *((OF_CLIPPING,) if isinstance(objective, WassersteinClipping) else ()),
+    )
+
+
+def gradient_norms(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Of each network the Euclidean norm over all weights' gradients of its last backward pass, a scalar."""
+    return {f"train/{name}_gradient": gradient_norm(network) for name, network in networks.items()}
+
+
+def gradient_norm(network: nn.Module) -> Tensor:
+    """The Euclidean norm over all weights' gradients of the last backward pass, a scalar."""
+    return torch.nn.utils.get_total_norm(
+        [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in network.parameters()]
+    )
+
+
+def of_potential(
+    objective: AdversarialObjective, network: nn.Module, critic: Critic, real: Tensor, fake: Tensor, rng: Rng
+) -> dict[str, Tensor]:
+    """The mean slope of a Wasserstein critic, and the share of clipped weights when they are clipped; scalars.
+
+    Args:
+        objective: a Wasserstein one.
+        network: the critic's.
+        critic: its numbers, (B, …) → (B,).
+        real: (B, …).
+        fake: generated, (B, …).
+        rng: for the places between the two.
+    """
+    values = {SLOPE: mean_slope(critic, real, fake, rng)}
+    if isinstance(objective, WassersteinClipping):
+        values[CLIPPED] = clipped_share(objective.clipped(network), objective.clip)
+    return values
+
+
+def mean_slope(critic: Critic, real: Tensor, fake: Tensor, rng: Rng) -> Tensor:
+    """E‖∇f(x̂)‖ at x̂ = ε·real + (1 - ε)·fake, where a gradient penalty acts, a scalar."""
+    epsilon = rng.uniform(len(real)).reshape(-1, *[1] * (real.dim() - 1))
+    with torch.enable_grad():
+        return slopes(critic, fake + epsilon * (real - fake), differentiable=False).mean()
+
+
+def clipped_share(weights: Iterable[Tensor], clip: float) -> Tensor:
+    """The share of numbers at ±clip, a scalar in [0, 1]."""
+    numbers = torch.cat([weight.detach().flatten() for weight in weights])
+    return (numbers.abs() >= clip * (1 - 1e-6)).float().mean()  # float32 rounds the boundary itself
+
+
+def of_probabilities(d_real: Tensor, d_fake: Tensor) -> dict[str, Tensor]:
+    """Mean D(x), mean D(G(z)), and the share of both taken for what they are, each of (B,) → a scalar.
+
+    When neither network can improve both means are ½ (Goodfellow et al. 2014, arXiv:1406.2661, proposition 1).
+    """
+    right = torch.cat([d_real > 0.5, d_fake < 0.5])
+    return {D_REAL: d_real.mean(), D_FAKE: d_fake.mean(), ACCURACY: right.float().mean()}
