@@ -8,11 +8,11 @@ import os
 from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
+from kantor.version import __version__
 
 if TYPE_CHECKING:
     from kantor.api import Run
 
-__version__ = "0.1.0"
 __all__ = ["UserError", "__version__", "load", "train"]
 
 

@@ -5,11 +5,11 @@ import os
 import sys
 import traceback
 
-from kantor import __version__
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
 from kantor.messages import say
+from kantor.version import __version__
 
 
 def main(words: list[str] | None = None) -> int:

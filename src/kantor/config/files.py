@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from kantor.errors import UserError, nearest
+from kantor.version import PACKAGE
 
-PACKAGED = Path(__file__).parents[1] / "conf"
-CONF = PACKAGED if PACKAGED.is_dir() else Path(__file__).parents[3] / "conf"
+PACKAGED = PACKAGE / "conf"
+CONF = PACKAGED if PACKAGED.is_dir() else PACKAGE.parents[1] / "conf"
 """Inside the wheel, or at the root of the repository in an editable install."""
 
 

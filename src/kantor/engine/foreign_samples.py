@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-import kantor
 from kantor.atomic import write_json
 from kantor.config.compose import load_option, replaced
 from kantor.config.schema import Configuration
@@ -22,6 +21,7 @@ from kantor.runs.directory import RunDirectory
 from kantor.samplers.direct import Direct
 from kantor.samples.copies import check_copies
 from kantor.samples.files import at_random, codec, read_samples, write_samples
+from kantor.version import __version__
 
 SHOWN = 64
 """Pictures in the sheet of what was given, for pages."""
@@ -104,7 +104,7 @@ def check_words(given: dict[str, str]) -> None:
 def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:
     """A card without a training behind it."""
     return {
-        "kantor": kantor.__version__,
+        "kantor": __version__,
         "experiment": file.stem,
         "config_hash": None,
         "seed": None,

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import kantor
 from kantor.data import cache
 from kantor.data.images import ImageSet
 from kantor.digests import sha256
@@ -27,6 +26,7 @@ from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.processes import Processes
+from kantor.version import PACKAGE
 
 FORMAT = 1
 """Of what is kept; another number finds nothing that was kept before."""
@@ -51,7 +51,7 @@ def arithmetic(identity: dict[str, Any], *, device: torch.device) -> dict[str, A
 @lru_cache(maxsize=1)
 def _code() -> str:
     """Of what makes features: kantor's own sources, and the packages whose arithmetic they use."""
-    home = Path(kantor.__file__).parent
+    home = PACKAGE
     files = [home / "data" / "pixels.py", home / "data" / "shapes.py", home / "evaluation" / "shape_detection.py"]
     files += [*sorted((home / "evaluation" / "extractors").glob("*.py")), *sorted((home / "nets").glob("*.py"))]
     packages = {name: version(name) for name in ("torch-fidelity", "torchvision", "numpy", "scipy")}

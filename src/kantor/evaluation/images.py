@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import kantor
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
@@ -32,6 +31,7 @@ from kantor.evaluation.shape_detection import are_rendered_shapes, with_detectio
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
+from kantor.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +248,7 @@ class ImageEvaluation(Evaluation):
         """All that determines the features of a drawn chunk, to the bit."""
         return {
             **arithmetic(features.extractor.identity(), device=device_of(model)),
-            "kantor": kantor.__version__,
+            "kantor": __version__,
             "model": tensor_files.digest(model.state_dict()),
             "sampling": self.sampling.describe(),
             "drawn on": model.device.type,

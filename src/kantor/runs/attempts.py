@@ -9,11 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import kantor
 from kantor.atomic import write_json
 from kantor.config.schema import Configuration, Trainer
 from kantor.errors import Interrupted
 from kantor.runs.directory import LAYOUT, RunDirectory, now
+from kantor.version import PACKAGE, __version__
 
 PACKAGES = (
     "torch",
@@ -134,7 +134,7 @@ def environment(
     """What environment.json says of a run: who made it and with what."""
     trainer = configuration.trainer
     return {
-        "kantor": kantor.__version__,
+        "kantor": __version__,
         "experiment": configuration.experiment,
         "seed": configuration.seed,
         "config_hash": config_hash,
@@ -170,5 +170,5 @@ def _git() -> dict[str, Any] | None:
 def _git_says(*words: str) -> str:
     """What git prints. Without its optional locks, which a kill would leave behind for the user to stumble over."""
     command = ["git", "--no-optional-locks", *words]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
     return done.stdout

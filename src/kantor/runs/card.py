@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import kantor
 from kantor.atomic import write_json
 from kantor.digests import sha256
 from kantor.runs.directory import RunDirectory
+from kantor.version import __version__
 
 RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
 """What a card keeps of an evaluation's file."""
@@ -22,7 +22,7 @@ def write_card(directory: RunDirectory) -> dict[str, Any]:
     environment, status = directory.environment(), directory.status()
     files = directory.evaluation_files()
     card = {
-        "kantor": kantor.__version__,
+        "kantor": __version__,
         "experiment": environment["experiment"],
         "config_hash": environment["config_hash"],
         "seed": environment["seed"],

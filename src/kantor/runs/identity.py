@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import kantor
 from kantor.config import targets
 from kantor.digests import sha256
+from kantor.version import PACKAGE
 
 HASHED = ("data", "model", "objective", "optimisation", "ema", "schedule", "stop", "budget")
 HASHED_TRAINER = ("precision", "matmul_precision", "compile")
@@ -79,7 +79,7 @@ def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _shared(package: str) -> list[Path]:
-    home = Path(kantor.__file__).parent
+    home = PACKAGE
     return [path for part in SHARED for path in sorted(home.glob(part))] if package == "kantor" else []
 
 
