@@ -3,31 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from kantor.report.drawing import INK, SERIES, known, label_ends, new_axes, over_images, png, smooth, spread, svg, thin
-
-
-@pytest.mark.parametrize("window", [1, 2, 5, 50])
-def test_smoothing_leaves_straight_lines(window: int):
-    line = 3 + 0.5 * np.arange(20)
-    assert smooth(line, window) == pytest.approx(line)
-
-
-def test_smoothing_is_a_centred_mean():
-    assert smooth(np.array([0.0, 3.0, 0.0, 3.0, 0.0]), 3) == pytest.approx([0, 1, 2, 1, 0])
-
-
-def test_thinning_keeps_spikes():
-    ys = np.zeros(10_000)
-    ys[4321], ys[777] = 5, -7
-    xs, thinned = thin(np.arange(10_000.0), ys, 100)
-    assert len(thinned) <= 100
-    assert (thinned.max(), thinned.min()) == (5, -7)
-    assert np.all(np.diff(xs) > 0)
-
-
-def test_unknown_cells_are_left_out():
-    xs, ys = known([1, 2, None, 4, 5], [None, 1.0, 2.0, float("nan"), 3.0])
-    assert (xs.tolist(), ys.tolist()) == ([2, 5], [1, 3])
+from kantor.report.drawing import INK, SERIES, label_ends, new_axes, png, spread, svg
 
 
 @pytest.mark.parametrize("wanted", [[0.5, 0.5, 0.5], [0.9, 0.1, 0.12, 0.11], [0.0], [0.3, 0.1, 0.2]])
@@ -46,7 +22,6 @@ def test_labels_far_apart_stay():
 def chart(text: str) -> str:
     figure, axes = new_axes(text)
     axes.plot([0, 1000], [0, 1], color=SERIES[0])
-    over_images(axes)
     label_ends(axes, [(1.0, text, INK)])
     return svg(figure, "chart")
 

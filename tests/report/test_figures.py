@@ -1,67 +1,131 @@
 from collections.abc import Callable
 
 import pytest
+from report_runs import Family, edit
 
-from kantor.report import figures
-from kantor.report.cards import Floor, read_score
+from kantor.errors import UserError
+from kantor.models.charts import Chart
+from kantor.report.cards import Floor
+from kantor.report.figures import Drawing, score_figures, training_figures, write_figures
+from kantor.report.page import report_html
+from kantor.report.summary import summarise
 from kantor.runs.directory import RunDirectory
 
+MakeRun = Callable[..., RunDirectory]
 METRICS = {
     "images_seen": [100.0, 200.0, 300.0],
-    "train/critic_loss": [-1.0, -0.5, -0.2],
-    "train/gradient_penalty": [0.1, None, 0.2],
+    "train/energy_loss": [-1.0, -0.5, -0.2],
+    "train/penalty": [0.1, None, 0.2],
+    "train/d_real": [None, 0.9, 0.6],
+    "train/d_fake": [None, 0.1, 0.4],
+    "train/norm": [1.0, 1e-3, 1e-5],
+    "train/slope": [None, None, None],
     "val/w1": [None, 0.5, 0.1],
-    "val/critic_w1": [None, 0.7, 0.2],
+    "val/own_w1": [None, 0.7, 0.2],
     "val/w2": [None, None, None],
 }
+CHARTS = (
+    Chart("probabilities", "D", {"train/d_real": "D(x)", "train/d_fake": "D(G(z))"}, mark=(0.5, "½"), limits=(0, 1)),
+    Chart("norms", "Norms", {"train/norm": "norm"}),
+    Chart("slope", "Slope", {"train/slope": "slope", "train/unheard_of": "x"}),
+    Chart("estimate", "W1", {"val/w1": "exact", "val/own_w1": "own"}, floor_of="w1"),
+)
+FLOORS = {"w1": Floor(0.06, 0.05, 0.07), "w2": Floor(0.1)}
 
 
-def test_figures_need_their_columns():
-    for figure in (figures.loss_curves, figures.term_curves, figures.critic_estimate):
-        assert figure({}) is None
-        assert figure(METRICS) is not None
-    assert figures.score_curves(METRICS, "w2") is None
-    assert figures.critic_estimate({**METRICS, "val/critic_w1": [None] * 3}) is None
+def by_name(drawings: list[Drawing]) -> dict[str, Drawing]:
+    return {drawing.name: drawing for drawing in drawings}
 
 
-def test_the_floor_is_drawn_at_its_value():
-    figure = figures.score_curves(METRICS, "w1", Floor(0.06, 0.05, 0.07))
-    assert figure is not None
-    lines = [line.get_ydata() for line in figure.axes[0].lines]
-    assert any(list(ys) == [0.06, 0.06] for ys in lines)
+def lines_of(drawing: Drawing) -> list[list[float]]:
+    return [list(line.get_ydata()) for line in drawing.figure.axes[0].lines]
 
 
-def test_the_critics_estimate_and_the_exact_distance_share_one_chart():
-    figure = figures.critic_estimate(METRICS)
-    assert figure is not None
-    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[0.5, 0.1], [0.7, 0.2]]
+def test_a_figure_needs_one_of_its_columns():
+    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    assert list(drawn) == ["estimate", "losses", "terms", "probabilities", "norms"]
+    assert training_figures({}, CHARTS, FLOORS) == score_figures({}, CHARTS, FLOORS) == []
 
 
-def test_dots_stand_at_the_values_in_the_order_given():
-    scores = [read_score("w1", {"value": value, "better": "lower"}) for value in (0.1, 0.2)]
-    figure = figures.dot_intervals([("a", scores[0]), ("b", None), ("c", scores[1])], "w1")
-    assert figure is not None
-    dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert dots == [(0.1, 0), (0.2, 2)]
-    assert figures.dot_intervals([("a", None)], "w1") is None
+def test_columns_in_no_chart_are_drawn_by_their_names():
+    drawn = by_name([*training_figures(METRICS, (), FLOORS), *score_figures(METRICS, (), FLOORS)])
+    assert list(drawn) == ["losses", "terms", "score-w1", "score-own_w1"]
+    assert [text.get_text() for text in drawn["losses"].figure.axes[0].texts] == ["energy loss"]
+    assert {text.get_text() for text in drawn["terms"].figure.axes[0].texts} == {"penalty", "d real", "d fake", "norm"}
+
+
+def test_what_a_chart_shows_is_neither_a_term_nor_a_score_of_its_own():
+    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    assert lines_of(drawn["terms"]) == [[0.1, 0.2]]
+    assert score_figures(METRICS, CHARTS, FLOORS) == []
+
+
+def test_a_chart_has_its_mark_and_its_limits():
+    drawing = by_name(training_figures(METRICS, CHARTS, FLOORS))["probabilities"]
+    assert lines_of(drawing) == [[0.9, 0.6], [0.1, 0.4], [0.5, 0.5]]
+    axes = drawing.figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["D(x)", "D(G(z))", "½"]
+    assert axes.get_ylim() == pytest.approx((-0.03, 1.03))
+
+
+def test_values_over_orders_of_magnitude_have_a_logarithmic_axis():
+    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    assert drawn["norms"].figure.axes[0].get_yscale() == "log"
+    assert drawn["losses"].figure.axes[0].get_yscale() == "linear"
+
+
+def test_a_floor_is_drawn_at_its_value():
+    of_chart = by_name(training_figures(METRICS, CHARTS, FLOORS))["estimate"]
+    assert lines_of(of_chart) == [[0.5, 0.1], [0.7, 0.2], [0.06, 0.06]]
+    of_score = by_name(score_figures(METRICS, (), FLOORS))["score-w1"]
+    assert lines_of(of_score) == [[0.5, 0.1], [0.06, 0.06]]
+    assert of_score.alt == "Score w1 over real images seen, with its floor at 0.060"
 
 
 def test_one_wild_value_does_not_flatten_the_curve():
     losses = [1e6, *(0.01 * i for i in range(999))]
-    figure = figures.loss_curves({"images_seen": list(range(1000)), "train/loss": losses})
-    assert figure is not None
-    assert figure.axes[0].get_ylim()[1] < 100
+    (drawing,) = training_figures({"images_seen": list(range(1000)), "train/loss": losses}, (), {})
+    assert drawing.figure.axes[0].get_ylim()[1] < 100
 
 
-def test_write_figures(make_run: Callable[..., RunDirectory]):
+def test_figures_are_written_and_the_page_draws_them_once(make_run: MakeRun, family: Family):
     run = make_run("a")
-    figures.write_figures(run)
-    assert {path.name for path in run.figures.iterdir()} == {"contours.png", "losses.png", "critic_estimate.png"}
+    write_figures(run)
+    charts = [chart for chart in family.run.model.charts() if set(chart.lines) & set(family.metrics()[0])]
+    written = {path.stem for path in run.figures.iterdir()} - {"contours"}
+    assert written == {"losses", *(["terms"] if len(family.losses) > 2 else []), *(chart.file for chart in charts)}
+    html = report_html(run)
+    assert "Figure: contours" in html
+    for chart in charts:
+        assert html.count(f'aria-label="{chart.title} over real images seen"') == 1
+    for name in written:
+        assert f"Figure: {name}" not in html
 
 
-@pytest.mark.parametrize("text", ["", "images_seen,steps,critic_steps,seconds\n"])
-def test_nothing_to_draw(make_run: Callable[..., RunDirectory], text: str):
+@pytest.mark.parametrize("text", ["", "images_seen,steps,seconds\n"])
+def test_nothing_to_draw(make_run: MakeRun, text: str):
     run = make_run("a", bare=True)
     run.metrics_csv.write_text(text)
-    figures.write_figures(run)
+    write_figures(run)
     assert not run.figures.exists()
+
+
+@pytest.mark.parametrize(
+    ("charts", "why"),
+    [
+        ([{"file": "../../outside", "title": "", "lines": {}}], "'../../outside' is no name for a file"),
+        ([{"file": "x"}], "title"),
+        ([{"file": "x", "title": "", "lines": {}, "colour": "red"}], "colour"),
+    ],
+)
+def test_charts_that_no_run_declares_are_refused(make_run: MakeRun, charts: list[dict[str, object]], why: str):
+    """A run may come from anybody, and its figures are written by their names."""
+    run = make_run("a")
+    edit(run.environment_json, charts=charts)
+    with pytest.raises(UserError, match=rf"environment\.json is damaged \(charts: .*{why}"):
+        write_figures(run)
+    assert not (run.path.parent / "outside.png").exists()
+
+
+def test_a_run_declares_its_models_charts(make_run: MakeRun, family: Family):
+    assert [chart.file for chart in summarise(make_run("a")).charts] == [c.file for c in family.run.model.charts()]

@@ -6,12 +6,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from report_runs import Family, edit, score
 
 from kantor.report.page import write_report
 from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
-Make = Callable[..., dict[str, Any]]
+Evaluated = Callable[..., dict[str, Any]]
 EVIL = '<script>alert("x")</script> & "\'>'
 
 
@@ -52,20 +53,29 @@ def check_self_contained(html: str) -> None:
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", html).lower())
 
 
-def test_a_finished_run(make_run: MakeRun):
+def test_a_finished_run(make_run: MakeRun, family: Family):
     html = page(make_run("a", seed=3))
     check_self_contained(html)
-    assert "<h1>point_demo_gp <small>seed 3, 1111111111</small></h1>" in html
+    assert "<h1>demo_a <small>seed 3, 1111111111</small></h1>" in html
     assert "state-finished" in html
     assert "[0.048, 0.054]" in html
     assert "over draws" in html
     assert "n = 1,024" in html
     assert "no lower bound" in html
+    assert "<small>what a test measures</small>" in html
     assert "300 MiB" in html
     assert "25 s" in html
     assert html.count("data:image/gif") == 1
     assert html.count("data:image/png") == 4  # newest, two of the film, contours
-    assert html.count("<svg") == 2  # losses, critic's estimate
+    assert f"A step is {family.run.model.step_is}." in html
+    for name, count in {**family.counters(500), **family.run.model.parameter_counts()}.items():
+        assert re.search(rf"<dt>{name.replace('_', ' ')}( parameters)?</dt><dd>{count:,}</dd>", html)
+    for column in ("weights", "checkpoint", "sampler", "nfe"):
+        assert re.search(rf'<th scope="col"[^>]*>{column}</th>', html)
+    charts = [chart for chart in family.run.model.charts() if set(chart.lines) & set(family.metrics()[0])]
+    scores = [] if any("val/w1" in chart.lines for chart in charts) else ["Score w1"]
+    for title in ("Losses", *(chart.title for chart in charts), *scores):
+        assert html.count(f'aria-label="{title} over real images seen') == 1
     assert 'http-equiv="refresh"' not in html
 
 
@@ -86,14 +96,9 @@ def test_a_running_page_refreshes_and_says_so(make_run: MakeRun):
 
 
 def test_a_run_whose_last_attempt_has_ended_does_not_refresh(make_run: MakeRun):
-    attempt = {
-        "started": "s",
-        "ended": "e",
-        "from_step": 0,
-        "to_step": 300,
-        "outcome": "interrupted",
-    }
-    html = page(make_run("a", state="running", status={"attempts": [attempt]}))
+    run = make_run("a", state="interrupted", steps=300)
+    edit(run.status_json, state="running")
+    html = page(run)
     assert "refresh" not in html
     assert "state-stopped" in html
     assert "0 to 300" in html
@@ -117,13 +122,13 @@ def test_evaluation_none(make_run: MakeRun):
     assert "No scores yet" in page(make_run("a", evaluations=[]))
 
 
-def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun, card_score: Make):
+def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
     scores = {
-        "w1": card_score(0.0255, half=0.001),
-        "nll": {"value": None, "low": None, "high": None, "better": "lower", "reason": "no likelihood"},
-        "density": card_score(1.1, better="target", target=1),
-        "critic_w1": card_score(0.3, better="none", floor=None),
-        "precision": card_score(0.8, half=None, better="higher"),
+        "w1": score(0.0255, half=0.001),
+        "nll": score(None, reason="no likelihood"),
+        "density": score(1.1, better="target", target=1),
+        "critic_w1": score(0.3, better="none", has_floor=False),
+        "precision": score(0.8, half=None, better="higher"),
     }
     html = page(make_run("a", scores=scores))
     check_self_contained(html)
@@ -134,12 +139,11 @@ def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun, 
     assert "None" not in re.sub(r"base64,[^\"]*", "", html)
 
 
-def test_hostile_names_and_reasons_are_text(make_run: MakeRun, card_score: Make, card_evaluation: Make):
-    evaluation = card_evaluation({EVIL: card_score(None, reason=EVIL)}, name=EVIL, protocol={EVIL: EVIL})
-    run = make_run(
-        "a", experiment=EVIL, state="failed", status={"reason": EVIL}, config={EVIL: EVIL}, evaluations=[evaluation]
-    )
+def test_hostile_names_and_reasons_are_text(make_run: MakeRun, evaluated: Evaluated):
+    evaluation = evaluated({EVIL: score(None, reason=EVIL)}, name="toy", estimators={EVIL: EVIL})
+    run = make_run("a", experiment=EVIL, state="failed", reason=EVIL, config={EVIL: EVIL}, evaluations=[evaluation])
     (run.samples / f"step_{EVIL.replace('/', '')}.png").write_bytes((run.samples / "step_00000500.png").read_bytes())
+    edit(run.environment_json, step=EVIL)
     names = run.metrics_csv.read_text().replace("val/w1", "val/<script>")
     run.metrics_csv.write_text(names)
     html = page(run)
@@ -154,6 +158,6 @@ def test_a_broken_picture_is_left_out(make_run: MakeRun):
     check_self_contained(page(run))
 
 
-def test_the_headline_is_the_primary_score(make_run: MakeRun, card_score: Make):
-    scores = {"w2": card_score(0.4), "w1": card_score(0.051)}
+def test_the_headline_is_the_primary_score(make_run: MakeRun):
+    scores = {"w2": score(0.4), "w1": score(0.051)}
     assert "<b>w1 0.051</b>" in page(make_run("a", scores=scores))

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from report_runs import Family, edit, write_run
 from rich.console import Console
 
 from kantor.errors import UserError
@@ -27,7 +28,8 @@ def test_a_run_that_nobody_works_on_is_stopped(make_run: MakeRun, tmp_path: Path
 
 
 def test_progress_comes_from_the_end_of_the_metrics(make_run: MakeRun, tmp_path: Path):
-    run = make_run("a", state="running", status={"counters": {}, "budget": {"steps": 2000, "minutes": None}})
+    run = make_run("a", state="running")
+    edit(run.status_json, budget={"steps": 2000, "minutes": None})
     progress = status_rows(tmp_path)[0].progress
     assert progress is not None
     assert (progress.steps, progress.share) == (500, 0.25)
@@ -39,7 +41,7 @@ def test_progress_comes_from_the_end_of_the_metrics(make_run: MakeRun, tmp_path:
 
 
 def test_a_budget_in_minutes(make_run: MakeRun, tmp_path: Path):
-    make_run("a", state="running", status={"budget": {"steps": None, "minutes": 1}})
+    edit(make_run("a", state="running").status_json, budget={"steps": None, "minutes": 1})
     progress = status_rows(tmp_path)[0].progress
     assert progress is not None
     assert progress.share == pytest.approx(25 / 60)
@@ -48,7 +50,7 @@ def test_a_budget_in_minutes(make_run: MakeRun, tmp_path: Path):
 
 def test_a_piped_table_is_whole(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run = make_run("a" * 120 + "/run")
-    make_run("b/new", state="new", bare=True, status={"counters": {}})
+    make_run("b/new", state="new", bare=True)
     print_status(tmp_path)
     out = capsys.readouterr().out
     assert str(run.path) in out
@@ -61,13 +63,13 @@ def test_a_piped_table_is_whole(make_run: MakeRun, tmp_path: Path, capsys: pytes
 def test_one_damaged_run_does_not_hide_the_others(make_run: MakeRun, tmp_path: Path):
     make_run("a").status_json.write_text("{")
     make_run("b").card_json.write_text("{")
-    make_run("c", state="failed", status={"reason": "NaN in [critic_loss] at step 7"})
+    make_run("c", state="failed", reason="NaN in [loss] at step 7")
     assert [row.state for row in status_rows(tmp_path)] == ["damaged", "damaged", "failed"]
-    assert "NaN in [critic_loss] at step 7" in printed(tmp_path)
+    assert "NaN in [loss] at step 7" in printed(tmp_path)
 
 
 def test_an_early_end_is_said(make_run: MakeRun, tmp_path: Path):
-    make_run("a", status={"reason": "a callback ended training early, at step 22 of 500"})
+    make_run("a", reason="a callback ended training early, at step 22 of 500")
     assert "step 22 of 500" in printed(tmp_path)
 
 
@@ -75,3 +77,18 @@ def test_no_runs(tmp_path: Path):
     assert "no run below" in printed(tmp_path)
     with pytest.raises(UserError, match="is no directory"):
         status_table(tmp_path / "missing")
+
+
+def test_what_a_step_is_is_said_once_where_it_is_the_same(make_run: MakeRun, family: Family, tmp_path: Path):
+    make_run("a")
+    make_run("b", seed=1)
+    assert printed(tmp_path).count(f"a step is {family.run.model.step_is}") == 1
+
+
+def test_what_a_step_is_is_said_of_each_experiment(every_family: dict[str, Family], tmp_path: Path):
+    for name, family in every_family.items():
+        for seed in (0, 1):
+            write_run(tmp_path / f"{name}{seed}", family, experiment=name, seed=seed)
+    text = printed(tmp_path)
+    for name, family in every_family.items():
+        assert text.count(f"a step of {name} is {family.run.model.step_is}") == 1

@@ -4,12 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from report_runs import score
 from rich.console import Console
 
 from kantor.report.cards import read_evaluations
-from kantor.report.tables import Sheet, csv_text, fitting, markdown, print_card, score_rows, score_sheet, terminal
+from kantor.report.tables import (
+    Sheet,
+    csv_text,
+    evaluation_sheet,
+    fitting,
+    markdown,
+    print_card,
+    score_sheet,
+    terminal,
+)
+from kantor.runs.directory import RunDirectory
 
-Make = Callable[..., dict[str, Any]]
+MakeRun = Callable[..., RunDirectory]
+Evaluated = Callable[..., dict[str, Any]]
 
 
 def printed(sheet: Sheet) -> str:
@@ -18,25 +30,48 @@ def printed(sheet: Sheet) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_rows_of_a_card(card_score: Make, card_evaluation: Make):
-    scores = {"w1": card_score(0.051), "nll": {"value": None, "reason": "none here", "better": "lower"}}
-    w1, nll = score_rows(read_evaluations({"evaluations": [card_evaluation(scores)]})[0])
-    assert (w1.value, w1.interval, w1.covers, w1.goal) == ("0.051", "[0.048, 0.054]", "draws", "lower is better")
-    assert (w1.floor, w1.floor_n, w1.at_floor) == ("0.0250 [0.0240, 0.0260]", "1,024", False)
-    assert (nll.value, nll.reading) == ("-", "not computed: none here")
+def test_a_score_table(evaluated: Evaluated):
+    scores = {"w1": score(0.051), "nll": score(None, reason="none here"), "kid": score(0.0255, half=0.001)}
+    sheet = score_sheet(read_evaluations({"evaluations": [evaluated(scores)]})[0])
+    assert sheet.title == "toy at step 500: ema, last, direct, nfe 1"
+    floor = "0.0250 [0.0240, 0.0260] (n = 1,024)"
+    assert sheet.rows == [
+        ("w1", "0.051", "[0.048, 0.054]", "draws", floor, "lower is better", "worse than real data"),
+        ("nll", "-", "-", "-", floor, "lower is better", "not computed: none here"),
+        ("kid", "0.0255", "[0.0245, 0.0265]", "draws", floor, "lower is better", "at the floor"),
+    ]
 
 
-def test_a_terminal_shows_brackets_as_they_are(card_score: Make, card_evaluation: Make):
-    evaluation = read_evaluations({"evaluations": [card_evaluation({"w1": card_score(0.051)})]})[0]
+def test_samplings_are_columns(evaluated: Evaluated):
+    """Whatever a sampler says of itself."""
+    steps = {"weights": "ema:0.999", "sampler": "ddim", "nfe": 50, "eta": 0.0}
+    entries = [evaluated({"w1": score(0.051)}), evaluated({}, sampling=steps, n_generated=512, draws=3, at_step=7)]
+    sheet = evaluation_sheet(read_evaluations({"evaluations": entries}), "w1")
+    assert [dict(zip(sheet.columns, row, strict=True)) for row in sheet.rows] == [
+        {
+            "evaluation": "toy", "step": "500", "weights": "ema", "checkpoint": "last", "sampler": "direct",
+            "nfe": "1", "eta": "-", "draws": "10", "samples": "1,024", "w1": "0.051 [0.048, 0.054]",
+        },
+        {
+            "evaluation": "toy", "step": "7", "weights": "ema:0.999", "checkpoint": "-", "sampler": "ddim",
+            "nfe": "50", "eta": "0", "draws": "3", "samples": "512", "w1": "-",
+        },
+    ]  # fmt: skip
+
+
+def test_a_terminal_shows_brackets_as_they_are(evaluated: Evaluated):
+    (evaluation,) = read_evaluations({"evaluations": [evaluated({"w1": score(0.051)})]})
     assert "[0.048, 0.054]" in printed(score_sheet(evaluation))
     assert "[red]x[/red]" in printed(Sheet("", ("[red]x[/red]",), [("[/]",)]))
 
 
-def test_print_card_says_what_a_floor_is(card_score: Make, card_evaluation: Make, capsys: pytest.CaptureFixture[str]):
-    print_card({"evaluations": [card_evaluation({"w1": card_score(0.051)})]})
+def test_print_card_says_what_a_floor_is(make_run: MakeRun, capsys: pytest.CaptureFixture[str]):
+    print_card(make_run("a").card())
     out = capsys.readouterr().out
-    assert "0.051" in out
+    assert "0.051" in out and "direct" in out
     assert "no lower bound" in out
+    print_card(make_run("b", evaluations=[]).card())
+    assert capsys.readouterr().out == ""
 
 
 def test_markdown_cells_cannot_break_out():

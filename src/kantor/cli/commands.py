@@ -119,11 +119,10 @@ def compare(command: Command, words: list[str]) -> int:
     """`kantor compare`."""
     paths = [word for word in words if "=" not in word or Path(word).exists()]
     given = dict(command.split([word for word in words if word not in paths]))
-    from kantor.report.comparison import compare as compare_runs
-    from kantor.report.comparison import print_comparison
+    from kantor.report import compare as report
 
     out = Path(given["out"]).expanduser() if "out" in given else None
-    print_comparison(compare_runs(named(paths), out))
+    report.print_comparison(report.compare(named(paths), out))
     if out is not None:
         print(f"page  {out / 'compare.html'}")
     return 0

@@ -42,6 +42,8 @@ TRAIN = Command(
         of_group("model", "what learns; model.* changes it"),
         of_group("objective", "the loss; objective.* changes it"),
         of_group("optimisation", "optimizers and their settings; optimisation.* changes them"),
+        of_group("ema", "moving averages of the weights, or none; ema.decay=[0.999,0.9999] keeps two"),
+        of_group("schedule", "of the learning rates, as a function of the step"),
         of_group("stop", "none, or when to end before the budget; stop.* changes it"),
         of_group("trainer", "the machine and how it computes"),
         Key("trainer.accelerator=auto", "cpu, gpu or mps"),
@@ -49,6 +51,7 @@ TRAIN = Command(
         Key("trainer.threads=auto", "per process"),
         Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),
         of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
+        of_group("sampler", "how samples are drawn, for pictures and scores; it does not change the weights"),
         of_group("logger", "beside metrics.csv"),
         of_group("pictures", "what is drawn while training, or none"),
         Key("outputs=outputs", "root of run directories"),
@@ -72,14 +75,18 @@ SAMPLE = Command(
         Key("run=DIR", "or run=latest", run_names),
         Key("n=64", "how many"),
         Key("seed=0", "another seed takes other samples"),
-        Key("weights=ema", "the moving average of the weights, or raw", lambda: ["ema", "raw"]),
+        Key("weights=ema", "the moving average of the weights; ema:0.999 of several, or raw", lambda: ["ema", "raw"]),
         CHECKPOINT,
+        of_group("sampler", "how they are drawn, instead of the run's own way"),
+        Key("sampler.*", "its settings"),
+        Key("condition=3", "of a conditional model: one class, or all, one class after the other", lambda: ["all"]),
         Key(
             "out=PATH",
             """.png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8 (N, H, W, C)), or a new or empty
             directory for one PNG each; default: samples/samples.png in the run directory""",
         ),
     ),
+    prefixes=("sampler.",),
 )
 EVALUATE = Command(
     name="evaluate",
@@ -99,10 +106,12 @@ EVALUATE = Command(
         Key("evaluation.n=1024", "samples in a draw; part of the protocol: only equal protocols are compared"),
         Key("evaluation.draws=10", "fresh draws; from 10 on their scatter gives intervals"),
         Key("evaluation.seed=0", "another random sample"),
-        Key("evaluation.weights=ema", "or raw"),
+        Key("evaluation.weights=ema", "or ema:0.999 of several, or raw"),
+        of_group("sampler", "how the samples of a run are drawn, instead of its own way"),
+        Key("sampler.*", "its settings"),
         Key("trainer.devices=2", "processes; they change nothing in the result"),
     ),
-    prefixes=("evaluation.", "trainer.", "data."),
+    prefixes=("evaluation.", "trainer.", "data.", "sampler."),
     notes="""With images=, the array `samples` of an .npz file is scored, points (N, 2) or pictures uint8 (N, H, W, C),
         or a directory of pictures of the data set's size. They are split at random into draws of evaluation.n, and
         fewer draws are scored when there are not enough of them. Copies of training pictures are counted; a set of

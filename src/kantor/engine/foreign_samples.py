@@ -95,6 +95,8 @@ def check_words(given: dict[str, str]) -> None:
             raise UserError(f"{key}= is missing: expected images=PATH data=NAME out=DIR")
     if "run" in given:
         raise UserError("run= and images= together: expected one of the two")
+    if "sampler" in given:
+        raise UserError(f"sampler={given['sampler']} with images=: these samples are drawn already; leave it out")
     if RunDirectory(Path(given["out"]).expanduser()).exists:
         raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
     if given.get("evaluation") == "none":

@@ -5,7 +5,7 @@ where they are used, since `kantor compare` and `kantor status` must answer at o
 
     page.write_report(run)             report.html of one run
     figures.write_figures(run)         figures/*.png of one run
-    comparison.compare(runs, out)      a table, a verdict and, with `out`, compare.html, compare.md and compare.csv
+    compare.compare(runs, out)         a table, a verdict and, with `out`, compare.html, compare.md and compare.csv
     status.status_table(root)          every run below a directory
-    tables.score_rows, terminal, …     scores as rows, rows to terminal, Markdown and CSV
+    tables.score_sheet, terminal, …    tables as strings, to terminal, Markdown and CSV
 """

@@ -5,48 +5,18 @@ lower bound: a model that has memorised the training data goes below it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from kantor.report import units
 
-MEANINGS = {
-    "modes_covered": "modes that receive samples",
-    "within_3_sigma": "share of samples within 3 sigma of a mode",
-    "mode_kl": "KL of the mode histogram, nats",
-    "w1": "exact Wasserstein-1 distance",
-    "w2": "exact Wasserstein-2 distance",
-    "critic_w1": "the critic's own estimate of W1",
-    "frechet_distance": "Fréchet distance of features",
-    "kid": "kernel distance of features",
-    "inception_score": "Inception score",
-    "precision": "share of samples inside the real manifold",
-    "recall": "share of real data inside the generated manifold",
-    "density": "real neighbourhoods around a sample",
-    "coverage": "share of real neighbourhoods that are hit",
-    "mmd": "maximum mean discrepancy",
-    "one_nn_accuracy": "1-nearest-neighbour two-sample accuracy",
-    "one_nn_real": "the same, of real pictures alone",
-    "one_nn_generated": "the same, of generated pictures alone",
-    "one_nn_p_apart": "p-value: told apart from real pictures",
-    "one_nn_p_copied": "p-value: lying on the reference's pictures",
-    "memorisation": "share of samples nearer to training pictures than held-out ones",
-    "memorisation_p": "p-value: nearer to training pictures than held-out ones",
-    "frechet_infinity": "Fréchet distance extrapolated to infinitely many samples",
-    "mode_score": "mode score",
-    "shape_count_tv": "total variation, number of shapes",
-    "shape_kind_tv": "total variation, kinds of shapes",
-    "shape_colour_w1": "Wasserstein-1 of shapes' colours, levels",
-    "shape_area_w1": "Wasserstein-1 of shapes' areas, pixels",
-    "tv": "total variation",
-    "js": "Jensen-Shannon divergence, nats",
-    "nll": "negative log-likelihood (bound), nats",
-    "bits_per_dim": "bits per dimension",
-}
 FLOOR_NOTE = (
     "A floor is what fresh real data score against the same reference, at the n that it names; it is itself random and "
     "no lower bound: a model that memorised its training data goes below it."
 )
+SAMPLING = ("weights", "checkpoint", "sampler", "nfe")
+"""What is known of every sampling; a sampler's settings come after them."""
 UNBIASED = frozenset({"kid", "mmd", "density"})
 """Scores whose mean does not depend on n: a floor of another n has the same."""
 
@@ -96,7 +66,11 @@ class Floor(Estimate):
     """What `n` fresh real data score."""
 
     n: int | None = None
-    draws: int | None = None
+
+    @property
+    def n_text(self) -> str:
+        """`n = 1,024`, or nothing."""
+        return "" if self.n is None else f"n = {units.count(self.n)}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +78,7 @@ class Score(Estimate):
     """One score of an evaluation: an estimate, what its interval covers, its floor and its direction."""
 
     name: str = ""
+    meaning: str = ""
     covers: str = ""
     floor: Floor | None = None
     better: str = "none"
@@ -111,11 +86,6 @@ class Score(Estimate):
     reason: str | None = None
     n: int | None = None
     """Generated samples in a draw."""
-
-    @property
-    def meaning(self) -> str:
-        """What the score is, in a few words."""
-        return MEANINGS.get(self.name, "")
 
     @property
     def goal(self) -> str:
@@ -138,9 +108,16 @@ class Score(Estimate):
         return self.name in UNBIASED or None in (self.n, self.floor.n) or self.n == self.floor.n
 
     @property
+    def floor_text(self) -> str:
+        """`0.025 [0.024, 0.026] (n = 1,024)`, or a dash."""
+        if self.floor is None or self.floor.value is None:
+            return units.MISSING
+        return self.floor.text + (f" ({self.floor.n_text})" if self.floor.n_text else "")
+
+    @property
     def at_floor(self) -> bool:
-        """Whether the interval overlaps the floor's."""
-        if self.floor is not None and not self.floor_compares:
+        """Whether a ranked score's interval overlaps the floor's."""
+        if self.better == "none" or (self.floor is not None and not self.floor_compares):
             return False
         ours, floors = self.ends(), None if self.floor is None else self.floor.ends()
         return ours is not None and floors is not None and ours[0] <= floors[1] and floors[0] <= ours[1]
@@ -177,6 +154,19 @@ class Evaluation:
     scores: dict[str, Score]
 
     @property
+    def title(self) -> str:
+        """`toy at step 500: ema, last, direct, nfe 1`."""
+        step = "" if self.at_step is None else f" at step {units.count(self.at_step)}"
+        return f"{self.name}{step}: {self.sampling_text}"
+
+    @property
+    def sampling_text(self) -> str:
+        """`ema, last, direct, nfe 1`: weights, checkpoint and sampler, then what else the sampler says of itself."""
+        given = {key: units.plain(value) for key, value in self.sampling.items() if value is not None}
+        names = [given.pop(key) for key in SAMPLING[:3] if key in given]
+        return ", ".join([*names, *(f"{key} {value}" for key, value in given.items())]) or units.MISSING
+
+    @property
     def draws(self) -> int | None:
         """How many fresh draws stand behind a t-interval, when there are at least two."""
         draws = self.draw.get("draws")
@@ -194,13 +184,14 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
     floor = None
     if given is not None:
         low, high = finite(given.get("low")), finite(given.get("high"))
-        floor = Floor(finite(given.get("value")), low, high, n=given.get("n"), draws=given.get("draws"))
+        floor = Floor(finite(given.get("value")), low, high, n=given.get("n"))
     better = entry.get("better")
     return Score(
         finite(entry.get("value")),
         finite(entry.get("low")),
         finite(entry.get("high")),
         name=name,
+        meaning=entry.get("meaning") or "",
         covers=entry.get("covers") or "",
         floor=floor,
         better=better if better in ("lower", "higher", "target") else "none",
@@ -227,6 +218,12 @@ def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
         )
         for entry in card.get("evaluations") or []
     ]
+
+
+def sampling_keys(evaluations: Sequence[Evaluation]) -> list[str]:
+    """What is said of the sampling of some evaluation: the columns of a table of them, those of every sampler first."""
+    said = dict.fromkeys(key for one in evaluations for key in one.sampling)
+    return [key for key in dict.fromkeys([*SAMPLING, *said]) if key in said]
 
 
 def flatten(value: object, path: str = "") -> dict[str, Any]:

@@ -1,29 +1,15 @@
-"""A comparison: runs ranked by one score under one protocol, with a verdict that claims no more than the data carry.
-
-c = compare([RunDirectory.open("outputs/a/…"), RunDirectory.open("outputs/b/…")], out=Path("cmp"))
-for sheet in c.sheets(): console().print(terminal(sheet))
-"""
+"""Runs ranked by one score under one protocol, with a verdict that claims no more than the data carry."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from kantor.atomic import write_text
 from kantor.errors import UserError
 from kantor.report import units
-from kantor.report.cards import FLOOR_NOTE, Evaluation, Score
+from kantor.report.cards import Evaluation, Score, sampling_keys
 from kantor.report.contestants import Contestant, read_contestants
-from kantor.report.protocols import shared_protocols
-from kantor.report.tables import Sheet, console, csv_text, fitting, markdown, markdown_text, terminal
+from kantor.report.protocols import holders, shared_protocols
 from kantor.report.verdict import SEEDS_NEEDED, Entry, Method, verdict_on_methods, verdict_on_runs
 from kantor.runs.directory import RunDirectory
-
-CSV_COLUMNS = (
-    "run", "experiment", "config_hash", "seed", "state", "rank", "images_seen", "steps", "seconds",
-    "weights", "checkpoint", "sampler", "nfe", "at_step", "evaluation", "protocol_hash",
-    "score", "value", "low", "high", "covers", "floor", "floor_low", "floor_high", "floor_n", "better", "target",
-    "reading",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,77 +46,36 @@ class Comparison:
     verdict: list[str]
     notes: list[str]
 
+    @property
+    def main(self) -> Round:
+        """The round that has the primary score."""
+        return self.rounds[self.primary_round]
+
     def ranks(self) -> list[int | None]:
         """1 for the best; None where the primary score is missing or not ranked."""
-        badness = [badness_of(score) for score in self.rounds[self.primary_round].scores(self.primary)]
+        badness = [badness_of(score) for score in self.main.scores(self.primary)]
         return [index + 1 if value is not None else None for index, value in enumerate(badness)]
 
-    def sheets(self, width: int | None = None) -> list[Sheet]:
-        """The tables: the runs, each round's scores, means over seeds; in pieces where `width` columns are too few."""
-        from kantor.report.comparison_tables import method_sheets, run_sheet, score_sheets
-
-        whole = [(run_sheet(self), 2), *((sheet, 1) for sheet in [*score_sheets(self), *method_sheets(self)])]
-        return [piece for sheet, keep in whole for piece in (fitting(sheet, width, keep) if width else [sheet])]
-
-    def markdown(self) -> str:
-        """Verdict, tables, notes."""
-        verdict = [markdown_text(sentence) for sentence in self.verdict]
-        notes = [f"- {markdown_text(note)}" for note in [*self.notes, FLOOR_NOTE]]
-        tables = [markdown(sheet) for sheet in self.sheets()]
-        return "\n".join(["# Comparison", "", *verdict, "", *tables, *notes]) + "\n"
-
-    def csv(self) -> str:
-        """One row per run and score, in full precision, each with its protocol's hash."""
-        return csv_text(CSV_COLUMNS, [row for one in self.rounds for row in csv_rows(self, one)])
-
-    def html(self, out: Path) -> str:
-        """The page, with links relative to `out`."""
-        from kantor.report.comparison_page import render
-
-        return render(self, out)
-
-    def write(self, out: Path) -> None:
-        """compare.html, compare.md and compare.csv in `out`; nothing when one of them cannot be made.
-
-        Raises:
-            UserError: `out` is a file or cannot be written to.
-        """
-        texts = {"compare.html": self.html(out), "compare.md": self.markdown(), "compare.csv": self.csv()}
-        try:
-            for name, text in texts.items():
-                write_text(out / name, text)
-        except OSError as error:
-            raise UserError(f"out={out}: cannot write there ({error.strerror}): name a directory, out=DIR") from error
+    def counters(self) -> list[str]:
+        """What some run counts: images seen, steps, and models' own."""
+        return list(dict.fromkeys(name for one in self.contestants for name in one.summary.counters))
 
 
-def compare(runs: Sequence[RunDirectory], out: Path | None = None) -> Comparison:
-    """Compare runs under the protocols that all of them share, and write the results when `out` is given.
+def compared(runs: Sequence[RunDirectory]) -> Comparison:
+    """Compare runs under the protocols that all of them share.
 
     Raises:
-        UserError: fewer than two runs, a run without scores, or no shared protocol (nothing is written then).
+        UserError: fewer than two runs, a run without scores, or no shared protocol.
     """
     contestants = read_contestants(runs)
-    shared = shared_protocols([one.path for one in contestants], [one.evaluations for one in contestants])
+    shared = shared_protocols([one.path for one in contestants], [one.summary.evaluations for one in contestants])
     rounds = [Round(chosen[-1].name, chosen[0].protocol_hash, chosen) for chosen in shared]
     primary, index, notes = primary_score(contestants, rounds)
     order = sorted(range(len(contestants)), key=placing(rounds[index].scores(primary)))
     contestants = [contestants[i] for i in order]
     rounds = [Round(one.name, one.protocol_hash, [one.evaluations[i] for i in order]) for one in rounds]
     notes += remarks(contestants, rounds[index])
-    verdict = verdict_of(contestants, rounds[index], primary)
-    comparison = Comparison(contestants, rounds, primary, index, verdict, notes)
-    if out is not None:
-        comparison.write(Path(out))
-    return comparison
-
-
-def print_comparison(comparison: Comparison) -> None:
-    """Tables, verdict and notes on the terminal."""
-    out = console()
-    for sheet in comparison.sheets(out.width):
-        out.print(terminal(sheet))
-    for sentence in [*comparison.verdict, "", *(f"- {note}" for note in comparison.notes)]:
-        out.print(sentence, markup=False)
+    return Comparison(contestants, rounds, primary, index, verdict_of(contestants, rounds[index], primary), notes)
 
 
 def badness_of(score: Score | None) -> float | None:
@@ -150,9 +95,9 @@ def placing(scores: Sequence[Score | None]) -> Callable[[int], tuple[bool, float
 
 def primary_score(contestants: Sequence[Contestant], rounds: Sequence[Round]) -> tuple[str, int, list[str]]:
     """The score to rank by, the index of the round that has it, and a note when it is not what the runs declare."""
-    declared = {one.config.get("primary_score") for one in contestants} - {None}
+    declared = {one.summary.primary_name for one in contestants} - {""}
     if len(declared) == 1:
-        name = str(next(iter(declared)))
+        name = next(iter(declared))
         for index, one in enumerate(rounds):
             if name in one.shared_names:
                 return name, index, []
@@ -170,7 +115,7 @@ def primary_score(contestants: Sequence[Contestant], rounds: Sequence[Round]) ->
     index, name = ranked[0]
     if not declared:
         return name, index, [f"The runs declare no primary score; ranked by the first shared one, {name}."]
-    wanted = ", ".join(sorted(map(str, declared)))
+    wanted = ", ".join(sorted(declared))
     why = f"The runs declare different primary scores, {wanted}" if len(declared) > 1 else f"Not all have {wanted}"
     return name, index, [f"{why}; ranked by the first shared one, {name}."]
 
@@ -179,7 +124,7 @@ def methods_of(contestants: Sequence[Contestant]) -> dict[tuple[str, str], list[
     """Indices of the contestants of each method, one for each training seed."""
     methods: dict[tuple[str, str], dict[int | None, int]] = {}
     for index, one in enumerate(contestants):
-        methods.setdefault(one.method, {}).setdefault(one.seed, index)
+        methods.setdefault(one.method, {}).setdefault(one.summary.seed, index)
     return {method: list(seeds.values()) for method, seeds in methods.items()}
 
 
@@ -225,12 +170,13 @@ def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
     notes = [
         f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_step)}."
         for each, evaluation in zip(contestants, one.evaluations, strict=True)
-        if each.state not in ("finished", units.MISSING)
+        if each.state != "finished"
     ]
     for counter in ("images_seen", "steps"):
-        consumed = [units.count(each.budget(counter)) for each in contestants]
+        consumed = [units.count(each.summary.counters.get(counter)) for each in contestants]
         notes += unequal(f"Budgets differ, {counter}", contestants, consumed)
-    for key in ("weights", "checkpoint", "sampler", "nfe"):
+    notes += steps_said(contestants)
+    for key in sampling_keys(one.evaluations):
         notes += unequal(
             f"Sampling differs, {key}", contestants, [units.plain(each.sampling.get(key)) for each in one.evaluations]
         )
@@ -241,28 +187,18 @@ def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
     return notes
 
 
+def steps_said(contestants: Sequence[Contestant]) -> list[str]:
+    """What a step of each run is, in one sentence."""
+    trained = [one for one in contestants if one.summary.step]
+    by_step = holders((one.summary.step for one in trained), (one.label for one in trained))
+    if len(by_step) < 2:
+        return [f"A step is {step}." for step in by_step]
+    return ["A step is " + ", ".join(f"{step} ({'; '.join(who)})" for step, who in by_step.items()) + "."]
+
+
 def unequal(what: str, contestants: Sequence[Contestant], values: Sequence[str]) -> list[str]:
     """`what: a (run 1, run 2), b (run 3).` when not all values are the same."""
-    holders: dict[str, list[str]] = {}
-    for one, value in zip(contestants, values, strict=True):
-        holders.setdefault(value, []).append(one.label)
-    if len(holders) < 2:
+    by_value = holders(values, (one.label for one in contestants))
+    if len(by_value) < 2:
         return []
-    return [f"{what}: " + ", ".join(f"{value} ({'; '.join(who)})" for value, who in holders.items()) + "."]
-
-
-def csv_rows(comparison: Comparison, one: Round) -> list[list[object]]:
-    """A round's rows of compare.csv."""
-    rows: list[list[object]] = []
-    for each, evaluation, rank in zip(comparison.contestants, one.evaluations, comparison.ranks(), strict=True):
-        run = [each.path, each.experiment, each.config_hash, each.seed, each.state, rank]
-        budget = [each.budget("images_seen"), each.budget("steps"), each.train_seconds]
-        sampling = [evaluation.sampling.get(key) for key in ("weights", "checkpoint", "sampler", "nfe")]
-        measured = [evaluation.at_step, evaluation.name, evaluation.protocol_hash]
-        for score in evaluation.scores.values():
-            floor = score.floor
-            floors = [None] * 4 if floor is None else [floor.value, floor.low, floor.high, floor.n]
-            goal = [score.better, score.target, score.reading]
-            values = [score.name, score.value, score.low, score.high, score.covers]
-            rows.append([*run, *budget, *sampling, *measured, *values, *floors, *goal])
-    return rows
+    return [f"{what}: " + ", ".join(f"{value} ({'; '.join(who)})" for value, who in by_value.items()) + "."]

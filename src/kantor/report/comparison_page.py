@@ -5,29 +5,33 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
 from kantor.report import figures, pictures, units
-from kantor.report.cards import FLOOR_NOTE
+from kantor.report.cards import FLOOR_NOTE, sampling_keys
 from kantor.report.comparison import Comparison, Round
-from kantor.report.comparison_tables import floors, heading, method_sheets, rank_text, sampling_text
-from kantor.report.contestants import Contestant, config_differences, last_picture
-from kantor.report.drawing import SERIES, Column, svg
+from kantor.report.comparison_tables import floors, heading, method_sheets
+from kantor.report.contestants import Contestant, config_differences
+from kantor.report.curves import Curve, draw, floor_marks
+from kantor.report.drawing import SERIES, svg
+from kantor.report.intervals import dot_intervals
 from kantor.report.pictures import Picture, chart
-from kantor.report.templating import render as render_template
+from kantor.report.tables import cell
+from kantor.report.templating import render
 
+NO_CURVE = Curve("", [], [])
 DIRECT_LABELS = 6  # runs up to which curves carry full names; above, their ranks
 
 
-def render(comparison: Comparison, out: Path) -> str:
+def to_html(comparison: Comparison, out: Path) -> str:
     """The page; `out` is the directory it will stand in, for relative links."""
-    return render_template(
+    return render(
         "compare.html",
         title=" vs ".join(one.label for one in comparison.contestants[:3])
         + (f" and {len(comparison.contestants) - 3} more" if len(comparison.contestants) > 3 else ""),
         verdict=comparison.verdict,
         notes=comparison.notes,
         floor_note=FLOOR_NOTE,
+        counters=[name.replace("_", " ") for name in comparison.counters()],
+        sampling=sampling_keys(comparison.main.evaluations),
         runs=runs_of(comparison, out),
         rounds=[round_view(comparison, one, index) for index, one in enumerate(comparison.rounds)],
         methods=method_sheets(comparison),
@@ -40,23 +44,20 @@ def render(comparison: Comparison, out: Path) -> str:
 
 def runs_of(comparison: Comparison, out: Path) -> list[dict[str, Any]]:
     """What the page shows of each run beside its scores."""
-    evaluations = comparison.rounds[comparison.primary_round].evaluations
+    evaluations, counters = comparison.main.evaluations, comparison.counters()
     rows = zip(comparison.contestants, evaluations, comparison.ranks(), strict=True)
     return [
         {
-            "rank": rank_text(rank),
+            "rank": cell(rank),
             "label": one.label,
-            "seed": units.MISSING if one.seed is None else str(one.seed),
             "state": one.state,
             "link": report_link(one, out),
-            "path": one.path,
             "series": index % len(SERIES) + 1,
-            "images_seen": units.count(one.budget("images_seen")),
-            "steps": units.count(one.budget("steps")),
-            "seconds": units.duration(one.train_seconds),
-            "sampling": sampling_text(evaluation),
+            "counters": [units.count(one.summary.counters.get(name)) for name in counters],
+            "seconds": units.duration(one.summary.cost.get("train_seconds")),
+            "sampling": [cell(evaluation.sampling.get(key)) for key in sampling_keys(evaluations)],
             "score": evaluation.scores[comparison.primary],
-            "pictures": pictures_of(one),
+            "pictures": pictures.hero(one.summary.run, one.label),
         }
         for index, (one, evaluation, rank) in enumerate(rows)
     ]
@@ -64,31 +65,22 @@ def runs_of(comparison: Comparison, out: Path) -> list[dict[str, Any]]:
 
 def report_link(one: Contestant, out: Path) -> str | None:
     """The relative path from `out` to the run's page, when it has one."""
-    if not one.run.report_html.is_file():
-        return None
-    return quote(Path(os.path.relpath(one.run.report_html.resolve(), out.resolve())).as_posix())
-
-
-def pictures_of(one: Contestant) -> list[Picture]:
-    """The run's last picture and its animation."""
-    found = (pictures.newest(last_picture(one.run), one.label), pictures.animation(one.run.samples, one.label))
-    return [picture for picture in found if picture is not None]
+    page = one.summary.run.report_html
+    return quote(Path(os.path.relpath(page.resolve(), out.resolve())).as_posix()) if page.is_file() else None
 
 
 def round_view(comparison: Comparison, one: Round, index: int) -> dict[str, Any]:
     """A round's scores by name (heading, floor, one score per run), dot charts and protocol."""
-    names = one.score_names
     charts = []
-    for name in names:
+    for name in one.score_names:
         scores = [(short_label(comparison, i), score) for i, score in enumerate(one.scores(name))]
-        figure = figures.dot_intervals(scores, figures.words(name))
+        figure = dot_intervals(scores, figures.words(name))
         if figure is not None:
             charts.append(chart(svg(figure, f"dots-{index}-{name}"), dots_alt(comparison, one, name)))
     return {
         "name": one.name,
-        "protocol_hash": one.protocol_hash,
-        "protocol_yaml": yaml.safe_dump(one.evaluations[0].protocol, sort_keys=False, allow_unicode=True),
-        "scores": [(heading(one, name), floors(one, name), one.scores(name)) for name in names],
+        "evaluation": one.evaluations[0],
+        "scores": [(heading(one, name), floors(one, name), one.scores(name)) for name in one.score_names],
         "charts": charts,
     }
 
@@ -110,23 +102,22 @@ def short_label(comparison: Comparison, index: int) -> str:
 
 def curves_of(comparison: Comparison) -> list[Picture]:
     """Each score that at least two runs logged while training, all runs in one chart."""
-    logged = [one.run.metrics() for one in comparison.contestants]
+    logged = [one.summary.run.metrics() for one in comparison.contestants]
     present = [figures.columns_with_values(metrics, "val/") for metrics in logged]
-    names = [
-        name
-        for name in dict.fromkeys(name for ours in present for name in ours)
-        if sum(name in ours for ours in present) > 1
-    ]
     charts = []
-    for name in names:
-        curves: list[tuple[str, Column, Column]] = [
-            (short_label(comparison, index), metrics[figures.X], metrics[name]) if name in ours else ("", [], [])
-            for index, (metrics, ours) in enumerate(zip(logged, present, strict=True))
+    for name in dict.fromkeys(name for names in present for name in names):
+        if sum(name in names for names in present) < 2:
+            continue
+        curves = [
+            Curve(short_label(comparison, index), metrics[figures.X], metrics[name])
+            if name in names
+            else Curve("", [], [])
+            for index, (metrics, names) in enumerate(zip(logged, present, strict=True))
         ]
         score = name.removeprefix("val/")
-        first = comparison.rounds[comparison.primary_round].evaluations[0].scores.get(score)
-        figure = figures.run_curves(
-            curves, f"{figures.words(name)} while training", first.floor if first is not None else None
-        )
+        first = comparison.main.evaluations[0].scores.get(score)
+        marks = [] if first is None else floor_marks(first.floor)
+        figure = draw(f"{figures.words(name)} while training", curves, marks=marks)
+        assert figure is not None
         charts.append(chart(svg(figure, f"curve-{score}"), f"{score} of each run over real images seen"))
     return charts

@@ -5,15 +5,9 @@ fallback (`var(--series-1, #0072b2)`), so that a page in dark mode can brighten 
 """
 
 import io
-import itertools
-import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
-
-from kantor.report import units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +23,6 @@ VARIABLES = {
     FLOOR: "--floor",
 }
 SIZE = 12.0  # points: with a figure about 500 points wide, readable in half a slide and on a phone
-POINTS = 1200  # drawn per curve; more only makes the page heavier
-Column = Sequence[float | None]
 
 
 def series_colour(index: int) -> str:
@@ -63,73 +55,6 @@ def new_axes(title: str, *, width: float = 6.2, height: float = 3.7) -> "tuple[F
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(MUTED)
     return figure, axes
-
-
-def over_images(axes: "Axes") -> None:
-    """The x axis of every training curve: real images consumed."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axes.set_xlabel("real images seen", color=MUTED, fontsize=SIZE)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.short_count(value)))
-
-
-def log_when_wide(axes: "Axes", values: Sequence[float]) -> None:
-    """A logarithmic y axis when positive values span more than a factor of 20."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    if len(values) == 0 or min(values) <= 0 or max(values) / min(values) < 20:
-        return
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if max(values) / min(values) < 300 else (1.0,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def known(xs: Column, ys: Column) -> tuple[np.ndarray, np.ndarray]:
-    """The points of two columns where both are finite, as float64 arrays."""
-    pairs = [(x, y) for x, y in zip(xs, ys, strict=True) if x is not None and y is not None]
-    points = np.array([pair for pair in pairs if all(map(math.isfinite, pair))], dtype=np.float64).reshape(-1, 2)
-    return points[:, 0], points[:, 1]
-
-
-def smooth(ys: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving average over at most `window` points; towards the ends it narrows, staying symmetric.
-
-    Straight lines stay as they are.
-    """
-    n = len(ys)
-    half = np.minimum(window // 2, np.minimum(np.arange(n), np.arange(n)[::-1]))
-    sums = np.concatenate([[0.0], np.cumsum(ys)])
-    index = np.arange(n)
-    return (sums[index + half + 1] - sums[index - half]) / (2 * half + 1)
-
-
-def thin(xs: np.ndarray, ys: np.ndarray, points: int = POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `points` points: the lowest and the highest of each stretch, so that spikes stay visible."""
-    if len(ys) <= points:
-        return xs, ys
-    edges = np.linspace(0, len(ys), points // 2 + 1).astype(int)
-    stretches = itertools.pairwise(edges.tolist())
-    keep = sorted({a + int(pick(ys[a:b])) for a, b in stretches for pick in (np.argmin, np.argmax)})
-    return xs[keep], ys[keep]
-
-
-def noisy_curve(axes: "Axes", xs: np.ndarray, ys: np.ndarray, *, index: int, smoothed: float) -> np.ndarray:
-    """Raw values faint, their moving average on top, as the `index`-th curve; returns the average.
-
-    Args:
-        axes: where to draw.
-        xs: (n,).
-        ys: (n,).
-        index: from 0; gives colour and dash.
-        smoothed: share of the curve that one point of the average takes.
-    """
-    calm, colour = smooth(ys, max(1, int(smoothed * len(ys)))), series_colour(index)
-    axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
-    marker = "o" if len(xs) == 1 else None  # a line of one point is not seen
-    axes.plot(*thin(xs, calm), color=colour, linewidth=2.2, linestyle=series_dash(index), marker=marker)
-    return calm
 
 
 def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str]]) -> None:

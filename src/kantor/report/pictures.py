@@ -4,12 +4,13 @@ import base64
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from kantor.report import units
+from kantor.runs.directory import RunDirectory
 
 MAX_BYTES = 24 * 2**20  # of one embedded file; a larger one is named instead, the page must open on a phone
 FILM_FRAMES = 24
@@ -57,16 +58,10 @@ def chart(svg: str, alt: str) -> Picture:
     return Picture(alt, "", svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
 
 
-def step_of(path: Path) -> int | None:
-    """The step in `step_00000500.png`."""
-    match = re.fullmatch(r"step_(\d+)", path.stem)
-    return int(match.group(1)) if match else None
-
-
 def step_text(path: Path) -> str:
-    """`step 500`, or the file's name."""
-    step = step_of(path)
-    return path.stem if step is None else f"step {units.count(step)}"
+    """`step 500` for step_00000500.png, else the file's name."""
+    step = re.fullmatch(r"step_(\d+)", path.stem)
+    return path.stem if step is None else f"step {units.count(int(step[1]))}"
 
 
 def evenly(paths: Sequence[Path], n: int) -> list[Path]:
@@ -105,19 +100,21 @@ def shrunk(path: Path, modified: int) -> tuple[str, bool]:
         raise ValueError(f"{path} has too many pixels") from error
 
 
+def there(wanted: Iterable[Picture | None]) -> list[Picture]:
+    """Those that can be shown."""
+    return [picture for picture in wanted if picture is not None]
+
+
 def filmstrip(samples: Path) -> list[Picture]:
     """Samples by step, oldest first."""
-    paths = evenly(sorted(samples.glob("step_*.png")), FILM_FRAMES)
-    return [picture for picture in map(thumbnail, paths) if picture is not None]
+    return there(map(thumbnail, evenly(sorted(samples.glob("step_*.png")), FILM_FRAMES)))
 
 
-def newest(path: Path | None, who: str) -> Picture | None:
-    """The newest picture of samples of `who`."""
-    if path is None:
-        return None
-    return embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}")
-
-
-def animation(samples: Path, who: str) -> Picture | None:
-    """samples.gif of `who`."""
-    return embed(samples / "samples.gif", f"Animation of samples of {who} during training", "The way there")
+def hero(run: RunDirectory, who: str) -> list[Picture]:
+    """The newest picture of samples (the highest step, else the last by name), and their animation."""
+    paths = sorted(run.samples.glob("step_*.png")) or sorted(run.samples.glob("*.png"))
+    newest = [
+        embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}") for path in paths[-1:]
+    ]
+    animation = embed(run.samples / "samples.gif", f"Animation of samples of {who} during training", "During training")
+    return there([*newest, animation])

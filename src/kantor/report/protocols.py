@@ -1,7 +1,7 @@
 """Which measurements runs share. Scores are ranked under one protocol only; else the differing fields are named."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from kantor.errors import UserError
 from kantor.report import units
@@ -9,7 +9,6 @@ from kantor.report.cards import Evaluation, flatten
 
 FIELDS_NAMED = 12  # a sentence that lists more of them helps nobody
 NAMES_SHOWN = 2
-MISSING = object()
 
 
 def shared_protocols(names: Sequence[str], evaluations: Sequence[Sequence[Evaluation]]) -> list[list[Evaluation]]:
@@ -34,13 +33,18 @@ def differing_fields(names: Sequence[str], chosen: Sequence[Evaluation]) -> list
     flat = [flatten(evaluation.protocol, "protocol") for evaluation in chosen]
     sentences = []
     for path in dict.fromkeys(path for fields in flat for path in fields):
-        holders: dict[str, list[str]] = {}
-        for name, fields in zip(names, flat, strict=True):
-            value = fields.get(path, MISSING)
-            holders.setdefault("absent" if value is MISSING else units.plain(value), []).append(name)
-        if len(holders) > 1:
-            sentences.append(f"{path}: " + " and ".join(f"{value} ({few(who)})" for value, who in holders.items()))
+        by_value = holders((units.plain(fields[path]) if path in fields else "absent" for fields in flat), names)
+        if len(by_value) > 1:
+            sentences.append(f"{path}: " + " and ".join(f"{value} ({few(who)})" for value, who in by_value.items()))
     return sentences
+
+
+def holders(values: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
+    """Who has each value, in the order in which the values first appear."""
+    by_value: dict[str, list[str]] = {}
+    for value, name in zip(values, names, strict=True):
+        by_value.setdefault(value, []).append(name)
+    return by_value
 
 
 def few(names: Sequence[str]) -> str:

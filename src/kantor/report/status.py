@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
 from kantor.report import units
-from kantor.report.cards import Score, read_evaluations
 from kantor.report.progress import Progress, progress_of, state_of
+from kantor.report.protocols import holders
+from kantor.report.summary import Summary, summarise
 from kantor.report.tables import Sheet, console, terminal
 from kantor.runs.directory import RunDirectory, find_runs
 
@@ -24,10 +25,9 @@ class StatusRow:
 
     path: Path
     state: str
-    progress: Progress | None
-    primary: str
-    score: Score | None
     reason: str
+    summary: Summary | None = None
+    progress: Progress | None = None
 
 
 def status_rows(root: Path) -> list[StatusRow]:
@@ -47,51 +47,40 @@ def status_rows(root: Path) -> list[StatusRow]:
 def status_row(run: RunDirectory) -> StatusRow:
     """One run's row."""
     try:
-        status = run.status()
-        state = state_of(run, status)
-        primary, score = primary_of(run)
-        return StatusRow(run.path, state, progress_of(run, status), primary, score, status.get("reason") or "")
+        summary = summarise(run)
+        state, reason = state_of(run, summary.status), summary.status.get("reason") or ""
+        return StatusRow(run.path, state, reason, summary, progress_of(run, summary.status))
     except UserError as error:
-        return StatusRow(run.path, "damaged", None, "", None, str(error))
+        return StatusRow(run.path, "damaged", str(error))
 
 
-def primary_of(run: RunDirectory) -> tuple[str, Score | None]:
-    """The primary score's name, and the score on the card's last evaluation that has it."""
-    config: dict[str, Any] = run.config() if run.config_yaml.is_file() else {}
-    name = str(config.get("primary_score") or "")
-    if not run.card_json.is_file():
-        return name, None
-    scores = [one.scores[name] for one in read_evaluations(run.card()) if name in one.scores]
-    return name, scores[-1] if scores else None
-
-
-def progress_text(progress: Progress | None) -> tuple[str, str]:
-    """`500 of 2,000` and `25%`."""
-    if progress is None:
-        return units.MISSING, units.MISSING
-    if progress.budget_steps:
-        done = f"{units.count(progress.steps)} of {units.count(progress.budget_steps)}"
-    else:
-        done = units.count(progress.steps)
-    return done, units.MISSING if progress.share is None else f"{int(100 * progress.share)}%"
+def cells_of(row: StatusRow) -> tuple[str, ...]:
+    """A row as strings."""
+    reason = f" ({row.reason})" if row.reason and row.state in ("failed", "damaged", "finished") else ""
+    path, progress = f"{row.path}{reason}", row.progress
+    if progress is None or row.summary is None:
+        return (row.state, *[units.MISSING] * 4, path)
+    of = f" of {units.count(progress.budget_steps)}" if progress.budget_steps else ""
+    share = units.MISSING if progress.share is None else f"{int(100 * progress.share)}%"
+    left = units.duration(progress.seconds_left) if row.state == "running" else units.MISSING
+    score = row.summary.primary
+    value = units.MISSING if score is None else f"{score.name} {score.text}"
+    return (row.state, units.count(progress.steps) + of, share, left, value, path)
 
 
 def status_sheet(rows: Sequence[StatusRow], root: Path) -> Sheet:
-    """The rows as strings."""
-    columns = ("state", "steps", "done", "left", "score", "run")
-    cells = []
-    for row in rows:
-        done, percent = progress_text(row.progress)
-        left = units.duration(row.progress.seconds_left) if row.state == "running" and row.progress else units.MISSING
-        score = units.MISSING if row.score is None else f"{row.primary} {row.score.text}"
-        path = str(row.path) + (
-            f" ({row.reason})" if row.reason and row.state in ("failed", "damaged", "finished") else ""
-        )
-        cells.append((row.state, done, percent, left, score, path))
-    caption = "" if cells else f"there is no run below {root}; `kantor train experiment=NAME` makes one"
+    """The rows as strings, and what they need to be understood."""
+    summaries = [row.summary for row in rows if row.summary is not None and row.summary.step]
+    by_step = holders((one.step for one in summaries), (one.experiment for one in summaries))
+    notes = [f"a step of {', '.join(dict.fromkeys(who))} is {step}" for step, who in by_step.items()]
+    if len(notes) == 1:
+        notes = [f"a step is {step}" for step in by_step]
     if any(row.state == "stopped" for row in rows):
-        caption = "stopped: no process works on it; its `kantor train` command, given again, goes on"
-    return Sheet("", columns, cells, frozenset({"steps", "done", "left"}), caption)
+        notes.append("stopped: no process works on it; its `kantor train` command, given again, goes on")
+    if not rows:
+        notes.append(f"there is no run below {root}; `kantor train experiment=NAME` makes one")
+    columns = ("state", "steps", "done", "left", "score", "run")
+    return Sheet("", columns, [cells_of(row) for row in rows], frozenset({"steps", "done", "left"}), "\n".join(notes))
 
 
 def status_table(root: Path) -> "Table":

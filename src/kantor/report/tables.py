@@ -1,4 +1,4 @@
-"""Tables as data: rows of plain dataclasses, a sheet of strings, and the sheet on a terminal, in Markdown, as CSV."""
+"""Tables as data: a sheet of strings, and the sheet on a terminal, in Markdown, as CSV."""
 
 import csv
 import html
@@ -8,29 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kantor.report import units
-from kantor.report.cards import FLOOR_NOTE, Evaluation, Score, read_evaluations
+from kantor.report.cards import FLOOR_NOTE, Evaluation, read_evaluations, sampling_keys
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 PIPE_WIDTH = 1000  # columns when the output is no terminal, so that grep sees whole rows
-
-
-@dataclass(frozen=True)
-class ScoreRow:
-    """One score, ready to print."""
-
-    name: str
-    meaning: str
-    value: str
-    interval: str
-    covers: str
-    floor: str
-    floor_n: str
-    goal: str
-    reading: str
-    at_floor: bool
 
 
 @dataclass(frozen=True)
@@ -44,44 +28,51 @@ class Sheet:
     caption: str = ""
 
 
-def floor_text(score: Score) -> str:
-    """`0.025 [0.024, 0.026] (n = 1,024)`, or a dash."""
-    if score.floor is None or score.floor.value is None:
-        return units.MISSING
-    return score.floor.text + ("" if score.floor.n is None else f" (n = {units.count(score.floor.n)})")
+def evaluation_sheet(evaluations: Sequence[Evaluation], primary: str) -> Sheet:
+    """One row per evaluation: who was measured, with which weights and sampler, by how many samples; the primary score.
 
-
-def score_rows(evaluation: Evaluation) -> list[ScoreRow]:
-    """The rows of an evaluation's score table, in the card's order."""
-    return [
-        ScoreRow(
-            name=score.name,
-            meaning=score.meaning,
-            value=score.value_text,
-            interval=score.interval_text,
-            covers=score.covers if score.has_interval else "",
-            floor=units.MISSING if score.floor is None else score.floor.text,
-            floor_n="" if score.floor is None or score.floor.n is None else units.count(score.floor.n),
-            goal=score.goal,
-            reading=score.reading,
-            at_floor=score.at_floor and score.better != "none",
+    Args:
+        evaluations: of one run.
+        primary: a score's name; empty for none.
+    """
+    keys = sampling_keys(evaluations)
+    columns = ("evaluation", "step", *keys, "draws", "samples", *([primary] if primary else []))
+    rows = [
+        (
+            one.name,
+            units.count(one.at_step),
+            *(cell(one.sampling.get(key)) for key in keys),
+            units.count(one.draw.get("draws")),
+            units.count(one.protocol.get("n_generated")),
+            *([one.scores[primary].text if primary in one.scores else units.MISSING] if primary else []),
         )
-        for score in evaluation.scores.values()
+        for one in evaluations
     ]
+    return Sheet("", columns, rows, frozenset({"step", "nfe", "draws", "samples", primary}))
+
+
+def cell(value: object) -> str:
+    """A value in one line, or a dash."""
+    return units.MISSING if value is None else units.plain(value)
 
 
 def score_sheet(evaluation: Evaluation) -> Sheet:
-    """An evaluation's score table."""
+    """An evaluation's score table, in the card's order."""
     columns = ("score", "value", "95% interval", "covers", "floor", "goal", "reading")
     rows = [
-        (row.name, row.value, row.interval, row.covers or units.MISSING, floor_text(score), row.goal, row.reading)
-        for row, score in zip(score_rows(evaluation), evaluation.scores.values(), strict=True)
+        (
+            score.name,
+            score.value_text,
+            score.interval_text,
+            (score.covers if score.has_interval else "") or units.MISSING,
+            score.floor_text,
+            score.goal,
+            score.reading,
+        )
+        for score in evaluation.scores.values()
     ]
-    weights = evaluation.sampling.get("weights")
-    title = f"{evaluation.name} at step {units.count(evaluation.at_step)}"
-    title += f", {weights} weights" if weights else ""
     caption = f"protocol {evaluation.protocol_hash[:10]}"
-    return Sheet(title, columns, rows, frozenset({"value", "95% interval", "floor"}), caption)
+    return Sheet(evaluation.title, columns, rows, frozenset({"value", "95% interval", "floor"}), caption)
 
 
 def fitting(sheet: Sheet, width: int, keep: int = 1) -> list[Sheet]:
@@ -157,11 +148,13 @@ def opinion_sheets(card: dict[str, Any]) -> list[Sheet]:
 
 
 def print_card(card: dict[str, Any]) -> None:
-    """The score tables of a card on the terminal, and why a score is missing."""
-    out = console()
+    """The tables of a card on the terminal: its evaluations, their scores, and why a score is missing."""
     evaluations = read_evaluations(card)
-    for evaluation in evaluations:
-        for piece in fitting(score_sheet(evaluation), out.width):
+    if not evaluations:
+        return
+    out = console()
+    for sheet in (evaluation_sheet(evaluations, ""), *map(score_sheet, evaluations)):
+        for piece in fitting(sheet, out.width):
             out.print(terminal(piece))
     if any(score.floor is not None for evaluation in evaluations for score in evaluation.scores.values()):
         out.print(FLOOR_NOTE, markup=False)

@@ -1,6 +1,9 @@
 """Templates to text: one environment, escaping on, undefined names are errors."""
 
+from functools import partial
 from pathlib import Path
+
+import yaml
 
 from kantor.report import units
 
@@ -18,5 +21,5 @@ def render(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(count=units.count, duration=units.duration, memory=units.memory, plain=units.plain)
+    environment.filters.update(count=units.count, yaml=partial(yaml.safe_dump, sort_keys=False, allow_unicode=True))
     return environment.get_template(template).render(**values)

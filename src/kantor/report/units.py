@@ -22,7 +22,8 @@ def number(value: float | None, half_width: float | None = None) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     if half_width is not None and half_width > 0:
-        return f"{value + 0.0:.{decimals(half_width)}f}"
+        places = decimals(half_width)
+        return f"{round(value, places) + 0.0:.{places}f}"  # no -0.000
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.4g}"

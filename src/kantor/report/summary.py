@@ -1,0 +1,117 @@
+"""What a run's files say of it at one moment; what is not there yet is empty."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from kantor.models.charts import Chart
+from kantor.report.cards import Evaluation, Floor, Score, read_evaluations
+from kantor.report.progress import ended
+from kantor.runs.directory import RunDirectory, damaged
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run's small files, read.
+
+    Attributes:
+        run: where they are.
+        status: state, counters and attempts.
+        config: the resolved configuration.
+        environment: what made the run, with its step and its charts.
+        card: scores, budget and cost.
+        evaluations: those of the card.
+    """
+
+    run: RunDirectory
+    status: dict[str, Any]
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    card: dict[str, Any]
+    evaluations: list[Evaluation]
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name, or the directory's."""
+        return str(self.card.get("experiment") or self.config.get("experiment") or self.run.path.name)
+
+    @property
+    def seed(self) -> int | None:
+        """The training seed; None of somebody's samples."""
+        return self.card.get("seed", self.config.get("seed"))
+
+    @property
+    def config_hash(self) -> str | None:
+        """Of everything that determines the weights; None of somebody's samples."""
+        return self.card.get("config_hash") or self.environment.get("config_hash")
+
+    @property
+    def state(self) -> str:
+        """As it is written down: a run whose last attempt has ended is not running any more."""
+        state = str(self.status.get("state") or self.card.get("status") or "new")
+        return "stopped" if state == "running" and ended(self.status) else state
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was consumed, by counter: images_seen, steps, and the model's own."""
+        return self.card.get("budget") or self.status.get("counters") or {}
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """Seconds, bytes and parameters."""
+        return self.card.get("cost") or {}
+
+    @property
+    def step(self) -> str:
+        """What one training step is, in the model's words."""
+        return str(self.environment.get("step") or "")
+
+    @property
+    def primary_name(self) -> str:
+        """The score that the experiment is judged by."""
+        return str(self.config.get("primary_score") or "")
+
+    @property
+    def primary(self) -> Score | None:
+        """The primary score, of the last evaluation that has a value of it."""
+        scores = [one.scores.get(self.primary_name) for one in self.evaluations]
+        return next((score for score in reversed(scores) if score is not None and score.value is not None), None)
+
+    @property
+    def floors(self) -> dict[str, Floor]:
+        """The floors by score; of several evaluations the last that has one."""
+        scores = [(name, score) for one in self.evaluations for name, score in one.scores.items()]
+        return {name: score.floor for name, score in scores if score.floor is not None}
+
+    @property
+    def charts(self) -> list[Chart]:
+        """How what the model logs is drawn.
+
+        Raises:
+            UserError: environment.json holds something else.
+        """
+        try:
+            charts = [Chart(**entry) for entry in self.environment.get("charts") or []]
+        except TypeError as error:
+            raise damaged(self.run.environment_json, f"charts: {error}") from error
+        for chart in charts:
+            if not re.fullmatch(r"\w+", chart.file):
+                raise damaged(self.run.environment_json, f"charts: {chart.file!r} is no name for a file")
+        return charts
+
+
+def summarise(run: RunDirectory) -> Summary:
+    """Read a run's files.
+
+    Raises:
+        UserError: one is damaged.
+    """
+    card = run.card() if run.card_json.is_file() else {}
+    return Summary(
+        run,
+        status=run.status() if run.status_json.is_file() else {},
+        config=run.config() if run.config_yaml.is_file() else {},
+        environment=run.environment() if run.environment_json.is_file() else {},
+        card=card,
+        evaluations=read_evaluations(card),
+    )
