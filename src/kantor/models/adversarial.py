@@ -277,9 +277,7 @@ class Adversarial(GenerativeModel):
         device = next(self.generator.parameters()).device
         labels = None if self.classes is None else torch.arange(2, device=device)
         try:
-            samples = self.draw(
-                self.sampling_networks(), 2, rng=keyed.Rng(0, device=device), sampler=None, labels=labels
-            )
+            samples = self._generated(keyed.Rng(0, device=device), 2, labels)
         except (RuntimeError, TypeError) as error:
             raise UserError(f"generator: it cannot take its noise: {str(error).splitlines()[0]}") from error
         if tuple(samples.shape) != (2, *sample_shape):
