@@ -3,7 +3,7 @@ import inspect
 import pytest
 
 from kantor.errors import UserError
-from kantor.models import schedule
+from kantor.models import critic_steps
 from kantor.models.critic_steps import Bursts, Constant
 
 SCHEDULES = [
@@ -22,8 +22,9 @@ each = pytest.mark.parametrize("steps", SCHEDULES, ids=str)
 
 
 def test_every_schedule_is_tested():
-    kinds = {kind for _, kind in inspect.getmembers(schedule, inspect.isclass) if kind.__module__ == schedule.__name__}
-    assert kinds - {schedule.CriticSteps} == {type(steps) for steps in SCHEDULES}
+    kinds = {kind for _, kind in inspect.getmembers(critic_steps, inspect.isclass)}
+    kinds = {kind for kind in kinds if kind.__module__ == critic_steps.__name__}
+    assert kinds - {critic_steps.CriticSteps} == {type(steps) for steps in SCHEDULES}
 
 
 @each

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from kantor.errors import UserError
-from kantor.models.ema import EMA
+from kantor.models.ema import Averages, Averaging
 
 
 def network(value=0.0):
@@ -16,129 +16,156 @@ def network(value=0.0):
     return made
 
 
-def follow(decay, values, start=100.0):
-    """The average's weight after each update with these weights, from `start`."""
+class Follower:
+    """A network and its averages."""
+
+    def __init__(self, made, *decays, warm_up=True):
+        self.networks = {"it": made}
+        self.averages = Averages(self.networks, Averaging(decay=list(decays), warm_up=warm_up))
+
+    def update(self):
+        self.averages.update(self.networks)
+
+    def average(self, decay):
+        return self.averages.networks(decay)["it"]
+
+
+def follow(values, *decays, start=100.0, warm_up=True):
+    """The averages' weights after each update with these weights, from `start`; by decay."""
     made = network(start)
-    ema = EMA(made, decay=decay)
-    path = []
+    follower = Follower(made, *decays, warm_up=warm_up)
+    path = {decay: [] for decay in decays}
     for value in values:
         nn.init.constant_(made.weight, value)
-        ema.update_parameters(made)
-        path.append(ema.module.weight[0, 0].item())
+        follower.update()
+        for decay in decays:
+            path[decay].append(follower.average(decay).weight[0, 0].item())
     return path
 
 
-def recursion(decay, values):
-    """The first update copies; update k = 1, 2, … keeps min(decay, (1 + k)/(10 + k)) of the average."""
+def recursion(decay, values, warm_up):
+    """The first update copies; update k = 1, 2, … keeps d, or min(d, (1 + k)/(10 + k)), of the average."""
     average, path = values[0], [values[0]]
     for k, value in enumerate(values[1:], start=1):
-        d = min(decay, (1 + k) / (10 + k))
+        d = min(decay, (1 + k) / (10 + k)) if warm_up else decay
         average = d * average + (1 - d) * value
         path.append(average)
     return path
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_the_average_follows_the_recursion(decay):
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_every_average_follows_its_own_recursion(warm_up):
     values = [float(v) for v in torch.randn(40, generator=torch.Generator().manual_seed(0))]
-    assert follow(decay, values) == pytest.approx(recursion(decay, values), rel=1e-4, abs=1e-5)
+    decays = (0.999, 0.0, 0.1, 0.5, 0.9)
+    path = follow(values, *decays, warm_up=warm_up)
+    for decay in decays:
+        assert path[decay] == pytest.approx(recursion(decay, values, warm_up), rel=1e-4, abs=1e-5)
 
 
 def test_decay_zero_follows_at_once():
     values = [1.0, -2.0, 0.1, 1e-7]
-    assert follow(0.0, values) == [torch.tensor(v).item() for v in values]
+    assert follow(values, 0.0)[0.0] == [torch.tensor(v).item() for v in values]
 
 
-def test_the_first_update_forgets_the_initial_weights():
-    assert follow(0.999, [3.0], start=100.0) == [3.0]
+@pytest.mark.parametrize("warm_up", [True, False])
+def test_the_first_update_forgets_the_initial_weights(warm_up):
+    assert follow([3.0], 0.999, start=100.0, warm_up=warm_up) == {0.999: [3.0]}
 
 
 def test_the_warm_up_ends_at_the_decay():
     """A unit step of the weights at update k moves the average by 1 - min(decay, (1+k)/(10+k))."""
     for k, expected in ((1, 1 - 2 / 11), (5, 1 - 6 / 15), (8, 0.5), (30, 0.5)):
-        path = follow(0.5, [0.0] * k + [1.0])
-        assert path[-1] == pytest.approx(expected, rel=1e-5)
+        assert follow([0.0] * k + [1.0], 0.5)[0.5][-1] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_average_of_constant_weights_is_that_constant():
-    assert follow(0.999, [0.3] * 20) == pytest.approx([0.3] * 20, rel=1e-6)
+    assert follow([0.3] * 20, 0.999)[0.999] == pytest.approx([0.3] * 20, rel=1e-6)
 
 
-def test_all_parameters_are_averaged():
-    made = network(1.0)
-    ema = EMA(made, decay=0.5)
-    ema.update_parameters(made)
-    nn.init.constant_(made.weight, 3.0)
-    nn.init.constant_(made.bias, 7.0)
-    ema.update_parameters(made)  # d = min(0.5, 2/11)
-    d = 2 / 11
-    assert ema.module.weight.tolist() == [pytest.approx([3 - 2 * d] * 2)]
-    assert ema.module.bias.tolist() == pytest.approx([7 - 8 * d])
+def test_all_parameters_of_all_networks_are_averaged():
+    networks = {"one": network(1.0), "two": nn.Linear(3, 1)}
+    averages = Averages(networks, Averaging(decay=0.5, warm_up=True))
+    averages.update(networks)
+    nn.init.constant_(networks["one"].weight, 3.0)
+    nn.init.constant_(networks["one"].bias, 7.0)
+    before = networks["two"].weight.detach().clone()
+    nn.init.zeros_(networks["two"].weight)
+    averages.update(networks)  # d = min(0.5, 2/11)
+    d, found = 2 / 11, averages.networks(0.5)
+    assert found["one"].weight.tolist() == [pytest.approx([3 - 2 * d] * 2)]
+    assert found["one"].bias.tolist() == pytest.approx([7 - 8 * d])
+    torch.testing.assert_close(found["two"].weight, d * before)
 
 
 def test_buffers_are_copied_not_averaged():
     made = nn.BatchNorm1d(1)
-    ema = EMA(made, decay=0.9)
+    follower = Follower(made, 0.9)
     for _ in range(3):
         made(torch.randn(8, 1) * 5 + 7)
-        ema.update_parameters(made)
-    assert torch.equal(ema.module.running_mean, made.running_mean)
-    assert torch.equal(ema.module.running_var, made.running_var)
-    assert ema.module.num_batches_tracked.item() == 3
+        follower.update()
+    average = follower.average(0.9)
+    assert torch.equal(average.running_mean, made.running_mean)
+    assert torch.equal(average.running_var, made.running_var)
+    assert average.num_batches_tracked.item() == 3
 
 
-def test_the_average_is_always_in_eval_mode():
-    ema = EMA(nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5)), decay=0.9)
-    model = nn.ModuleDict({"ema": ema, "other": nn.Dropout()})
+def test_averages_are_always_in_eval_mode():
+    averages = Follower(nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5)), 0.9, 0.5).averages
+    model = nn.ModuleDict({"averages": averages, "other": nn.Dropout()})
     model.train()
     assert model["other"].training
-    assert [module.training for module in ema.modules()] == [False] * 4
-    ema.train(True)
-    assert [module.training for module in ema.modules()] == [False] * 4
+    assert {module.training for module in averages.modules()} == {False}
+    averages.train(True)
+    assert {module.training for module in averages.modules()} == {False}
 
 
-def test_the_average_has_no_gradients_and_shares_no_memory():
+def test_averages_have_no_gradients_and_share_no_memory():
     made = network(1.0)
-    ema = EMA(made, decay=0.9)
-    assert [weight.requires_grad for weight in ema.parameters()] == [False, False]
-    ema.update_parameters(made)
+    follower = Follower(made, 0.9, 0.5)
+    assert [weight.requires_grad for weight in follower.averages.parameters()] == [False] * 4
+    follower.update()
     nn.init.constant_(made.weight, 9.0)
-    assert ema.module.weight.tolist() == [[1.0, 1.0]]
+    assert [follower.average(decay).weight.tolist() for decay in (0.9, 0.5)] == [[[1.0, 1.0]]] * 2
     assert made.weight.requires_grad
 
 
-def test_a_reloaded_average_goes_on_as_if_nothing_had_happened():
+def test_reloaded_averages_go_on_as_if_nothing_had_happened():
     """The number of updates is part of the state, else the warm-up would begin again."""
 
-    def step(made, ema, k):
-        nn.init.constant_(made.weight, float(k))
-        ema.update_parameters(made)
+    def step(follower, k):
+        nn.init.constant_(follower.networks["it"].weight, float(k))
+        follower.update()
 
-    made, ema = network(), None
-    ema = EMA(made, decay=0.999)
+    follower = Follower(network(), 0.999, 0.5)
     for k in range(6):
-        step(made, ema, k)
-    state = copy.deepcopy(ema.state_dict())
+        step(follower, k)
+    state = copy.deepcopy(follower.averages.state_dict())
     for k in range(6, 9):
-        step(made, ema, k)
+        step(follower, k)
 
-    other = network(50.0)
-    resumed = EMA(other, decay=0.999)
-    resumed.load_state_dict(state)
+    resumed = Follower(network(50.0), 0.999, 0.5)
+    resumed.averages.load_state_dict(state)
     for k in range(6, 9):
-        step(other, resumed, k)
-    assert torch.equal(resumed.module.weight, ema.module.weight)
+        step(resumed, k)
+    for decay in (0.999, 0.5):
+        assert torch.equal(resumed.average(decay).weight, follower.average(decay).weight)
 
 
-@pytest.mark.parametrize("decay", [1, 1.0, -0.1, 2, float("nan")])
+@pytest.mark.parametrize("decay", [1, 1.0, -0.1, 2, float("nan"), [0.9, 1.0]])
 def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(UserError, match=r"ema_decay=.*\[0, 1\)"):
-        EMA(network(), decay=decay)
+    with pytest.raises(UserError, match=r"decay=.*\[0, 1\)"):
+        Averaging(decay=decay, warm_up=True)
 
 
-def test_it_averages_a_network_with_partial_layers():
+@pytest.mark.parametrize("decay", [[], [0.9, 0.5, 0.9]])
+def test_several_decays_have_to_differ(decay):
+    with pytest.raises(UserError, match=r"decay=\[.*several that differ"):
+        Averaging(decay=decay, warm_up=True)
+
+
+def test_networks_with_partial_layers_are_averaged():
     """Deep copies of closures and partials must not tie average and network together."""
     made = nn.Sequential(nn.Linear(1, 1), functools.partial(nn.Linear, 1)(1))
-    ema = EMA(made, decay=0.0)
+    follower = Follower(made, 0.0)
     nn.init.constant_(made[0].weight, 5.0)
-    assert ema.module[0].weight.item() != 5.0
+    assert follower.average(0.0)[0].weight.item() != 5.0

@@ -127,8 +127,12 @@ def test_losses_push_the_right_way(objective):
     real, fake = batch()
     f_real, f_fake = torch.full((6,), 0.5, requires_grad=True), torch.full((6,), 0.5, requires_grad=True)
 
-    def scores(x):  # the identity of the batch decides, so that gradients can be read off
-        return f_real if x is real else f_fake if x is fake else x.sum(1)
+    def scores(x):  # numbers of their own for these samples, so that gradients can be read off
+        values = x.sum(1)
+        for samples, own in ((real, f_real), (fake, f_fake)):
+            for sample, number in zip(samples, own, strict=True):
+                values = torch.where((x == sample).all(1), number, values)
+        return values
 
     objective.critic_loss(scores, real, fake, rng=FixedEpsilon()).backward()
     assert (f_real.grad < 0).all() and (f_fake.grad > 0).all()
@@ -256,3 +260,24 @@ def test_only_the_scales_and_shifts_of_a_normalisation_are_spared():
     kept = {name: weight.unique().tolist() for name, weight in critic.named_parameters()}
     assert {name for name, values in kept.items() if values == [3.0]} == {"1.weight", "1.bias"}
     assert {name for name, values in kept.items() if values == [0.5]} == set(kept) - {"1.weight", "1.bias"}
+
+
+def test_probabilities_are_of_logits_and_a_potential_has_none():
+    """σ(0) and σ(log 3)."""
+    for name in GANS:
+        assert OBJECTIVES[name].probability(torch.tensor([0.0, math.log(3)])).tolist() == pytest.approx([0.5, 0.75])
+    for name in (*WASSERSTEIN, "relativistic"):
+        assert OBJECTIVES[name].probability(torch.zeros(2)) is None
+
+
+def test_losses_estimate_distances():
+    """A discriminator at a loss: JS 0; one that tells all apart: log 2. A critic's loss is minus W1."""
+    for name in GANS:
+        estimates = [OBJECTIVES[name].distance_estimate(loss) for loss in (2 * LOG2, 0.0)]
+        assert [found.name for found in estimates] == ["JS", "JS"]
+        assert [found.value for found in estimates] == pytest.approx([0, LOG2])
+    for name in WASSERSTEIN:
+        found = OBJECTIVES[name].distance_estimate(-3.0)
+        assert (found.name, found.value) == ("W1", 3.0)
+    for name in ("hinge", "least_squares", "relativistic"):
+        assert OBJECTIVES[name].distance_estimate(1.0) is None

@@ -15,10 +15,11 @@ def slopes(critic: Critic, points: Tensor, *, differentiable: bool) -> Tensor:
         differentiable: whether the result can be differentiated by the critic's weights.
 
     Returns:
-        (B,) float32. Computed without autocast: the double backward needs full precision.
+        (B,), float32, or float64 of such points. Computed without autocast: the double backward needs full precision.
     """
     with torch.autocast(points.device.type, enabled=False):
-        points = points.detach().float().requires_grad_(True)
+        exact = torch.promote_types(points.dtype, torch.float32)
+        points = points.detach().to(exact).requires_grad_(True)
         values = critic(points)
         (gradient,) = torch.autograd.grad(values.sum(), points, create_graph=differentiable)
         return gradient.flatten(1).norm(dim=1)
