@@ -14,14 +14,16 @@ from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.images import ImageEvaluation
 from kantor.evaluation.real_pictures import REFERENCE_SEED, order
 from kantor.models.base import GenerativeModel
-from kantor.models.ema import EMA
+from kantor.models.ema import Averaging
+from kantor.models.optimisation import Optimisation
 from kantor.processes import Processes
+from kantor.samplers.direct import Direct
 
 SHAPE = (1, 4, 6)
 EVALUATION = ImageEvaluation(
     n_real=None,
     name="quick", n=100, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    extractor=Pixels(None), neighbours=5, memory=None, transport=False, infinity=None,
+    sampler=Direct(), extractor=Pixels(None), neighbours=5, memory=None, transport=False, infinity=None,
 )  # fmt: skip
 SMALL = replace(EVALUATION, n=30, draws=5, chunk=16)
 
@@ -59,27 +61,32 @@ class Album(ImageData):
 class Painter(GenerativeModel):
     """A small generator that depends on its batch as a whole, as batch statistics would."""
 
-    second_network = ("critic", nn.Identity())
+    step_is = "nothing"
 
     def __init__(self):
-        super().__init__(seed=0)
+        super().__init__(
+            optimisation=Optimisation(gradient_clip_norm=None, accumulate=1),
+            averaging=Averaging(0.9, warm_up=False), schedule=None, classes=None, seed=0,
+        )  # fmt: skip
         torch.manual_seed(0)
         self.generator = nn.Sequential(nn.Linear(3, math.prod(SHAPE)), nn.Tanh(), nn.Unflatten(1, SHAPE))
-        self.ema = EMA(self.generator, decay=0.9)
+        self.make_averages()
         self.generator[0].weight.data.mul_(1.5)  # so that ema and raw differ
 
-    def sample_with(self, generator, n, *, rng, condition=None):
+    def networks(self):
+        return {"generator": self.generator}
+
+    sampling_networks = networks
+
+    def draw(self, networks, n, *, rng, sampler, labels):
         z = rng.normal(n, 3)
-        return generator(z - z.mean(0))
+        return networks["generator"](z - z.mean(0))
 
     def batches_per_step(self, step):
         return 1
 
     def batches_before(self, step):
         return step
-
-    def sampler(self):
-        return {"sampler": "generator", "nfe": 1}
 
     def check_shapes(self, sample_shape):
         pass
@@ -92,7 +99,7 @@ class Canned(Painter):
         super().__init__()
         self.images = images
 
-    def sample_with(self, generator, n, *, rng, condition=None):
+    def draw(self, networks, n, *, rng, sampler, labels):
         return pixels.to_model(torch.from_numpy(self.images[:n]))
 
 

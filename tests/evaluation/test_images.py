@@ -221,8 +221,8 @@ def test_a_diverged_generator_has_no_score_on_any_process(together, bad, world):
     class Sick(Painter):
         sick = False
 
-        def sample_with(self, generator, n, *, rng, condition=None):
-            found = super().sample_with(generator, n, rng=rng)
+        def draw(self, networks, n, **given):
+            found = super().draw(networks, n, **given)
             if self.sick:
                 found[0, 0, 0, 0] = bad
             return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from image_runs import TinyImages, image_model, quadrants
+from albums import Album, Painter
 
 from kantor.errors import NonFiniteError
 from kantor.evaluation.base import Work
@@ -17,11 +17,12 @@ from kantor.evaluation.extractors.pixels import Pixels
 from kantor.evaluation.generation import Finished, remaining_pieces
 from kantor.evaluation.images import ImageEvaluation
 from kantor.processes import Processes
+from kantor.samplers.direct import Direct
 
 EVALUATION = ImageEvaluation(
     n_real=None,
     name="quick", n=40, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    extractor=Pixels(None), neighbours=3, memory=None, transport=False, infinity=None,
+    sampler=Direct(), extractor=Pixels(None), neighbours=3, memory=None, transport=False, infinity=None,
 )  # fmt: skip
 CHUNKS = 5  # 120 pictures
 
@@ -32,7 +33,11 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def data():
-    return TinyImages(n=200, pixels=quadrants(200))
+    return Album(train=200, test=200)
+
+
+def averaged(model):
+    return model.weights("ema")["generator"]
 
 
 class Stop(BaseException):
@@ -41,21 +46,21 @@ class Stop(BaseException):
 
 def dying_model(after):
     """Draws so many chunks, and then dies."""
-    model, drawn = image_model(), []
+    model, drawn = Painter(), []
 
     def count(*call):
         if len(drawn) == after:
             raise Stop
         drawn.append(call)
 
-    model.ema.module.register_forward_hook(count)
+    averaged(model).register_forward_hook(count)
     return model
 
 
 def score(home, *, model=None, evaluation=EVALUATION, processes=None):
     """Scores, and how many chunks were drawn for them."""
     work = Work(home)
-    found = evaluation.score(model or image_model(), data(), processes or Processes(), work)
+    found = evaluation.score(model or Painter(), data(), processes or Processes(), work)
     return found, work.drawn
 
 
@@ -80,23 +85,22 @@ def test_only_missing_chunks_are_drawn_and_scores_are_the_same(tmp_path, capsys,
 def test_several_processes_go_on_with_what_one_left_and_deal_out_the_rest_anew(tmp_path, together, world):
     whole, _ = score(None)
     killed(tmp_path, 1)
-    models = [image_model() for _ in range(world)]
+    models = [Painter() for _ in range(world)]
     results = together(lambda p: score(tmp_path, model=models[p.rank], processes=p), world)
     assert [found for found, _ in results] == [whole] * world
     assert [drawn for _, drawn in results] == {2: [2, 2], 3: [2, 1, 1]}[world]
 
 
 def other_weights():
-    model = image_model()
+    model = Painter()
     with torch.no_grad():
-        next(model.ema.parameters()).mul_(1.5)
+        next(averaged(model).parameters()).mul_(1.5)
     return model
 
 
-def another_sampler():
-    model = image_model()
-    model.sampler = lambda: {"sampler": "another", "nfe": 2}
-    return model
+class Another(Direct):
+    def describe(self):
+        return {"sampler": "another", "nfe": 2}
 
 
 @pytest.mark.parametrize(
@@ -108,13 +112,13 @@ def another_sampler():
         {"evaluation": replace(EVALUATION, extractor=Pixels(4))},
         {"evaluation": replace(EVALUATION, threads=2)},
         {"model": other_weights},
-        {"model": another_sampler},
+        {"evaluation": replace(EVALUATION, sampler=Another())},
     ],
     ids=["seed", "weights", "chunk", "extractor", "threads", "checkpoint", "sampler"],
 )
 def test_chunks_of_another_evaluation_are_not_taken(tmp_path, change):
     killed(tmp_path)
-    evaluation, make = change.get("evaluation", EVALUATION), change.get("model", image_model)
+    evaluation, make = change.get("evaluation", EVALUATION), change.get("model", Painter)
     found, drawn = score(tmp_path, model=make(), evaluation=evaluation)
     assert drawn == -(-120 // evaluation.chunk)
     assert found == score(None, model=make(), evaluation=evaluation)[0]
@@ -139,14 +143,14 @@ def test_a_damaged_chunk_and_one_under_another_s_number_are_drawn_again(tmp_path
 
 
 def test_a_chunk_that_diverged_is_not_kept_and_its_neighbours_are(tmp_path):
-    model = image_model()
+    model = Painter()
     calls = []
 
     def spoil(module, inputs, output):
         calls.append(output)
         return output * (float("nan") if len(calls) == 2 else 1)
 
-    model.ema.module.register_forward_hook(spoil)
+    averaged(model).register_forward_hook(spoil)
     with pytest.raises(NonFiniteError, match="diverged"):
         score(tmp_path, model=model)
     assert [path.name for path in tmp_path.rglob("*.safetensors")] == ["000000.safetensors"]
@@ -181,13 +185,13 @@ import torch
 torch.set_num_threads(1)
 from pathlib import Path
 import test_interrupted as t
-model = t.image_model()
+model = t.Painter()
 calls = []
 def kill_at_fourth(*call):
     calls.append(call)
     if len(calls) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-model.ema.module.register_forward_hook(kill_at_fourth)
+t.averaged(model).register_forward_hook(kill_at_fourth)
 t.score(Path({home!r}), model=model)
 """
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from image_runs import TinyImages
+from albums import Album
 from torch import nn
 
 from kantor import keyed
@@ -20,14 +20,17 @@ from kantor.evaluation.score_definition import applying, numbers
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.critic_steps import Constant
+from kantor.models.ema import Averaging
 from kantor.models.latent import Normal
 from kantor.nets.mlp import MLP
 from kantor.objectives.adversarial import NonSaturating, Wasserstein
 from kantor.processes import Processes
+from kantor.samplers.direct import Direct
 
 EVALUATION = PointEvaluation(
-    name="toy", n=64, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1
-)
+    name="toy", n=64, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1,
+    sampler=Direct(),
+)  # fmt: skip
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),
     "gaussians25": gaussians25(0.05, 2.828),
@@ -56,11 +59,13 @@ def model(*, objective=None, seed=0):
     torch.manual_seed(seed)
     settings = {"inputs": 2, "width": 8, "hidden_layers": 1, "activation": nn.ReLU, "initialise": None}
     optimisation = AdversarialOptimisation(
-        generator=torch.optim.SGD, critic=torch.optim.SGD, n_critic=Constant(1), generator_noise="fresh", ema_decay=0.9
-    )
+        generator=torch.optim.SGD, critic=torch.optim.SGD, n_critic=Constant(1), generator_noise="fresh",
+        gradient_clip_norm=None, accumulate=1,
+    )  # fmt: skip
     made = Adversarial(
         generator=MLP(**settings, outputs=2), critic=MLP(**settings, outputs=None), latent=Normal(2),
-        objective=objective or Wasserstein(), optimisation=optimisation, seed=seed,
+        objective=objective or Wasserstein(), optimisation=optimisation, averaging=Averaging(0.9, warm_up=False),
+        schedule=None, classes=None, seed=seed,
     )  # fmt: skip
     for weight in made.generator.parameters():
         weight.data.mul_(1.5)  # so that ema and raw differ
@@ -199,7 +204,7 @@ def test_scores_are_told_which_weights_they_use():
     )
     assert ema["w1"].estimate != raw["w1"].estimate
     same = model()
-    same.generator.load_state_dict(same.ema.module.state_dict())
+    same.generator.load_state_dict(same.weights("ema")["generator"].state_dict())
     assert replace(evaluation, weights="raw").score(same, data_of(distribution), Processes())["w1"] == ema["w1"]
 
 
@@ -248,7 +253,7 @@ def test_a_perfect_critic_of_a_nearly_perfect_generator_can_be_scored(centre, sh
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_diverged_generator_has_no_score(bad):
     diverged = model()
-    nn.init.constant_(diverged.ema.module.body[-1].bias, bad)
+    nn.init.constant_(diverged.weights("ema")["generator"].body[-1].bias, bad)
     with pytest.raises(NonFiniteError, match="diverged"):
         EVALUATION.score(diverged, data_of(DISTRIBUTIONS["gaussians8"]), Processes())
 
@@ -263,5 +268,5 @@ def test_sizes_out_of_range_are_refused_by_name(name, value):
 
 def test_pictures_are_refused():
     for ask in (EVALUATION.kinds, EVALUATION.protocol):
-        with pytest.raises(UserError, match="scores points, data=tiny are pictures; take evaluation=quick"):
-            ask(TinyImages())
+        with pytest.raises(UserError, match="scores points, data=album are pictures; take evaluation=quick"):
+            ask(Album())

@@ -12,6 +12,7 @@ from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.protocol import Draw, Protocol, Score
 from kantor.metrics.intervals import Estimate
+from kantor.samplers.direct import Direct
 
 PROTOCOL = Protocol(
     data={"name": "two", "spread": 0.5},
@@ -31,8 +32,9 @@ CHANGES = {
 }
 
 EVALUATION = PointEvaluation(
-    name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1
-)
+    name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1,
+    sampler=Direct(),
+)  # fmt: skip
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),
     "gaussians25": gaussians25(0.05, 2.828),

@@ -22,6 +22,7 @@ from kantor.evaluation.score_definition import DrawScores, estimators
 from kantor.evaluation.shape_detection import LEAST, REGIONS, Detections, WithDetections
 from kantor.evaluation.shape_scores import SHAPE_SCORES
 from kantor.processes import Processes
+from kantor.samplers.direct import Direct
 
 SETTING = PictureSetting(
     n_real=250, n_generated=250, k=3, has_classes=False, has_detections=True, transport=False, infinity=None,
@@ -172,7 +173,7 @@ def test_a_draw_of_few_pictures_says_nothing_of_its_scatter():
 QUICK = ImageEvaluation(
     n_real=None,
     name="quick", n=20, draws=10, chunk=64, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    extractor=Own(otherwise=Pixels(8)), neighbours=3, memory=None, transport=False, infinity=None,
+    sampler=Direct(), extractor=Own(otherwise=Pixels(8)), neighbours=3, memory=None, transport=False, infinity=None,
 )  # fmt: skip
 
 
