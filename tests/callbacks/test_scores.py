@@ -23,6 +23,7 @@ EVALUATION = PointEvaluation(
     every=2,
     threads=1,
     sampler=Direct(),
+    extractor=None,
 )
 
 

@@ -5,14 +5,16 @@ import torch
 from mirrors import configured
 
 from kantor.config import targets
+from kantor.config.compose import load_options, replaced
+from kantor.config.files import options
+from kantor.config.schema import Configuration
 from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
+from kantor.evaluation.extractors.dinov2 import DINOv2
+from kantor.evaluation.extractors.inception import Inception
 from kantor.evaluation.extractors.own import Own, chosen
+from kantor.evaluation.extractors.torchvision_inception import TorchvisionInception
 
-NODE = {
-    "_target_": "kantor.evaluation.extractors.own.Own",
-    "otherwise": {"_target_": "kantor.evaluation.extractors.Pixels", "size": 32},
-}
 SMALL = mnist_cnn(image_size=28, enlarge="pad")
 PADDED = mnist_cnn(image_size=32, enlarge="pad")
 STRETCHED = mnist_cnn(image_size=32, enlarge="resize")
@@ -33,11 +35,18 @@ DATA = {
 }
 
 
+def built(name):
+    """What conf/extractor/NAME.yaml makes for digits."""
+    plain = {**load_options({"data": "mnist"}), **load_options({"extractor": name})}
+    targets.check_trust(plain["extractor"])
+    return Configuration(replaced(plain, [])).build("extractor")
+
+
 @pytest.mark.parametrize(("given", "expected"), DATA.values(), ids=DATA.keys())
 def test_data_sets_have_their_own(given, expected):
     name, changed = given
     data = configured(name, **changed)
-    found = chosen(targets.instantiate(NODE, key="evaluation.extractor"), data)
+    found = chosen(built("own"), data)
     assert found == expected and found.identity() == expected.identity()
     if found != Pixels(32):
         assert found(torch.zeros(2, *data.sample_shape, dtype=torch.uint8)).features.shape == (2, 128)
@@ -48,19 +57,18 @@ def test_what_is_named_is_taken():
     assert Own(Pixels(8)).of(configured("cifar10")) == Pixels(8)
 
 
-@pytest.mark.parametrize(
-    ("target", "arguments"),
-    [
-        ("Pixels", {"size": 32}),
-        ("classifiers.mnist_cnn", {"image_size": 32, "enlarge": "pad"}),
-        ("classifiers.shapes_cnn", {}),
-        ("inception.Inception", {"weights": None, "arithmetic": "float32"}),
-        ("torchvision_inception.TorchvisionInception", {"weights": None}),
-        ("dinov2.DINOv2", {"model": "dinov2-vit-b-14"}),
-    ],
-)
-def test_a_yaml_names_an_extractor(target, arguments):
-    node = {"_target_": f"kantor.evaluation.extractors.{target}", **arguments}
-    targets.check_trust(node)
-    made = targets.instantiate(node, key="evaluation.extractor")
-    assert targets.instantiate(node, key="evaluation.extractor") == made
+NAMED = {
+    "none": None,
+    "own": Own(Pixels(32)),
+    "pixels": Pixels(32),
+    "mnist_cnn": PADDED,
+    "shapes_cnn": shapes_cnn(),
+    "inception": Inception(weights=None, arithmetic="float32"),
+    "torchvision_inception": TorchvisionInception(weights=None),
+    "dinov2": DINOv2(model="dinov2-vit-b-14"),
+}
+
+
+@pytest.mark.parametrize("name", options("extractor", []))
+def test_each_yaml_names_an_extractor(name):
+    assert built(name) == NAMED[name]

@@ -7,13 +7,15 @@ import pytest
 import torch
 from inception_file import random_pictures, randomise
 from mirrors import serving
-from omegaconf import OmegaConf
 from torchvision.models import Inception_V3_Weights, inception_v3
 
-from kantor.config import compose as config
+from kantor.config.compose import load_options
+from kantor.config.schema import Configuration
+from kantor.engine.assembly import build_evaluation
 from kantor.errors import UserError
 from kantor.evaluation.extractors import torchvision_inception
 from kantor.evaluation.extractors.torchvision_inception import TorchvisionInception
+from kantor.samplers.direct import Direct
 
 BATCH = 3
 
@@ -186,7 +188,6 @@ def test_other_pictures_are_refused(ours, images, message):
 
 
 def test_the_preset_is_5000_against_5000_by_it():
-    node = config.load_option("evaluation", "jhu_legacy")
-    evaluation = config.build(OmegaConf.create({"evaluation": node}).evaluation)
+    evaluation = build_evaluation(Configuration(load_options({"evaluation": "jhu_legacy"})), Direct())
     assert (evaluation.n, evaluation.n_real) == (5000, 5000)
     assert evaluation.extractor == TorchvisionInception(weights=None)

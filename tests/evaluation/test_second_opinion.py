@@ -34,7 +34,7 @@ def words(tmp_path, monkeypatch):
 
 
 def test_both_say_the_same_of_the_same_files(kantor, words, tmp_path, inception_file):
-    done = kantor(*words, "evaluation=standard", f"evaluation.extractor.weights={inception_file}")
+    done = kantor(*words, "evaluation=standard", f"extractor.weights={inception_file}")
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     ours, opinion = card["evaluations"][0]["scores"], card["torch_fidelity"]
     assert tuple(opinion["scores"]) == NAMES

@@ -106,7 +106,8 @@ def evaluate(command: Command, words: list[str]) -> int:
         directory = open_run(given)
         from kantor.engine.evaluate import evaluate as score
 
-        card = score(directory, overrides, evaluation=given.get("evaluation"), sampler=given.get("sampler"))
+        named = {group: given.get(group) for group in ("evaluation", "extractor", "sampler")}
+        card = score(directory, overrides, **named)
         place = directory.path
     from kantor.report.tables import print_card
 

@@ -51,6 +51,7 @@ TRAIN = Command(
         Key("trainer.threads=auto", "per process"),
         Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),
         of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
+        of_group("extractor", "what features of pictures are, where not those that the evaluation chooses"),
         of_group("sampler", "how samples are drawn, for pictures and scores; it does not change the weights"),
         of_group("logger", "beside metrics.csv"),
         of_group("pictures", "what is drawn while training, or none"),
@@ -103,6 +104,7 @@ EVALUATE = Command(
         of_group("data", "what they are scored against; data.* changes it"),
         Key("out=DIR", "gets their card"),
         of_group("evaluation", "see `kantor list evaluations`"),
+        of_group("extractor", "other features than the evaluation's own; extractor.* changes them"),
         Key("evaluation.n=1024", "samples in a draw; part of the protocol: only equal protocols are compared"),
         Key("evaluation.draws=10", "fresh draws; from 10 on their scatter gives intervals"),
         Key("evaluation.seed=0", "another random sample"),
@@ -111,7 +113,7 @@ EVALUATE = Command(
         Key("sampler.*", "its settings"),
         Key("trainer.devices=2", "processes; they change nothing in the result"),
     ),
-    prefixes=("evaluation.", "trainer.", "data.", "sampler."),
+    prefixes=("evaluation.", "extractor.", "trainer.", "data.", "sampler."),
     notes="""With images=, the array `samples` of an .npz file is scored, points (N, 2) or pictures uint8 (N, H, W, C),
         or a directory of pictures of the data set's size. They are split at random into draws of evaluation.n, and
         fewer draws are scored when there are not enough of them. Copies of training pictures are counted; a set of

@@ -4,6 +4,7 @@
 losses do not have. So a key of a chosen group holds when the option has it by itself, or when the user gave it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -28,6 +29,23 @@ def composed(name: str | None, overrides: list[str]) -> DictConfig:
             GlobalHydra.instance().initialize(around)
 
 
+def alone(chosen: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, Any]:
+    """What options of groups are by themselves, as plain containers by group; an evaluation brings the extractor that
+    it chooses, unless another is chosen.
+
+    Args:
+        chosen: options by group.
+        places: overrides of Hydra's that say where else groups are.
+    """
+    first = ["+extractor=none"] if "evaluation" in chosen else []  # for the evaluation to replace
+    words = [f"+{group}={option}" for group, option in chosen.items() if group != "extractor"]
+    loaded: Any = OmegaConf.to_container(composed(None, [*places, *first, *words]))
+    if "extractor" in chosen:
+        extractor: Any = OmegaConf.to_container(composed(None, [*places, f"+extractor={chosen['extractor']}"]))
+        loaded |= extractor
+    return dict(loaded)
+
+
 def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
     """Take out of a configuration the keys that belong to options which the command line replaced.
 
@@ -38,11 +56,10 @@ def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
     overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     given = [override.key_or_group for override in overrides]
     places = [f"hydra.searchpath=[{','.join(repr(place) for place in hydra.searchpath)}]"] if hydra.searchpath else []
-    for group in given:
+    for group in [*given, *(["extractor"] if "evaluation" in given else [])]:  # which comes with the evaluation
         node, option = plain.get(group), hydra.runtime.choices.get(group)
         if isinstance(node, dict) and group != "experiment" and option is not None:
-            alone: Any = OmegaConf.to_container(composed(None, [*places, f"+{group}={option}"]))
-            _take_out(node, alone[group], key=group, given=given)
+            _take_out(node, alone({group: option}, places)[group], key=group, given=given)
 
 
 def _take_out(node: dict[str, Any], alone: dict[str, Any], *, key: str, given: list[str]) -> None:

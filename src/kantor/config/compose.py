@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kantor.config import choices, targets
 from kantor.config.checks import at, check_values, keys
-from kantor.config.files import check_option, groups, options, roots
+from kantor.config.files import check_option, groups, options
 from kantor.config.schema import Budget, Configuration, Schema
 from kantor.errors import UserError, nearest
 
@@ -133,7 +133,7 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     try:
         plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise _unresolved(error) from error
     choices.fit(plain, hydra)
     plain["experiment"] = hydra.runtime.choices["experiment"]
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
@@ -188,10 +188,11 @@ def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
 
 
 def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """A copy of a plain configuration with known keys given other values; a budget replaces the one there was.
+    """A copy of a plain configuration with known keys given other values, interpolations resolved; a budget replaces
+    the one there was.
 
     Raises:
-        UserError: there is no such key.
+        UserError: there is no such key, or a value refers to one that there is not.
     """
     copy = OmegaConf.create(dict(plain))
     known = keys(plain)
@@ -201,19 +202,38 @@ def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> 
         OmegaConf.update(copy, key, value)
     for key in other_budgets(dict(overrides)):
         OmegaConf.update(copy, key, None)
-    result: Any = OmegaConf.to_container(copy)
+    try:
+        result: Any = OmegaConf.to_container(copy, resolve=True)
+    except OmegaConfBaseException as error:
+        raise _unresolved(error) from error
     return result
 
 
-def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> dict[str, Any]:
-    """One option of a group by itself, as plain containers.
+def _unresolved(error: OmegaConfBaseException) -> UserError:
+    """That a value refers to a key that there is not."""
+    what = str(error).partition("\n")[0]
+    return UserError(f"{error.full_key}: {what}; give {error.full_key}=…, or choose another option")
+
+
+def load_options(chosen: Mapping[str, str], config_dirs: list[str] | None = None) -> dict[str, Any]:
+    """Options of some groups by themselves, as plain containers by group, interpolations unresolved; an evaluation
+    brings the extractor that it chooses, unless another is chosen.
 
     Raises:
         UserError: there is no such option.
     """
-    check_option(group, name, config_dirs or [])
-    path = next(path for root in roots(config_dirs or []) if (path := root / group / f"{name}.yaml").is_file())
-    loaded: Any = OmegaConf.to_container(OmegaConf.load(path))
+    for group, name in chosen.items():
+        check_option(group, name, config_dirs or [])
+    return choices.alone(chosen, search_path(config_dirs or []))
+
+
+def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> dict[str, Any]:
+    """One option of one group.
+
+    Raises:
+        UserError: there is no such option.
+    """
+    loaded: dict[str, Any] = load_options({group: name}, config_dirs)[group]
     return loaded
 
 

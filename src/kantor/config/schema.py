@@ -54,6 +54,7 @@ class Schema:
     schedule: Any = MISSING
     sampler: Any = MISSING
     stop: Any = MISSING
+    extractor: Any = MISSING
     evaluation: Any = MISSING
     pictures: Any = MISSING
     logger: Any = MISSING

@@ -116,12 +116,21 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
         model = model.to(memory_format=torch.channels_last)
     sampler: Sampler = configuration.build("sampler")
-    evaluation: Evaluation | None = (
-        configuration.build("evaluation", sampler=sampler) if configuration.evaluated else None
-    )
+    evaluation = build_evaluation(configuration, sampler) if configuration.evaluated else None
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
     return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
+
+
+def build_evaluation(configuration: Configuration, sampler: Sampler) -> Evaluation:
+    """The evaluation that a configuration describes, with its extractor.
+
+    Raises:
+        UserError: something in it is wrong.
+    """
+    extractor = configuration.build("extractor")
+    evaluation: Evaluation = configuration.build("evaluation", sampler=sampler, extractor=extractor)
+    return evaluation
 
 
 def place(configuration: Configuration, whole_hash: str) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kantor.config.compose import load_option, replaced, resolved, trusted
+from kantor.config.compose import load_options, replaced, resolved, trusted
 from kantor.engine.assembly import assemble
 from kantor.engine.check import check_machine, check_primary, check_sampling
 from kantor.engine.score import score_run
@@ -22,25 +22,25 @@ def evaluate(
     overrides: Sequence[tuple[str, Any]],
     *,
     evaluation: str | None = None,
+    extractor: str | None = None,
     sampler: str | None = None,
 ) -> dict[str, Any]:
-    """Score a run as its configuration says, with another evaluation or sampler where one is named; the new card.
+    """Score a run as its configuration says, with another evaluation, extractor or sampler where one is named; the new
+    card.
 
     Args:
         directory: the run.
         overrides: values for dotted keys, applied last.
-        evaluation: the name of a preset.
+        evaluation: the name of a preset, which brings its extractor.
+        extractor: the name of another.
         sampler: the name of a sampler.
 
     Raises:
         UserError: there is nothing to score, or the evaluation is wrong.
     """
-    plain = dict(trusted(directory.config()).plain)
-    plain |= {
-        group: load_option(group, name)
-        for group, name in (("evaluation", evaluation), ("sampler", sampler))
-        if name is not None
-    }
+    named = {"evaluation": evaluation, "extractor": extractor, "sampler": sampler}
+    chosen = {group: name for group, name in named.items() if name is not None}
+    plain = {**trusted(directory.config()).plain, **load_options(chosen)}
     run = assemble(resolved(replaced(plain, overrides)), directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")

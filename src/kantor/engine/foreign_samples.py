@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from kantor.atomic import write_json
-from kantor.config.compose import load_option, replaced
+from kantor.config.compose import load_options, replaced
 from kantor.config.schema import Configuration
 from kantor.data.images import ImageData
+from kantor.engine.assembly import build_evaluation
 from kantor.engine.score import record
 from kantor.errors import UserError
 from kantor.evaluation import second_opinion
@@ -31,8 +32,8 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     """Score `images=` against `data=` and write a card to `out=`.
 
     Args:
-        given: `images`, `data`, `out`, and perhaps `evaluation`; without it, that of `PRESETS`.
-        overrides: values for `data.*` and `evaluation.*`.
+        given: `images`, `data`, `out`, and perhaps `evaluation` (without it, that of `PRESETS`) and `extractor`.
+        overrides: values for `data.*`, `evaluation.*` and `extractor.*`.
 
     Returns:
         The card; config_hash, seed and budget are null. In Inception's features it has what torch-fidelity says, too.
@@ -41,11 +42,12 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
     """
     check_words(given)
-    words = {"data": load_option("data", given["data"])}
+    words = load_options({"data": given["data"]})
     of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
     data = Configuration(replaced(words, of_data)).build("data", seed=0)
-    words["evaluation"] = load_option("evaluation", given.get("evaluation", PRESETS[data.content]))
-    evaluation = Configuration(replaced(words, overrides)).build("evaluation", sampler=Direct())
+    chosen = {"evaluation": PRESETS[data.content], **given}
+    words |= load_options({group: chosen[group] for group in ("evaluation", "extractor") if group in chosen})
+    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct())
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)
     samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))

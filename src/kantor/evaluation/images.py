@@ -66,6 +66,10 @@ class ImageEvaluation(Evaluation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.extractor is None:
+            raise UserError(
+                f"name={self.name} compares features of pictures: name what makes them, such as extractor=own"
+            )
         require_positive(neighbours=self.neighbours)
         require_at_least(self.neighbours + 1, n=self.n)
         if self.memory is not None:

@@ -9,7 +9,7 @@ import torch
 from kantor import keyed
 from kantor.data.module import BlockData, PointData
 from kantor.data.points import PointDistribution, Points, identity
-from kantor.errors import require_positive
+from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.generation import pieces, reproducible
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
@@ -67,12 +67,16 @@ class PointEvaluation(Evaluation):
 
     Attributes:
         bins: cells of histograms along each axis.
+        extractor: None: points are scored as they are.
     """
 
     bins: int
+    extractor: object | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.extractor is not None:
+            raise UserError(f"name={self.name} scores points as they are: take extractor=none")
         require_positive(bins=self.bins)
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:
