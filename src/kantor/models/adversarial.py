@@ -129,17 +129,19 @@ class Adversarial(GenerativeModel):
     def _critic_step(
         self, parts: list[Part], place: int, optimizer: torch.optim.Optimizer, *, keep: bool
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
-        """One step of the critic; the samples of each part, with their graph if they are kept for the generator, and
-        the terms of the loss, detached."""
+        """One step of the critic; the samples of each part with their graph, if the generator is to be trained on them,
+        and the terms of the loss, detached."""
         optimizer.zero_grad()
         fakes, terms = [], []
         for part in parts:
             real, labels = part.batch(place)
             with torch.set_grad_enabled(keep):
-                fakes.append(self._generated(part.rng, len(real), labels))
-            found = self.objective.critic_terms(self._critic_of(labels), real, fakes[-1].detach(), rng=part.rng)
+                fake = self._generated(part.rng, len(real), labels)
+            found = self.objective.critic_terms(self._critic_of(labels), real, fake.detach(), rng=part.rng)
             self.manual_backward(torch.stack(list(found.values())).sum() / len(parts))
             terms.append({name: term.detach() for name, term in found.items()})
+            if keep:
+                fakes.append(fake)
         self.optimisation.clip(self.critic)
         optimizer.step()
         self.objective.after_critic_step(self.critic)
@@ -149,9 +151,9 @@ class Adversarial(GenerativeModel):
         """One step of the generator against the last real batch; the loss, detached."""
         optimizer.zero_grad()
         losses = []
-        for part, kept in zip(parts, fakes, strict=True):
+        for index, part in enumerate(parts):
             real, labels = part.batch(-1)
-            fake = kept if self.optimisation.generator_noise == "last" else self._generated(part.rng, len(real), labels)
+            fake = fakes[index] if fakes else self._generated(part.rng, len(real), labels)
             loss = self.objective.generator_loss(self._critic_of(labels), real, fake)
             self.manual_backward(loss / len(parts))
             losses.append(loss.detach())
