@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "evaluation.n=0"], "evaluation.n=0"),
         (["train", "experiment=point_demo_gp", "pictures.every=0"], "every=0"),
         (["train", "experiment=point_demo_gp", "budget.steps=null"], "given none"),
-        (["train", "experiment=point_demo_gp", "budget.images=100"], "budget.steps=null"),
+        (["train", "experiment=point_demo_gp", "budget.images=100", "budget.steps=5"], "expected exactly one"),
         (["train", "experiment=point_demo_gp", "budget.steps=0"], "budget.steps=0"),
         (["train", "experiment=point_demo_gp", "data.batch_size=100", "trainer.devices=3"], "data.batch_size=99"),
         (["train", "experiment=point_demo_gp", "seed=0,1"], "kantor train -m"),
@@ -58,6 +58,9 @@ def test_help_imports_nothing_heavy():
         (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
         (["train", "run=nowhere", "budget.steps=5"], "run=nowhere is no run"),
+        (["train", "experiment=point_demo_gp", "sampler=ddim"], "sampler=ddim is unknown"),
+        (["train", "experiment=point_demo_gp", "ema.decay=1"], "decay=1: expected a number in [0, 1)"),
+        (["train", "experiment=point_demo_gp", "schedule=cosin"], "nearest: cosine"),
         (["sample"], "run= is missing"),
         (["sample", "run=nowhere"], "run=nowhere is no run"),
         (["sample", "rnu=x"], "nearest: run"),
@@ -174,8 +177,27 @@ def test_samples_as_files(kantor, finished, tmp_path):
     assert np.array_equal(many[:20], few)
     assert not np.array_equal(few, raw)
     assert (tmp_path / "points.png").read_bytes().startswith(b"\x89PNG")
-    assert "expected one of these" in kantor("sample", f"run={finished}", "out=x.jpg", check=2).stderr
-    assert "n=0" in kantor("sample", f"run={finished}", "n=0", "out=x.npz", check=2).stderr
+    kantor("sample", f"run={finished}", "n=20", "seed=3", "sampler=direct", "weights=ema:0.999", "out=again.npz")
+    assert np.array_equal(np.load(tmp_path / "again.npz")["samples"], few)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("out=x.jpg", "expected one of these"),
+        ("n=0", "n=0: expected at least 1 sample"),
+        ("weights=ema:0.9", "weights=ema:0.9 were not kept (nearest: ema:0.999): expected one of raw, ema, ema:0.999"),
+        ("sampler=ddim", "sampler=ddim is unknown: expected one of direct"),
+        ("sampler.steps=5", "sampler.steps=5: there is no key 'sampler.steps'"),
+        ("condition=3", "condition=3: the model is unconditional"),
+        ("condition=all", "condition=all: the model is unconditional"),
+        ("checkpoint=first", "checkpoint=first: expected one of last, best"),
+    ],
+)
+def test_wrong_samplings_are_refused_before_anything_is_written(kantor, finished, tmp_path, word, sentence):
+    words = {"out": "out=x.npz", word.partition("=")[0]: word}
+    assert sentence in kantor("sample", f"run={finished}", *words.values(), check=2).stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_evaluate_keeps_unlike_protocols_side_by_side(kantor, finished, tmp_path):
@@ -187,8 +209,13 @@ def test_evaluate_keeps_unlike_protocols_side_by_side(kantor, finished, tmp_path
     evaluations = json.loads((run / "card.json").read_text())["evaluations"]
     assert len(evaluations) == 3
     assert len({entry["protocol_hash"] for entry in evaluations}) == 2
+    kantor("evaluate", f"run={run}", "evaluation.n=64", "evaluation.weights=raw", "sampler=direct")
+    last = json.loads((run / "card.json").read_text())["evaluations"][-1]
+    assert (last["sampling"]["weights"], last["sampling"]["sampler"], last["sampling"]["nfe"]) == ("raw", "direct", 1)
     wrong = kantor("evaluate", f"run={run}", "evaluation.m=64", check=2).stderr
     assert "there is no key 'evaluation.m'" in wrong
+    assert "sampler=ddim is unknown" in kantor("evaluate", f"run={run}", "sampler=ddim", check=2).stderr
+    assert "were not kept" in kantor("evaluate", f"run={run}", "evaluation.weights=ema:0.5", check=2).stderr
 
 
 def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, tmp_path):
@@ -199,7 +226,7 @@ def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, 
     kantor("evaluate", "images=theirs.npz", "data=gaussians8", "out=theirs", "evaluation.n=128")
     card = json.loads((tmp_path / "theirs" / "card.json").read_text())
     assert card["config_hash"] is None and card["seed"] is None
-    assert set(card["budget"].values()) == {None}
+    assert card["budget"] == {}
     within = card["evaluations"][0]["scores"]["within_3_sigma"]
     assert within["low"] <= within["target"] <= within["high"]
     done = kantor("compare", "theirs", str(finished), "out=comparison")
@@ -282,6 +309,7 @@ def test_files_are_not_scored_into_a_run(kantor, finished, tmp_path):
     assert "a card of its own" in kantor(*words, f"out={finished}", check=2).stderr
     assert (finished / "card.json").read_bytes() == before
     assert "one of the two" in kantor(*words, "out=o", f"run={finished}", check=2).stderr
+    assert "drawn already" in kantor(*words, "out=o", "sampler=direct", check=2).stderr
     assert "evaluation=none" in kantor(*words, "out=o", "evaluation=none", check=2).stderr
 
 

@@ -60,7 +60,6 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
 def image_rows(data: ImageData) -> list[tuple[str, str]]:
     """The card of pictures, which are prepared on the way."""
     data.prepare_data()
-    labels = data.train.labels_of(np.arange(len(data.train)))
     channels, height, width = data.sample_shape
     broken = [("broken", f"{data.left_out:,}, left out")] if data.left_out else []
     return [
@@ -68,7 +67,7 @@ def image_rows(data: ImageData) -> list[tuple[str, str]]:
         ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
         *broken,
         ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
-        ("labels", "none" if labels is None else f"{len(np.unique(labels))} classes"),
+        ("labels", "none" if data.classes is None else f"{data.classes} classes"),
         ("fingerprint", data.fingerprint),
         ("licence", data.licence),
     ]

@@ -20,6 +20,7 @@ from kantor.config.compose import compose, finish, parse, search_path
 from kantor.config.files import CONF
 from kantor.errors import Interrupted, UserError
 from kantor.messages import say
+from kantor.report.summary import summarise
 
 RESULT = "job.json"
 
@@ -85,10 +86,11 @@ def job(composed: DictConfig) -> float:
     result: dict[str, Any] = {"overrides": list(HydraConfig.get().overrides.task), "error": None}
     score = math.nan
     try:
-        cfg = finish(composed, HydraConfig.get())
-        directory = train(cfg)
+        directory = train(finish(composed, HydraConfig.get()))
         result["run"] = str(directory.path)
-        score = primary(directory.card(), cfg.primary_score)
+        primary = summarise(directory).primary
+        if primary is not None and primary.value is not None:
+            score = primary.value
     except Interrupted as stop:
         raise SystemExit(128 + stop.signal_number) from stop
     except Exception as error:  # the other jobs go on
@@ -98,12 +100,6 @@ def job(composed: DictConfig) -> float:
         say(f"{' '.join(result['overrides'])} failed: {error}")
     write_json(Path(HydraConfig.get().runtime.output_dir) / RESULT, result)
     return score
-
-
-def primary(card: dict[str, Any], name: str | None) -> float:
-    """The value of the primary score in the newest evaluation that has it; NaN when none has."""
-    values = [evaluation["scores"][name]["value"] for evaluation in card["evaluations"] if name in evaluation["scores"]]
-    return float(values[-1]) if values and values[-1] is not None else math.nan
 
 
 def _summary(directory: Path) -> int:

@@ -17,7 +17,6 @@ from kantor.report.pictures import Picture, chart
 from kantor.report.tables import cell
 from kantor.report.templating import render
 
-NO_CURVE = Curve("", [], [])
 DIRECT_LABELS = 6  # runs up to which curves carry full names; above, their ranks
 
 

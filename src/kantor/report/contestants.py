@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from kantor.errors import UserError
 from kantor.report import units
 from kantor.report.cards import flatten
-from kantor.report.progress import state_of
 from kantor.report.summary import Summary, summarise
 from kantor.runs.directory import RunDirectory
 
@@ -56,10 +55,7 @@ def read_contestants(runs: Sequence[RunDirectory]) -> list[Contestant]:
         )
     summaries = [read_scored(run) for run in distinct]
     labels = distinct_labels(summaries)
-    return [
-        Contestant(label, state_of(summary.run, summary.status) if summary.status else summary.state, summary)
-        for label, summary in zip(labels, summaries, strict=True)
-    ]
+    return [Contestant(label, one.state_now, one) for label, one in zip(labels, summaries, strict=True)]
 
 
 def read_scored(run: RunDirectory) -> Summary:

@@ -1,4 +1,4 @@
-"""What training found to be wrong with itself: health.json.
+"""The findings of the health checks of training: health.json.
 
 `{"findings": [{"step", "check", "message", "gone"}, …]}`, oldest first.
 """
@@ -11,9 +11,7 @@ from kantor.runs.directory import RunDirectory, read_json
 
 @dataclass(frozen=True)
 class Finding:
-    """An ailment: the step at which it was found, the check's name, what is wrong and what to try, and the
-    step by which it had gone.
-    """
+    """Since which step, by which check, what is wrong and what to try, and by which step it had gone."""
 
     step: int
     check: str

@@ -38,7 +38,7 @@ def report_html(run: RunDirectory) -> str:
         subtitle=subtitle_of(summary),
         refresh=REFRESH_SECONDS if summary.state == "running" else None,
         written=now(),
-        progress=progress_view(progress_of(run, summary.status)),
+        progress=progress_view(progress_of(summary)),
         hero=pictures.hero(run, summary.experiment),
         overview=evaluation_sheet(summary.evaluations, summary.primary_name),
         floor_note=FLOOR_NOTE,

@@ -1,10 +1,10 @@
-"""How far a run is: its state, counters, share of the budget, time left. Reads the end of metrics.csv only."""
+"""How far a run is: its steps, share of the budget, time left. Reads the end of metrics.csv only."""
 
 import csv
 from dataclasses import dataclass
-from typing import Any
 
 from kantor.report.cards import finite
+from kantor.report.summary import Summary
 from kantor.runs.directory import RunDirectory
 
 TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
@@ -15,31 +15,11 @@ class Progress:
     """Steps and seconds so far, the budget (one of the two), the share done and the seconds left (None: unknown)."""
 
     steps: int
-    images_seen: int
     seconds: float | None
     budget_steps: int | None
     budget_minutes: float | None
     share: float | None
     seconds_left: float | None
-
-
-def state_of(run: RunDirectory, status: dict[str, Any]) -> str:
-    """The state as it is: a run that says "running" while nobody holds its lock is "stopped"."""
-    state = str(status.get("state", "new"))
-    if state != "running":
-        return state
-    if ended(status):
-        return "stopped"
-    try:
-        return "running" if run.live else "stopped"
-    except OSError:  # a directory that cannot be written to has no lock to look at
-        return "running"
-
-
-def ended(status: dict[str, Any]) -> bool:
-    """Whether the last attempt has ended, as an interrupted one has while its process writes the last page."""
-    attempts = status.get("attempts") or []
-    return bool(attempts) and attempts[-1].get("outcome") is not None
 
 
 def last_rows(run: RunDirectory) -> list[dict[str, float | None]]:
@@ -79,13 +59,12 @@ def speed(rows: list[dict[str, float | None]]) -> float | None:
     return (last_steps - first_steps) / (last_seconds - first_seconds)
 
 
-def progress_of(run: RunDirectory, status: dict[str, Any]) -> Progress:
+def progress_of(summary: Summary) -> Progress:
     """Progress from status.json and the end of metrics.csv, whichever is further."""
-    rows = last_rows(run)
+    rows = last_rows(summary.run)
     last = rows[-1] if rows else {}
-    counters, budget = status.get("counters") or {}, status.get("budget") or {}
+    counters, budget = summary.status.get("counters") or {}, summary.status.get("budget") or {}
     steps = int(max(last.get("steps") or 0, counters.get("steps") or 0))
-    images = int(max(last.get("images_seen") or 0, counters.get("images_seen") or 0))
     seconds = last.get("seconds")
     of_steps, of_minutes = budget.get("steps"), budget.get("minutes")
     share = left = None
@@ -96,6 +75,6 @@ def progress_of(run: RunDirectory, status: dict[str, Any]) -> Progress:
     elif of_minutes and seconds is not None:
         share = min(1.0, seconds / (60 * of_minutes))
         left = max(0.0, 60 * of_minutes - seconds)
-    if status.get("state") == "finished":
+    if summary.state == "finished":
         share, left = 1.0, 0.0
-    return Progress(steps, images, seconds, of_steps, of_minutes, share, left)
+    return Progress(steps, seconds, of_steps, of_minutes, share, left)

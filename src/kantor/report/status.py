@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
 from kantor.report import units
-from kantor.report.progress import Progress, progress_of, state_of
+from kantor.report.progress import Progress, progress_of
 from kantor.report.protocols import holders
 from kantor.report.summary import Summary, summarise
 from kantor.report.tables import Sheet, console, terminal
@@ -48,8 +48,8 @@ def status_row(run: RunDirectory) -> StatusRow:
     """One run's row."""
     try:
         summary = summarise(run)
-        state, reason = state_of(run, summary.status), summary.status.get("reason") or ""
-        return StatusRow(run.path, state, reason, summary, progress_of(run, summary.status))
+        reason = summary.status.get("reason") or ""
+        return StatusRow(run.path, summary.state_now, reason, summary, progress_of(summary))
     except UserError as error:
         return StatusRow(run.path, "damaged", str(error))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from kantor.models.charts import Chart
 from kantor.report.cards import Evaluation, Floor, Score, read_evaluations
-from kantor.report.progress import ended
 from kantor.runs.directory import RunDirectory, damaged
 
 
@@ -47,9 +46,22 @@ class Summary:
 
     @property
     def state(self) -> str:
-        """As it is written down: a run whose last attempt has ended is not running any more."""
+        """As it is written down; "stopped" when it says "running" and its last attempt has ended.
+
+        So an interrupted run says while its process writes the last page.
+        """
         state = str(self.status.get("state") or self.card.get("status") or "new")
-        return "stopped" if state == "running" and ended(self.status) else state
+        attempts = self.status.get("attempts") or []
+        ended = bool(attempts) and attempts[-1].get("outcome") is not None
+        return "stopped" if state == "running" and ended else state
+
+    @property
+    def state_now(self) -> str:
+        """The state, "stopped" also when it says "running" while nobody holds its lock, which takes a moment to see."""
+        try:
+            return "stopped" if self.state == "running" and not self.run.live else self.state
+        except OSError:  # a directory that cannot be written to has no lock to look at
+            return self.state
 
     @property
     def counters(self) -> dict[str, int]:
