@@ -2,9 +2,11 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from kantor.errors import UserError
@@ -35,6 +37,23 @@ def wandb(*, directory: Path, seed: int, experiment: str, project: str) -> Logge
         group=experiment,
         offline=not os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE") == "offline",
     )
+
+
+def log_picture(logger: Logger, name: str, picture: Image.Image, *, counters: Mapping[str, int]) -> None:
+    """Hand a picture to a logger that shows pictures; others get none.
+
+    Args:
+        logger: of any kind; called on rank 0.
+        name: what the picture is called.
+        picture: grey or RGB.
+        counters: `steps` and the model's others.
+    """
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, np.asarray(picture.convert("RGB")), counters["steps"], dataformats="HWC")
+    elif isinstance(logger, WandbLogger):
+        import wandb
+
+        logger.experiment.log({**counters, "trainer/global_step": counters["steps"], name: wandb.Image(picture)})
 
 
 class OneRun(WandbLogger):

@@ -2,14 +2,17 @@
 
 import functools
 import re
+from dataclasses import replace
 
 import pytest
 import torch
-from image_runs import Normalised, TinyImages, adam, fit, image_model
+from tiny import SLOW_ADAM as adam
+from tiny import Normalised, TinyImages, fit, image_gan, mlp, points, samples, vae
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import Health
 from kantor.callbacks.watch import watch
+from kantor.models.spread import SPREAD, spread
 from kantor.nets.flat import ToImages
 from kantor.nets.skip_critic import SkipCritic
 from kantor.objectives.adversarial import (
@@ -146,7 +149,7 @@ def watched(directory, model, steps, every=10):
 @pytest.mark.parametrize("name", FAILING)
 def test_a_run_made_to_fail_is_told_why_once(directory, capsys, name):
     settings, check = FAILING[name]
-    health = watched(directory, image_model(**settings), 100)
+    health = watched(directory, image_gan(**settings), 100)
     found = [finding["check"] for finding in health.findings]
     assert found.count(check) == 1
     said = capsys.readouterr().err
@@ -158,14 +161,14 @@ def test_a_run_made_to_fail_is_told_why_once(directory, capsys, name):
 
 @pytest.mark.parametrize("name", WELL)
 def test_a_run_that_is_well_hears_nothing(directory, capsys, name):
-    health = watched(directory, image_model(**WELL[name]), 200)
+    health = watched(directory, image_gan(**WELL[name]), 200)
     assert health.findings == [] and not health_json(directory).exists()
     assert "kantor:" not in capsys.readouterr().err
 
 
 def test_a_collapse_after_a_good_beginning_is_found_and_said_to_be_gone(directory, capsys):
     knowing = {"generator": lambda: ToImages(network=Knowing(), channels=1, image_size=8), "n_critic": 3}
-    model = image_model(**knowing, objective=gp(10.0), generator_optimizer=Forgetful)
+    model = image_gan(**knowing, objective=gp(10.0), generator_optimizer=Forgetful)
     health = watched(directory, model, 260)
     (finding,) = read_findings(directory)
     assert finding.check == "mode_collapse" and 110 <= finding.step <= 140 and 200 <= finding.gone <= 250
@@ -178,11 +181,11 @@ def test_a_collapse_after_a_good_beginning_is_found_and_said_to_be_gone(director
 
 def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_path):
     settings, _ = FAILING["a critic without its penalty"]
-    straight = watched(directory, image_model(**settings), 60, every=5)
+    straight = watched(directory, image_gan(**settings), 60, every=5)
     written = health_json(directory).read_text()
 
     def part(steps, checkpoint=None):
-        model = image_model(**settings)
+        model = image_gan(**settings)
         callbacks = watch(model, directory=directory, clock=Clock(), seed=3, every=5)
         return callbacks[-1], fit(model, TinyImages(n=200, batch_size=32), steps, *callbacks, checkpoint=checkpoint)
 
@@ -196,6 +199,28 @@ def test_a_resumed_run_ends_with_the_same_findings_and_history(directory, tmp_pa
 
 def test_findings_after_the_checkpoint_are_taken_back(directory):
     health_json(directory).write_text('{"findings": [{"step": 50, "check": "x", "message": "from before a kill"}]}')
-    model = image_model(objective=NonSaturating())
+    model = image_gan(objective=NonSaturating())
     fit(model, TinyImages(), 1, Health(directory, checks=model.checks(), every=10))
     assert read_findings(directory) == []
+
+
+def test_a_family_of_ones_own_is_checked_by_its_own_measurements(directory, capsys):
+    """A VAE whose decoder does not hear its latents."""
+    model = vae(decoder=lambda: mlp(2, 2, width=1))
+    with torch.no_grad():
+        model.decoder.body[0].weight.zero_()
+
+    def measurements(block, rng):
+        return spread(block.samples.flatten(0, 1), lambda n: samples(model, "raw", n=n))
+
+    def constant(history):
+        spreads = history.last(SPREAD)
+        return "constant decoder: Try another" if spreads and max(spreads) < 1e-3 else None
+
+    model.measurements, model.checks = measurements, lambda: {"constant_decoder": constant}
+    model.optimisation = replace(model.optimisation, optimizer=frozen)
+    callbacks = watch(model, directory=directory, clock=Clock(), seed=3, every=2)
+    fit(model, points(batch_size=64), 20, *callbacks)
+    (finding,) = read_findings(directory)
+    assert (finding.step, finding.check) == (8, "constant_decoder")
+    assert "at step 8: constant decoder" in capsys.readouterr().err

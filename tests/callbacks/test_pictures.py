@@ -1,65 +1,251 @@
-import math
+"""What every picture does: when it is drawn, where it is kept, what fits it, and that a run does not notice it."""
+
+import re
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
-from image_runs import TinyImages
+from matplotlib.figure import Figure
 from PIL import Image
+from tiny import MODELS, Normalised, TinyImages, each_model, fit, gan, image_gan, points, same, state, vae
 
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.contours import GRID, Contours, surface
-from kantor.callbacks.line_distances import THETAS, LineDistances, measured_distances
-from kantor.callbacks.pictures import step_name, write_gif
+from kantor.callbacks.grids import Grids
+from kantor.callbacks.interpolation import Interpolation
+from kantor.callbacks.line_distances import LineDistances
+from kantor.callbacks.neighbours import Neighbours
+from kantor.callbacks.pictures import (
+    FRAMES,
+    WIDTH,
+    ImagePicture,
+    Scene,
+    Series,
+    admitted,
+    refusals,
+    rendered,
+    write_gif,
+)
+from kantor.callbacks.points import Points
+from kantor.callbacks.side_by_side import SideBySide
+from kantor.data.points import Line
 from kantor.errors import UserError
+from kantor.models.latent import Uniform
+from kantor.nets.shift import Shift
+
+PICTURES = {
+    "points": (Points, {"n": 8, "extent": 3.0}),
+    "line_distances": (LineDistances, {"points": 32}),
+    "grids": (Grids, {"side": 3}),
+    "side_by_side": (SideBySide, {"side": 2}),
+    "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
+    "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
+}
+each_picture = pytest.mark.parametrize("name", PICTURES)
 
 
-def contours(directory, data, **changed):
-    settings = {"directory": directory, "data": data, "clock": Clock(), "seed": 0, "every": 2, "points": 8,
-                "extent": 3.0}  # fmt: skip
-    return Contours(**{**settings, **changed})
+class Mean(ImagePicture):
+    """A picture of a user's own: one pixel that says how many steps there were."""
+
+    name = "mean"
+
+    def draw(self, model):
+        return Image.new("L", (1, 1), model.steps)
 
 
-def test_the_surface_has_y_along_its_rows_and_x_along_its_columns():
-    def critic(points):
-        return 10 * points[:, 0] + points[:, 1]
-
-    heights = surface(critic, 3.0, torch.device("cpu"))
-    ticks = np.linspace(-3, 3, GRID)
-    assert heights == pytest.approx(10 * ticks[None, :] + ticks[:, None], abs=1e-4)
+def made(name, scene, **changed):
+    kind, settings = PICTURES[name]
+    return kind(scene, **{"every": 2, **settings, **changed})
 
 
-def test_contours_are_drawn_before_the_first_step_every_so_often_and_at_the_end(directory, data, make_model, fit):
-    fit(make_model(), 3, contours(directory, data))
-    names = sorted(path.name for path in directory.samples.iterdir())
-    assert names == ["samples.gif", "step_00000000.png", "step_00000002.png", "step_00000003.png"]
+def line():
+    """A segment, and a model that has only a place for it."""
+    latent = Uniform(1, 0.0, 1.0)
+    return gan(generator=lambda: Shift(theta=0.5), latent=latent), points(distribution=Line(0.0))
+
+
+def fitting(scene, model, data):
+    """All pictures that can be drawn of a model."""
+    here = {name: made(name, scene(data)) for name in PICTURES}
+    return admitted(here, model, named=())
+
+
+def files(directory):
+    return {path.name: path.read_bytes() for path in directory.path.rglob("*.[pg][ni]*")}
+
+
+OF_IMAGES = {"grids", "side_by_side", "interpolation", "neighbours"}
+
+
+@each_model
+def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
+    model, data = kind.model(), kind.data()
+    kinds = {type(one) for one in fitting(scene, model, data)}
+    expected = OF_IMAGES if isinstance(data, TinyImages) else {"points"}
+    assert kinds == {PICTURES[name][0] for name in expected}
+
+
+def test_a_segment_has_a_picture_of_its_own(scene):
+    assert {type(one) for one in fitting(scene, *line())} == {Points, LineDistances}
+
+
+@each_model
+def test_a_run_that_is_drawn_is_the_run_that_is_not(scene, kind):
+    drawn, alone, data = kind.model(), kind.model(), kind.data()
+    fit(drawn, data, 3, *fitting(scene, drawn, data))
+    fit(alone, kind.data(), 3)
+    assert same(state(drawn), state(alone))
+
+
+def test_pictures_change_no_statistics_and_no_noise(scene):
+    drawn, alone, data = (*(image_gan(critic=Normalised) for _ in range(2)), TinyImages())
+    fit(drawn, data, 3, *fitting(scene, drawn, data))
+    fit(alone, data, 3)
+    assert any("running_mean" in name for name in state(alone)) and same(state(drawn), state(alone))
+
+
+@each_model
+def test_equal_models_make_equal_pictures_of_steps_that_are_due(scene, directory, kind):
+    found = []
+    for _ in range(2):
+        model, data = kind.model(), kind.data()
+        pictures = fitting(scene, model, data)
+        fit(model, data, 3, *pictures)
+        found.append(files(directory))
+    assert found[0] == found[1]
+    steps = {"step_00000000.png", "step_00000002.png", "step_00000003.png", "samples.gif"}
+    assert set(found[0]) == steps | {f"{one.name}.png" for one in pictures if not isinstance(one, Series)}
     with Image.open(directory.samples / "samples.gif") as gif:
         assert gif.n_frames == 3
-    with Image.open(directory.samples / "step_00000003.png") as picture:
-        assert picture.size == (600, 600)
 
 
-def test_pictures_change_no_bit_of_the_weights(directory, data, make_model, fit):
-    drawn, alone = make_model(), make_model()
-    fit(drawn, 2, contours(directory, data, every=1))
-    fit(alone, 2)
-    for name, tensor in alone.state_dict().items():
-        assert torch.equal(tensor, drawn.state_dict()[name]), name
+def test_a_picture_is_kept_anew_each_time(scene, directory):
+    data, seen = TinyImages(), []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(self, *_):
+            with Image.open(directory.figures / "mean.png") as picture:
+                seen.append(picture.getpixel((0, 0)))
+
+    fit(image_gan(), data, 5, Mean(scene(data), every=2), Look())
+    assert seen == [0, 2, 2, 4, 5]
 
 
-@pytest.mark.parametrize("wrong", [{"every": 0}, {"points": 0}, {"extent": -1.0}])
-def test_sizes_out_of_range_are_refused(directory, data, wrong):
-    with pytest.raises(UserError, match="expected a number above 0"):
-        contours(directory, data, **wrong)
+def test_the_clock_stands_still_and_no_gradient_is_made(scene):
+    asked = []
+
+    class Asks(Mean):
+        def draw(self, model):
+            asked.append((self.scene.clock._since, torch.is_grad_enabled()))
+
+    data, clock = TinyImages(), Clock()
+    place = scene(data)
+    asks = Asks(Scene(place.directory, data, clock, place.seed, place.sampling), every=1)
+    fit(image_gan(), data, 2, clock, asks)
+    assert asked == [(None, False)] * 3
 
 
-def test_contours_of_pictures_are_refused(directory):
-    with pytest.raises(UserError, match="it draws points, data=tiny are pictures; take pictures=images"):
-        contours(directory, TinyImages())
+@pytest.mark.parametrize("make", [lambda: Image.new("RGB", (30, 20), "red"), lambda: Figure(figsize=(0.3, 0.2))])
+def test_loggers_that_show_pictures_get_them(scene, tmp_path, make):
+    from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    class Own(Mean):
+        name = "own"
+
+        def draw(self, model):
+            return make()
+
+    boards = [TensorBoardLogger(save_dir=tmp_path, name="board", version=""), CSVLogger(tmp_path)]
+    data = TinyImages()
+    trainer = pl.Trainer(
+        accelerator="cpu", max_steps=4, max_epochs=-1, logger=boards, callbacks=[Own(scene(data), every=2)],
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(image_gan(), datamodule=data)
+    boards[0].finalize("success")
+    read = EventAccumulator(str(tmp_path / "board"), size_guidance={"images": 0})
+    read.Reload()
+    shown = read.Images("pictures/own")
+    assert [(one.step, one.width, one.height) for one in shown] == [(step, 30, 20) for step in (0, 2, 4)]
 
 
-def test_file_names_sort_by_step():
-    names = [step_name(k) for k in (0, 9, 10, 999, 10_000, 10_000_000)]
-    assert sorted(names) == names
+def test_the_caption_says_step_and_weights(scene):
+    model = gan()
+    model.steps = 12_000
+    captions = [scene(points(), weights=weights).caption(model) for weights in ("ema", "raw", "ema:0.999")]
+    assert captions == ["step 12,000, EMA", "step 12,000, raw weights", "step 12,000, EMA 0.999"]
+
+
+@each_model
+def test_samples_are_of_the_weights_that_are_asked_for_and_of_the_same_noise(scene, kind):
+    model = kind.model()
+    ema, raw = (scene(kind.data(), weights=weights) for weights in ("ema", "raw"))
+    first = ema.samples(model, 4)
+    with torch.no_grad():
+        for network in model.sampling_networks().values():
+            for weight in network.parameters():
+                weight.add_(1)
+    assert torch.equal(ema.samples(model, 4), first) and torch.equal(ema.samples(model, 4), first)
+    assert not torch.equal(raw.samples(model, 4), first)
+
+
+REFUSED = [
+    ("points", MODELS["gan of pictures"], "it draws points, data=tiny are pictures; take pictures=images"),
+    ("line_distances", MODELS["gan of points"], "it draws segments, data=gaussians8 is none; take pictures=points"),
+    *(
+        (name, MODELS["vae of points"], "it draws pictures, data=gaussians8 are points; take pictures=points")
+        for name in sorted(OF_IMAGES)
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "reason"), REFUSED, ids=[name for name, *_ in REFUSED])
+def test_what_does_not_fit_is_left_out_but_refused_to_those_who_asked_for_it(scene, name, kind, reason):
+    model, data = kind.model(), kind.data()
+    pictures = {name: made(name, scene(data)), "none": None, "other": pl.Callback()}
+    assert refusals(pictures, model) == {name: reason}
+    assert admitted(pictures, model, named=()) == admitted(pictures, model, named=["other"]) == [pictures["other"]]
+    key = f"pictures.callbacks.{name}"
+    with pytest.raises(UserError, match=re.escape(f"{key}: {reason}; without it: ~{key}")):
+        admitted(pictures, model, named=["other", name])
+    with pytest.raises(UserError, match=re.escape(f"{type(pictures[name]).__name__}: {reason}")):
+        fit(model, data, 1, pictures[name])
+
+
+def test_a_model_without_a_latent_space_has_no_interpolation(scene):
+    model, data = MODELS["vae of pictures"].model(), TinyImages()
+    del model.latent
+    (reason,) = refusals({"interpolation": made("interpolation", scene(data))}, model).values()
+    assert reason == "it walks through a latent space, and ToyVAE has none"
+
+
+def test_a_model_without_a_shift_has_no_line(scene):
+    data = points(distribution=Line(0.0))
+    (reason,) = refusals({"line": made("line_distances", scene(data))}, vae()).values()
+    assert reason.startswith("it follows a kantor.nets.shift.Shift, and no network of the model is one")
+
+
+@each_picture
+def test_sizes_out_of_range_are_refused(scene, name):
+    for size in ("every", *PICTURES[name][1]):
+        with pytest.raises(UserError, match=f"{size}=0: expected"):
+            made(name, scene(points()), **{size: 0})
+
+
+def test_file_names_sort_by_step(scene):
+    grids, model, names = made("grids", scene(TinyImages())), image_gan(), []
+    for model.steps in (0, 9, 10, 999, 10_000, 10_000_000):
+        names.append(grids.path(model).name)
+    assert sorted(names) == names and len(set(names)) == 6
+
+
+def test_a_figure_is_rendered_as_it_would_be_saved(tmp_path):
+    figure = Figure(figsize=(2, 1), dpi=50)
+    figure.subplots().plot([1, 2, 3])
+    figure.savefig(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as saved:
+        assert np.array_equal(np.asarray(rendered(figure)), np.asarray(saved.convert("RGB")))
 
 
 def test_a_gif_of_nothing_is_not_written(tmp_path):
@@ -67,20 +253,10 @@ def test_a_gif_of_nothing_is_not_written(tmp_path):
     assert not (tmp_path / "x.gif").exists()
 
 
-def test_the_measured_distances_of_parallel_lines_are_the_lectures():
-    """W1 = |θ|; TV, JS and KL know equal or not."""
-    found = measured_distances(64, np.random.default_rng(0))
-    apart = np.abs(THETAS) > 1e-9
-    assert apart.sum() == len(THETAS) - 1
-    # both ends are stratified: z agrees to 1/64, so W1 at θ = 0 is below that
-    assert found["W1"][apart] == pytest.approx(np.abs(THETAS[apart]), abs=5e-3)
-    assert found["W1"][~apart][0] < 1 / 64
-    assert found["TV"][apart] == pytest.approx(1.0)
-    assert found["JS"][apart] == pytest.approx(math.log(2))
-    assert np.isinf(found["KL"][apart]).all()
-    assert found["TV"][~apart][0] < 0.2 and found["JS"][~apart][0] < 0.05
-
-
-def test_line_distances_refuse_other_data(directory, data):
-    with pytest.raises(UserError, match="data=gaussians8 is none; take pictures=points"):
-        LineDistances(directory=directory, data=data, clock=Clock(), seed=0, every=1, points=64)
+def test_long_and_wide_series_are_made_small_for_the_animation(scene, directory):
+    directory.samples.mkdir(exist_ok=True)
+    for step in range(2 * FRAMES + 1):
+        Image.new("L", (WIDTH + 2, 4), step).save(directory.samples / f"step_{step:08d}.png")
+    made("grids", scene(TinyImages())).finish(image_gan())
+    with Image.open(directory.samples / "samples.gif") as gif:
+        assert gif.n_frames == FRAMES and gif.size == (WIDTH // 2 + 1, 2)

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from image_runs import Normalised, TinyImages, fit, image_model
+from tiny import Normalised, TinyImages, fit, image_gan
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.stop_at_half import StopAtHalf
@@ -10,7 +10,7 @@ from kantor.objectives.adversarial import Wasserstein
 
 def ends_at(*pairs, looks=2, every=1, steps=8, model=None, checkpoint=None):
     """The step at which training ends when D is what `pairs` say at each step, the last of them for ever."""
-    model = model or image_model()
+    model = model or image_gan()
 
     def probabilities(block, rng):
         return tuple(torch.full((4,), value) for value in pairs[min(model.steps, len(pairs)) - 1])
@@ -28,7 +28,7 @@ def at_half(model, **settings):
 
 def test_it_looks_for_itself_and_leaves_no_trace():
     """What it sees are the probabilities of the step, whatever is logged, and training goes as without it."""
-    watched, alone = (image_model(critic=Normalised) for _ in range(2))
+    watched, alone = (image_gan(critic=Normalised) for _ in range(2))
     seen = []
     ask = watched.probabilities
     watched.probabilities = lambda block, rng: seen.append(ask(block, rng)) or seen[-1]
@@ -63,7 +63,7 @@ def test_looks_stand_at_multiples_of_every():
 
 
 def test_a_resumed_run_counts_on(tmp_path):
-    first = image_model()
+    first = image_gan()
     at = at_half(first, tolerance=0.05, looks=3)
     first.probabilities = lambda block, rng: tuple(map(torch.tensor, [APART, HALF][first.steps - 1]))
     fit(first, TinyImages(), 2, at).save_checkpoint(tmp_path / "2.ckpt")
@@ -72,10 +72,10 @@ def test_a_resumed_run_counts_on(tmp_path):
 
 def test_a_model_without_d_is_refused():
     with pytest.raises(UserError, match="no D\\(x\\) that could come to ½; take stop=none"):
-        at_half(image_model(objective=Wasserstein()))
+        at_half(image_gan(objective=Wasserstein()))
 
 
 @pytest.mark.parametrize("wrong", [{"every": 0}, {"tolerance": 0.0}, {"tolerance": 0.5}, {"looks": 0}])
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
-        at_half(image_model(), **wrong)
+        at_half(image_gan(), **wrong)

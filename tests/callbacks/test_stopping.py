@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import pytorch_lightning as pl
 import torch
+from tiny import each_model, fit, gan, points, same, state
 
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
@@ -27,11 +28,11 @@ class At(pl.Callback):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory, make_model, fit, number):
-    stop, model = StopOnSignal(), make_model()
+def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory, number):
+    stop, model = StopOnSignal(), gan()
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     ring = At(3, lambda model: os.kill(os.getpid(), number))
-    fit(model, 10, ring, stop, Checkpointing(directory, every=100))
+    fit(model, points(), 10, ring, stop, Checkpointing(directory, every=100))
     assert stop.received == number
     assert model.steps == 3
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
@@ -39,35 +40,35 @@ def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory,
     assert {n: signal.getsignal(n) for n in handlers} == handlers
 
 
-def test_without_a_signal_nothing_stops(make_model, fit):
-    stop, model = StopOnSignal(), make_model()
-    fit(model, 4, stop)
+def test_without_a_signal_nothing_stops():
+    stop, model = StopOnSignal(), gan()
+    fit(model, points(), 4, stop)
     assert stop.received is None and model.steps == 4
 
 
-def test_handlers_come_back_after_an_error(make_model, fit):
+def test_handlers_come_back_after_an_error():
     def fail(model):
         raise KeyError("x")
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyError):
-        fit(make_model(), 4, StopOnSignal(), At(2, fail))
+        fit(gan(), points(), 4, StopOnSignal(), At(2, fail))
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(directory, make_model, fit):
-    straight = make_model()
-    fit(straight, 6)
+@each_model
+def test_a_stopped_run_goes_on_to_the_same_bits(directory, kind):
+    straight = kind.model()
+    fit(straight, kind.data(), 6)
     ring = At(3, lambda model: os.kill(os.getpid(), signal.SIGTERM))
-    fit(make_model(), 6, ring, StopOnSignal(), Checkpointing(directory, every=100))
-    resumed = make_model()
-    fit(resumed, 6, checkpoint=directory.checkpoints / "last.ckpt")
-    for name, tensor in straight.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    fit(kind.model(), kind.data(), 6, ring, StopOnSignal(), Checkpointing(directory, every=100))
+    resumed = kind.model()
+    fit(resumed, kind.data(), 6, checkpoint=directory.checkpoints / "last.ckpt")
+    assert same(state(straight), state(resumed)) and straight.counters() == resumed.counters()
 
 
 @pytest.mark.parametrize(("minutes", "steps"), [(1.0, 3), (0.5, 2), (0.01, 1)])
-def test_minutes_end_training_with_the_step_that_reaches_them(make_model, fit, minutes, steps):
+def test_minutes_end_training_with_the_step_that_reaches_them(minutes, steps):
     """A clock of our own: 20 seconds a step."""
 
     class Slow(Clock):
@@ -76,8 +77,8 @@ def test_minutes_end_training_with_the_step_that_reaches_them(make_model, fit, m
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
             Slow.seconds = 20.0 * pl_module.steps
 
-    clock, model = Slow(), make_model()
-    fit(model, -1, clock, StopAfterMinutes(clock, minutes=minutes))
+    clock, model = Slow(), gan()
+    fit(model, points(), -1, clock, StopAfterMinutes(clock, minutes=minutes))
     assert model.steps == steps
 
 
@@ -97,27 +98,27 @@ class Breaks(Wasserstein):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("term", ["real", "fake"])
-def test_a_value_that_is_not_finite_stops_the_run_and_is_named_with_its_step(make_model, fit, directory, term, value):
+def test_a_value_that_is_not_finite_stops_the_run_and_is_named_with_its_step(directory, term, value):
     """Two critic steps per step: the sixth is the last of step 3."""
-    model = make_model(objective=Breaks(term, value, at=6))
+    model = gan(objective=Breaks(term, value, at=6))
     checkpoints = Checkpointing(directory, every=1)
     with pytest.raises(NonFiniteError, match=rf"train/critic_{term} is (nan|-?inf) at step 3"):
-        fit(model, 10, StopOnNonFinite(), checkpoints)
+        fit(model, points(), 10, StopOnNonFinite(), checkpoints)
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
     assert saved["kantor_counters"]["steps"] == 2  # nothing of the broken step is kept
     assert {bool(t.isfinite().all()) for t in saved["state_dict"].values()} == {True}
 
 
-def test_a_nan_in_an_earlier_critic_step_of_the_same_step_is_caught_too(make_model, fit):
+def test_a_nan_in_an_earlier_critic_step_of_the_same_step_is_caught_too():
     """It is in the critic's weights from then on, so every later value shows it."""
-    model = make_model(objective=Breaks("real", float("nan"), at=5))
+    model = gan(objective=Breaks("real", float("nan"), at=5))
     with pytest.raises(NonFiniteError, match="at step 3"):
-        fit(model, 10, StopOnNonFinite())
+        fit(model, points(), 10, StopOnNonFinite())
 
 
-def test_a_step_that_breaks_the_weights_reaches_no_checkpoint(make_model, fit, directory):
+def test_a_step_that_breaks_the_weights_reaches_no_checkpoint(directory):
     """Losses are computed before the step: they are finite when the step itself overflows."""
-    model = make_model()
+    model = gan()
 
     class Overflows(torch.optim.SGD):
         steps = 0
@@ -131,12 +132,12 @@ def test_a_step_that_breaks_the_weights_reaches_no_checkpoint(make_model, fit, d
 
     model.optimisation = replace(model.optimisation, generator=functools.partial(Overflows, lr=1e4))
     with pytest.raises(NonFiniteError):
-        fit(model, 10, StopOnNonFinite(), Checkpointing(directory, every=1))
+        fit(model, points(), 10, StopOnNonFinite(), Checkpointing(directory, every=1))
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
     assert {bool(t.isfinite().all()) for t in saved["state_dict"].values()} == {True}
 
 
-def test_a_healthy_run_is_left_alone(make_model, fit):
-    model = make_model(objective=WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False))
-    fit(model, 3, StopOnNonFinite())
+def test_a_healthy_run_is_left_alone():
+    model = gan(objective=WassersteinGradientPenalty(penalty_weight=10.0, one_sided=False))
+    fit(model, points(), 3, StopOnNonFinite())
     assert model.steps == 3

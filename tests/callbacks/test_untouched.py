@@ -1,5 +1,5 @@
 import torch
-from image_runs import Maker, Normalised
+from tiny import Maker, Normalised
 
 from kantor.callbacks.untouched import untouched
 

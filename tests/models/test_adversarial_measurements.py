@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from every_objective import OBJECTIVES
-from image_runs import Normalised, TinyImages, fit, image_model
+from tiny import Normalised, TinyImages, fit, image_gan
 
 from kantor import keyed
 from kantor.callbacks.clock import Clock
@@ -66,7 +66,7 @@ def measure(model, block):
 
 
 def test_the_slope_of_a_linear_critic_is_the_norm_of_its_weights():
-    model = image_model(objective=Wasserstein(), generator=Echo, critic=Line)
+    model = image_gan(objective=Wasserstein(), generator=Echo, critic=Line)
     assert float(measure(model, torch.randn(1, 16, 1, 1, 2))[SLOPE]) == pytest.approx(5.0)
 
 
@@ -78,7 +78,7 @@ def test_the_norm_is_taken_over_all_gradients():
 
 
 def test_the_norms_are_those_of_the_steps_last_gradients():
-    model = image_model(objective=Wasserstein())
+    model = image_gan(objective=Wasserstein())
     fit(model, TinyImages(), 2, Measurement(clock=Clock(), seed=0, every=1))
     for network, name in ((model.generator, GENERATOR_GRADIENT), (model.critic, "train/critic_gradient")):
         squares = sum(float(weight.grad.square().sum()) for weight in network.parameters())
@@ -96,7 +96,7 @@ def test_the_share_of_clipped_weights_counts_both_sides(clip):
 @pytest.mark.parametrize("offset", [0.0, 2.0, -1.0])
 @pytest.mark.parametrize("name", [name for name, measured in MEASURED.items() if D_REAL in measured])
 def test_d_is_what_the_objective_makes_of_a_number(name, offset):
-    model = image_model(objective=OBJECTIVES[name], generator=Echo, critic=lambda: Line(offset))
+    model = image_gan(objective=OBJECTIVES[name], generator=Echo, critic=lambda: Line(offset))
     with torch.no_grad():
         model.critic.weights.zero_()
     values = measure(model, torch.zeros(2, 10, 1, 1, 2))
@@ -110,13 +110,13 @@ def test_a_discriminator_that_knows_has_accuracy_one():
         def forward(self, x):
             return x.flatten(1).sum(1) - 100
 
-    model = image_model(generator=Echo, critic=Brightness)
+    model = image_gan(generator=Echo, critic=Brightness)
     assert float(measure(model, torch.full((1, 10, 1, 1, 2), 200.0))[ACCURACY]) == 1
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_each_objective_has_its_measurements_and_a_chart_of_each(name):
-    model = image_model(objective=OBJECTIVES[name])
+    model = image_gan(objective=OBJECTIVES[name])
     assert set(measure(model, torch.rand(1, 8, 1, 8, 8))) == MEASURED[name]
     charts = model.charts()
     drawn = [column for chart in charts for column in chart.lines if column.startswith("train/")]
@@ -125,9 +125,9 @@ def test_each_objective_has_its_measurements_and_a_chart_of_each(name):
 
 
 def test_spread_is_measured_of_the_generator_itself_in_eval_mode_before_anything_changes_its_statistics():
-    model, block = image_model(objective=Wasserstein(), critic=Normalised), torch.rand(1, 8, 1, 8, 8)
+    model, block = image_gan(objective=Wasserstein(), critic=Normalised), torch.rand(1, 8, 1, 8, 8)
     first, second = (measure(model, block) for _ in range(2))
-    assert torch.equal(first[SPREAD], measure(image_model(objective=Wasserstein()), block)[SPREAD])
+    assert torch.equal(first[SPREAD], measure(image_gan(objective=Wasserstein()), block)[SPREAD])
     assert not torch.equal(first[SPREAD], second[SPREAD]), "the slope was measured in training mode"
     with torch.no_grad():
         for average in model.weights("ema")["generator"].parameters():
@@ -137,8 +137,8 @@ def test_spread_is_measured_of_the_generator_itself_in_eval_mode_before_anything
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_torchs_own_random_state_has_no_say_in_what_is_measured(name):
-    model, block = image_model(objective=OBJECTIVES[name]), torch.rand(1, 8, 1, 8, 8)
+    model, block = image_gan(objective=OBJECTIVES[name]), torch.rand(1, 8, 1, 8, 8)
     first = measure(model, block)
     torch.manual_seed(1)
-    second = measure(image_model(objective=OBJECTIVES[name]), block)
+    second = measure(image_gan(objective=OBJECTIVES[name]), block)
     assert all(torch.equal(first[column], second[column]) for column in first)

@@ -1,21 +1,19 @@
-"""From one sample to another through the latent space: a generator that has understood changes little by little."""
+"""From one sample to another through the latent space: a model that has understood changes little by little."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from kantor import keyed
-from kantor.atomic import replacing
-from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
-from kantor.data.module import BlockData
-from kantor.errors import UserError, require_at_least, require_positive
-from kantor.models.adversarial import Adversarial
+from kantor.errors import require_at_least, require_positive
 from kantor.models.base import GenerativeModel
 from kantor.models.latent import Latent, Normal
-from kantor.runs.directory import RunDirectory
+from kantor.models.protocols import HasLatentSpace
 from kantor.samples import sheets
 
 Path = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -46,44 +44,46 @@ def path_through(latent: Latent) -> Path:
     return spherical if isinstance(latent, Normal) else linear
 
 
+@dataclass(eq=False, kw_only=True)
 class Interpolation(ImagePicture):
-    """Writes figures/interpolation.png, anew each time: in each row EMA samples on the way between two noise vectors.
+    """In each row samples on the way between two latent vectors, the same each time; of a conditional model each row
+    stays in one class.
 
-    Args:
-        directory: whose figures/ is written.
-        data: pictures.
-        clock: stands still meanwhile.
-        seed: the run's seed; the noise is the same each time.
-        every: steps between versions.
-        rows: pairs of noise vectors.
+    Attributes:
+        rows: pairs of latent vectors.
         columns: images in a row, both ends included.
 
     Raises:
-        UserError: the data are points, a size is out of range, or (when drawing) the model has no latent vectors.
+        UserError: a size is out of range.
     """
 
-    def __init__(
-        self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, rows: int, columns: int
-    ) -> None:
-        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
-        require_positive(rows=rows)
-        require_at_least(2, columns=columns)
-        self.rows, self.columns = rows, columns
+    rows: int
+    columns: int
 
-    @torch.no_grad()
-    def draw(self, model: GenerativeModel) -> None:
+    name = "interpolation"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(rows=self.rows)
+        require_at_least(2, columns=self.columns)
+
+    def refusal(self, model: GenerativeModel) -> str | None:
+        """A model without a latent space has no way through it."""
+        if not isinstance(model, HasLatentSpace):
+            return f"it walks through a latent space, and {type(model).__name__} has none"
+        return super().refusal(model)
+
+    def draw(self, model: GenerativeModel) -> Image.Image:
         """The model as it is now."""
-        if not isinstance(model, Adversarial):
-            raise UserError(
-                "pictures.callbacks.interpolation: it needs a generator of noise vectors, and the model is a "
-                f"{type(model).__name__}; take ~pictures.callbacks.interpolation"
-            )
-        rng = keyed.Rng(keyed.seed(self.seed, "interpolation"), device=model.device)
+        assert isinstance(model, HasLatentSpace)
+        rng = keyed.Rng(keyed.seed(self.scene.seed, "interpolation"), device=model.device)
         ends = model.latent(2 * self.rows, rng)  # (2·rows, dim)
         t = torch.linspace(0, 1, self.columns, device=ends.device)
         z = path_through(model.latent)(ends[: self.rows], ends[self.rows :], t).flatten(0, 1)  # (rows·columns, dim)
-        images = pixels.to_uint8(model.decode(z, weights=model.default_weights))
-        words = f"between two samples (EMA, step {model.steps:,})"
-        with replacing(self.directory.figures / "interpolation.png") as temporary:
-            picture = sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])
-            picture.save(temporary, format="PNG", optimize=True)
+        condition, between = None, "between two samples"
+        if model.classes is not None:
+            between = "between two samples of a class"
+            condition = (torch.arange(self.rows, device=ends.device) % model.classes).repeat_interleave(self.columns)
+        images = pixels.to_uint8(model.decode(z, weights=self.scene.sampling.weights, condition=condition))
+        words = f"{between} ({self.scene.caption(model)})"
+        return sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])

@@ -1,30 +1,28 @@
 """The lecture's figure of the parallel lines: four distances measured over theta, and what a loss makes of them."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from kantor import keyed
-from kantor.atomic import replacing
-from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Picture
-from kantor.data.module import BlockData, PointData
+from kantor.data.module import PointData
 from kantor.data.points import Line
-from kantor.errors import UserError, require_at_least
+from kantor.errors import require_at_least
 from kantor.metrics.divergences import common_histograms, jensen_shannon, kl, total_variation
 from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
-from kantor.models.protocols import HasPotential
+from kantor.models.protocols import HasDistanceEstimate
 from kantor.nets.shift import Shift
-from kantor.runs.directory import RunDirectory
 
 BINS = 32
 THETAS = np.linspace(-1, 1, 41)
 COLOURS = {"W1": "#0072b2", "TV": "#d55e00", "JS": "#009e73", "KL": "#cc79a7"}  # Okabe & Ito: safe for the colour-blind
+TRUTHS = {"W1": "W1 = |theta|", "TV": "TV = 1", "JS": "JS = log 2", "KL": "KL = ∞ but at 0"}
 
 
 def measured_distances(points: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -46,80 +44,80 @@ def measured_distances(points: int, rng: np.random.Generator) -> dict[str, np.nd
     return {name: np.array(values) for name, values in found.items()}
 
 
+@dataclass(eq=False, kw_only=True)
 class LineDistances(Picture):
-    """Writes figures/line_distances.png at the end of training.
+    """Drawn at the end of training: the measured distances, the path of theta, and what the model's loss said of the
+    distance, when it estimates one.
 
-    Args:
-        directory: whose figures/ is written.
-        data: a `Line`.
-        clock: stands still meanwhile.
-        seed: the run's seed.
-        every: steps between the points of the curves.
+    Attributes:
         points: of each segment, for the measured distances.
 
     Raises:
-        UserError: the data are no line, or (when drawing) the generator is no shift.
+        UserError: there are too few points.
     """
 
-    def __init__(
-        self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, points: int
-    ) -> None:
-        super().__init__(directory=directory, clock=clock, seed=seed, every=every)
-        require_at_least(BINS, points=points)
+    points: int
+
+    name = "line_distances"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(BINS, points=self.points)
+        self.seen: list[tuple[int, float]] = []  # step and theta
+        self.estimates: list[tuple[int, float]] = []  # step and value
+        self.estimated: str | None = None
+
+    def refusal(self, model: GenerativeModel) -> str | None:
+        """It needs segments, and a network that has only a place for them."""
+        data = self.scene.data
         if not isinstance(data, PointData) or not isinstance(data.distribution, Line):
-            raise UserError(f"it draws segments, data={data.name} is none; take pictures=points")
-        self.points = points
-        self._steps: list[int] = []
-        self._thetas: list[float] = []
-        self._critic_losses: list[float] = []
+            return f"it draws segments, data={data.name} is none; take pictures=points"
+        if not any(isinstance(network, Shift) for network in model.networks().values()):
+            return "it follows a kantor.nets.shift.Shift, and no network of the model is one; take pictures=points"
+        return None
 
     def draw(self, model: GenerativeModel) -> None:
-        """Take note of theta and of the critic's loss."""
-        generator = model.networks().get("generator")
-        if not isinstance(generator, Shift):
-            raise UserError(
-                "line_distances: it follows kantor.nets.shift.Shift, the generator is another; take pictures=points"
-            )
-        self._steps.append(model.steps)
-        self._thetas.append(float(generator.theta.detach()))
-        self._critic_losses.append(float(model.values["train/critic_loss"]) if model.values else math.nan)
+        """Take note of theta and of the estimate."""
+        shift = next(network for network in model.networks().values() if isinstance(network, Shift))
+        self.seen.append((model.steps, float(shift.theta)))
+        estimate = model.distance_estimate() if isinstance(model, HasDistanceEstimate) else None
+        if estimate is not None:
+            self.estimated = estimate.name
+            self.estimates.append((model.steps, estimate.value))
 
-    def finish(self, model: GenerativeModel) -> None:
+    def finish(self, model: GenerativeModel) -> Figure:
         """The figure."""
-        rng = keyed.generator(self.seed, "picture real")
-        figure = Figure(figsize=(17, 5), dpi=100, layout="constrained")
-        FigureCanvasAgg(figure)
-        distances, path, estimate = figure.subplots(1, 3)
+        panels = 2 if self.estimated is None else 3
+        figure = Figure(figsize=(17 / 3 * panels, 5), dpi=100, layout="constrained")
+        distances, path, *others = figure.subplots(1, panels)
+        rng = keyed.generator(self.scene.seed, "picture real")
         _draw_distances(distances, measured_distances(self.points, rng))
-        _draw_path(path, self._steps, self._thetas)
-        self._draw_estimate(estimate, model)
-        with replacing(self.directory.figures / "line_distances.png") as temporary:
-            figure.savefig(temporary, format="png")
+        _draw_path(path, self.seen)
+        for axes in others:
+            self._draw_estimate(axes)
+        return figure
 
-    def _draw_estimate(self, axes: Axes, model: GenerativeModel) -> None:
-        """What the second network says of the distance, beside the truth for the theta of the moment."""
-        steps, losses, thetas = self._steps[1:], np.array(self._critic_losses[1:]), np.array(self._thetas[1:])
-        if isinstance(model, HasPotential) and model.potential is not None:
-            axes.plot(steps, np.abs(thetas), color="black", lw=3, alpha=0.35, label="W1 = |theta|")
-            axes.plot(steps, -losses, color=COLOURS["W1"], lw=2, label="minus the critic's loss")
-            axes.set_title("the critic follows W1", fontsize=16)
-        else:
-            axes.axhline(math.log(2), color="black", lw=3, alpha=0.35, label="JS = log 2")
-            axes.plot(steps, (2 * math.log(2) - losses) / 2, color=COLOURS["JS"], lw=2, label="(value + 2 log 2) / 2")
-            axes.set_ylim(top=0.85)
-            axes.set_title("the discriminator's value gives JS", fontsize=16)
+    def _draw_estimate(self, axes: Axes) -> None:
+        """The estimate beside the truth for the theta of the moment."""
+        assert self.estimated is not None
+        steps, values = zip(*self.estimates, strict=True)
+        thetas = dict(self.seen)
+        truth = [{"W1": abs(thetas[step]), "JS": math.log(2)}[self.estimated] for step in steps]
+        axes.plot(steps, truth, color="black", lw=3, alpha=0.35, label=TRUTHS[self.estimated])
+        axes.plot(steps, values, color=COLOURS[self.estimated], lw=2, label="by the loss of the step")
+        axes.set_ylim(min(0.0, *values) - 0.02, 1.15 * max(*truth, *values))
         axes.set_xlabel("steps", fontsize=14)
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.set_title(f"{self.estimated} as the loss has it", fontsize=16)
         axes.legend(fontsize=13)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"steps": self._steps, "thetas": self._thetas, "critic_losses": self._critic_losses}
+        return {"seen": list(self.seen), "estimates": list(self.estimates), "estimated": self.estimated}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self._steps, self._thetas = list(state_dict["steps"]), list(state_dict["thetas"])
-        self._critic_losses = list(state_dict["critic_losses"])
+        self.seen, self.estimates = list(state_dict["seen"]), list(state_dict["estimates"])
+        self.estimated = state_dict["estimated"]
 
 
 def _draw_distances(axes: Axes, found: dict[str, np.ndarray]) -> None:
@@ -130,16 +128,16 @@ def _draw_distances(axes: Axes, found: dict[str, np.ndarray]) -> None:
     axes.plot(THETAS[finite], found["KL"][finite], "o", ms=7, color=COLOURS["KL"])
     axes.plot(THETAS[~finite], np.full((~finite).sum(), top), "^", ms=6, color=COLOURS["KL"])
     labels = {"W1": (0.36, 0.2), "TV": (0.3, 1.04), "JS": (0.1, math.log(2) + 0.03), "KL": (0.3, top - 0.1)}
-    words = {"W1": "W1 = |theta|", "TV": "TV = 1", "JS": "JS = log 2", "KL": "KL = ∞ but at 0"}
     for name, (x, y) in labels.items():
-        axes.text(x, y, words[name], color=COLOURS[name], fontsize=13, ha="left", fontweight="bold")
+        axes.text(x, y, TRUTHS[name], color=COLOURS[name], fontsize=13, ha="left", fontweight="bold")
     axes.set_ylim(-0.05, top + 0.06)
     axes.set_xlabel("theta", fontsize=14)
     axes.set_title("measured between two segments", fontsize=16)
 
 
-def _draw_path(axes: Axes, steps: list[int], thetas: list[float]) -> None:
+def _draw_path(axes: Axes, seen: list[tuple[int, float]]) -> None:
     axes.axhline(0, color="black", lw=3, alpha=0.35)
+    steps, thetas = zip(*seen, strict=True)
     axes.plot(steps, thetas, color=COLOURS["W1"], lw=2.5)
     reach = max(0.6, 1.1 * max(abs(theta) for theta in thetas))
     axes.set_ylim(-reach, reach)

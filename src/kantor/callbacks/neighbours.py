@@ -1,21 +1,18 @@
 """Samples beside the training images nearest to them: a model that copies its data shows it here."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from kantor import keyed
-from kantor.atomic import replacing
-from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.data.images import ImageSet
-from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.models.sampling import Sampling
-from kantor.runs.directory import RunDirectory
-from kantor.samplers.direct import Direct
 from kantor.samples import sheets
 
 SEARCHED = 20_000
@@ -53,54 +50,41 @@ def nearest(queries: Tensor, images: ImageSet, rows: np.ndarray, k: int, *, mirr
     return indices
 
 
+@dataclass(eq=False, kw_only=True)
 class Neighbours(ImagePicture):
-    """Writes figures/neighbours.png, anew each time: in each row an EMA sample, then the training images nearest to it.
+    """In each row a sample, then the training images nearest to it; the samples are the first of the grids.
 
     At most `SEARCHED` training images are compared, the same each time; when images are mirrored while training, their
     mirror images are too. Pixels know nothing of content: a shifted copy is far away.
 
-    Args:
-        directory: whose figures/ is written.
-        data: pictures.
-        clock: stands still meanwhile.
-        seed: the run's seed; the noise is the same as that of the grids.
-        every: steps between versions.
+    Attributes:
         samples: how many.
         neighbours: of each.
 
     Raises:
-        UserError: the data are points, or a size is not positive.
+        UserError: a size is not positive.
     """
 
-    def __init__(
-        self,
-        *,
-        directory: RunDirectory,
-        data: BlockData,
-        clock: Clock,
-        seed: int,
-        every: int,
-        samples: int,
-        neighbours: int,
-    ) -> None:
-        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
-        require_positive(samples=samples, neighbours=neighbours)
-        self.samples, self.neighbours = samples, neighbours
+    samples: int
+    neighbours: int
 
-    @torch.no_grad()
-    def draw(self, model: GenerativeModel) -> None:
+    name = "neighbours"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(samples=self.samples, neighbours=self.neighbours)
+
+    def draw(self, model: GenerativeModel) -> Image.Image:
         """The model as it is now."""
         train = self.images.train
-        philox = np.random.Philox(key=keyed.seed(self.seed, "neighbours"))
-        rows = np.sort(np.random.Generator(philox).permutation(len(train))[:SEARCHED])
-        rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        generated = pixels.to_uint8(Sampling(model.default_weights, Direct())(model, self.samples, rng=rng))
+        rows = np.sort(keyed.generator(self.scene.seed, "neighbours").permutation(len(train))[:SEARCHED])
+        generated = pixels.to_uint8(self.scene.samples(model, self.samples))
         k = min(self.neighbours, len(rows))
         found = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
-        words = f"nearest of {'all ' if len(rows) == len(train) else ''}{len(rows):,} training images"
+        searched = f"{'all ' if len(rows) == len(train) else ''}{len(rows):,}"
+        words = f"nearest of {searched} training images ({self.scene.caption(model)})"
         panels = [
             sheets.titled(sheets.tile(generated, 1), "sample"),
             sheets.titled(sheets.tile(train.take(found.flatten().numpy()), k), words),
         ]
-        with replacing(self.directory.figures / "neighbours.png") as temporary:
-            sheets.beside(panels, gap=2 * sheets.MARGIN).save(temporary, format="PNG", optimize=True)
+        return sheets.beside(panels, gap=2 * sheets.MARGIN)

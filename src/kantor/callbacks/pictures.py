@@ -1,110 +1,210 @@
-"""What every callback that draws has in common: it is due now and then, draws on rank 0, and the clock stands still."""
+"""Pictures while training: when they are drawn, where they are kept, and which of them fit a model.
 
-from abc import abstractmethod
+A picture draws and returns what it drew; it is drawn by one process while the clock stands still, and leaves no trace
+in the model. It asks for what a model has (`kantor.models.protocols`), never for a family.
+"""
+
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytorch_lightning as pl
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
 
+from kantor import keyed
+from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
+from kantor.callbacks.untouched import untouched
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
-from kantor.errors import require_positive
+from kantor.errors import UserError, require_positive
+from kantor.loggers import log_picture
 from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
+from kantor.report.pictures import evenly
 from kantor.runs.directory import RunDirectory
 
+FRAMES, WIDTH = 60, 800
+"""Of an animation, at most, the width in pixels: it has to travel inside the run's page."""
 
-class Picture(pl.Callback):
-    """Draws every `every` steps, before the first, and after the last.
+Drawing = Image.Image | Figure
 
-    Args:
+
+@dataclass(frozen=True)
+class Scene:
+    """What pictures are drawn of.
+
+    Attributes:
         directory: whose samples/ and figures/ are written.
+        data: the real samples.
         clock: stands still meanwhile.
         seed: the run's seed.
-        every: steps between pictures.
+        sampling: how samples are drawn.
     """
 
-    def __init__(self, *, directory: RunDirectory, clock: Clock, seed: int, every: int) -> None:
-        require_positive(every=every)
-        self.directory, self.clock, self.seed, self.every = directory, clock, seed, every
+    directory: RunDirectory
+    data: BlockData
+    clock: Clock
+    seed: int
+    sampling: Sampling
+
+    def samples(self, model: GenerativeModel, n: int, *, condition: Tensor | None = None) -> Tensor:
+        """`n` samples of a model, of the same noise in every picture; labels int64 (n,) for a conditional model."""
+        rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
+        return self.sampling(model, n, rng=rng, condition=condition)
+
+    def caption(self, model: GenerativeModel) -> str:
+        """At which step samples are drawn, and with which weights: `step 500, EMA`."""
+        kind, _, decay = self.sampling.weights.partition(":")
+        weights = {"ema": "EMA", "raw": "raw weights"}[kind]
+        return f"step {model.steps:,}, {weights}{f' {decay}' if decay else ''}"
+
+
+@dataclass(eq=False)
+class Picture(pl.Callback, ABC):
+    """Drawn every `every` steps, before the first, and after the last; figures/NAME.png is the latest.
+
+    Attributes:
+        scene: what is drawn.
+        every: steps between pictures.
+
+    Raises:
+        UserError: `every` is not positive, or (when training starts) the picture does not fit the model or the data.
+    """
+
+    scene: Scene
+    _: KW_ONLY
+    every: int
+
+    name: ClassVar[str]
+    """Of the file, and of the picture in trackers."""
+
+    def __post_init__(self) -> None:
+        require_positive(every=self.every)
 
     @abstractmethod
-    def draw(self, model: GenerativeModel) -> None:
-        """Draw the model as it is now."""
+    def draw(self, model: GenerativeModel) -> Drawing | None:
+        """The model as it is now; None where there is nothing to show before the end. Called without gradients."""
 
-    def finish(self, model: GenerativeModel) -> None:
-        """Draw what needs all steps; called once when training ends."""
+    def finish(self, model: GenerativeModel) -> Drawing | None:
+        """What needs all steps; called once when training ends."""
+        return None
+
+    def refusal(self, model: GenerativeModel) -> str | None:
+        """Why there is no such picture of this model or these data, in a sentence; None where there is one."""
+        return None
+
+    def path(self, model: GenerativeModel) -> Path:
+        """Where the picture is kept."""
+        return self.scene.directory.figures / f"{self.name}.png"
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Refuse what does not fit."""
+        assert isinstance(pl_module, GenerativeModel)
+        reason = self.refusal(pl_module)
+        if reason is not None:
+            raise UserError(f"{type(self).__name__}: {reason}")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The picture before the first step."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero and pl_module.steps == 0:
-            with self.clock.paused():
-                self.draw(pl_module)
+        if pl_module.steps == 0:
+            self._keep(trainer, pl_module, self.draw)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Draw if it is time."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero and due(trainer, pl_module, self.every):
-            with self.clock.paused():
-                self.draw(pl_module)
+        if due(trainer, pl_module, self.every):
+            self._keep(trainer, pl_module, self.draw)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The pictures that need all steps."""
+        """The picture that needs all steps."""
         assert isinstance(pl_module, GenerativeModel)
-        if trainer.is_global_zero:
-            with self.clock.paused():
-                self.finish(pl_module)
+        self._keep(trainer, pl_module, self.finish)
+
+    def _keep(
+        self, trainer: pl.Trainer, model: GenerativeModel, draw: Callable[[GenerativeModel], Drawing | None]
+    ) -> None:
+        """Draw on rank 0, into the run directory and to the loggers."""
+        if not trainer.is_global_zero:
+            return
+        with self.scene.clock.paused(), torch.no_grad(), untouched(model.networks().values()):
+            drawing = draw(model)
+            if drawing is None:
+                return
+            picture = rendered(drawing)
+            with replacing(self.path(model)) as temporary:
+                picture.save(temporary, format="PNG")
+            for logger in trainer.loggers:
+                log_picture(logger, f"pictures/{self.name}", picture, counters=model.counters())
+
+
+class Series(Picture):
+    """Kept of every step, as samples/step_NNNNNNNN.png, with samples/samples.gif of them at the end."""
+
+    name = "samples"
+
+    def path(self, model: GenerativeModel) -> Path:
+        """Names sort by step."""
+        return self.scene.directory.samples / f"step_{model.steps:08d}.png"
+
+    def finish(self, model: GenerativeModel) -> None:
+        """The animation, of at most `FRAMES` pictures."""
+        samples = self.scene.directory.samples
+        write_gif(evenly(sorted(samples.glob("step_*.png")), FRAMES), samples / "samples.gif")
 
 
 class ImagePicture(Picture):
-    """A `Picture` of images.
+    """A picture of images."""
 
-    Args:
-        directory: whose samples/ and figures/ are written.
-        data: pictures.
-        clock: stands still meanwhile.
-        seed: the run's seed.
-        every: steps between pictures.
+    @property
+    def images(self) -> ImageData:
+        """The data."""
+        assert isinstance(self.scene.data, ImageData)
+        return self.scene.data
 
-    Attributes:
-        images: the data.
-
-    Raises:
-        UserError: the data are points.
-    """
-
-    def __init__(self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int) -> None:
-        super().__init__(directory=directory, clock=clock, seed=seed, every=every)
-        self.images = ImageData.require(data, purpose="it draws", remedy="pictures=points")
+    def refusal(self, model: GenerativeModel) -> str | None:
+        """Points are no images."""
+        data = self.scene.data
+        if isinstance(data, ImageData):
+            return None
+        return f"it draws {ImageData.content}, data={data.name} are {data.content}; take pictures=points"
 
 
-def step_name(step: int) -> str:
-    """The file name of a picture, so that names sort by step."""
-    return f"step_{step:08d}.png"
+def rendered(drawing: Drawing) -> Image.Image:
+    """Its pixels."""
+    if isinstance(drawing, Image.Image):
+        return drawing
+    content = io.BytesIO()
+    drawing.savefig(content, format="png")
+    with Image.open(content) as picture:
+        return picture.convert("RGB")
 
 
-def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0, reduce: int = 1) -> None:
+def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
     """Put pictures of equal size together as an endless animation of about `seconds`; the last is held for 2 s more.
 
     Args:
-        frames: PNG files; none of them: nothing is written.
+        frames: PNG files; none of them: nothing is written. Each is made smaller by a whole factor until it is at most
+            `WIDTH` pixels wide.
         path: of the GIF.
         seconds: without the last frame.
-        reduce: how many pixels, along each axis, become one.
     """
-    from PIL import Image
-
-    from kantor.atomic import replacing
-
     if not frames:
         return
     images = []
     for frame in frames:
         with Image.open(frame) as image:
-            small = image.convert("RGB").reduce(reduce)
+            small = image.convert("RGB").reduce(-(-image.width // WIDTH))
             octree = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
             images.append(octree)  # median cut spends its colours on the background, and dulls the points
     each = max(40, int(1000 * seconds / len(images)))
@@ -117,3 +217,30 @@ def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0, reduce: i
             duration=[each] * (len(images) - 1) + [each + 2000],
             loop=0,
         )
+
+
+def refusals(pictures: Mapping[str, pl.Callback | None], model: GenerativeModel) -> dict[str, str]:
+    """Why those pictures that do not fit a model or its data do not, by name."""
+    reasons = {name: one.refusal(model) for name, one in pictures.items() if isinstance(one, Picture)}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def admitted(
+    pictures: Mapping[str, pl.Callback | None], model: GenerativeModel, *, named: Collection[str]
+) -> list[pl.Callback]:
+    """The pictures that fit a model and its data; the others are left out.
+
+    Args:
+        pictures: callbacks by name, as pictures.callbacks has them; None for one that was taken out.
+        model: of which they are drawn.
+        named: those that the user asked for, not a preset.
+
+    Raises:
+        UserError: one that the user asked for does not fit.
+    """
+    refused = refusals(pictures, model)
+    for name, reason in refused.items():
+        if name in named:
+            key = f"pictures.callbacks.{name}"
+            raise UserError(f"{key}: {reason}; without it: ~{key}")
+    return [one for name, one in pictures.items() if one is not None and name not in refused]

@@ -11,7 +11,6 @@ from kantor.models.base import GenerativeModel
 
 REFRESH = 0.5  # seconds: the bar costs less than a thousandth of a step
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
-SHOWN = ("w1", "modes_covered", "within_3_sigma")
 
 
 class ProgressBar(pl.Callback):
@@ -19,7 +18,7 @@ class ProgressBar(pl.Callback):
 
     Args:
         title: what is trained.
-        scores: whose latest scores are shown, if there are any.
+        scores: whose latest is shown, if there are any.
     """
 
     def __init__(self, *, title: str, scores: Scores | None) -> None:
@@ -68,7 +67,7 @@ class ProgressBar(pl.Callback):
         self._shown_step = model.steps
         elapsed = max(time.perf_counter() - self._began_at, 1e-9)
         speed = (model.images_seen - self._began_with["images_seen"]) / elapsed
-        scores = "  ".join(f"{name} {value:.4g}" for name, value in self._scores().items())
+        scores = self.scores.headline if self.scores is not None else ""
         if self._bar is not None:
             self._bar.update(self._task, completed=model.steps, speed=f"{speed:,.0f} images/s", scores=scores)
             return
@@ -79,10 +78,6 @@ class ProgressBar(pl.Callback):
             left = f", {(trainer.max_steps - model.steps) * elapsed / done:.0f} s left"
         line = f"{self.title}: step {model.steps}{total}, {speed:,.0f} images/s{left}  {scores}"
         self.console.print(line.rstrip(), soft_wrap=True, highlight=False, markup=False)
-
-    def _scores(self) -> dict[str, float]:
-        latest = self.scores.latest if self.scores is not None else {}
-        return {name: latest[name] for name in SHOWN if name in latest}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take it down."""

@@ -48,6 +48,11 @@ class Scores(pl.Callback):
         self.best: float | None = None
         self.latest: dict[str, float] = {}
 
+    @property
+    def headline(self) -> str:
+        """The last primary score in words; nothing before the first."""
+        return f"{self.primary} {self.latest[self.primary]:.4g}" if self.latest else ""
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:

@@ -1,53 +1,43 @@
 """Real images beside generated ones."""
 
-import numpy as np
+from dataclasses import dataclass
+
+from PIL import Image
 
 from kantor import keyed
-from kantor.atomic import replacing
-from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
-from kantor.data.module import BlockData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
-from kantor.models.sampling import Sampling
-from kantor.runs.directory import RunDirectory
-from kantor.samplers.direct import Direct
 from kantor.samples import sheets
 
 
+@dataclass(eq=False, kw_only=True)
 class SideBySide(ImagePicture):
-    """Writes figures/real_and_generated.png, anew each time: training images on the left, EMA samples on the right.
+    """Training images on the left, samples on the right; the same images and the same noise each time.
 
-    Args:
-        directory: whose figures/ is written.
-        data: pictures.
-        clock: stands still meanwhile.
-        seed: the run's seed; the real images and the noise are the same each time.
-        every: steps between versions.
+    Attributes:
         side: side × side images of either kind.
 
     Raises:
-        UserError: the data are points, or a size is not positive.
+        UserError: a size is not positive.
     """
 
-    def __init__(
-        self, *, directory: RunDirectory, data: BlockData, clock: Clock, seed: int, every: int, side: int
-    ) -> None:
-        super().__init__(directory=directory, data=data, clock=clock, seed=seed, every=every)
-        require_positive(side=side)
-        self.side = side
+    side: int
 
-    def draw(self, model: GenerativeModel) -> None:
+    name = "real_and_generated"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(side=self.side)
+
+    def draw(self, model: GenerativeModel) -> Image.Image:
         """The model as it is now, beside the data."""
         train = self.images.train
-        philox = np.random.Philox(key=keyed.seed(self.seed, "picture real"))
-        chosen = np.random.Generator(philox).permutation(len(train))[: self.side**2]
-        rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        generated = pixels.to_uint8(Sampling(model.default_weights, Direct())(model, self.side**2, rng=rng))
+        chosen = keyed.generator(self.scene.seed, "picture real").permutation(len(train))[: self.side**2]
+        generated = pixels.to_uint8(self.scene.samples(model, self.side**2))
         panels = [
             sheets.titled(sheets.tile(train.take(chosen), self.side), "real (training)"),
-            sheets.titled(sheets.tile(generated, self.side), f"generated (EMA, step {model.steps:,})"),
+            sheets.titled(sheets.tile(generated, self.side), f"generated ({self.scene.caption(model)})"),
         ]
-        with replacing(self.directory.figures / "real_and_generated.png") as temporary:
-            sheets.beside(panels).save(temporary, format="PNG", optimize=True)
+        return sheets.beside(panels)

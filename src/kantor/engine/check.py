@@ -3,13 +3,15 @@
 import torch
 
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.pictures import refusals
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.config.schema import Trainer
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
-from kantor.engine.fit import make_callbacks
+from kantor.engine.fit import make_callbacks, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
+from kantor.messages import say
 from kantor.models.base import GenerativeModel, evaluating
 
 
@@ -27,6 +29,8 @@ def check(run: Assembly) -> None:
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
     make_callbacks(run, Clock(), StopOnSignal())
+    for name, reason in refusals(make_pictures(run, Clock()), run.model).items():
+        say(f"pictures.callbacks.{name} is left out: {reason}")
 
 
 def check_model(model: GenerativeModel, data: BlockData) -> None:

@@ -14,6 +14,7 @@ from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
+from kantor.callbacks.pictures import Scene, admitted
 from kantor.callbacks.progress import ProgressBar
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
@@ -137,7 +138,7 @@ def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.C
             primary=configuration.primary_score,
         )
     early_end = configuration.build("stop", model=model, clock=clock, seed=configuration.seed)
-    pictures = make_pictures(run, clock)
+    pictures = admitted(make_pictures(run, clock), model, named=named_pictures(run))
     title = f"{configuration.experiment} seed {configuration.seed}"
     return [
         clock,
@@ -155,18 +156,14 @@ def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.C
     ]
 
 
-def make_pictures(run: Assembly, clock: Clock) -> list[pl.Callback]:
-    """The pictures that fit the model.
+def make_pictures(run: Assembly, clock: Clock) -> dict[str, pl.Callback | None]:
+    """The pictures of the configuration by name, whether they fit the model or not.
 
     Raises:
-        UserError: one that the user named does not, or is none.
+        UserError: one is none.
     """
-    built: dict[str, Any] = (
-        run.configuration.build(
-            "pictures.callbacks", directory=run.directory, data=run.data, clock=clock, seed=run.configuration.seed
-        )
-        or {}
-    )
+    scene = Scene(run.directory, run.data, clock, run.configuration.seed, run.sampling)
+    built: dict[str, Any] = run.configuration.build("pictures.callbacks", scene=scene) or {}
     for name, callback in built.items():
         if not isinstance(callback, pl.Callback | None):
             key = f"pictures.callbacks.{name}"
@@ -174,7 +171,13 @@ def make_pictures(run: Assembly, clock: Clock) -> list[pl.Callback]:
                 f"{key}={callback}: the chosen pictures have no {name!r} that this could be a setting of; expected a "
                 f"component with a _target_: give {key}._target_=…, choose other pictures, or take it out, ~{key}"
             )
-    return [callback for callback in built.values() if callback is not None]
+    return built
+
+
+def named_pictures(run: Assembly) -> set[str]:
+    """The pictures for which the user gave a setting, by name."""
+    parts = [key.split(".") for key in run.configuration.named]
+    return {part[2] for part in parts if part[:2] == ["pictures", "callbacks"] and len(part) > 2}
 
 
 def watch_every(run: Assembly) -> int:

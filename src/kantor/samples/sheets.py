@@ -9,8 +9,10 @@ from torch import Tensor
 READABLE = 84  # pixels that an image should have on a sheet, at least: 28 → 3 · 28, 64 → 2 · 64
 GAP = 2  # between images
 MARGIN = 8  # around a sheet
-TEXT = 20  # height of a letter, with the others around it
+TEXT, SMALLEST = 20, 8  # height of a letter, with the others around it
 INK, PAPER = 27, 255
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def tile(images: Tensor, columns: int) -> Image.Image:
@@ -34,12 +36,30 @@ def tile(images: Tensor, columns: int) -> Image.Image:
 
 def titled(sheet: Image.Image, words: str) -> Image.Image:
     """A sheet with a line of words above it; the words become smaller where the sheet is narrow."""
-    font = ImageFont.load_default(TEXT)
-    size = TEXT * min(1.0, sheet.width / max(font.getlength(words), 1.0))
-    font = ImageFont.load_default(max(8, int(size)))
+    return _below([(0.0, words)], sheet, _fitting([words], sheet.width), anchor="lm")
+
+
+def headed(sheet: Image.Image, headings: Sequence[str]) -> Image.Image:
+    """A sheet with a heading in the middle above each of its columns, which are of one width."""
+    column = sheet.width / len(headings)
+    middles = [((index + 0.5) * column, words) for index, words in enumerate(headings)]
+    return _below(middles, sheet, _fitting(headings, column), anchor="mm")
+
+
+def _fitting(texts: Sequence[str], width: float) -> Font:
+    """The largest font in which each text is at most so many pixels wide."""
+    sizes = range(TEXT, SMALLEST, -1)
+    fonts = (ImageFont.load_default(size) for size in sizes)
+    fits = (font for font in fonts if max(font.getlength(text) for text in texts) <= width)
+    return next(fits, ImageFont.load_default(SMALLEST))
+
+
+def _below(texts: Sequence[tuple[float, str]], sheet: Image.Image, font: Font, *, anchor: str) -> Image.Image:
+    """A sheet below a line with texts, each at its place from left to right."""
     whole = Image.new(sheet.mode, (sheet.width, sheet.height + 3 * TEXT // 2), _grey(sheet.mode, PAPER))
     whole.paste(sheet, (0, 3 * TEXT // 2))
-    ImageDraw.Draw(whole).text((0, TEXT * 0.65), words, fill=_grey(sheet.mode, INK), font=font, anchor="lm")
+    for x, words in texts:
+        ImageDraw.Draw(whole).text((x, TEXT * 0.65), words, fill=_grey(sheet.mode, INK), font=font, anchor=anchor)
     return whole
 
 
