@@ -191,10 +191,10 @@ def test_samples_are_of_the_weights_that_are_asked_for_and_of_the_same_noise(sce
 
 
 REFUSED = [
-    ("points", MODELS["gan of pictures"], "it draws points, data=tiny are pictures; take pictures=images"),
-    ("line_distances", MODELS["gan of points"], "it draws segments, data=gaussians8 is none; take pictures=points"),
+    ("points", MODELS["gan of pictures"], "points are expected, data=tiny are pictures; take pictures=images"),
+    ("line_distances", MODELS["gan of points"], "a segment is expected, data=gaussians8 is none; take pictures=points"),
     *(
-        (name, MODELS["vae of points"], "it draws pictures, data=gaussians8 are points; take pictures=points")
+        (name, MODELS["vae of points"], "pictures are expected, data=gaussians8 are points; take pictures=points")
         for name in sorted(OF_IMAGES)
     ),
 ]
@@ -217,13 +217,13 @@ def test_a_model_without_a_latent_space_has_no_interpolation(scene):
     model, data = MODELS["vae of pictures"].model(), TinyImages()
     del model.latent
     (reason,) = refusals({"interpolation": made("interpolation", scene(data))}, model).values()
-    assert reason == "it walks through a latent space, and ToyVAE has none"
+    assert reason == "a latent space is expected, ToyVAE has none"
 
 
 def test_a_model_without_a_shift_has_no_line(scene):
     data = points(distribution=Line(0.0))
     (reason,) = refusals({"line": made("line_distances", scene(data))}, vae()).values()
-    assert reason.startswith("it follows a kantor.nets.shift.Shift, and no network of the model is one")
+    assert reason.startswith("a kantor.nets.shift.Shift among the networks is expected")
 
 
 @each_picture

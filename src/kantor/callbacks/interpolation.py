@@ -70,7 +70,7 @@ class Interpolation(ImagePicture):
     def refusal(self, model: GenerativeModel) -> str | None:
         """A model without a latent space has no way through it."""
         if not isinstance(model, HasLatentSpace):
-            return f"it walks through a latent space, and {type(model).__name__} has none"
+            return f"a latent space is expected, {type(model).__name__} has none"
         return super().refusal(model)
 
     def draw(self, model: GenerativeModel) -> Image.Image:

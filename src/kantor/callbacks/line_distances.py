@@ -71,9 +71,9 @@ class LineDistances(Picture):
         """It needs segments, and a network that has only a place for them."""
         data = self.scene.data
         if not isinstance(data, PointData) or not isinstance(data.distribution, Line):
-            return f"it draws segments, data={data.name} is none; take pictures=points"
+            return f"a segment is expected, data={data.name} is none; take pictures=points"
         if not any(isinstance(network, Shift) for network in model.networks().values()):
-            return "it follows a kantor.nets.shift.Shift, and no network of the model is one; take pictures=points"
+            return "a kantor.nets.shift.Shift among the networks is expected, there is none; take pictures=points"
         return None
 
     def draw(self, model: GenerativeModel) -> None:
@@ -104,10 +104,10 @@ class LineDistances(Picture):
         thetas = dict(self.seen)
         truth = [{"W1": abs(thetas[step]), "JS": math.log(2)}[self.estimated] for step in steps]
         axes.plot(steps, truth, color="black", lw=3, alpha=0.35, label=TRUTHS[self.estimated])
-        axes.plot(steps, values, color=COLOURS[self.estimated], lw=2, label="by the loss of the step")
+        axes.plot(steps, values, color=COLOURS[self.estimated], lw=2, label="estimate")
         axes.set_ylim(min(0.0, *values) - 0.02, 1.15 * max(*truth, *values))
         axes.set_xlabel("steps", fontsize=14)
-        axes.set_title(f"{self.estimated} as the loss has it", fontsize=16)
+        axes.set_title(f"the loss estimates {self.estimated}", fontsize=16)
         axes.legend(fontsize=13)
 
     def state_dict(self) -> dict[str, Any]:

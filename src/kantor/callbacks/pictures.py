@@ -177,7 +177,7 @@ class ImagePicture(Picture):
         data = self.scene.data
         if isinstance(data, ImageData):
             return None
-        return f"it draws {ImageData.content}, data={data.name} are {data.content}; take pictures=points"
+        return f"{ImageData.content} are expected, data={data.name} are {data.content}; take pictures=points"
 
 
 def rendered(drawing: Drawing) -> Image.Image:

@@ -47,7 +47,7 @@ class Points(Series):
         data = self.scene.data
         if isinstance(data, PointData):
             return None
-        return f"it draws {PointData.content}, data={data.name} are {data.content}; take pictures=images"
+        return f"{PointData.content} are expected, data={data.name} are {data.content}; take pictures=images"
 
     def draw(self, model: GenerativeModel) -> Figure:
         """One picture of the model as it is now."""

@@ -29,8 +29,10 @@ def check(run: Assembly) -> None:
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
     make_callbacks(run, Clock(), StopOnSignal())
-    for name, reason in refusals(make_pictures(run, Clock()), run.model).items():
-        say(f"pictures.callbacks.{name} is left out: {reason}")
+    refused = refusals(make_pictures(run, Clock()), run.model)
+    for reason in dict.fromkeys(refused.values()):
+        names = ", ".join(name for name, why in refused.items() if why == reason)
+        say(f"left out of pictures.callbacks: {names}: {reason}")
 
 
 def check_model(model: GenerativeModel, data: BlockData) -> None:
