@@ -277,11 +277,12 @@ class Adversarial(GenerativeModel):
             UserError: they do not fit each other, or the data.
         """
         device = next(self.generator.parameters()).device
-        labels = None if self.classes is None else torch.arange(2, device=device)
+        labels = None if self.classes is None else torch.tensor([0, self.classes - 1], device=device)
+        told = "" if self.classes is None else f" and labels 0 … {self.classes - 1}"
         try:
             samples = self._generated(keyed.Rng(0, device=device), 2, labels)
-        except (RuntimeError, TypeError) as error:
-            raise UserError(f"generator: it cannot take its noise: {str(error).splitlines()[0]}") from error
+        except (RuntimeError, TypeError, IndexError) as error:
+            raise UserError(f"generator: it cannot take its noise{told}: {str(error).splitlines()[0]}") from error
         if tuple(samples.shape) != (2, *sample_shape):
             raise UserError(
                 f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}: "
@@ -289,10 +290,10 @@ class Adversarial(GenerativeModel):
             )
         try:
             values = self.critic(samples, *given(labels))
-        except (RuntimeError, TypeError) as error:
+        except (RuntimeError, TypeError, IndexError) as error:
             raise UserError(
-                f"critic: it cannot take the data, which are {sample_shape} ({str(error).splitlines()[0]}): give it "
-                "their channels and size, or take data or a model of the other's"
+                f"critic: it cannot take the data, which are {sample_shape}{told} ({str(error).splitlines()[0]}): give "
+                "it their channels and size, or take data or a model of the other's"
             ) from error
         if tuple(values.shape) != (2,):
             raise UserError(
