@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kantor.report.curves import Curve, draw, known, smooth, thin
+from kantor.report.curves import Curve, Mark, draw, known, smooth, thin
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 50])
@@ -51,3 +51,10 @@ def test_few_points_are_marked():
     assert figure is not None
     (line,) = figure.axes[0].lines
     assert line.get_marker() == "o" and list(line.get_ydata()) == [3, 1, 2]
+
+
+def test_counts_have_whole_ticks():
+    figure = draw("modes covered", [Curve("a", [1, 2, 3], [7.0, 8.0, 8.0])], marks=[Mark(8.0, "floor")])
+    assert figure is not None
+    low, high = figure.axes[0].get_ylim()
+    assert [tick for tick in figure.axes[0].get_yticks() if low <= tick <= high] == [7, 8]

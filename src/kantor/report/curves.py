@@ -54,11 +54,13 @@ def floor_marks(floor: Floor | None) -> list[Mark]:
 
 
 def log_when_wide(axes: "Axes", values: np.ndarray, averages: np.ndarray) -> None:
-    """A logarithmic y axis when positive values span more than a factor of 20."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """A logarithmic y axis when positive values span more than a factor of 20; whole numbers have whole ticks."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     low, high = values.min(), values.max()
     if low <= 0 or high / low < 20:
+        if (values == values.round()).all():
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
