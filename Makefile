@@ -37,7 +37,7 @@ verify-fid: $(READY)
 # every x86 machine of the last ten years has: other ones round otherwise.
 extractors: $(READY)
 	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_CBWR=AVX2 \
-	$(BIN)/python -m kantor.evaluation.extractors.training
+	$(BIN)/python bench/training/train_extractors.py
 
 clean:
 	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache src/*.egg-info

@@ -123,7 +123,7 @@ def values(found):
 class Halves:
     """Two features, the brightness of each half, and three classes of brightness."""
 
-    has_classes = True
+    classes = 3
 
     def __call__(self, images):
         x = images.double().flatten(1) / 255

@@ -25,7 +25,7 @@ def rendered(name, n=N):
 
 def detected(images):
     """Packed detections in uint8 (n, 3, 64, 64)."""
-    return WithDetections(shapes_cnn())(torch.from_numpy(images)).detections
+    return WithDetections(shapes_cnn(), shapes_cnn())(torch.from_numpy(images)).detections
 
 
 @cache

@@ -15,7 +15,6 @@ from inception_file import random_pictures
 from prdc import compute_prdc
 from torchmetrics.image import FrechetInceptionDistance
 
-from kantor.evaluation.extractors import inception
 from kantor.evaluation.extractors.inception import Inception
 from kantor.metrics import neighbours
 from kantor.metrics.frechet import frechet_distance_of_features
@@ -52,7 +51,7 @@ def theirs(peer):
 def ours(inception_file):
     extractor = Inception(weights=str(inception_file), arithmetic="float32")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inception, "BATCH", 2 * N)  # a batch costs the same whatever is in it
+        patch.setattr(Inception, "batch", 2 * N)  # a batch costs the same whatever is in it
         yield cache(lambda size: extractor(pictures(size)))
 
 

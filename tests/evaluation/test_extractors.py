@@ -32,7 +32,7 @@ ALL = {
     "mnist_cnn, padded": (mnist_cnn(image_size=32, enlarge="pad"), (1, 32, 32)),
     "mnist_cnn, stretched": (mnist_cnn(image_size=32, enlarge="resize"), (1, 32, 32)),
     "shapes_cnn": (shapes_cnn(), (3, 64, 64)),
-    "module": (Module(module=net(), weights=None, range="unit", batch=4, has_classes=False), (3, 8, 8)),
+    "module": (Module(module=net(), weights=None, range="unit", batch=4, classes=None), (3, 8, 8)),
 }
 every = pytest.mark.parametrize(("extractor", "shape"), ALL.values(), ids=ALL.keys())
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+import train_extractors
 from mirrors import configured
 from torch import nn
 
 from kantor import keyed
 from kantor.data import shapes
 from kantor.errors import UserError
-from kantor.evaluation.extractors import classifiers, training, weights
+from kantor.evaluation.extractors import classifiers, weights
 from kantor.evaluation.extractors.classifiers import mnist_cnn, numbers_of_shapes, shapes_cnn
 from kantor.nets.classifiers import digits, folded
 from kantor.nets.classifiers import shapes as shapes_net
@@ -63,7 +64,7 @@ def test_padding_is_cut_off():
 def test_shapes_are_counted():
     truth = scenes(400)
     found = numbers_of_shapes(shapes_cnn()(torch.from_numpy(shapes.paint(truth))).logits)
-    right = (found == training.counts(truth)).double().mean(0)
+    right = (found == train_extractors.counts(truth)).double().mean(0)
     assert (right >= 0.8).all(), right
 
 
@@ -77,7 +78,7 @@ def test_shapes_are_counted_by_hand():
     scene = np.zeros(2, dtype=shapes.SCENE)
     scene["count"] = 3, 0
     scene["shapes"]["kind"][0, :3] = 2, 2, 4
-    assert training.counts(scene).tolist() == [[3, 0, 0, 2, 0, 1], [0] * 6]
+    assert train_extractors.counts(scene).tolist() == [[3, 0, 0, 2, 0, 1], [0] * 6]
 
 
 def test_questions_are_answered_one_by_one():
@@ -119,24 +120,24 @@ def test_folding_normalisations_changes_nothing(make):
 
 def test_training_is_a_function_of_the_recipe():
     """Ten steps of it, twice; and the average is not the last weights."""
-    recipe = training.Recipe(
+    recipe = train_extractors.Recipe(
         net=digits, steps=10, lr=1e-3, test=lambda logits: {}, loss=nn.functional.cross_entropy,
         batch=lambda step, generator: (torch.rand(8, 1, 28, 28, generator=generator), torch.arange(8)),
     )  # fmt: skip
-    first, again, other = (training.train(name, recipe).state_dict() for name in ("one", "one", "two"))
+    first, again, other = (train_extractors.train(name, recipe).state_dict() for name in ("one", "one", "two"))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():
-    rates = [training._rate(share) for share in (0, 0.05, 0.1, 0.55, 1)]
+    rates = [train_extractors._rate(share) for share in (0, 0.05, 0.1, 0.55, 1)]
     np.testing.assert_allclose(rates, [0, 0.5, 1, 0.5, 0], atol=1e-12)
 
 
 def test_training_digits_are_moved_a_little_and_kept_whole():
     images, _ = held_out(50)
     images = images.float() / 127.5 - 1
-    found = training.moved(images, torch.Generator().manual_seed(0))
+    found = train_extractors.moved(images, torch.Generator().manual_seed(0))
     assert found.shape == images.shape and found.min() >= -1 and found.max() <= 1
     ink = (found + 1).sum((1, 2, 3)) / (images + 1).sum((1, 2, 3))
     assert ink.min() > 0.7 and ink.max() < 1.4 and not torch.equal(found, images)

@@ -2,16 +2,16 @@
 
 import math
 
+import damage
 import numpy as np
 import pytest
 import torch
+from damage import BLENDED, DAMAGES, FOREIGN, NOISY, SCRAMBLED, damaged, foreign, strength
+from train_extractors import BRIGHTNESS, SCALE, lesson, shapes_loss, strengths_of_damage
 
 from kantor import keyed
 from kantor.data import shapes
-from kantor.evaluation.extractors import damage
-from kantor.evaluation.extractors.classifiers import ANSWERS, SCALE, shapes_cnn, strengths_of_damage
-from kantor.evaluation.extractors.damage import BLENDED, DAMAGES, FOREIGN, NOISY, SCRAMBLED, damaged, foreign, strength
-from kantor.evaluation.extractors.training import BRIGHTNESS, lesson, shapes_loss
+from kantor.evaluation.extractors.classifiers import ANSWERS, shapes_cnn
 
 BY_NAME = {kind.name: kind for kind in DAMAGES}
 KINDS = pytest.mark.parametrize("kind", DAMAGES, ids=BY_NAME)

@@ -22,7 +22,7 @@ BATCH = 3
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     """A batch costs the same whatever is in it."""
-    monkeypatch.setattr(inception, "BATCH", BATCH)
+    monkeypatch.setattr(Inception, "batch", BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_features_and_logits_are_torch_fidelitys(ours, theirs, shape):
     assert found.features.shape == (2, 2048) and found.logits.shape == (2, 1008)
     assert relative(found.features, features) < 1e-4
     assert relative(found.logits, unbiased) < 1e-4
-    assert relative(found.logits + ours.bias, logits) < 1e-4
+    assert relative(found.logits + ours.network.bias, logits) < 1e-4
     assert relative(features[0], features[1]) > 0.05  # the pictures are seen
 
 
@@ -159,7 +159,7 @@ def test_a_wrong_download_is_refused_naming_both(tmp_path, places):
 
 
 def test_without_a_network_the_sentence_says_what_to_put_where(places, monkeypatch):
-    monkeypatch.setattr(inception, "PUBLISHED", published(b"", "http://127.0.0.1:9/"))
+    monkeypatch.setattr(Inception, "published", published(b"", "http://127.0.0.1:9/"))
     with pytest.raises(
         UserError, match=rf"Some weights is not in {places[0]} .*get weights.pth from http.* put it there"
     ):

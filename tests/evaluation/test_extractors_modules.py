@@ -11,8 +11,9 @@ from torch_fidelity.feature_extractor_dinov2 import MODEL_METADATA, FeatureExtra
 
 from kantor.config import targets
 from kantor.errors import UserError
+from kantor.evaluation.extractors.digests import code_digest, state_digest
 from kantor.evaluation.extractors.dinov2 import HUB_NAMES, DINOv2
-from kantor.evaluation.extractors.modules import Module, code_digest, state_digest
+from kantor.evaluation.extractors.modules import Module
 from kantor.nets import classifiers
 
 
@@ -25,7 +26,7 @@ def linear(value=1.0, outputs=2):
 
 
 def extractor(module, **changed):
-    return Module(**{"module": module, "weights": None, "range": "levels", "batch": 4, "has_classes": False} | changed)
+    return Module(**{"module": module, "weights": None, "range": "levels", "batch": 4, "classes": None} | changed)
 
 
 LEVELS = torch.tensor([[[[0, 51], [102, 255]]]], dtype=torch.uint8)
@@ -136,7 +137,7 @@ def test_a_yaml_names_a_network():
     node = {
         "_target_": "kantor.evaluation.extractors.modules.Module",
         "module": {"_target_": "torch.nn.Flatten"},
-        "weights": None, "range": "unit", "batch": 2, "has_classes": False,
+        "weights": None, "range": "unit", "batch": 2, "classes": None,
     }  # fmt: skip
     found = targets.instantiate(node, key="evaluation.extractor")(LEVELS)
     torch.testing.assert_close(found.features, LEVELS.flatten(1).double() / 255)

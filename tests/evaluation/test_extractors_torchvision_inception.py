@@ -23,7 +23,7 @@ BATCH = 3
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     """A batch costs the same whatever is in it."""
-    monkeypatch.setattr(torchvision_inception, "BATCH", BATCH)
+    monkeypatch.setattr(TorchvisionInception, "batch", BATCH)
 
 
 def transformed(images):
@@ -62,7 +62,7 @@ def publish(file, tmp_path, monkeypatch):
 
     def publish(address, digits=file.stem[-8:]):
         changed = replace(torchvision_inception.PUBLISHED, url=f"{address}{file.name}", sha256=digits)
-        monkeypatch.setattr(torchvision_inception, "PUBLISHED", changed)
+        monkeypatch.setattr(TorchvisionInception, "published", changed)
         return tmp_path / "cache" / "weights" / file.name
 
     return publish

@@ -26,8 +26,17 @@ def root(tmp_path, monkeypatch):
 class Thirds:
     """A third of the levels, which float32 cannot hold; remembers how many pictures it saw."""
 
-    def __init__(self, *, divisor=3.0, fails_at=None):
+    classes = None
+
+    def __init__(self, *, divisor=3.0, fails_at=None, **identity):
         self.divisor, self.fails_at, self.seen = divisor, fails_at, 0
+        self.known_as = {"name": "thirds", **identity}
+
+    def identity(self):
+        return self.known_as
+
+    def prepare(self):
+        pass
 
     def __call__(self, images):
         self.seen += len(images)
@@ -41,11 +50,10 @@ def pixels(seed=0):
     return np.random.default_rng(seed).integers(256, size=(10, 1, 2, 3), dtype=np.uint8)
 
 
-def features(extract, *, images=None, rows=ROWS, identity=None, chunk=2):
+def features(extractor, *, images=None, rows=ROWS, chunk=2):
     images = ImageSet(pixels()) if images is None else images
     bar = Bar("pictures", len(rows), shown=False)
-    identity = {"name": "thirds"} if identity is None else identity
-    return real_features(images, rows, extract, identity, chunk=chunk, device=torch.device("cpu"), bar=bar)
+    return real_features(images, rows, extractor, chunk=chunk, device=torch.device("cpu"), bar=bar)
 
 
 def same(found, expected):
@@ -72,7 +80,6 @@ CHANGES = {
     "rows": {"rows": np.array([5, 0, 3, 9, 8])},
     "order": {"rows": ROWS[::-1].copy()},
     "n": {"rows": ROWS[:4]},
-    "extractor": {"identity": {"name": "thirds", "weights": "b" * 64}},
 }
 
 
@@ -84,6 +91,13 @@ def test_anything_else_is_computed_anew(change):
     images, rows = change.get("images", ImageSet(pixels())), change.get("rows", ROWS)
     assert other.seen == len(rows)
     assert same(found, Thirds(divisor=5.0)(images.take(rows)))
+
+
+def test_another_extractor_s_are_not_found():
+    features(Thirds())
+    other = Thirds(weights="b" * 64)
+    features(other)
+    assert other.seen == 5
 
 
 def test_other_threads_are_other_features():

@@ -11,7 +11,6 @@ import torch
 from inception_file import random_pictures
 
 from kantor.evaluation import second_opinion
-from kantor.evaluation.extractors import inception
 from kantor.evaluation.extractors.inception import Inception
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.kernel import kid
@@ -24,7 +23,7 @@ NAMES = ("kid", "frechet_distance", "inception_score")
 @pytest.fixture
 def words(tmp_path, monkeypatch):
     """Six of somebody's pictures against six real ones."""
-    monkeypatch.setattr(inception, "BATCH", N)
+    monkeypatch.setattr(Inception, "batch", N)
     write_samples(random_pictures(N, (3, 64, 64)).permute(0, 2, 3, 1).numpy(), tmp_path / "theirs")
     return [
         "evaluate", f"images={tmp_path / 'theirs'}", "data=purdue_shapes5", f"out={tmp_path / 'out'}", "data.size=40",

@@ -135,12 +135,12 @@ def test_packing_loses_nothing():
 
 def test_other_extractors_see_the_same_with_features_of_their_own():
     images = torch.from_numpy(rendered("a")[:8])
-    found = WithDetections(Pixels(8))(images)
+    found = WithDetections(Pixels(8), shapes_cnn())(images)
     assert torch.equal(found.detections, seen("a")[:8])
     assert torch.equal(found.features, Pixels(8)(images).features) and found.logits is None
     for one in (Pixels(8), shapes_cnn()):
-        assert WithDetections(one).has_classes == one.has_classes
-        identity = WithDetections(one).identity()
+        assert WithDetections(one, shapes_cnn()).classes == one.classes
+        identity = WithDetections(one, shapes_cnn()).identity()
         assert identity.pop("detectors") and identity == one.identity()
 
 
@@ -148,7 +148,7 @@ def test_the_network_runs_once_for_features_and_counts(monkeypatch):
     calls = []
     forward = ShippedClassifier._forward
     monkeypatch.setattr(ShippedClassifier, "_forward", lambda *given: calls.append(1) or forward(*given))
-    WithDetections(shapes_cnn())(torch.from_numpy(rendered("a")[:8]))
+    WithDetections(shapes_cnn(), shapes_cnn())(torch.from_numpy(rendered("a")[:8]))
     assert len(calls) == 1
 
 

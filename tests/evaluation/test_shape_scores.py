@@ -8,13 +8,13 @@ import pytest
 import torch
 from mirrors import configured
 from shape_pictures import detected, rendered, scenes, seen, visible
+from train_extractors import counts
 
 from kantor.data import shapes, shapes5
 from kantor.evaluation import images, shape_detection
 from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.classifiers import shapes_cnn
 from kantor.evaluation.extractors.own import Own
-from kantor.evaluation.extractors.training import counts
 from kantor.evaluation.images import ImageEvaluation
 from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.real_pictures import REFERENCE_SEED, order
@@ -186,15 +186,17 @@ def data(monkeypatch):
 @pytest.mark.parametrize("extractor", [QUICK.extractor, Pixels(8)], ids=["own", "pixels"])
 def test_pictures_of_rendered_shapes_have_these_scores_with_interval_and_floor(data, extractor):
     evaluation = replace(QUICK, extractor=extractor)
-    real = evaluation.score_draws(list(rendered("a")[:200].reshape(10, 20, 3, 64, 64)), data, Processes())
-    assert list(evaluation.kinds(data)) == list(evaluation.protocol(data).estimators) == list(real)
+    found = evaluation.score_draws(list(rendered("a")[:200].reshape(10, 20, 3, 64, 64)), data, Processes())
+    assert list(evaluation.kinds(data)) == list(evaluation.protocol(data).estimators) == list(found)
     for name in NAMES:
-        entry = real[name].plain()
+        entry = found[name].plain()
         assert entry["better"] == "lower" and entry["low"] < entry["value"] < entry["high"]
         assert entry["floor"]["low"] < entry["floor"]["value"] < entry["floor"]["high"]
         assert entry["value"] == pytest.approx(entry["floor"]["value"], rel=0.5)
     few = evaluation.score_draws([rendered("a")[:20]] * 2, data, Processes())
-    by_hand = scores(WithDetections(Pixels(8))(data.train.take(reference_rows(data))).detections, seen("a")[:20])
+    by_hand = scores(
+        WithDetections(Pixels(8), shapes_cnn())(data.train.take(reference_rows(data))).detections, seen("a")[:20]
+    )
     for name in NAMES:
         entry = few[name].plain()
         assert entry["value"] == pytest.approx(by_hand[name], rel=1e-9)

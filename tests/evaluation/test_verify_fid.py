@@ -29,7 +29,7 @@ def script(tmp_path, monkeypatch):
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     published = replace(inception.PUBLISHED, url=NOWHERE + inception.PUBLISHED.name)
-    monkeypatch.setattr(inception, "PUBLISHED", published)
+    monkeypatch.setattr(inception.Inception, "published", published)
     monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", f"{NOWHERE}cifar-10-python.tar.gz")
     return module
 
@@ -72,7 +72,7 @@ def test_the_numbers_are_what_torch_fidelity_makes_of_the_first_pictures(script,
     monkeypatch.setattr(script, "N", N)
     monkeypatch.setattr(script, "CHUNK", 4)
     monkeypatch.setattr(script, "SPLITS", 2)
-    monkeypatch.setattr(inception, "BATCH", 3)
+    monkeypatch.setattr(inception.Inception, "batch", 3)
     found = script.scores("nowhere", str(inception_file))
     peer = peers.torch_fidelity(inception_file)
     (train, logits), (test, _) = (

@@ -1,13 +1,13 @@
 """Features of real pictures, which are the same for every model: computed once, and kept in kantor's cache.
 
 A file is known by the SHA-256 of the pictures themselves, bytes as the extractor gets them, and by all else that
-determines the features: the extractor's identity, threads, device, the code that makes them and this format. What was
-computed from other data, another split, other rows or with other weights is never found, whatever it is called.
+determines the features: the extractor's identity, the code of its classes and of its networks' classes, threads, device
+and this format. What was computed from other data, another split, other rows or with other weights is never found,
+whatever it is called.
 """
 
 import contextlib
 import hashlib
-from collections.abc import Callable
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,54 +15,53 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from kantor.data import cache
+from kantor.data import cache, pixels
 from kantor.data.images import ImageSet
 from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.evaluation import tensor_files
 from kantor.evaluation.bar import Bar
-from kantor.evaluation.extractors.base import Features
+from kantor.evaluation.extractors import base
+from kantor.evaluation.extractors.base import Extractor, Features
+from kantor.evaluation.extractors.digests import extractor_digest
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.processes import Processes
-from kantor.version import PACKAGE
 
 FORMAT = 1
 """Of what is kept; another number finds nothing that was kept before."""
 
 
-Extract = Callable[[Tensor], Features]
-"""Of uint8 images (n, C, H, W), computed on their device."""
+def arithmetic(extractor: Extractor, *, device: torch.device) -> dict[str, Any]:
+    """All that determines the features of given pictures, to the bit.
 
-
-def arithmetic(identity: dict[str, Any], *, device: torch.device) -> dict[str, Any]:
-    """All that determines the features of given pictures, to the bit, by what determines their definition."""
+    Raises:
+        UserError: the extractor's weights cannot be had, or its code is in no file.
+    """
+    extractor.prepare()
     return {
         "format": FORMAT,
-        "features": identity,
+        "features": extractor.identity(),
+        "code": extractor_digest(extractor),
+        **_shared_code(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "code": _code(),
     }
 
 
 @lru_cache(maxsize=1)
-def _code() -> str:
-    """Of what makes features: kantor's own sources, and the packages whose arithmetic they use."""
-    home = PACKAGE
-    files = [home / "data" / "pixels.py", home / "data" / "shapes.py", home / "evaluation" / "shape_detection.py"]
-    files += [*sorted((home / "evaluation" / "extractors").glob("*.py")), *sorted((home / "nets").glob("*.py"))]
+def _shared_code() -> dict[str, Any]:
+    """Of what all extractors are made of: kantor's own sources, and the packages whose arithmetic they use."""
+    files = [Path(module.__file__ or "") for module in (pixels, base)]
     packages = {name: version(name) for name in ("torch-fidelity", "torchvision", "numpy", "scipy")}
-    return sha256({"files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files], "packages": packages})
+    return {"shared": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files], "packages": packages}
 
 
 def real_features(
     images: ImageSet,
     rows: np.ndarray,
-    extract: Extract,
-    identity: dict[str, Any],
+    extractor: Extractor,
     *,
     chunk: int,
     device: torch.device,
@@ -73,18 +72,17 @@ def real_features(
     Args:
         images: where they are.
         rows: which.
-        extract: makes features.
-        identity: what determines these, as plain containers.
+        extractor: makes features.
         chunk: pictures at once.
         device: where they are made.
         bar: shows how far it is, where something is computed.
     """
-    key = {**arithmetic(identity, device=device), "pictures": _digest(images, rows, chunk)}
+    key = {**arithmetic(extractor, device=device), "pictures": _digest(images, rows, chunk)}
     directory = cache.cache_root() / "features" / sha256(key)[:32]
     path = directory / "features.safetensors"
 
     def make(c: int) -> Chunk:
-        found = as_chunk(extract(images.take(rows[c * chunk :][:chunk]).to(device)))
+        found = as_chunk(extractor(images.take(rows[c * chunk :][:chunk]).to(device)))
         bar.add(chunk)
         return found
 

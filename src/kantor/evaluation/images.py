@@ -209,7 +209,7 @@ class ImageEvaluation(Evaluation):
             n_real=real.n_reference,
             n_generated=real.n,
             k=self.neighbours,
-            has_classes=chosen(self.extractor, data).has_classes,
+            has_classes=chosen(self.extractor, data).classes is not None,
             has_detections=are_rendered_shapes(data),
             transport=self.transport,
             infinity=self.infinity,
@@ -251,7 +251,7 @@ class ImageEvaluation(Evaluation):
     def _key(self, model: GenerativeModel, features: PictureFeatures) -> dict[str, Any]:
         """All that determines the features of a drawn chunk, to the bit."""
         return {
-            **arithmetic(features.extractor.identity(), device=device_of(model)),
+            **arithmetic(features.extractor, device=device_of(model)),
             "kantor": __version__,
             "model": tensor_files.digest(model.state_dict()),
             "sampling": self.sampling.describe(),

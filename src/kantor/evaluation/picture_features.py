@@ -56,7 +56,6 @@ class PictureFeatures:
             images,
             rows,
             self.extractor,
-            self.extractor.identity(),
             chunk=self.chunk,
             device=device,
             bar=Bar(title, len(rows), shown=shown),

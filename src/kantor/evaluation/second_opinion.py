@@ -16,7 +16,7 @@ from kantor.data.module import BlockData
 from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.extractors.base import as_rgb, full_float32
-from kantor.evaluation.extractors.inception import PUBLISHED, Inception, torch_fidelitys
+from kantor.evaluation.extractors.inception import Inception, torch_fidelitys
 from kantor.evaluation.extractors.own import chosen
 from kantor.evaluation.generation import reproducible
 from kantor.evaluation.images import ImageEvaluation
@@ -47,7 +47,7 @@ def of_draws(draws: list[np.ndarray], evaluation: Evaluation, data: BlockData) -
 
     n, reference, train = evaluation.size(data), evaluation.real(data).reference, data.train
     real_images = ImageSet(train.pixels, rows=reference if train.rows is None else train.rows[reference])
-    net = PUBLISHED.read(PUBLISHED.path(extractor.weights), torch_fidelitys)
+    net = extractor.published.read(extractor.path, torch_fidelitys)
     with (
         reproducible(evaluation.threads),
         full_float32(),

@@ -82,15 +82,17 @@ class WithDetections:
     """An extractor whose features come with what is detected in the same pictures, uint8 (n, 3, 64, 64).
 
     Attributes:
-        extractor: makes the features; where it is `shapes_cnn`, shapes are counted by its logits.
+        extractor: makes the features.
+        counter: `shapes_cnn`, by whose logits shapes are counted; where it makes the features too, it runs once.
     """
 
     extractor: Extractor
+    counter: ShippedClassifier
 
     @property
-    def has_classes(self) -> bool:
+    def classes(self) -> int | None:
         """The extractor's."""
-        return self.extractor.has_classes
+        return self.extractor.classes
 
     def __call__(self, images: Tensor) -> Features:
         """Features, logits and detections.
@@ -98,8 +100,8 @@ class WithDetections:
         Raises:
             UserError: the images are no such pictures.
         """
-        seen, counter = self.extractor(images), _counter()
-        logits = seen.logits if self.extractor == counter else counter(images).logits
+        seen = self.extractor(images)
+        logits = seen.logits if self.extractor == self.counter else self.counter(images).logits
         assert logits is not None
         areas, colours = regions(images.cpu().numpy())
         detections = Detections(numbers_of_shapes(logits).cpu().numpy(), areas, colours)
@@ -117,7 +119,7 @@ class WithDetections:
             UserError: weights are missing or wrong.
         """
         self.extractor.prepare()
-        _counter().prepare()
+        self.counter.prepare()
 
 
 @cache
@@ -127,7 +129,7 @@ def _counter() -> ShippedClassifier:
 
 def with_detections(extractor: Extractor, data: BlockData) -> Extractor:
     """The extractor, with detections where the truth of a data set's pictures is known."""
-    return WithDetections(extractor) if are_rendered_shapes(data) else extractor
+    return WithDetections(extractor, _counter()) if are_rendered_shapes(data) else extractor
 
 
 def regions(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,8 +32,8 @@ class Extractor(Protocol):
     """A fixed function of single pictures."""
 
     @property
-    def has_classes(self) -> bool:
-        """Whether logits come with the features, and their softmax is how likely each class is."""
+    def classes(self) -> int | None:
+        """Of how many classes logits come with the features, whose softmax is how likely each is; None of none."""
         ...
 
     def __call__(self, images: Tensor) -> Features:

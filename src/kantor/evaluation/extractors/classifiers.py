@@ -1,7 +1,7 @@
 """Features of digits and of shapes by small classifiers whose weights ship with kantor: `mnist_cnn`, `shapes_cnn`.
 
 Two laboratories that score with them score with the same numbers; nothing is downloaded. `kantor.nets.classifiers` has
-the networks, `training` says how the weights came about.
+the networks, `bench/training` says how the weights came about.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from kantor.data import pixels, shapes
 from kantor.errors import UserError
 from kantor.evaluation.extractors import weights
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
-from kantor.evaluation.extractors.damage import DAMAGES
 from kantor.nets import classifiers
 from kantor.nets.classifiers import Classifier
 
@@ -29,7 +28,6 @@ WEIGHTS = {
 BATCH = 64
 DIGIT = 28  # height and width of a digit of MNIST
 ANSWERS = (1 + len(shapes.KINDS)) * (shapes.MOST + 1)  # logits of shapes_cnn that count, the first of all
-SCALE = 10  # of those that say how strong a damage is: features differ by it as much as by shapes
 
 
 @dataclass(frozen=True)
@@ -96,14 +94,14 @@ class ShippedClassifier:
         net: makes the network, without normalisation.
         channels: of the pictures.
         fit: makes them as large as the network takes them.
-        has_classes: whether the logits are those of one choice among classes.
+        classes: among how many the logits are one choice; None where they are not.
     """
 
     name: str
     net: Callable[[], Classifier]
     channels: int
     fit: Padded | Stretched
-    has_classes: bool
+    classes: int | None
 
     def __call__(self, images: Tensor) -> Features:
         """Of uint8 images (n, channels, H, W), where H = W = `fit.whole`.
@@ -169,22 +167,22 @@ def mnist_cnn(*, image_size: int, enlarge: Literal["pad", "resize"]) -> ShippedC
         net=classifiers.digits,
         channels=1,
         fit=Stretched(DIGIT, image_size) if stretched else Padded(DIGIT, (image_size - DIGIT) // 2),
-        has_classes=True,
+        classes=10,
     )
 
 
 def shapes_cnn() -> ShippedClassifier:
     """Counts the shapes in pictures of PurdueShapes5, and knows what is none: 128 features, 46 logits (see
-    `numbers_of_shapes` and `strengths_of_damage`; the last three are the channels' means).
+    `numbers_of_shapes`; the others say how strong damages are, and the last three are the channels' means).
 
     Of 10,000 test pictures it knows the number of shapes in 86% and, kind by kind, that of rectangles in 90%, triangles
     90%, disks 92%, ovals 89%, stars 95% (`make extractors`); shapes that later ones cover are among them. It has seen
-    damaged and foreign pictures too (see `damage`), so that scores in its features grow with blur and noise, and those
+    damaged and foreign pictures too, so that scores in its features grow with blur and noise, and those
     of a collapsed generator's noise are worse than those of blurred shapes. It hardly sees that two pictures are
     blended, and of colours only how bright a picture is: for those there is `shape_colour_w1` (see `shape_scores`).
     """
     return ShippedClassifier(
-        name="shapes_cnn", net=classifiers.shapes, channels=3, fit=Padded(shapes.SIDE, 0), has_classes=False
+        name="shapes_cnn", net=classifiers.shapes, channels=3, fit=Padded(shapes.SIDE, 0), classes=None
     )
 
 
@@ -199,15 +197,3 @@ def numbers_of_shapes(logits: Tensor) -> Tensor:
         by itself: the kinds need not add up.
     """
     return logits[:, :ANSWERS].unflatten(1, (-1, shapes.MOST + 1)).argmax(2)
-
-
-def strengths_of_damage(logits: Tensor) -> Tensor:
-    """What `shapes_cnn` finds wrong with pictures, each about in [0, 1].
-
-    Args:
-        logits: (n, 46).
-
-    Returns:
-        (n, 7), in the order of `kantor.evaluation.extractors.damage.DAMAGES`.
-    """
-    return logits[:, ANSWERS : ANSWERS + len(DAMAGES)] / SCALE

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kantor.data import downloads
 from kantor.evaluation.extractors.base import Features, as_rgb, check_images, in_batches
-from kantor.evaluation.extractors.modules import code_digest, state_digest
+from kantor.evaluation.extractors.digests import code_digest, state_digest
 
 BATCH = 16
 REPOSITORY = "facebookresearch_dinov2_main"
@@ -31,7 +31,7 @@ class DINOv2:
     """
 
     model: Literal["dinov2-vit-s-14", "dinov2-vit-b-14", "dinov2-vit-l-14", "dinov2-vit-g-14"]
-    has_classes: ClassVar[bool] = False
+    classes: ClassVar[None] = None
 
     def __call__(self, images: Tensor) -> Features:
         """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).

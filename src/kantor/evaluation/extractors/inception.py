@@ -7,19 +7,16 @@ as TensorFlow 1 did it: bilinear, from the top left corner, without half-pixel c
 
 import io
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from kantor.data import cache
-from kantor.evaluation.extractors.base import Features, as_rgb, check_images, in_batches
-from kantor.evaluation.extractors.weights import Published
+from kantor.evaluation.extractors.base import as_rgb
+from kantor.evaluation.extractors.weights import Published, PublishedNetwork
 
 SIDE = 299
-BATCH = 16
 PUBLISHED = Published(
     title="Inception-v3 (96 MB of weights)",
     form="Inception-v3 in torch-fidelity's form",
@@ -35,36 +32,26 @@ LAYERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inception:
+class Inception(PublishedNetwork):
     """`inception`: 2048 features, the averages of the last maps, and 1008 logits without the bias of the last layer,
     from which torch-fidelity (and OpenAI's program before it) make the Inception score.
 
     Attributes:
-        weights: path of a file in torch-fidelity's form; its SHA-256 becomes part of the identity, whatever it is. None
-            for the published weights: they are looked for in kantor's cache and in torch.hub's, and else downloaded.
+        weights: as in `PublishedNetwork`, in torch-fidelity's form.
         arithmetic: of the convolutions; float32 gives torch-fidelity's features, bfloat16 others, faster. Averages and
             logits are float32 in both.
     """
 
-    weights: str | None
     arithmetic: Literal["float32", "bfloat16"]
-    has_classes: ClassVar[bool] = True
-
-    def __call__(self, images: Tensor) -> Features:
-        """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).
-
-        Raises:
-            UserError: the images are no such pictures; the weights are missing or wrong, or give no finite features.
-        """
-        check_images(images, name="inception", channels=(1, 3))
-        self._network.to(images.device)
-        return in_batches(self._network, images, batch=BATCH, name="inception")
+    name: ClassVar[str] = "inception"
+    classes: ClassVar[int] = 1008
+    published: ClassVar[Published] = PUBLISHED
 
     def identity(self) -> dict[str, Any]:
         """What determines the features."""
         return {
             "name": "inception",
-            "weights": PUBLISHED.sha256 if self.weights is None else cache.file_digest(self._path),
+            "weights": self.published.sha256 if self.weights is None else cache.file_digest(self.path),
             "resize": "bilinear as TensorFlow 1, to 299×299",
             "range": "(levels - 128) / 128",
             "grey": "repeated to RGB",
@@ -72,27 +59,15 @@ class Inception:
             "arithmetic": self.arithmetic,
         }
 
-    def prepare(self) -> None:
-        """Load the weights, after downloading them where they are neither given nor in a cache.
-
-        Raises:
-            UserError: they are missing, damaged, or of another network.
-        """
-        assert self._network is not None
-
-    @property
-    def bias(self) -> Tensor:
-        """float64 (1008,): added to the logits, what the network itself says."""
-        return self._network.bias.double()
-
-    @cached_property
-    def _path(self) -> Path:
-        return PUBLISHED.path(self.weights)
-
-    @cached_property
-    def _network(self) -> "InceptionNetwork":
+    def make(self, state: dict[str, Tensor]) -> nn.Module:
+        """torch-fidelity's network, rearranged."""
         dtype = torch.float32 if self.arithmetic == "float32" else torch.bfloat16
-        return PUBLISHED.read(self._path, lambda state: InceptionNetwork(torch_fidelitys(state), dtype=dtype))
+        return InceptionNetwork(torch_fidelitys(state), dtype=dtype)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (batch, 2048) and logits (batch, 1008)."""
+        features, logits = self.network(images)
+        return features, logits
 
 
 class InceptionNetwork(nn.Module):

@@ -1,14 +1,11 @@
 """Any network as an extractor; what it is, is told by its code and its weights."""
 
-import hashlib
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -16,6 +13,7 @@ from torch import Tensor, nn
 from kantor.data import pixels
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
+from kantor.evaluation.extractors.digests import code_digest, state_digest
 
 RANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "levels": lambda images: images.float(),
@@ -30,7 +28,7 @@ class Module:
     """The output of a network in evaluation, (B, d), or its outputs (features (B, d), logits (B, K)).
 
     Attributes:
-        has_classes: whether it gives logits of classes too.
+        classes: K, of a network that gives logits of classes too; None of one that gives none.
         module: takes float32 images (B, C, H, W) of the size that the data have.
         weights: path of a .safetensors file with its state; None when it has made or loaded its weights itself. Where
             these are random, the identity is another at each start, and no score can be compared.
@@ -45,7 +43,7 @@ class Module:
     weights: str | None
     range: Literal["levels", "unit", "symmetric"]
     batch: int
-    has_classes: bool
+    classes: int | None
 
     def __post_init__(self) -> None:
         require_positive(batch=self.batch)
@@ -57,21 +55,21 @@ class Module:
             UserError: the images or the outputs are no such tensors, the network cannot take images of this size, or
                 features are not finite.
         """
-        check_images(images, name=self._name, channels=())
+        check_images(images, name=self.name, channels=())
         self._network.to(images.device)
         try:
-            return in_batches(self._forward, images, batch=self.batch, name=self._name)
+            return in_batches(self._forward, images, batch=self.batch, name=self.name)
         except RuntimeError as error:  # torch's word for shapes that do not fit
             reason = str(error).splitlines()[0]
             raise UserError(
-                f"{self._name} cannot take pictures {tuple(images.shape[1:])} ({reason}): give it what it needs, or "
+                f"{self.name} cannot take pictures {tuple(images.shape[1:])} ({reason}): give it what it needs, or "
                 "evaluate with another extractor"
             ) from error
 
     def identity(self) -> dict[str, Any]:
         """What determines the features."""
         return {
-            "name": self._name,
+            "name": self.name,
             "code": code_digest(self._network),
             "weights": state_digest(self._network),
             "resize": "none",
@@ -89,7 +87,8 @@ class Module:
         assert self._network is not None
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The network's class."""
         return f"{type(self.module).__module__}.{type(self.module).__qualname__}"
 
     @cached_property
@@ -101,7 +100,7 @@ class Module:
             except (OSError, SafetensorError, RuntimeError) as error:
                 reason = str(error).splitlines()[0][:120]
                 raise UserError(
-                    f"weights={path}: no weights of {self._name} ({reason}): give a .safetensors file with its state"
+                    f"weights={path}: no weights of {self.name} ({reason}): give a .safetensors file with its state"
                 ) from error
         return self.module.eval().requires_grad_(False)
 
@@ -111,37 +110,11 @@ class Module:
         for part in (features, logits):
             if part is not None and (part.ndim != 2 or len(part) != len(images)):
                 raise UserError(
-                    f"{self._name} gives {tuple(part.shape)} for {len(images)} pictures: expected one row for each, "
+                    f"{self.name} gives {tuple(part.shape)} for {len(images)} pictures: expected one row for each, "
                     f"({len(images)}, d); flatten or average what it gives"
                 )
-        if self.has_classes and logits is None:
-            raise UserError(f"{self._name} gives no logits: expected two outputs, or has_classes=false")
+        given = None if logits is None else logits.shape[1]
+        if self.classes is not None and given != self.classes:
+            logits_given = "no logits" if given is None else f"logits of {given} classes"
+            raise UserError(f"{self.name} gives {logits_given}: expected those of classes={self.classes}")
         return features, logits
-
-
-def code_digest(net: nn.Module) -> str:
-    """SHA-256 of the source files of all classes in a network that are not torch's own, 64 hex digits.
-
-    Raises:
-        UserError: a class is defined in no file.
-    """
-    classes = {type(layer) for layer in net.modules() if type(layer).__module__.split(".")[0] != "torch"}
-    digests = set()
-    for found in classes:
-        try:
-            digests.add(hashlib.sha256(Path(inspect.getfile(found)).read_bytes()).hexdigest())
-        except (TypeError, OSError) as error:
-            raise UserError(
-                f"{found.__module__}.{found.__qualname__} is defined in no file: put it into a module, so that a score "
-                "can say what made it"
-            ) from error
-    return hashlib.sha256("".join(sorted(digests)).encode("ascii")).hexdigest()
-
-
-def state_digest(net: nn.Module) -> str:
-    """SHA-256 of the names, types, shapes and numbers of a network's state, 64 hex digits."""
-    digest = hashlib.sha256()
-    for name, value in sorted(net.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -25,7 +25,7 @@ class Pixels:
     """
 
     size: int | None
-    has_classes: ClassVar[bool] = False
+    classes: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         if self.size is not None:

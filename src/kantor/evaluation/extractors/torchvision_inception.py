@@ -7,19 +7,16 @@ the central 299, which would hide a border.) Then levels/255, less ImageNet's me
 """
 
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from kantor.data import cache
-from kantor.evaluation.extractors.base import Features, as_rgb, check_images, in_batches
-from kantor.evaluation.extractors.weights import Published
+from kantor.evaluation.extractors.base import as_rgb
+from kantor.evaluation.extractors.weights import Published, PublishedNetwork
 
 SIDE = 299
-BATCH = 16
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 PUBLISHED = Published(
@@ -31,26 +28,13 @@ PUBLISHED = Published(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TorchvisionInception:
-    """`torchvision_inception`: 2048 features, the averages of the last maps, in evaluation mode; no logits.
+class TorchvisionInception(PublishedNetwork):
+    """`torchvision_inception`: 2048 features, the averages of the last maps, in evaluation mode; no logits. The
+    published weights are IMAGENET1K_V1."""
 
-    Attributes:
-        weights: path of a file in torchvision's form. None for the published IMAGENET1K_V1: they are looked for in
-            kantor's cache and in torch.hub's, and else downloaded.
-    """
-
-    weights: str | None
-    has_classes: ClassVar[bool] = False
-
-    def __call__(self, images: Tensor) -> Features:
-        """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).
-
-        Raises:
-            UserError: the images are no such pictures; the weights are missing or wrong, or give no finite features.
-        """
-        check_images(images, name="torchvision_inception", channels=(1, 3))
-        self._network.to(images.device)
-        return in_batches(self._forward, images, batch=BATCH, name="torchvision_inception")
+    name: ClassVar[str] = "torchvision_inception"
+    classes: ClassVar[None] = None
+    published: ClassVar[Published] = PUBLISHED
 
     def identity(self) -> dict[str, Any]:
         """What determines the features.
@@ -60,7 +44,7 @@ class TorchvisionInception:
         """
         return {
             "name": "torchvision_inception",
-            "weights": cache.file_digest(self._path),
+            "weights": cache.file_digest(self.path),
             "resize": "bilinear, half-pixel centres, antialiased, to 299×299",
             "range": "levels / 255, ImageNet's mean and standard deviation",
             "grey": "repeated to RGB",
@@ -68,29 +52,18 @@ class TorchvisionInception:
             "arithmetic": "float32",
         }
 
-    def prepare(self) -> None:
-        """Load the weights, after downloading them where they are neither given nor in a cache.
+    def make(self, state: dict[str, Tensor]) -> nn.Module:
+        """torchvision's network without its last layer."""
+        return torchvisions(state)
 
-        Raises:
-            UserError: they are missing, damaged, or of another network.
-        """
-        assert self._network is not None
-
-    @cached_property
-    def _path(self) -> Path:
-        return PUBLISHED.path(self.weights)
-
-    @cached_property
-    def _network(self) -> nn.Module:
-        return PUBLISHED.read(self._path, torchvisions)
-
-    def _forward(self, images: Tensor) -> tuple[Tensor, None]:
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        """Features (batch, 2048)."""
         from torchvision.transforms.functional import normalize
 
         size = (SIDE, SIDE)
         x = nn.functional.interpolate(images.float(), size, mode="bilinear", align_corners=False, antialias=True)
         x = normalize(as_rgb(x) / 255, MEAN, STD)
-        return self._network(x.to(memory_format=torch.channels_last)), None  # (B, 2048)
+        return self.network(x.to(memory_format=torch.channels_last)), None  # (B, 2048)
 
 
 def torchvisions(state: dict[str, Tensor]) -> nn.Module:

@@ -5,18 +5,21 @@ Weights are what a score is made with, so that every file is known by the SHA-25
 
 import hashlib
 import pickle
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from kantor.data import cache, downloads
 from kantor.errors import UserError
+from kantor.evaluation.extractors.base import Features, check_images, in_batches
 
 Made = TypeVar("Made")
 
@@ -116,3 +119,65 @@ class Published:
                 f"{path} is not the published file (SHA-256 {found}, expected {self.sha256}): delete it, to have it "
                 "downloaded again; or, if you mean other weights, name their path"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedNetwork(ABC):
+    """An extractor by a network whose weights somebody publishes, of pictures in RGB or made so.
+
+    Attributes:
+        weights: path of a file in their form; its SHA-256 becomes part of the identity, whatever it is. None for the
+            published one: it is looked for in kantor's cache and in torch.hub's, and else downloaded.
+        name: in sentences.
+        published: the file.
+        batch: pictures that the network sees at a time.
+    """
+
+    weights: str | None
+    name: ClassVar[str]
+    published: ClassVar[Published]
+    batch: ClassVar[int] = 16
+
+    @abstractmethod
+    def make(self, state: dict[str, Tensor]) -> nn.Module:
+        """The network with such weights.
+
+        Raises:
+            RuntimeError: they are none of this network.
+        """
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """uint8 (batch, 1 or 3, H, W) → features (batch, d), and logits (batch, K) or None."""
+
+    def __call__(self, images: Tensor) -> Features:
+        """Of uint8 images (n, 3, H, W) or, made RGB, (n, 1, H, W).
+
+        Raises:
+            UserError: the images are no such pictures; the weights are missing or wrong, or give no finite features.
+        """
+        check_images(images, name=self.name, channels=(1, 3))
+        self.network.to(images.device)
+        return in_batches(self.forward, images, batch=self.batch, name=self.name)
+
+    def prepare(self) -> None:
+        """Load the weights, after downloading them where they are neither given nor in a cache.
+
+        Raises:
+            UserError: they are missing, damaged, or of another network.
+        """
+        assert self.network is not None
+
+    @cached_property
+    def path(self) -> Path:
+        """Of the file.
+
+        Raises:
+            UserError: it is not there, or another one.
+        """
+        return self.published.path(self.weights)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network with its weights."""
+        return self.published.read(self.path, self.make)

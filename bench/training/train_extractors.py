@@ -1,6 +1,6 @@
 """How the classifiers whose weights ship with kantor were trained; `make extractors` does it again.
 
-    python -m kantor.evaluation.extractors.training [mnist_cnn] [shapes_cnn] [--root data] [--out DIRECTORY]
+    python bench/training/train_extractors.py [mnist_cnn] [shapes_cnn] [--root data] [--out DIRECTORY]
 
 On one thread, from keyed random numbers. With the instruction sets that the Makefile fixes (AVX2), the same versions of
 torch and oneDNN write the same bytes; that other machines round alike is likely, not promised: what laboratories share
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import damage
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,14 +28,15 @@ from kantor.data import pixels, shapes
 from kantor.data.cache import file_digest
 from kantor.data.mnist import MNIST
 from kantor.data.shapes5 import PurdueShapes5
-from kantor.evaluation.extractors import damage
-from kantor.evaluation.extractors.classifiers import ANSWERS, SCALE, WEIGHTS, numbers_of_shapes
+from kantor.evaluation.extractors import classifiers as shipped
+from kantor.evaluation.extractors.classifiers import ANSWERS, WEIGHTS, numbers_of_shapes
 from kantor.nets import classifiers
 
 SEED = 0
 BATCH = 128
 EMA_DECAY = 0.998
 BRIGHTNESS = 25  # levels
+SCALE = 10  # of the logits that say how strong a damage is: features differ by it as much as by shapes
 WARM_UP = 0.1  # of the steps, until the learning rate is at its largest; a half cosine takes it to 0
 
 
@@ -185,6 +187,18 @@ def shapes_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits[:, :ANSWERS].reshape(-1, shapes.MOST + 1), numbers) + 0.15 * error.square().mean()
 
 
+def strengths_of_damage(logits: Tensor) -> Tensor:
+    """What `shapes_cnn` finds wrong with pictures, each about in [0, 1].
+
+    Args:
+        logits: (n, 46).
+
+    Returns:
+        (n, 7), in the order of `damage.DAMAGES`.
+    """
+    return logits[:, ANSWERS : ANSWERS + len(damage.DAMAGES)] / SCALE
+
+
 def counts(scenes: np.ndarray) -> Tensor:
     """How many shapes scenes (N,) have, in all and of each kind: int64 (N, 6)."""
     painted = np.arange(shapes.MOST) < scenes["count"][:, None]  # (N, 5)
@@ -201,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", default=list(RECIPES), metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--root", default="data", help="the directory with MNIST/raw/")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument("--out", type=Path, default=Path(str(shipped.__file__)).parent / "weights")
     given = parser.parse_args()
     for name in given.names:
         recipe = RECIPES[name](given.root)
