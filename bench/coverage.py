@@ -45,8 +45,8 @@ Score = Callable[[torch.Generator, bool], DrawScores]
 def setting(n: int, *, detections: bool) -> PictureSetting:
     """Of n features, or of what is detected in n pictures."""
     return PictureSetting(
-        n_real=n, n_generated=n, k=NEIGHBOURS, has_classes=True, has_detections=detections, transport=True, infinity=4,
-        memory=None,
+        n_real=n, n_generated=n, k=NEIGHBOURS, classes=10, conditional=None, has_detections=detections, transport=True,
+        infinity=4, memory=None,
     )  # fmt: skip
 
 

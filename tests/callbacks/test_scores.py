@@ -24,6 +24,7 @@ EVALUATION = PointEvaluation(
     every=2,
     threads=1,
     sampler=Direct(),
+    classes=None,
     extractor=None,
 )
 

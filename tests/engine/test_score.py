@@ -1,10 +1,13 @@
 import pytest
 from image_runs import TinyImages, image_model
 
+from kantor.config.schema import Configuration
+from kantor.engine.assembly import Assembly
 from kantor.engine.score import score_model
 from kantor.evaluation.extractors.pixels import Pixels
 from kantor.evaluation.images import ImageEvaluation
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 
 
 @pytest.mark.parametrize(
@@ -19,12 +22,16 @@ def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch
     evaluation = ImageEvaluation(
         n_real=None,
         name="quick", n=64, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-        extractor=Pixels(None), neighbours=3, memory=None, transport=False, infinity=None,
+        sampler=Direct(), classes=None, extractor=Pixels(None), neighbours=3, memory=None, transport=False,
+        infinity=None,
     )  # fmt: skip
     drawn = []
     model = image_model()
-    model.ema.module.register_forward_hook(lambda *call: drawn.append(call))
-    record = score_model(model, TinyImages(n=pictures), evaluation, RunDirectory(tmp_path))
+    model.weights("ema")["generator"].register_forward_hook(lambda *call: drawn.append(call))
+    run = Assembly(
+        Configuration({}), "0" * 64, RunDirectory(tmp_path), TinyImages(n=pictures), model, Direct(), evaluation
+    )
+    record = score_model(run)
     assert f"scoring 3 draws of {n} samples" in capsys.readouterr().err
     assert record["protocol"]["n_generated"] == n
     assert record["chunks_per_process"] == [len(drawn)] == [chunks]

@@ -25,8 +25,8 @@ from kantor.processes import Processes
 from kantor.samplers.direct import Direct
 
 SETTING = PictureSetting(
-    n_real=250, n_generated=250, k=3, has_classes=False, has_detections=True, transport=False, infinity=None,
-    memory=None,
+    n_real=250, n_generated=250, k=3, classes=None, conditional=None, has_detections=True, transport=False,
+    infinity=None, memory=None,
 )  # fmt: skip
 NAMES = [score.name for score in SHAPE_SCORES]
 SHIFTS = {"shape_colour_w1": 2.0, "shape_area_w1": 10.0, "shape_count_tv": 0.06, "shape_kind_tv": 0.04}
@@ -173,7 +173,8 @@ def test_a_draw_of_few_pictures_says_nothing_of_its_scatter():
 QUICK = ImageEvaluation(
     n_real=None,
     name="quick", n=20, draws=10, chunk=64, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    sampler=Direct(), extractor=Own(otherwise=Pixels(8)), neighbours=3, memory=None, transport=False, infinity=None,
+    sampler=Direct(), classes=None, extractor=Own(otherwise=Pixels(8)), neighbours=3, memory=None, transport=False,
+    infinity=None,
 )  # fmt: skip
 
 

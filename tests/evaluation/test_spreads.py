@@ -16,8 +16,8 @@ from kantor.metrics.intervals import groups_of, jackknife_interval
 from kantor.metrics.kernel import cubic_kernel, kid
 
 SETTING = PictureSetting(
-    n_real=200, n_generated=200, k=5, has_classes=True, has_detections=False, transport=False, infinity=None,
-    memory=None,
+    n_real=200, n_generated=200, k=5, classes=10, conditional=None, has_detections=False, transport=False,
+    infinity=None, memory=None,
 )  # fmt: skip
 SCORES = applying(PICTURE_SCORES, SETTING)
 NONE = {score.name for score in SCORES if isinstance(score.spread, str)}

@@ -116,20 +116,25 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
         model = model.to(memory_format=torch.channels_last)
     sampler: Sampler = configuration.build("sampler")
-    evaluation = build_evaluation(configuration, sampler) if configuration.evaluated else None
+    evaluation = build_evaluation(configuration, sampler, model.classes) if configuration.evaluated else None
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
     return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
 
 
-def build_evaluation(configuration: Configuration, sampler: Sampler) -> Evaluation:
+def build_evaluation(configuration: Configuration, sampler: Sampler, classes: int | None) -> Evaluation:
     """The evaluation that a configuration describes, with its extractor.
+
+    Args:
+        configuration: of a run, or of what is scored alone.
+        sampler: of the samples.
+        classes: of a conditional model; None of any other.
 
     Raises:
         UserError: something in it is wrong.
     """
     extractor = configuration.build("extractor")
-    evaluation: Evaluation = configuration.build("evaluation", sampler=sampler, extractor=extractor)
+    evaluation: Evaluation = configuration.build("evaluation", sampler=sampler, extractor=extractor, classes=classes)
     return evaluation
 
 

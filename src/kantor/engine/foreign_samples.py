@@ -47,7 +47,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     data = Configuration(replaced(words, of_data)).build("data", seed=0)
     chosen = {"evaluation": PRESETS[data.content], **given}
     words |= load_options({group: chosen[group] for group in ("evaluation", "extractor") if group in chosen})
-    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct())
+    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)
     samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))

@@ -61,6 +61,7 @@ class Evaluation(ABC):
         every: steps between scores while training.
         threads: of the networks while samples are drawn.
         sampler: how samples are drawn.
+        classes: of the labels that a conditional model's samples are drawn with; None for an unconditional one.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Evaluation(ABC):
     every: int
     threads: int
     sampler: Sampler
+    classes: int | None
 
     def __post_init__(self) -> None:
         require_at_least(2, n=self.n)
@@ -204,9 +206,13 @@ class Evaluation(ABC):
         return {name: torch.cat([each[name] for each in chunks])[:n] for name in chunks[0]}
 
     def _made_of_chunk(self, model: GenerativeModel, seed: int, make: Callable[[Tensor], Chunk]) -> Chunk | None:
-        """None where a sample is not finite, before rounding would hide it."""
-        drawn = self.sampling(model, self.chunk, rng=keyed.Rng(seed, device=model.device))
-        return make(self.finish(drawn)) if bool(drawn.isfinite().all()) else None
+        """With the labels that were asked for; None where a sample is not finite, before rounding would hide it."""
+        rng = keyed.Rng(seed, device=model.device)
+        labels = None if self.classes is None else model.draw_labels(self.chunk, rng)
+        drawn = self.sampling(model, self.chunk, rng=rng, condition=labels)
+        if not bool(drawn.isfinite().all()):
+            return None
+        return {**make(self.finish(drawn)), **({} if labels is None else {"labels": labels.cpu()})}
 
 
 def split_draws(samples: np.ndarray, evaluation: Evaluation, data: BlockData) -> list[np.ndarray]:

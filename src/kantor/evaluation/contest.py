@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from kantor import keyed
-from kantor.data.images import ImageData
+from kantor.data.images import ImageData, ImageSet
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.feature_cache import cut
 from kantor.evaluation.generation import pieces
@@ -48,9 +49,9 @@ class Contest:
         device: torch.device,
     ) -> dict[str, Score]:
         """The scores of each draw and of each floor, and the tests of the first draw, put together on every process."""
-        data, features, real = self.data, self.features, self.real
+        data, real = self.data, self.real
         shown = processes.rank == 0
-        target = features.of_real(data.train, real.reference, device=device, title="training pictures", shown=shown)
+        target = self.real_features(data.train, real.reference, device=device, title="training pictures", shown=shown)
         reference, floors = Reference(target, self.setting), real.floors(draws)
         scores = applying(PICTURE_SCORES, self.setting)
 
@@ -60,7 +61,7 @@ class Contest:
                 return self._tested(target, features_of(0), device)
             if r < draws:
                 return DrawScores.of(scores, reference.compare(features_of(r)), with_spreads=draws < LEAST_DRAWS)
-            held_out = features.of_real(data.test, real.floor(r - draws), device=device)
+            held_out = self.real_features(data.test, real.floor(r - draws), device=device)
             return DrawScores.of(scores, reference.compare(held_out), with_spreads=False)
 
         *results, tested = pieces(piece, draws + floors + 1, processes)
@@ -82,6 +83,17 @@ class Contest:
         }
         tests = applying(PICTURE_TESTS, self.setting)
         return {**over_draws, **{test.name: test.over_draws([tested], [], floor_n=0) for test in tests}}
+
+    def real_features(
+        self, images: ImageSet, rows: np.ndarray, *, device: torch.device, title: str = "", shown: bool = False
+    ) -> Features:
+        """Of real pictures at int64 rows (n,), with their labels where generated ones are asked for by class."""
+        of_pictures = self.features.of_real(images, rows, device=device, title=title, shown=shown)
+        if self.setting.conditional is None:
+            return of_pictures
+        labels = images.labels_of(rows)
+        assert labels is not None, "a conditional model's data have labels"
+        return of_pictures._replace(labels=torch.from_numpy(labels))
 
     def _tested(self, target: Features, drawn: Features, device: torch.device) -> DrawScores:
         """What the tests say of the first draw."""

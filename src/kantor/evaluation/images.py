@@ -1,6 +1,6 @@
 """Scores of generated pictures against real ones, in the features of an extractor."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -91,7 +91,7 @@ class ImageEvaluation(Evaluation):
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images = _pictures(data)
-        setting = self.setting(images)
+        setting = replace(self.setting(images), conditional=images.classes)  # the same for unconditional models
         return Protocol(
             data={"name": images.name, "fingerprint": images.fingerprint},
             split={
@@ -144,7 +144,8 @@ class ImageEvaluation(Evaluation):
             drawn = self._drawn(model, features, real.n, "validate", model.steps, processes=processes)
             values = None
             if processes.rank == 0:
-                setting, target = self.setting(images), features.of_real(images.train, real.validation, device=device)
+                setting = self.setting(images)
+                target = self._contest(images).real_features(images.train, real.validation, device=device)
                 values = numbers(applying(PICTURE_SCORES, setting), Reference(target, setting).compare(drawn))
         return processes.gather(values)[0]
 
@@ -209,7 +210,8 @@ class ImageEvaluation(Evaluation):
             n_real=real.n_reference,
             n_generated=real.n,
             k=self.neighbours,
-            has_classes=chosen(self.extractor, data).classes is not None,
+            classes=chosen(self.extractor, data).classes,
+            conditional=self.classes,
             has_detections=are_rendered_shapes(data),
             transport=self.transport,
             infinity=self.infinity,

@@ -23,7 +23,8 @@ class PictureSetting:
         n_real: pictures in the reference.
         n_generated: pictures in a draw.
         k: neighbours that span a ball.
-        has_classes: the extractor is a classifier.
+        classes: of how many classes the extractor is a classifier; None of none.
+        conditional: how many classes pictures are asked for by; None where they are not.
         has_detections: shapes are detected in the pictures.
         transport: exact Wasserstein distances between the sets of features: seconds for 1,000, hours for 50,000.
         infinity: how many sizes the Fréchet distance is extrapolated from, from a tenth of the draw to all of it; None
@@ -34,7 +35,8 @@ class PictureSetting:
     n_real: int
     n_generated: int
     k: int
-    has_classes: bool
+    classes: int | None
+    conditional: int | None
     has_detections: bool
     transport: bool
     infinity: int | None
@@ -104,6 +106,13 @@ class PictureComparison:
     def logits(self) -> tuple[Tensor, Tensor]:
         """Of real and of generated pictures, float64 (n, K) and (m, K)."""
         real, generated = self.reference.real.logits, self.generated.logits
+        assert real is not None and generated is not None
+        return real, generated
+
+    @property
+    def labels(self) -> tuple[Tensor, Tensor]:
+        """The classes of real pictures, and those that generated ones were asked to show, int64 (n,) and (m,)."""
+        real, generated = self.reference.real.labels, self.generated.labels
         assert real is not None and generated is not None
         return real, generated
 

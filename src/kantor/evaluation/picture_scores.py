@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from kantor.evaluation import spreads
+from kantor.evaluation.class_scores import CONDITIONAL_SCORES
 from kantor.evaluation.picture_comparison import BANDWIDTHS, PictureComparison, PictureScore, PictureSetting
 from kantor.evaluation.score_definition import Kind
 from kantor.evaluation.shape_scores import SHAPE_SCORES
@@ -214,7 +215,7 @@ def of_classes(
         estimator=lambda setting: estimator,
         compute=lambda comparison: score(*comparison.logits),
         spread=spread,
-        applies=lambda setting: setting.has_classes,
+        applies=lambda setting: setting.classes is not None,
     )
 
 
@@ -237,5 +238,12 @@ CLASS_SCORES = (
     ),
 )  # fmt: skip
 
-PICTURE_SCORES = (*FEATURE_SCORES, FRECHET_INFINITY, *TRANSPORT_SCORES, *CLASS_SCORES, *SHAPE_SCORES)
+PICTURE_SCORES = (
+    *FEATURE_SCORES,
+    FRECHET_INFINITY,
+    *TRANSPORT_SCORES,
+    *CLASS_SCORES,
+    *CONDITIONAL_SCORES,
+    *SHAPE_SCORES,
+)
 """In the order of tables."""

@@ -21,11 +21,14 @@ class Features(NamedTuple):
         features: float64 (n, d).
         logits: unnormalised log-probabilities of classes, float64 (n, K); None when there are no classes.
         detections: of shapes in the pictures, float64 (n, S), see `shape_detection`; None of other pictures.
+        labels: the classes that generated pictures were asked to show, and those that real ones do, int64 (n,); None
+            where nobody asked.
     """
 
     features: Tensor
     logits: Tensor | None
     detections: Tensor | None = None
+    labels: Tensor | None = None
 
 
 class Extractor(Protocol):
