@@ -12,7 +12,7 @@ from kantor.engine import foreign_samples as files
 from kantor.errors import UserError
 from kantor.evaluation.picture_features import PictureFeatures
 from kantor.samples import copies
-from kantor.samples.files import at_random, check_target, read_pictures, read_samples, write_samples
+from kantor.samples.files import check_target, random_selection, read_pictures, read_samples, write_samples
 
 SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("evaluation.threads", 1)]
 
@@ -95,15 +95,15 @@ def test_pictures_come_back_as_they_were_written_in_the_order_of_names(write, sh
 
 
 @pytest.mark.parametrize("name", ["theirs.npz", "theirs"])
-def test_sorted_pictures_are_dealt_out_so_that_each_draw_is_of_all(write, shapes, name):
+def test_sorted_pictures_are_mixed_so_that_each_draw_is_of_all(write, shapes, name):
     """Of a file sorted by class, the first draw would be of one class."""
     ordered = shapes[np.argsort(shapes.mean((1, 2, 3)))]
-    found = read_samples(write(name, ordered), data(), at_random(40, seed=0))
+    found = read_samples(write(name, ordered), data(), random_selection(40, seed=0))
     assert len(found) == 40 == len(np.unique(found, axis=0))
     middle = np.median(ordered.mean((1, 2, 3)))
     bright = [int((draw.mean((1, 2, 3)) > middle).sum()) for draw in (found[:20], found[20:])]
     assert min(bright) >= 5 and max(bright) <= 15
-    other = read_samples(write(name, ordered), data(), at_random(40, seed=1))
+    other = read_samples(write(name, ordered), data(), random_selection(40, seed=1))
     assert not np.array_equal(found, other)
 
 
@@ -119,11 +119,11 @@ def test_pictures_in_colours_are_no_grey_ones(tmp_path):
     grey = np.random.default_rng(0).integers(256, size=(2, 28, 28, 1), dtype=np.uint8)
     write_samples(np.repeat(grey, 3, axis=3), tmp_path / "same")
     assert np.array_equal(
-        read_pictures(tmp_path / "same", channels=1, side=28, deal=np.arange), grey.transpose(0, 3, 1, 2)
+        read_pictures(tmp_path / "same", channels=1, side=28, select=np.arange), grey.transpose(0, 3, 1, 2)
     )
     write_samples(np.concatenate([grey, grey, 255 - grey], axis=3), tmp_path / "colours")
     with pytest.raises(UserError, match=r"00000.png: a picture in colours; expected a whole grey picture of 28 × 28"):
-        read_pictures(tmp_path / "colours", channels=1, side=28, deal=np.arange)
+        read_pictures(tmp_path / "colours", channels=1, side=28, select=np.arange)
 
 
 def test_a_lossy_codec_is_part_of_the_protocol(write, shapes, tmp_path):
@@ -162,15 +162,15 @@ def test_each_picture_is_extracted_once(write, tmp_path, monkeypatch):
     assert seen == [20, 20]
 
 
-def test_what_is_dealt_is_at_most_what_is_there():
-    assert sorted(at_random(100, seed=0)(7)) == list(range(7))
+def test_what_is_selected_is_at_most_what_is_there():
+    assert sorted(random_selection(100, seed=0)(7)) == list(range(7))
 
 
 def test_a_grey_data_set_reads_grey_pictures(tmp_path):
     grey = np.random.default_rng(0).integers(256, size=(3, 28, 28, 1), dtype=np.uint8)
     write_samples(grey, tmp_path / "grey")
     assert np.array_equal(
-        read_pictures(tmp_path / "grey", channels=1, side=28, deal=np.arange), grey.transpose(0, 3, 1, 2)
+        read_pictures(tmp_path / "grey", channels=1, side=28, select=np.arange), grey.transpose(0, 3, 1, 2)
     )
 
 

@@ -9,7 +9,7 @@ from kantor.runs.directory import RunDirectory
 
 
 class Checkpointing(pl.Callback):
-    """Writes last.ckpt and generator.safetensors every `every` steps and when training ends.
+    """Writes last.ckpt, and the weights that sampling needs for others, every `every` steps and when training ends.
 
     Args:
         directory: whose checkpoints/ is written.

@@ -21,7 +21,7 @@ from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
 from kantor.samplers.direct import Direct
 from kantor.samples.copies import check_copies
-from kantor.samples.files import at_random, codec, read_samples, write_samples
+from kantor.samples.files import codec, random_selection, read_samples, write_samples
 from kantor.version import __version__
 
 SHOWN = 64
@@ -50,7 +50,7 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)
-    samples = read_samples(file, data, at_random(evaluation.n * evaluation.draws, seed=evaluation.seed))
+    samples = read_samples(file, data, random_selection(evaluation.n * evaluation.draws, seed=evaluation.seed))
     data.prepare_data()
     draws = split_draws(samples, evaluation, data)
     if isinstance(data, ImageData):

@@ -20,13 +20,13 @@ def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
     """Say how many of the pictures to be scored, each draw uint8 (n, C, H, W), are copies, if any.
 
     Raises:
-        UserError: all are: nobody's generator has made them.
+        UserError: all are: no model has made them.
     """
     given, found = sum(len(draw) for draw in draws), count_copies(draws, data.train)
     if found == given:
         raise UserError(
             f"images: all {given:,} pictures are copies of training pictures of data={data.name}, and would be scored "
-            "against themselves; expected pictures that a generator made: give those"
+            "against themselves; expected pictures that a model made: give those"
         )
     if found:
         say(f"{found:,} of {given:,} pictures are copies of training pictures: the scores measure memory")

@@ -81,11 +81,9 @@ def _grid(samples: np.ndarray, path: Path) -> None:
 
 
 def _scatter(points: np.ndarray, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.scatter(points[:, 0], points[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b")
     axes.set_aspect("equal", adjustable="datalim")
@@ -96,28 +94,23 @@ def _scatter(points: np.ndarray, path: Path) -> None:
 LOSSY = {".jpg": "jpeg", ".jpeg": "jpeg", ".jfif": "jpeg", ".jp2": "jpeg 2000", ".webp": "webp", ".avif": "avif"}
 """What Pillow reads that may have lost levels."""
 
-Deal = Callable[[int], np.ndarray]
+Selection = Callable[[int], np.ndarray]
 """Of how many there are, which are taken and in which order: indices, int64 (n,)."""
 
 
-def at_random(most: int, *, seed: int) -> Deal:
-    """At most so many, dealt out at random: files are often sorted, and the first ones then show one class only, or one
+def random_selection(most: int, *, seed: int) -> Selection:
+    """At most so many in random order: files are often sorted, and the first ones then show one class only, or one
     writer's digits."""
-
-    def deal(count: int) -> np.ndarray:
-        order = keyed.generator(seed, "deal").permutation(count)
-        return order[:most]
-
-    return deal
+    return lambda count: keyed.generator(seed, "selection").permutation(count)[:most]
 
 
-def read_samples(path: Path, data: BlockData, deal: Deal) -> np.ndarray:
+def read_samples(path: Path, data: BlockData, select: Selection) -> np.ndarray:
     """Somebody's samples of a data set.
 
     Args:
         path: an .npz file with the array `samples`, or, of pictures, a directory of them too.
         data: what they are samples of.
-        deal: which are taken, of those in the file or, by name, in the directory.
+        select: which are taken, of those in the file or, by name, in the directory.
 
     Returns:
         Points float64 (n, 2), or pictures uint8 (n, C, H, W).
@@ -127,10 +120,10 @@ def read_samples(path: Path, data: BlockData, deal: Deal) -> np.ndarray:
     """
     if len(data.sample_shape) == 1:
         points = read_points(path)
-        return points[deal(len(points))]
+        return points[select(len(points))]
     channels, height, width = data.sample_shape
     if path.is_dir():
-        return read_pictures(path, channels=channels, side=height, deal=deal)
+        return read_pictures(path, channels=channels, side=height, select=select)
     expected = (
         f"expected a directory of pictures of {height} × {width} pixels, or an .npz file with an array `samples` of "
         f"shape (N, {height}, {width}, {channels}), uint8"
@@ -138,17 +131,17 @@ def read_samples(path: Path, data: BlockData, deal: Deal) -> np.ndarray:
     samples = read_array(path, expected)
     if samples.dtype != np.uint8 or samples.shape[1:] != (height, width, channels):
         raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
-    return np.ascontiguousarray(samples[deal(len(samples))].transpose(0, 3, 1, 2))
+    return np.ascontiguousarray(samples[select(len(samples))].transpose(0, 3, 1, 2))
 
 
-def read_pictures(directory: Path, *, channels: int, side: int, deal: Deal) -> np.ndarray:
+def read_pictures(directory: Path, *, channels: int, side: int, select: Selection) -> np.ndarray:
     """Pictures below a directory, counted by their names, uint8 (n, channels, side, side).
 
     Raises:
         UserError: there are none, or one is broken or of another size.
     """
     manifest = Manifest(directory)
-    names = [manifest.names[number] for number in deal(len(manifest.names))]
+    names = [manifest.names[number] for number in select(len(manifest.names))]
     if not names:
         raise UserError(f"images={directory}: there is no picture in it; expected files such as 00000.png")
     decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
