@@ -123,7 +123,7 @@ class CelebA(ImageData):
         described = {key: value for key, value in self.describe().items() if key != "partition"}
         directory = cache.cache_root() / "data" / f"celeba-{sha256(described)[:16]}"
         found = prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
-        found.confess(self.name)
+        found.say_broken(self.name)
         return found
 
     def _source(self) -> AbstractContextManager[Source]:

@@ -109,7 +109,7 @@ class ImageFolder(ImageData):
             broken=self.broken,
             title=self.name,
         )
-        found.confess(self.name)
+        found.say_broken(self.name)
         return found
 
 

@@ -86,7 +86,7 @@ class Pictures:
             raise UserError(f"{title} has no picture: {int(chosen.sum())} files belong to it, of which none is whole")
         return ImageSet(self.pixels, labels, rows)
 
-    def confess(self, title: str) -> None:
+    def say_broken(self, title: str) -> None:
         """Say how many were skipped, the names of the first and where all are listed, when any were."""
         if self.broken:
             counted = f"{len(self.broken)} of {len(self.names)} pictures are broken and left out"
