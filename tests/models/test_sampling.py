@@ -1,8 +1,11 @@
 """Sampling: how a model is asked for samples; what a sampler means is between it and the family."""
 
 import pytest
-from tiny import gan
+import torch
+from tiny import gan, samples
 
+from kantor import keyed
+from kantor.data.stream import Block
 from kantor.models.sampling import Sampling
 from kantor.samplers.direct import Direct
 
@@ -11,8 +14,17 @@ def test_says_its_weights_and_what_the_sampler_says():
     assert Sampling("ema:0.9", Direct()).describe() == {"weights": "ema:0.9", "sampler": "direct", "nfe": 1}
 
 
-def test_shapes_are_checked_without_a_sampler():
-    """A family of one's own may draw by a sampler that has settings: there is none when networks are checked."""
-    model = gan()
-    model.draw = lambda *arguments, **settings: pytest.fail("drawing asks for a sampler")
+@pytest.fixture
+def model():
+    """A GAN of somebody's own that draws by a sampler with settings."""
+    made = gan()
+    made.draw = lambda *arguments, sampler, **settings: pytest.fail(f"{sampler} has no settings")
+    return made
+
+
+def test_networks_are_checked_and_measured_without_a_sampler(model):
+    with pytest.raises(pytest.fail.Exception, match="no settings"):
+        samples(model)
     model.check_shapes((2,))
+    block = Block(torch.randn(2, 6, 2), None)
+    assert model.measurements(block, keyed.Rng(0)).keys() >= {"train/spread", "train/coverage"}

@@ -26,7 +26,6 @@ from kantor.models.spread import CHART, spread
 from kantor.objectives.adversarial import AdversarialObjective
 from kantor.objectives.critic import Critic
 from kantor.objectives.distance_estimate import DistanceEstimate
-from kantor.samplers.direct import Direct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +306,11 @@ class Adversarial(GenerativeModel):
         first: in training mode, as their losses see them, networks change their statistics.
         """
         fixed = keyed.Rng(keyed.seed(self.seed, "spread"), device=self.device)
-        draw = partial(self.sample, rng=fixed, sampler=Direct(), weights="raw")
+
+        def draw(n: int) -> Tensor:
+            labels = self._labels(n, fixed, None)
+            return self.decode(self.latent(n, fixed), weights="raw", condition=labels)
+
         spreads = spread(block.samples.flatten(0, 1), draw)
         values = gradient_norms(self.networks())
         if self.objective.is_wasserstein:
