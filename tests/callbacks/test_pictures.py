@@ -97,9 +97,15 @@ def test_a_run_that_is_drawn_is_the_run_that_is_not(scene, kind):
     assert same(state(drawn), state(alone))
 
 
-def test_pictures_change_no_statistics_and_no_noise(scene):
+def test_a_picture_that_asks_networks_in_training_mode_leaves_no_trace(scene):
+    class Asks(Mean):
+        def draw(self, model):
+            critic = model.networks()["discriminator"]
+            assert critic.training
+            return Image.new("L", (1, 1), int(critic(torch.rand(8, 1, 8, 8)).mean() > 0))
+
     drawn, alone, data = (*(image_gan(critic=Normalised) for _ in range(2)), TinyImages())
-    fit(drawn, data, 3, *fitting(scene, drawn, data))
+    fit(drawn, data, 3, Asks(scene(data), every=1), *fitting(scene, drawn, data))
     fit(alone, data, 3)
     assert any("running_mean" in name for name in state(alone)) and same(state(drawn), state(alone))
 

@@ -19,8 +19,9 @@ from kantor.models.adversarial_measurements import (
     clipped_share,
     gradient_norm,
 )
-from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
-from kantor.objectives.adversarial import Wasserstein, WassersteinClipping
+from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD, spread
+from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping
+from kantor.samplers.direct import Direct
 
 OF_ALL = {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, COVERAGE}
 OF_A_GAN = OF_ALL | {D_REAL, D_FAKE, ACCURACY, "train/discriminator_gradient"}
@@ -124,15 +125,17 @@ def test_each_objective_has_its_measurements_and_a_chart_of_each(name):
     assert len({chart.file for chart in charts}) == len(charts)
 
 
-def test_spread_is_measured_of_the_generator_itself_in_eval_mode_before_anything_changes_its_statistics():
-    model, block = image_gan(objective=Wasserstein(), critic=Normalised), torch.rand(1, 8, 1, 8, 8)
-    first, second = (measure(model, block) for _ in range(2))
-    assert torch.equal(first[SPREAD], measure(image_gan(objective=Wasserstein()), block)[SPREAD])
-    assert not torch.equal(first[SPREAD], second[SPREAD]), "the slope was measured in training mode"
+@pytest.mark.parametrize("objective", [Wasserstein(), NonSaturating()])
+def test_spread_is_that_of_the_raw_generator_in_eval_mode_before_anything_changes_its_statistics(objective):
+    block = torch.rand(2, 8, 1, 8, 8)
+    model, other = (image_gan(objective=objective, critic=Normalised) for _ in range(2))
     with torch.no_grad():
         for average in model.weights("ema")["generator"].parameters():
             average.zero_()
-    assert float(measure(model, block)[SPREAD]) > 0
+    noise = keyed.Rng(keyed.seed(model.seed, "spread"))
+    expected = spread(block.flatten(0, 1), lambda n: other.sample(n, rng=noise, sampler=Direct(), weights="raw"))
+    found = measure(model, block)
+    assert all(torch.equal(found[column], value) for column, value in expected.items()) and len(expected) == 3
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

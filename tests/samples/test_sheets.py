@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from kantor.samples import sheets
 
@@ -26,3 +27,24 @@ def test_grey_images_make_grey_sheets_and_words_fit_above_them():
     assert tile.mode == whole.mode == "L" and whole.width == tile.width
     ink = np.asarray(whole)[: -tile.height]
     assert ink.min() < 128 and (ink[:, -1] == sheets.PAPER).all()
+
+
+@pytest.mark.parametrize("words", ["step 400, EMA", "step 400, EMA, a column for each class from 0 to 3", "m" * 36])
+def test_words_end_where_the_sheet_does(words):
+    tile = sheets.tile(torch.zeros(4, 1, 8, 8, dtype=torch.uint8), 4)
+    wide = Image.new("L", (2 * tile.width, tile.height), sheets.PAPER)
+    wide.paste(tile)
+    ink, reference = (np.asarray(sheets.titled(one, words))[: -tile.height] for one in (tile, wide))
+    columns = (ink < 200).any(axis=0).nonzero()[0]
+    assert 0 < columns[-1] < tile.width - 1
+    assert (reference < 200).any() and columns[-1] <= (reference < 200).any(axis=0).nonzero()[0][-1]
+
+
+def test_headings_stand_in_the_middle_of_their_columns():
+    tile = sheets.tile(torch.zeros(10, 1, 8, 8, dtype=torch.uint8), 5)
+    whole = np.asarray(sheets.headed(tile, ["0", "8", "0", "8", "0"]))
+    assert whole.shape == (tile.height + 3 * sheets.TEXT // 2, tile.width)
+    column = tile.width / 5
+    for index in range(5):
+        ink = whole[: -tile.height, int(index * column) : int((index + 1) * column)] < 200
+        assert ink.any(axis=0).nonzero()[0].mean() == pytest.approx(column / 2, abs=2)

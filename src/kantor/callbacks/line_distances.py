@@ -33,15 +33,15 @@ def measured_distances(points: int, rng: np.random.Generator) -> dict[str, np.nd
         rng: where they come from.
     """
     real = Line(0.0).sample(points, rng, stratified=True)
-    found: dict[str, list[float]] = {name: [] for name in COLOURS}
+    distances: dict[str, list[float]] = {name: [] for name in COLOURS}
     for theta in THETAS:
         shifted = Line(float(round(theta, 12))).sample(points, rng, stratified=True)
         p, q = common_histograms(real, shifted, bins=BINS)
-        found["W1"].append(wasserstein(real, shifted, order=1))
-        found["TV"].append(total_variation(p, q))
-        found["JS"].append(jensen_shannon(p, q))
-        found["KL"].append(kl(p, q))
-    return {name: np.array(values) for name, values in found.items()}
+        distances["W1"].append(wasserstein(real, shifted, order=1))
+        distances["TV"].append(total_variation(p, q))
+        distances["JS"].append(jensen_shannon(p, q))
+        distances["KL"].append(kl(p, q))
+    return {name: np.array(values) for name, values in distances.items()}
 
 
 @dataclass(eq=False, kw_only=True)
@@ -120,12 +120,12 @@ class LineDistances(Picture):
         self.estimated = state_dict["estimated"]
 
 
-def _draw_distances(axes: Axes, found: dict[str, np.ndarray]) -> None:
-    finite = found["KL"] < math.inf
+def _draw_distances(axes: Axes, measured: dict[str, np.ndarray]) -> None:
+    finite = measured["KL"] < math.inf
     top = 1.28
     for name in ("W1", "TV", "JS"):
-        axes.plot(THETAS, found[name], "o-", ms=4, lw=2, color=COLOURS[name])
-    axes.plot(THETAS[finite], found["KL"][finite], "o", ms=7, color=COLOURS["KL"])
+        axes.plot(THETAS, measured[name], "o-", ms=4, lw=2, color=COLOURS[name])
+    axes.plot(THETAS[finite], measured["KL"][finite], "o", ms=7, color=COLOURS["KL"])
     axes.plot(THETAS[~finite], np.full((~finite).sum(), top), "^", ms=6, color=COLOURS["KL"])
     labels = {"W1": (0.36, 0.2), "TV": (0.3, 1.04), "JS": (0.1, math.log(2) + 0.03), "KL": (0.3, top - 0.1)}
     for name, (x, y) in labels.items():

@@ -80,11 +80,11 @@ class Neighbours(ImagePicture):
         rows = np.sort(keyed.generator(self.scene.seed, "neighbours").permutation(len(train))[:SEARCHED])
         generated = pixels.to_uint8(self.scene.samples(model, self.samples))
         k = min(self.neighbours, len(rows))
-        found = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
+        closest = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
         searched = f"{'all ' if len(rows) == len(train) else ''}{len(rows):,}"
         words = f"nearest of {searched} training images ({self.scene.caption(model)})"
         panels = [
             sheets.titled(sheets.tile(generated, 1), "sample"),
-            sheets.titled(sheets.tile(train.take(found.flatten().numpy()), k), words),
+            sheets.titled(sheets.tile(train.take(closest.flatten().numpy()), k), words),
         ]
         return sheets.beside(panels, gap=2 * sheets.MARGIN)

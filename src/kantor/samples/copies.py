@@ -22,14 +22,14 @@ def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
     Raises:
         UserError: all are: no model has made them.
     """
-    given, found = sum(len(draw) for draw in draws), count_copies(draws, data.train)
-    if found == given:
+    given, copied = sum(len(draw) for draw in draws), count_copies(draws, data.train)
+    if copied == given:
         raise UserError(
             f"images: all {given:,} pictures are copies of training pictures of data={data.name}, and would be scored "
             "against themselves; expected pictures that a model made: give those"
         )
-    if found:
-        say(f"{found:,} of {given:,} pictures are copies of training pictures: the scores measure memory")
+    if copied:
+        say(f"{copied:,} of {given:,} pictures are copies of training pictures: the scores measure memory")
     held_out = count_copies(draws, data.test)
     if held_out:
         say(f"{held_out:,} of {given:,} pictures are copies of held-out pictures: they score as real ones do")
