@@ -3,7 +3,7 @@ import hashlib
 
 import pytest
 
-from kantor.config import compose as config
+from kantor.config.compose import compose
 from kantor.digests import canonical, sha256
 from kantor.runs import identity
 from kantor.runs.identity import code_hashes, config_hash
@@ -23,6 +23,9 @@ PLAIN = {
     "model": {"_target_": "m.Model", "critic": {"width": 8, "initialise": None}, "extras": {}},
     "objective": {"_target_": "o.Loss", "weight": 10.0, "one_sided": False},
     "optimisation": {"critic": {"lr": 0.001, "betas": [0.0, 0.9]}},
+    "ema": {"_target_": None},
+    "schedule": {"_target_": None},
+    "sampler": {"_target_": "s.Direct"},
     "stop": {"_target_": None},
     "evaluation": {"name": "toy", "n": 1024},
     "pictures": {"contours": {"every": 250}},
@@ -63,6 +66,7 @@ def test_the_hash_is_that_of_the_text_written_by_hand():
         ("trainer.accelerator", "gpu"), ("trainer.log_every", 1), ("trainer.checkpoint_every", 1),
         ("trainer.progress", False), ("data.root", "/another"), ("data.resident", True),
         ("data.archive", "/another.tar.gz"), ("data.verify", False), ("data.broken", "skip"),
+        ("sampler._target_", "s.Heun"), ("sampler.steps", 50), ("optimisation.accumulate", 1),
     ],
 )  # fmt: skip
 def test_what_does_not_determine_the_weights_is_left_out(key, value):
@@ -76,7 +80,8 @@ def test_what_does_not_determine_the_weights_is_left_out(key, value):
         ("objective.one_sided", True), ("optimisation.critic.lr", 0.002), ("optimisation.critic.betas", [0.0, 0.99]),
         ("budget.steps", 101), ("budget.minutes", 1.0), ("data.batch_size", 8), ("data.name", "other"),
         ("data.subset", 10), ("trainer.precision", "bf16-mixed"), ("trainer.matmul_precision", "highest"),
-        ("trainer.compile", True), ("model.critic.initialise", {"std": 0.02}),
+        ("trainer.compile", True), ("model.critic.initialise", {"std": 0.02}), ("ema._target_", "e.Averaging"),
+        ("schedule", {"_target_": "s.Cosine", "steps": 100}), ("optimisation.accumulate", 2),
     ],
 )  # fmt: skip
 def test_what_determines_the_weights_is_in_it(key, value):
@@ -140,9 +145,7 @@ def test_canonical_json_is_sorted_compact_and_without_nan():
 
 
 def composed(*overrides):
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_container(config.compose(["experiment=point_wgan_gp", *overrides]))
+    return compose(["experiment=point_wgan_gp", *overrides]).plain
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +156,7 @@ def base():
 @pytest.mark.parametrize(
     "override",
     ["seed=7", "outputs=elsewhere", "evaluation=none", "evaluation.n=5", "logger=tensorboard", "pictures=none",
-     "trainer.devices=2", "trainer.threads=1", "trainer.accelerator=cpu", "trainer.progress=false", "rerun=true"],
+     "trainer.devices=2", "trainer.threads=1", "trainer.accelerator=cpu", "trainer.progress=false", "rerun=true", "evaluation.weights=raw"],
 )  # fmt: skip
 def test_composed_configurations_keep_their_hash(base, override):
     assert config_hash(composed(override)) == base
@@ -163,7 +166,8 @@ def test_composed_configurations_keep_their_hash(base, override):
     "override",
     ["model.critic.width=64", "optimisation.critic.lr=0.5", "objective.penalty_weight=10.0",
      "budget.steps=3", "data.batch_size=32", "trainer.precision=bf16-mixed", "optimisation=rmsprop",
-     "data=gaussians25", "data.distribution.spread=0.02", "optimisation.ema_decay=0.5"],
+     "data=gaussians25", "data.distribution.spread=0.02", "ema.decay=0.5", "ema.decay=[0.999,0.9999]", "ema=none",
+     "ema.warm_up=false", "schedule=cosine", "optimisation.gradient_clip_norm=1.0", "optimisation.accumulate=2"],
 )  # fmt: skip
 def test_composed_configurations_change_their_hash(base, override):
     assert config_hash(composed(override)) != base
