@@ -156,7 +156,8 @@ def base():
 @pytest.mark.parametrize(
     "override",
     ["seed=7", "outputs=elsewhere", "evaluation=none", "evaluation.n=5", "logger=tensorboard", "pictures=none",
-     "trainer.devices=2", "trainer.threads=1", "trainer.accelerator=cpu", "trainer.progress=false", "rerun=true", "evaluation.weights=raw"],
+     "trainer.devices=2", "trainer.threads=1", "trainer.accelerator=cpu", "trainer.progress=false", "rerun=true",
+     "evaluation.weights=raw"],
 )  # fmt: skip
 def test_composed_configurations_keep_their_hash(base, override):
     assert config_hash(composed(override)) == base
