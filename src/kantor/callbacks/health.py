@@ -36,7 +36,7 @@ class StopOnNonFinite(pl.Callback):
         wrong = next(name for name, value in values.items() if not bool(value.isfinite()))
         raise NonFiniteError(
             f"{wrong} is {float(values[wrong])} at step {pl_module.steps}: training diverged; "
-            "the last checkpoint is from before. Try a lower learning rate or a larger penalty"
+            "the last checkpoint is from before. Try a lower learning rate, or optimisation.gradient_clip_norm=1"
         )
 
 

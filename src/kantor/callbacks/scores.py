@@ -9,6 +9,7 @@ from kantor.callbacks.record import Record
 from kantor.callbacks.trigger import due
 from kantor.data.module import BlockData
 from kantor.evaluation.base import Evaluation
+from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
 from kantor.runs import checkpoints
@@ -69,9 +70,17 @@ class Scores(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        chosen_by = {"score": self.primary, **self.evaluation.sampling.describe()}
-        return {"best": self.best, "chosen_by": chosen_by}
+        return {"best": self.best, "chosen_by": self.chosen_by}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint."""
-        self.best = state_dict["best"]
+        """From the checkpoint; scores of samples that were drawn in another way are no bar for these."""
+        if state_dict["chosen_by"] == self.chosen_by:
+            self.best = state_dict["best"]
+        else:
+            say("the best checkpoint was chosen by samples drawn in another way: it is chosen anew from here on")
+
+    @property
+    def chosen_by(self) -> dict[str, Any]:
+        """What makes a checkpoint the best."""
+        evaluation = self.evaluation
+        return {"score": self.primary, "n": evaluation.size(self.data), **evaluation.sampling.describe()}

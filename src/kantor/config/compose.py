@@ -144,7 +144,11 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
 
 def _named(overrides: list[Override]) -> dict[str, object]:
     """The dotted keys that overrides give a value, and the values; of a mapping also those inside."""
-    given = {override.key_or_group: override.value() for override in overrides if not override.is_delete()}
+    return _with_inner({override.key_or_group: override.value() for override in overrides if not override.is_delete()})
+
+
+def _with_inner(given: dict[str, object]) -> dict[str, object]:
+    """Values by dotted key, with those inside of mappings under keys of their own."""
     inside = {f"{key}.{inner}": at(value, inner) for key, value in given.items() for inner in keys(value)}
     return {**given, **inside}
 
@@ -200,7 +204,7 @@ def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> 
         if key not in known:
             raise UserError(f"{key}={value}: {unknown_key(key, known)} in the run's configuration")
         OmegaConf.update(copy, key, value)
-    for key in other_budgets(dict(overrides)):
+    for key in other_budgets(_with_inner(dict(overrides))):
         OmegaConf.update(copy, key, None)
     try:
         result: Any = OmegaConf.to_container(copy, resolve=True)

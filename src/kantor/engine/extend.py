@@ -5,14 +5,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from kantor.atomic import write_json
-from kantor.config.compose import replaced, resolved, trusted
+from kantor.config.compose import load_options, replaced, resolved, trusted
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.train import carry_out, write_config
 from kantor.errors import UserError
+from kantor.messages import say
 from kantor.runs.attempts import new_status
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
+
+UNCHANGED = ("seed", "experiment")
+"""Of the run that is gone on with: its name."""
+
+OUTSIDE_WEIGHTS = ("sampler", "evaluation", "extractor", "pictures", "logger", "trainer")
+"""Groups of which another option can be chosen."""
 
 
 def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> RunDirectory:
@@ -22,8 +29,16 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
         UserError: the run is not finished, the budget is not larger, or something else of the weights differs.
     """
     old = trusted(directory.config()).plain
+    for key, value in overrides:
+        if key in UNCHANGED:
+            raise UserError(
+                f"train run={directory.path}: {key}={value} would make it pass for another run; only the budget can grow: "
+                "leave it out"
+            )
     beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
-    new = replaced(old, [("rerun", False), ("outputs", beside), *overrides])
+    chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}
+    rest = [(key, value) for key, value in overrides if key not in chosen]
+    new = replaced({**old, **load_options(chosen)}, [("rerun", False), ("outputs", beside), *rest])
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
     if config_hash({**new, "budget": old["budget"]}) != config_hash(old):
@@ -34,10 +49,29 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
     run = assemble(resolved(new))
     check(run)
     check_larger(directory, run)
+    say_schedule(run)
     if not run.directory.exists:
         copy_run(directory, run)
     carry_out(run)
     return run.directory
+
+
+def say_schedule(run: Assembly) -> None:
+    """Say at which learning rates the larger budget is trained, where they have a schedule.
+
+    Raises:
+        UserError: they would be 0.
+    """
+    schedule, budget = run.model.schedule, run.budget_steps
+    if schedule is None or budget is None or budget <= schedule.end:
+        return
+    factor = schedule(schedule.end)
+    if factor == 0:
+        raise UserError(
+            f"the schedule of the learning rates ends at 0 after {schedule.end:,} steps, and steps beyond would train "
+            "nothing: begin a new run with the larger budget"
+        )
+    say(f"learning rates stay at {factor:.0%} from step {schedule.end:,} on, where their schedule ends")
 
 
 def copy_run(directory: RunDirectory, run: Assembly) -> None:

@@ -52,6 +52,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
             run.model.compile_networks()
         trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
+        counters = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
         evaluation = score_model(run) if stop.received is None and run.evaluation is not None else None
         for logger in trainer.loggers:
@@ -61,7 +62,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         digests = Processes.current().gather(weights_digest(run.model))
         assert len(set(digests)) == 1, f"the weights of the processes drifted apart: {digests}"
     return {
-        "counters": run.model.counters(),
+        "counters": counters,
         "cost": {"train_seconds": round(clock.seconds, 3), "peak_memory_bytes": max(peaks)},
         "interrupted": stop.received,
         "evaluation": evaluation,

@@ -41,7 +41,7 @@ def score_model(run: Assembly) -> dict[str, Any]:
 def say_choice(chosen_by: dict[str, Any] | None, evaluation: Evaluation) -> None:
     """Say when the best checkpoint was chosen by samples drawn in another way than these."""
     now = evaluation.sampling.describe()
-    if chosen_by is not None and now != {name: value for name, value in chosen_by.items() if name != "score"}:
+    if chosen_by is not None and now != {name: chosen_by.get(name) for name in now}:
         told = ", ".join(f"{name}={value}" for name, value in chosen_by.items())
         say(f"best.ckpt was chosen while training by {told}: another sampling may have chosen another one")
 

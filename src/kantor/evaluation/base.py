@@ -202,7 +202,7 @@ class Evaluation(ABC):
         with bar:
             chunks = remaining_pieces(chunk, count, work.finished(key), processes, found=begin)
         if chunks is None:
-            raise NonFiniteError("the generator makes values that are not finite: the run diverged and has no score")
+            raise NonFiniteError("the model makes values that are not finite: the run diverged and has no score")
         return {name: torch.cat([each[name] for each in chunks])[:n] for name in chunks[0]}
 
     def _made_of_chunk(self, model: GenerativeModel, seed: int, make: Callable[[Tensor], Chunk]) -> Chunk | None:

@@ -2,7 +2,7 @@
 
 Chunk c has its own key and belongs to rank c mod world; it is computed as one batch with a fixed number of threads in
 full float32, always whole, and then cut. Chunks are put together in their order, whoever drew them. Chunks that an
-interrupted evaluation has kept are not drawn again; the others are dealt out anew.
+interrupted evaluation has kept are not drawn again; the others are shared anew.
 """
 
 import contextlib

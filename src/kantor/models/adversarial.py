@@ -328,7 +328,8 @@ class Adversarial(GenerativeModel):
     def charts(self) -> tuple[Chart, ...]:
         """Of what is measured."""
         has = self.has_probabilities
-        return (*adversarial_measurements.charts(self.objective, self.networks(), has_probabilities=has), CHART)
+        measured = adversarial_measurements.charts(self.objective, self.networks(), has_probabilities=has)
+        return (*super().charts(), *measured, CHART)
 
 
 def given(labels: Tensor | None) -> tuple[Tensor, ...]:

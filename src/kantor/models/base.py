@@ -21,6 +21,9 @@ from kantor.models.optimisation import Optimisation
 from kantor.models.schedules import Schedule
 from kantor.samplers.direct import Direct, Sampler
 
+LEARNING_RATE = "train/learning_rate_factor"
+"""Where there is a schedule: its factor in the last step."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -171,8 +174,10 @@ class GenerativeModel(pl.LightningModule, ABC):
         return {}
 
     def charts(self) -> tuple[Chart, ...]:
-        """How what is logged beside the losses is drawn."""
-        return ()
+        """How what is logged beside the losses is drawn; a family adds its own."""
+        if self.schedule is None:
+            return ()
+        return (Chart("learning_rate", "Learning rates, over the optimizers' own", {LEARNING_RATE: "factor"}),)
 
     def counters(self) -> dict[str, int]:
         """What training has consumed: images_seen, steps, and the family's own; attributes of these names."""
@@ -193,7 +198,7 @@ class GenerativeModel(pl.LightningModule, ABC):
     def weights_kept(self) -> dict[str, float | None]:
         """The names of weights that can be asked for, with the decay of each; None for the raw ones."""
         decays = self.averages.decays if self.averages is not None else ()
-        named = {f"ema:{decay:g}": decay for decay in decays}
+        named = {f"ema:{decay!r}": decay for decay in decays}
         return {"raw": None, **({"ema": decays[0]} if decays else {}), **named}
 
     @property
@@ -209,7 +214,10 @@ class GenerativeModel(pl.LightningModule, ABC):
         """
         kept = self.weights_kept
         if name not in kept:
-            raise UserError(f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}")
+            raise UserError(
+                f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages a "
+                "run keeps is said when it is trained, by ema.decay=[0.999,0.9999]"
+            )
         decay = kept[name]
         if decay is None:
             return self.sampling_networks()
@@ -288,7 +296,7 @@ class GenerativeModel(pl.LightningModule, ABC):
         if self.averages is not None:
             self.averages.update(self.sampling_networks())
         if self.schedule is not None:
-            self.values["train/learning_rate_factor"] = torch.tensor(self.schedule(self.steps), device=self.device)
+            self.values[LEARNING_RATE] = torch.full((), self.schedule(self.steps), device=self.device)
         self.steps += 1
         self.images_seen += images * self.trainer.world_size
 

@@ -43,14 +43,20 @@ class Optimisation:
         Raises:
             UserError: a network's samples influence each other.
         """
+        if self.accumulate == 1:
+            return
         for name, network in networks.items():
-            if self.accumulate > 1 and any(
-                isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in network.modules()
-            ):
-                raise UserError(
-                    f"optimisation.accumulate={self.accumulate}: the {name} has batch normalisation, whose statistics "
-                    f"would be those of a part of the batch; take networks without, or optimisation.accumulate=1"
-                )
+            layers = list(network.modules())
+            if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in layers):
+                why = "has batch normalisation, whose statistics would be those of a part of the batch"
+            elif any(nn.utils.parametrize.is_parametrized(layer) for layer in layers):
+                why = "has spectral normalisation, whose power iteration would go on with each part of the batch"
+            else:
+                continue
+            raise UserError(
+                f"optimisation.accumulate={self.accumulate}: the {name} {why}; take networks without, or "
+                "optimisation.accumulate=1"
+            )
 
 
 def check_factory(name: str, make: OptimizerFactory) -> None:

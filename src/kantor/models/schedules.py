@@ -57,14 +57,14 @@ class Decay(Schedule):
         final: the factor at the end, in [0, 1].
     """
 
-    steps: int
+    steps: int | None
     warm_up: int
     final: float
 
     def __post_init__(self) -> None:
         if self.steps is None:
             raise UserError(
-                "steps=None: a budget in images or minutes has no number of steps to decay over; give schedule.steps=…"
+                "steps=null: a budget in images or minutes has no number of steps to decay over; give schedule.steps=…"
             )
         require_at_least(0, warm_up=self.warm_up)
         if not self.steps > self.warm_up:
@@ -75,13 +75,14 @@ class Decay(Schedule):
     @property
     def end(self) -> int:
         """The end of the fall."""
+        assert self.steps is not None
         return self.steps
 
     def __call__(self, step: int) -> float:
         """In [0, 1]."""
         if step < self.warm_up:
             return (step + 1) / self.warm_up
-        done = min(1.0, (step - self.warm_up) / (self.steps - self.warm_up))
+        done = min(1.0, (step - self.warm_up) / (self.end - self.warm_up))
         return self.final + (1 - self.final) * self.left(done)
 
     @abstractmethod
