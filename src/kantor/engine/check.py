@@ -123,8 +123,8 @@ def check_parts(run: Assembly) -> None:
         nearby = max(1, round(batch / (devices * parts))) * devices * parts
         raise UserError(
             f"data.batch_size={batch} cannot be taken in optimisation.accumulate={parts} equal parts by each of "
-            f"trainer.devices={devices}: take a multiple of {devices * parts}, such as data.batch_size={nearby}, or another "
-            "optimisation.accumulate"
+            f"trainer.devices={devices}: take a multiple of {devices * parts}, such as data.batch_size={nearby}, or "
+            "another optimisation.accumulate"
         )
 
 

@@ -32,8 +32,8 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
     for key, value in overrides:
         if key in UNCHANGED:
             raise UserError(
-                f"train run={directory.path}: {key}={value} would make it pass for another run; only the budget can grow: "
-                "leave it out"
+                f"train run={directory.path}: {key}={value} would make it pass for another run; only the budget can "
+                "grow: leave it out"
             )
     beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
     chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}

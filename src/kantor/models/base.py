@@ -215,8 +215,8 @@ class GenerativeModel(pl.LightningModule, ABC):
         kept = self.weights_kept
         if name not in kept:
             raise UserError(
-                f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages a "
-                "run keeps is said when it is trained, by ema.decay=[0.999,0.9999]"
+                f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages "
+                "a run keeps is said when it is trained, by ema.decay=[0.999,0.9999]"
             )
         decay = kept[name]
         if decay is None:
