@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,9 +12,10 @@ from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.score_definition import DrawScores, applying
 from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
-from kantor.metrics.frechet import frechet_distance_of_features
-from kantor.metrics.intervals import groups_of, jackknife_interval
+from kantor.metrics.frechet import frechet_distance, frechet_distance_of_features
+from kantor.metrics.intervals import groups_of, t_interval
 from kantor.metrics.kernel import cubic_kernel, kid
+from kantor.metrics.statistics import Statistics
 
 SETTING = PictureSetting(
     n_real=200, n_generated=200, k=5, classes=10, conditional=None, has_detections=False, transport=False,
@@ -51,11 +53,66 @@ def test_several_draws_halve_the_error_and_add_degrees_of_freedom():
     assert found.high - 3 == pytest.approx(2.085963447 * 2 / math.sqrt(4))  # t of 20 degrees
 
 
-def test_the_jackknife_is_that_of_the_metrics():
-    left_out = [0.9, 1.2, 1.0, 0.8, 1.1, 1.3, 0.95, 1.05, 1.0, 1.15]
-    found = spreads.pooled_interval([1.0], [of_left_out(1.0, left_out)])
-    expected = jackknife_interval(1.0, left_out)
-    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+def jackknife(value, scores):
+    """The interval of one sample, by the scores without each of its groups."""
+    return spreads.pooled_interval([value], [of_left_out(value, scores)])
+
+
+def left_out(score, sample, groups=20):
+    return [score(np.delete(sample, part, axis=0)) for part in groups_of(len(sample), groups)]
+
+
+@pytest.mark.parametrize("groups", [10, 20])
+def test_the_jackknife_of_a_mean_is_the_t_interval_of_its_group_means(groups):
+    """Algebra: a mean without group g is off by (mean - group mean) / (G - 1)."""
+    sample = np.random.default_rng(0).normal(3, 2, 40 * groups)
+    found = jackknife(sample.mean(), left_out(np.mean, sample, groups))
+    expected = t_interval(sample.reshape(groups, 40).mean(1).tolist())
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (expected.value, expected.low, expected.high), rel=1e-9
+    )
+
+
+def test_the_jackknife_by_hand():
+    """Values 4 ± 0.1 around 4: v = 19/20 · 20 · 0.01, t(19) = 2.093024."""
+    found = jackknife(4.0, [3.9, 4.1] * 10)
+    half = 2.0930240544 * math.sqrt(0.19)
+    assert (found.value, found.low, found.high) == pytest.approx((4.0, 4 - half, 4 + half), rel=1e-9)
+
+
+def test_the_jackknife_scatters_around_the_value():
+    """All without a group are 0.1 above it or more: bias widens the interval."""
+    above = [0.1 + 0.001 * number for number in range(20)]
+    found = jackknife(4.0, [4.0 + each for each in above])
+    expected = 2.0930240544 * math.sqrt(19 / 20 * sum(each**2 for each in above))
+    assert found.high - 4 == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_jackknife_covers_a_mean_in_95_of_100_simulations():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(2000):
+        sample = rng.normal(1.0, 0.5, 60)
+        found = jackknife(sample.mean(), left_out(np.mean, sample))
+        hits += found.low <= 1.0 <= found.high
+    assert abs(hits - 1900) < 4 * 9.7
+
+
+def test_the_jackknife_covers_a_frechet_distance():
+    """Its mean over samples of this size; groups are taken out of merged statistics. Resampling covers it never."""
+    d, n, sets = 8, 400, 80
+    reference = Statistics(10**6, torch.zeros(d).double(), torch.eye(d).double() * (10**6 - 1))
+    found = []
+    for seed in range(sets):
+        sample = 0.2 + torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        parts = [Statistics.of(sample[part]) for part in groups_of(n)]
+        nothing = Statistics.of(sample[:0])
+        without = [
+            frechet_distance(reference, sum(parts[:g] + parts[g + 1 :], start=nothing)) for g in range(len(parts))
+        ]
+        found.append(jackknife(frechet_distance(reference, sum(parts, start=nothing)), without))
+    truth = np.mean([each.value for each in found])
+    assert 0.9 <= np.mean([each.low <= truth <= each.high for each in found]) <= 1
 
 
 def test_of_a_mean_the_jackknife_over_groups_is_the_standard_error():

@@ -1,34 +1,20 @@
-"""Moments of features: against numpy, exactly as a whole however they are cut, and the same numbers from sums."""
+"""Moments of features: against numpy, and exactly as a whole however they are cut."""
 
 import functools
 import itertools
 import operator
-import pickle
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 
 from kantor.errors import UserError
-from kantor.metrics.statistics import FeatureStatistics, Statistics
+from kantor.metrics.statistics import Statistics
 
 
 def cloud(n, seed=0, dimensions=4, *, mean=0.0):
     drawn = torch.randn(n, dimensions, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return mean + drawn @ torch.linspace(0.2, 2, dimensions**2, dtype=torch.float64).view(dimensions, dimensions)
-
-
-def accumulated(parts, shift):
-    """What each of several processes has in the end when each sees one part: torchmetrics gathers, then reduces."""
-    metrics = [FeatureStatistics(shift=shift) for _ in parts]
-    for metric, part in zip(metrics, parts, strict=True):
-        metric.update(part)
-    states = [{value.ndim: value.clone() for value in metric.metric_state.values()} for metric in metrics]
-    first = metrics[0]
-    first.distributed_available_fn = lambda: True
-    first.dist_sync_fn = lambda value, group: [state[value.ndim] for state in states]
-    return first.statistics
 
 
 def assert_equal(found, expected, *, relative=1e-12):
@@ -48,11 +34,7 @@ def merged(features):
     return functools.reduce(operator.add, [Statistics.of(part) for part in features.split([7, 1, 30, 62])])
 
 
-def summed(features):
-    return accumulated(features.split([7, 1, 30, 62]), features[3])
-
-
-each = pytest.mark.parametrize("statistics", [in_one, merged, summed])
+each = pytest.mark.parametrize("statistics", [in_one, merged])
 
 
 @each
@@ -85,7 +67,6 @@ def test_parts_in_any_order_are_the_whole(sizes, mean):
     parts = features.split(list(sizes))
     for order in itertools.permutations(parts):
         assert_equal(functools.reduce(operator.add, map(Statistics.of, order)), whole)
-        assert_equal(accumulated(order, features[0]), whole)
 
 
 def test_a_tree_of_merges_is_a_chain():
@@ -98,33 +79,12 @@ def test_parts_far_apart_are_the_whole():
     assert_equal(Statistics.of(features[:40]) + Statistics.of(features[40:]), Statistics.of(features))
 
 
-def test_sums_around_the_origin_would_lose_what_sums_around_a_feature_keep():
-    features = cloud(100, mean=1e6)
-    whole = Statistics.of(features)
-    near, far = accumulated([features], features[0]), accumulated([features], torch.zeros(4).double())
-    scale = whole.scatter.abs().max()
-    assert (near.scatter - whole.scatter).abs().max() / scale < 1e-12
-    assert (far.scatter - whole.scatter).abs().max() / scale > 1e-6
-
-
 def test_nothing_adds_nothing():
     nothing, some = Statistics.of(cloud(0)), Statistics.of(cloud(10))
     assert nothing.n == 0 and nothing.scatter.shape == (4, 4)
     for found in (nothing + some, some + nothing):
         assert found.n == 10 and found.mean.equal(some.mean) and found.scatter.equal(some.scatter)
     assert (nothing + nothing).n == 0
-
-
-@pytest.mark.parametrize("parts", [[6, 4, 0], [0, 10], [0, 0]])
-def test_a_process_may_see_nothing(parts):
-    features = cloud(sum(parts))
-    assert_equal(accumulated(features.split(parts), cloud(1)[0]), Statistics.of(features))
-
-
-@pytest.mark.parametrize("n", [2, 30])
-def test_one_dimension_is_kept(n):
-    features = cloud(n, dimensions=1)
-    assert_equal(accumulated([features], features[0]), Statistics.of(features))
 
 
 def test_single_features_have_no_scatter_and_no_covariance():
@@ -140,42 +100,12 @@ def test_scatter_is_symmetric_to_the_bit(statistics):
     assert found.scatter.equal(found.scatter.T)
 
 
-def test_they_come_back_from_a_file(tmp_path):
-    statistics = Statistics.of(cloud(20, mean=5.0))
-    safetensors.torch.save_file(statistics.tensors(), tmp_path / "reference.safetensors")
-    found = Statistics.from_tensors(safetensors.torch.load_file(tmp_path / "reference.safetensors"))
-    assert found.n == 20 and found.mean.equal(statistics.mean) and found.scatter.equal(statistics.scatter)
-
-
-def test_the_accumulator_takes_float32_in_batches_forgets_and_travels():
-    features = cloud(90).float()
-    metric = FeatureStatistics(shift=features[0].double())
-    for batch in features.split(32):
-        metric(batch)
-    assert_equal(metric.statistics, Statistics.of(features.double()))
-    assert_equal(pickle.loads(pickle.dumps(metric)).statistics, Statistics.of(features.double()))
-    metric.reset()
-    metric.update(features[:10])
-    assert_equal(metric.statistics, Statistics.of(features[:10].double()))
-
-
-def test_the_accumulator_stays_out_of_checkpoints():
-    assert FeatureStatistics(shift=torch.zeros(3).double()).state_dict() == {}
-
-
-def test_a_cast_of_the_accumulator_is_refused():
-    holder = torch.nn.ModuleList([FeatureStatistics(shift=torch.zeros(4).double())]).to(torch.bfloat16)
-    with pytest.raises(UserError, match="expected float64"):
-        holder[0].update(cloud(3))
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("take", [Statistics.of, FeatureStatistics(shift=torch.zeros(4).double()).update])
-def test_features_that_are_no_numbers_are_refused(take, value):
+def test_features_that_are_no_numbers_are_refused(value):
     features = cloud(10)
     features[2, 1] = features[2, 3] = features[7, 0] = value
     with pytest.raises(UserError, match="2 of 10 rows"):
-        take(features)
+        Statistics.of(features)
 
 
 def test_features_in_float32_are_refused():

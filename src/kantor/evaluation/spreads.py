@@ -122,10 +122,10 @@ def of_mean(values: Tensor) -> Spread | str:
 
 def of_discrepancy(found: Discrepancy) -> Spread | str:
     """The delete-one jackknife over generated features, in closed form; a reason where there are too few."""
-    n, m = len(found.real.rows), len(found.generated.rows)
+    n, m = found.between.shape
     if min(n, m) < LEAST:
         return f"no interval from fewer than {LEAST} features on each side"
-    return Spread(found.jackknife_variances[1], m - 1)
+    return Spread(found.jackknife_variance, m - 1)
 
 
 def of_balls(values: Tensor, *, share: bool) -> Spread | str:

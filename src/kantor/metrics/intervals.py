@@ -42,29 +42,6 @@ def without_interval(values: Sequence[float]) -> Estimate:
     return Estimate(math.fsum(values) / len(values), None, None)
 
 
-def jackknife_interval(value: float, left_out: Sequence[float]) -> Estimate:
-    """95% interval of a score of one sample, from the scores without each of its G groups in turn:
-
-        value ± t √v with v = (G-1)/G Σ (left_out_g - value)² and G - 1 degrees of freedom
-
-    (the delete-a-group jackknife, Kott 2001). The scatter around the value, rather than around the mean of the others,
-    is the safe choice where the score is biased, as Fréchet distances are. The bias itself is not removed: the interval
-    is for what samples of this size score on average.
-
-    Args:
-        value: the score of the whole sample.
-        left_out: without group 0, 1, …; with fewer than ten the interval is left out.
-    """
-    from scipy.special import stdtrit  # a fifth of a second of import: only where a number is made
-
-    groups = len(left_out)
-    if groups < LEAST_DRAWS:
-        return Estimate(value, None, None)
-    variance = (groups - 1) / groups * math.fsum((each - value) ** 2 for each in left_out)
-    half = float(stdtrit(groups - 1, 0.975)) * math.sqrt(variance)
-    return Estimate(value, value - half, value + half)
-
-
 def groups_of(n: int, groups: int = GROUPS) -> list[slice]:
     """Consecutive parts of n samples, as equal as they can be: sizes differ by at most 1, and none is empty if
     n ≥ groups."""

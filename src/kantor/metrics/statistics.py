@@ -4,12 +4,10 @@ Sums of x and xxᵀ cancel where a mean is large against its spread. Centred mom
 merge by M2 = M2_a + M2_b + (m_b - m_a)(m_b - m_a)ᵀ n_a n_b / n (Chan, Golub and LeVeque 1983, for matrices).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from kantor.errors import UserError
 
@@ -67,79 +65,6 @@ class Statistics:
         """Unbiased, scatter / (n - 1), (d, d); n ≥ 2."""
         assert self.n >= 2, self.n
         return self.scatter / (self.n - 1)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """As plain tensors, to be saved or sent; n is an int64 scalar."""
-        return {"n": torch.tensor(self.n), "mean": self.mean, "scatter": self.scatter}
-
-    @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "Statistics":
-        """From what `tensors` gave, also where scalars have lost their dimensions (as torchmetrics does to them)."""
-        mean = tensors["mean"].reshape(-1)
-        return cls(int(tensors["n"]), mean, tensors["scatter"].reshape(len(mean), len(mean)))
-
-
-class FeatureStatistics(Metric):
-    """Gathers `Statistics` over batches and processes; its float64 states are reduced by sum.
-
-    Sums are taken around a fixed point: Σ(x - shift) and Σ(x - shift)(x - shift)ᵀ. The digits that centring them costs
-    are those of (‖mean - shift‖ / spread)², so the shift should be near the mean: that of the reference, or any one
-    feature, the same on all processes.
-
-    Args:
-        shift: float64 (d,).
-    """
-
-    is_differentiable = False
-    higher_is_better = None
-    full_state_update = False
-    shift: Tensor
-    n: Tensor
-    first: Tensor
-    second: Tensor
-
-    def __init__(self, *, shift: Tensor) -> None:
-        super().__init__()
-        assert shift.dtype == torch.float64, shift.dtype
-        (d,) = shift.shape
-        self.register_buffer("shift", shift.clone(), persistent=False)
-        self.add_state("n", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("first", torch.zeros(d, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("second", torch.zeros(d, d, dtype=torch.float64), dist_reduce_fx="sum")
-
-    def update(self, features: Tensor) -> None:
-        """Take in features (N, d) of any floating type.
-
-        Raises:
-            UserError: some feature is not finite, or the states have been cast.
-        """
-        self._require_float64()
-        require_finite(features)
-        shifted = features.to(self.second) - self.shift
-        self.n += len(shifted)
-        self.first += shifted.sum(0)
-        self.second += shifted.T @ shifted
-
-    def compute(self) -> dict[str, Tensor]:
-        """The tensors of the `Statistics` of all features so far, on all processes."""
-        self._require_float64()
-        n = int(self.n)
-        offset = self.first / max(n, 1)
-        scatter = self.second - torch.outer(offset, offset) * n  # symmetric to the bit
-        return Statistics(n, self.shift + offset if n else self.first, scatter).tensors()
-
-    @property
-    def statistics(self) -> Statistics:
-        """Of all features so far, on all processes: a collective where there are several."""
-        return Statistics.from_tensors(self.compute())
-
-    def _require_float64(self) -> None:
-        for tensor in (self.shift, self.second):
-            if tensor.dtype != torch.float64:
-                raise UserError(
-                    f"FeatureStatistics: its sums have been cast to {tensor.dtype}, expected float64: keep it outside "
-                    "of modules whose type is changed"
-                )
 
 
 def require_finite(features: Tensor) -> None:
