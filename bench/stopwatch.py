@@ -9,9 +9,10 @@ import pytorch_lightning as pl
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.config.schema import Configuration
-from kantor.engine.assembly import assemble, numerics
+from kantor.engine.assembly import assemble
 from kantor.engine.fit import make_trainer, quiet_lightning
 from kantor.engine.train import begin, resume
+from kantor.numerics import numerics
 
 
 class Stopwatch(pl.Callback):
@@ -39,7 +40,8 @@ def seconds_of(configuration: Configuration, *, warmup: int, steps: int) -> floa
     with tempfile.TemporaryDirectory() as place:
         watch = Stopwatch(warmup, steps)
         quiet_lightning()
-        with numerics(configuration):
+        machine = configuration.trainer
+        with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
             run = assemble(configuration, Path(place))
             begin(run, code={})
             resume(run, code={})

@@ -20,10 +20,10 @@ from torch import Tensor
 from kantor.data.cifar10 import CIFAR10
 from kantor.data.images import ImageSet
 from kantor.errors import UserError
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors.inception import Inception
 from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.logits import inception_scores_of_splits
+from kantor.progress_bar import ProgressBar
 
 N = 5000
 SPLITS = 10
@@ -35,7 +35,7 @@ CHUNK = 250
 def seen(extractor: Inception, images: ImageSet) -> tuple[Tensor, Tensor]:
     """Features (N, 2048) and logits (N, 1008) of the first N pictures."""
     features, logits = [], []
-    with Bar("features", N, shown=True) as bar:
+    with ProgressBar("features", N, unit="pictures") as bar:
         for rows in np.array_split(np.arange(N), -(-N // CHUNK)):
             found = extractor(images.take(rows))
             features.append(found.features)

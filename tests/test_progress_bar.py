@@ -1,9 +1,9 @@
-"""The bar of an evaluation, without a terminal: a line now and then, by a clock of the test's own."""
+"""The bar of any work, without a terminal: a line now and then, by a clock of the test's own."""
 
 import pytest
 
-from kantor.evaluation import bar
-from kantor.evaluation.bar import LINE_EVERY, Bar
+from kantor import progress_bar
+from kantor.progress_bar import LINE_EVERY, ProgressBar
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ def clock(monkeypatch):
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(bar, "time", clock)
+    monkeypatch.setattr(progress_bar, "time", clock)
     return clock
 
 
 def test_lines_say_how_many_are_done_how_fast_and_how_long_it_takes(clock, capsys):
-    with Bar("drawing", 1000, shown=True) as shown:
+    with ProgressBar("drawing", 1000, unit="pictures") as shown:
         shown.begin(200)
         clock.now += LINE_EVERY / 2
         shown.add(100)
@@ -34,14 +34,14 @@ def test_lines_say_how_many_are_done_how_fast_and_how_long_it_takes(clock, capsy
 
 
 def test_a_last_chunk_that_is_cut_does_not_count_beyond_the_end(clock, capsys):
-    with Bar("drawing", 100, shown=True) as shown:
+    with ProgressBar("drawing", 100, unit="pictures") as shown:
         clock.now += LINE_EVERY
         shown.add(150)
     assert "100/100 pictures" in capsys.readouterr().err
 
 
 def test_one_that_is_not_shown_counts_in_silence(clock, capsys):
-    with Bar("drawing", 100, shown=False) as quiet:
+    with ProgressBar("drawing", 100, unit="pictures", shown=False) as quiet:
         clock.now += 10 * LINE_EVERY
         quiet.add(60)
     assert quiet.done == 60 and capsys.readouterr().err == ""
@@ -50,8 +50,27 @@ def test_one_that_is_not_shown_counts_in_silence(clock, capsys):
 def test_on_a_terminal_it_is_a_bar_that_is_taken_down(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    with Bar("drawing", 100, shown=True) as shown:
+    with ProgressBar("drawing", 100, unit="pictures") as shown:
         shown.add(40)
-        assert shown._progress is not None
-    assert shown._progress.finished is False and shown._progress.live.is_started is False
+        progress = shown._progress
+        assert progress is not None and progress.live.is_started
+    assert not progress.live.is_started and shown._progress is None
     assert "drawing" in capsys.readouterr().err
+
+
+def test_a_total_that_comes_with_the_work_counts_from_where_it_was(clock, capsys):
+    with ProgressBar("decoding", None, unit="pictures") as shown:
+        shown.reach(600, 1000)
+        clock.now += LINE_EVERY
+        shown.reach(750, 1000)
+    assert capsys.readouterr().err == "decoding: 750/1,000 pictures, 10 pictures/s, 25 s left\n"
+
+
+def test_work_of_no_known_end_says_what_else_is_known(clock, capsys):
+    shown = ProgressBar("training", None, unit="steps")
+    clock.now += LINE_EVERY
+    assert shown.due
+    shown.add(7)
+    shown.show(speed="90 images/s", note="w1 0.25")
+    assert not shown.due
+    assert capsys.readouterr().err.splitlines()[-1] == "training: 7 steps, 90 images/s  w1 0.25"

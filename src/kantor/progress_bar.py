@@ -31,6 +31,16 @@ class ProgressBar:
         self._progress: Progress | None = None
 
     def __enter__(self) -> "ProgressBar":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Put the bar up, where there is a terminal."""
         if self.shown and self._console.is_terminal:
             self._progress = Progress(
                 TextColumn("[bold]{task.description}"),
@@ -46,11 +56,9 @@ class ProgressBar:
                 self.title, total=self.total, completed=self.done, speed="", note=""
             )  # fmt: skip
             self._progress.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """Take it down."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
@@ -73,6 +81,13 @@ class ProgressBar:
             self.done = min(self.done, self.total)
         if self.due or (self._progress is not None and self.done == self.total):
             self.show()
+
+    def reach(self, done: int, total: int) -> None:
+        """So many are done of so many, where these become known with the work."""
+        if self.total is None:
+            self.total = total
+            self.begin(done)
+        self.add(done - self.done)
 
     def show(self, *, speed: str | None = None, note: str = "") -> None:
         """Show it now.

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from kantor.data.images import ImageSet
 from kantor.evaluation import tensor_files
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.feature_cache import real_features
+from kantor.progress_bar import ProgressBar
 
 ROWS = np.array([5, 0, 3, 9, 7])
 KEY = {"name": "it", "n": 3}
@@ -52,7 +52,7 @@ def pixels(seed=0):
 
 def features(extractor, *, images=None, rows=ROWS, chunk=2):
     images = ImageSet(pixels()) if images is None else images
-    bar = Bar("pictures", len(rows), shown=False)
+    bar = ProgressBar("pictures", len(rows), unit="pictures", shown=False)
     return real_features(images, rows, extractor, chunk=chunk, device=torch.device("cpu"), bar=bar)
 
 

@@ -5,10 +5,8 @@ A prepared directory holds pixels.npy (M, C, H, W), names.json (which file each 
 could not be decoded, and why; their rows are black and belong to no split).
 """
 
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from kantor.data.images import ImageSet
 from kantor.data.manifest import threads
 from kantor.errors import UserError
 from kantor.messages import say
+from kantor.progress_bar import ProgressBar
 
 NAMED = 5
 """Broken files that a sentence names."""
@@ -116,14 +115,14 @@ def prepared(
     pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
     with cache.locked(directory):
         if not pixels.is_file() or not names.is_file():
-            with source() as opened, progress_bar(title) as progress:
+            with source() as opened, ProgressBar(title, None, unit="pictures") as bar:
                 _write(names, opened.names)
                 cache.array(
                     pixels,
                     shape=(len(opened.names), *decoder.shape),
                     dtype="uint8",
                     fill=_Filler(opened, decoder, faults, title=title, stop=broken == "stop"),
-                    progress=progress,
+                    progress=bar.reach,
                 )
         listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
         if broken == "stop" and known:
@@ -202,15 +201,3 @@ def held_out(digests: Sequence[str], share: float) -> np.ndarray:
     if last == order[-1]:  # not all
         last = max(digest for digest in order if digest != last)
     return np.array([digest <= last for digest in digests], dtype=bool)
-
-
-@contextlib.contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr, moved by calls with (done, total); nothing where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -18,9 +18,9 @@ from kantor.data import archives, cache
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
 from kantor.data.manifest import is_picture
-from kantor.data.pictures import progress_bar
 from kantor.data.shapes import SIDE
 from kantor.errors import UserError
+from kantor.progress_bar import ProgressBar
 
 BOUNDS = archives.Bounds(member=1 << 26, total=1 << 34, members=500_000)
 HELD_OUT = 10  # every so many pictures one of the test split
@@ -60,8 +60,8 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
                 )
             write_json(names, found)
             shape = (len(found), *DECODER.shape)
-            with progress_bar(title) as progress:
-                cache.array(pixels, shape=shape, dtype="uint8", fill=_filler(path), progress=progress)
+            with ProgressBar(title, None, unit="pictures") as bar:
+                cache.array(pixels, shape=shape, dtype="uint8", fill=_filler(path), progress=bar.reach)
         array = np.load(pixels, mmap_mode="r", allow_pickle=False)
         return ImageSet(array, None, rows(json.loads(names.read_text(encoding="utf-8")), split))
 

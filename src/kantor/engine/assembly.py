@@ -1,8 +1,7 @@
 """From a configuration to the objects of a run, built once in each process that works on it."""
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,16 +158,3 @@ def restore(run: Assembly, which: str) -> dict[str, Any]:
         ) from error
     run.model.on_load_checkpoint(checkpoint)
     return checkpoint
-
-
-@contextlib.contextmanager
-def numerics(configuration: Configuration) -> Iterator[None]:
-    """The threads and float32 products that a configuration asks for; what was set before comes back."""
-    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    torch.set_num_threads(configuration.trainer.threads)
-    torch.set_float32_matmul_precision(configuration.trainer.matmul_precision)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before_threads)
-        torch.set_float32_matmul_precision(before_precision)

@@ -15,15 +15,16 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
 from kantor.callbacks.pictures import Scene, admitted
-from kantor.callbacks.progress import ProgressBar
+from kantor.callbacks.progress import TrainingProgress
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
 from kantor.callbacks.watch import watch
-from kantor.engine.assembly import Assembly, numerics
+from kantor.engine.assembly import Assembly
 from kantor.engine.score import score_model
 from kantor.errors import UserError
 from kantor.models.base import GenerativeModel
+from kantor.numerics import numerics
 from kantor.processes import Processes, ranks_exist
 from kantor.runs.checkpoints import AtomicCheckpointIO
 
@@ -45,10 +46,11 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         `counters`, `cost`, `interrupted` (a signal's number or None) and `evaluation` (or None).
     """
     quiet_lightning()
-    with numerics(run.configuration):
+    machine = run.configuration.trainer
+    with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
         clock, stop = Clock(), StopOnSignal()
         trainer = make_trainer(run, clock, stop)
-        if run.configuration.trainer.compile:
+        if machine.compile:
             run.model.compile_networks()
         trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
@@ -153,7 +155,7 @@ def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.C
         stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
         Checkpointing(directory, every=settings.checkpoint_every),
         *([Page(directory, clock, every=configuration.plain["pictures"]["every"])] if pictures else []),
-        *([ProgressBar(title=title, scores=scores)] if settings.progress else []),
+        *([TrainingProgress(title=title, scores=scores)] if settings.progress else []),
     ]
 
 

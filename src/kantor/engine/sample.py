@@ -13,9 +13,10 @@ from kantor.data import pixels
 from kantor.engine.assembly import Assembly, assemble, restore
 from kantor.engine.check import check_sampling
 from kantor.errors import UserError
-from kantor.evaluation.generation import generate, reproducible
+from kantor.evaluation.generation import generate
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
+from kantor.numerics import numerics
 from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
 
@@ -68,7 +69,7 @@ def sample(
         these = None if labels is None else labels[chunk * CHUNK : (chunk + 1) * CHUNK].to(device)
         return as_files_hold(sampling(model, CHUNK, rng=rng, condition=these))
 
-    with reproducible(threads=torch.get_num_threads()):
+    with numerics(threads=torch.get_num_threads()):
         return generate(
             drawn,
             n,

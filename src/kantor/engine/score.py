@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kantor.callbacks.scores import Scores
-from kantor.engine.assembly import Assembly, numerics, restore
+from kantor.engine.assembly import Assembly, restore
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.messages import say
+from kantor.numerics import numerics
 from kantor.processes import Processes, joined
 
 
@@ -80,7 +81,8 @@ def record(
 def score_run(run: Assembly) -> dict[str, Any]:
     """Score a run directory in this process, one of `trainer.devices`."""
     assert run.evaluation is not None
-    with numerics(run.configuration), joined(run.configuration.trainer.devices):
+    machine = run.configuration.trainer
+    with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision), joined(machine.devices):
         run.model.to(run.device)
         restore(run, run.evaluation.checkpoint)
         return score_model(run)

@@ -13,7 +13,6 @@ from torch import Tensor
 from kantor import keyed
 from kantor.data.module import BlockData
 from kantor.errors import NonFiniteError, UserError, require_at_least, require_positive
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.evaluation.protocol import Draw, Protocol, Score
 from kantor.evaluation.score_definition import Kind
@@ -21,6 +20,7 @@ from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.processes import Processes
+from kantor.progress_bar import ProgressBar
 from kantor.samplers.direct import Sampler
 
 Checkpoint = Literal["last", "best"]
@@ -166,7 +166,7 @@ class Evaluation(ABC):
         make: Callable[[Tensor], Chunk],
         work: Work | None = None,
         key: Mapping[str, Any] | None = None,
-        bar: Bar | None = None,
+        bar: ProgressBar | None = None,
     ) -> Chunk:
         """What `make` makes of each chunk of finished samples, put together and cut to n, on every process.
 
@@ -185,7 +185,7 @@ class Evaluation(ABC):
             NonFiniteError: on every process, when a chunk of any has a NaN or an infinity.
         """
         work = Work() if work is None else work
-        bar = Bar(purpose, n, shown=False) if bar is None else bar
+        bar = ProgressBar(purpose, n, unit="samples", shown=False) if bar is None else bar
         count = -(-n // self.chunk)
 
         def chunk(c: int) -> Chunk | None:

@@ -21,12 +21,12 @@ from kantor.data.images import ImageSet
 from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.evaluation import tensor_files
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors import base
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.digests import extractor_digest
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
 from kantor.processes import Processes
+from kantor.progress_bar import ProgressBar
 
 FORMAT = 1
 """Of what is kept; another number finds nothing that was kept before."""
@@ -65,7 +65,7 @@ def real_features(
     *,
     chunk: int,
     device: torch.device,
-    bar: Bar,
+    bar: ProgressBar,
 ) -> Features:
     """Features of the pictures at int64 rows (n,): read, or computed in chunks and kept, one process at a time.
 

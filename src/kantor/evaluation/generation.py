@@ -6,7 +6,7 @@ interrupted evaluation has kept are not drawn again; the others are shared anew.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,19 +26,6 @@ T = TypeVar("T")
 
 Chunk = dict[str, Tensor]
 """What is made of the samples of a chunk, each tensor (chunk size, …), on the CPU."""
-
-
-@contextlib.contextmanager
-def reproducible(threads: int) -> Iterator[None]:
-    """Fixed threads and full float32 products, whatever the training around it uses."""
-    before_threads, before_precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before_threads)
-        torch.set_float32_matmul_precision(before_precision)
 
 
 def pieces(make: Callable[[int], T], count: int, processes: Processes) -> list[T]:

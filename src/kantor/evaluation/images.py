@@ -13,13 +13,12 @@ from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.evaluation import tensor_files
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.contest import Contest
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
-from kantor.evaluation.generation import Chunk, reproducible
+from kantor.evaluation.generation import Chunk
 from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_scores import PICTURE_SCORES
@@ -30,7 +29,9 @@ from kantor.evaluation.score_definition import Kind, applying, estimators, kinds
 from kantor.evaluation.shape_detection import are_rendered_shapes, with_detections
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
+from kantor.numerics import numerics
 from kantor.processes import Processes
+from kantor.progress_bar import ProgressBar
 from kantor.version import __version__
 
 
@@ -140,7 +141,7 @@ class ImageEvaluation(Evaluation):
         floor."""
         images, device = _pictures(data), device_of(model)
         features, real = self.features(images), self.real(images)
-        with reproducible(self.threads):
+        with numerics(threads=self.threads):
             drawn = self._drawn(model, features, real.n, "validate", model.steps, processes=processes)
             values = None
             if processes.rank == 0:
@@ -165,9 +166,9 @@ class ImageEvaluation(Evaluation):
             for note in real.notes():
                 say(note)
         n = real.n
-        with reproducible(self.threads):
+        with numerics(threads=self.threads):
             key = self._key(model, features)
-            bar = Bar("drawing", n * self.draws, shown=processes.rank == 0)
+            bar = ProgressBar("drawing", n * self.draws, unit="pictures", shown=processes.rank == 0)
             drawn = self._drawn(
                 model, features, n * self.draws, "evaluate", processes=processes, work=work, key=key, bar=bar
             )
@@ -200,7 +201,7 @@ class ImageEvaluation(Evaluation):
         def features_of(r: int) -> Features:
             return features.of_arrays(draws[r][:n])
 
-        with reproducible(self.threads):
+        with numerics(threads=self.threads):
             return self._contest(images).of(features_of, len(draws), processes, torch.device("cpu"))
 
     def setting(self, data: ImageData) -> PictureSetting:
@@ -237,7 +238,7 @@ class ImageEvaluation(Evaluation):
         processes: Processes,
         work: Work | None = None,
         key: dict[str, Any] | None = None,
-        bar: Bar | None = None,
+        bar: ProgressBar | None = None,
     ) -> Features:
         """Of n drawn pictures, on every process; made where they are drawn."""
 

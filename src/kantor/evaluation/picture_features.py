@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from kantor.data.images import ImageSet
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.feature_cache import as_chunk, from_chunk, joined_chunks, real_features
 from kantor.evaluation.generation import Chunk
 from kantor.models.base import GenerativeModel
+from kantor.progress_bar import ProgressBar
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class PictureFeatures:
 
     def of_arrays(self, pictures: np.ndarray) -> Features:
         """Of uint8 pictures (n, C, H, W) in memory, with a bar."""
-        with Bar("features", len(pictures), shown=True) as bar:
+        with ProgressBar("features", len(pictures), unit="pictures") as bar:
             found = []
             for start in range(0, len(pictures), self.chunk):
                 part = torch.from_numpy(pictures[start : start + self.chunk])
@@ -58,7 +58,7 @@ class PictureFeatures:
             self.extractor,
             chunk=self.chunk,
             device=device,
-            bar=Bar(title, len(rows), shown=shown),
+            bar=ProgressBar(title, len(rows), unit="pictures", shown=shown),
         )
 
 

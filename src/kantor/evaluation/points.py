@@ -11,12 +11,13 @@ from kantor.data.module import BlockData, PointData
 from kantor.data.points import PointDistribution, Points, identity
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
-from kantor.evaluation.generation import pieces, reproducible
+from kantor.evaluation.generation import pieces
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
 from kantor.evaluation.protocol import Protocol, Score
 from kantor.evaluation.score_definition import DrawScores, Kind, applying, estimators, kinds, numbers
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasPotential
+from kantor.numerics import numerics
 from kantor.processes import Processes
 
 REFERENCE_SEED = 0  # the reference is part of the protocol: everybody's is the same
@@ -97,7 +98,7 @@ class PointEvaluation(Evaluation):
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
         """One draw of its own for this step, without interval and floor."""
-        with reproducible(self.threads):
+        with numerics(threads=self.threads):
             points = self.samples(model, self.n, "validate", model.steps, processes=processes)
             reference, values = self._reference(data, potential_of(model)), None
             if processes.rank == 0:
@@ -111,7 +112,7 @@ class PointEvaluation(Evaluation):
 
         Draw r is scored by rank r mod world, and results are folded in the order of draws.
         """
-        with reproducible(self.threads):
+        with numerics(threads=self.threads):
             points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
             draws = np.split(points.astype(np.float64), self.draws)
             return self.score_draws(draws, data, processes, potential_of(model))

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from kantor.data.images import ImageData, ImageSet
 from kantor.data.module import BlockData
-from kantor.evaluation.bar import Bar
 from kantor.evaluation.base import Evaluation
-from kantor.evaluation.extractors.base import as_rgb, full_float32
+from kantor.evaluation.extractors.base import as_rgb
 from kantor.evaluation.extractors.inception import Inception, torch_fidelitys
 from kantor.evaluation.extractors.own import chosen
-from kantor.evaluation.generation import reproducible
 from kantor.evaluation.images import ImageEvaluation
+from kantor.numerics import full_float32, numerics
+from kantor.progress_bar import ProgressBar
 
 BATCH = 64
 SUBSET = 5000
@@ -49,9 +49,9 @@ def of_draws(draws: list[np.ndarray], evaluation: Evaluation, data: BlockData) -
     real_images = ImageSet(train.pixels, rows=reference if train.rows is None else train.rows[reference])
     net = extractor.published.read(extractor.path, torch_fidelitys)
     with (
-        reproducible(evaluation.threads),
+        numerics(threads=evaluation.threads),
         full_float32(),
-        Bar("torch-fidelity", len(reference) + n * len(draws), shown=True) as bar,
+        ProgressBar("torch-fidelity", len(reference) + n * len(draws), unit="pictures") as bar,
     ):
         real, _ = _seen(net, real_images, bar)
         compare = _against(real)
@@ -65,7 +65,7 @@ def of_draws(draws: list[np.ndarray], evaluation: Evaluation, data: BlockData) -
     }
 
 
-def _seen(net: nn.Module, images: ImageSet, bar: Bar) -> tuple[Tensor, Tensor]:
+def _seen(net: nn.Module, images: ImageSet, bar: ProgressBar) -> tuple[Tensor, Tensor]:
     """Features (n, 2048) and logits (n, 1008), float32."""
     parts = []
     with torch.no_grad():

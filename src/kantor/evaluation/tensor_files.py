@@ -39,7 +39,8 @@ def read(path: Path, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
     try:
         with safe_open(path, framework="pt") as file:
             entry = json.loads((file.metadata() or {})[ENTRY])
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # copied: how a product is rounded depends on where in memory its factors begin
+            stored = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if canonical(entry["key"]) != canonical(key) or entry["sha256"] != digest(stored):
             return None
         return {**stored, **{name: stored[name].double() for name in entry["float64"]}}

@@ -4,14 +4,14 @@ Features of a picture depend on no other picture, so networks see pictures in ba
 filled up with black: the kernels that a library chooses, and with them the last bits, depend on the size of the batch.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from kantor.errors import UserError
+from kantor.numerics import full_float32
 
 
 class Features(NamedTuple):
@@ -87,18 +87,6 @@ def in_batches(forward: Forward, images: Tensor, *, batch: int, name: str) -> Fe
         )
     classes = [logits for _, logits in parts if logits is not None]
     return Features(found, torch.cat(classes) if classes else None)
-
-
-@contextlib.contextmanager
-def full_float32() -> Iterator[None]:
-    """Products and convolutions of float32 in float32, whatever the training around them may do."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def check_images(images: Tensor, *, name: str, channels: tuple[int, ...]) -> None:
