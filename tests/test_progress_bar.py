@@ -37,7 +37,9 @@ def test_a_last_chunk_that_is_cut_does_not_count_beyond_the_end(clock, capsys):
     with ProgressBar("drawing", 100, unit="pictures") as shown:
         clock.now += LINE_EVERY
         shown.add(150)
-    assert "100/100 pictures" in capsys.readouterr().err
+        assert "100/100 pictures" in capsys.readouterr().err
+        shown.begin(120)
+        assert shown.done == 100
 
 
 def test_one_that_is_not_shown_counts_in_silence(clock, capsys):

@@ -71,7 +71,7 @@ class ProgressBar:
 
     def begin(self, done: int) -> None:
         """So many were done before; they do not count in the rate."""
-        self.done = self._before = done
+        self.done = self._before = done if self.total is None else min(done, self.total)
         self._began_at = time.perf_counter()
 
     def add(self, more: int) -> None:
