@@ -156,7 +156,7 @@ def test_clipping_before_the_step_is_seen(monkeypatch):
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(terms.values())).sum())
         optimizer.step()
-        return [fake], {name: term.detach() for name, term in terms.items()}
+        return [], {name: term.detach() for name, term in terms.items()}
 
     monkeypatch.setattr(Adversarial, "_critic_step", clipped_too_early)
     with pytest.raises(AssertionError):

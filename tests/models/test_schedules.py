@@ -44,7 +44,7 @@ def test_rates_rise_then_fall_and_do_not_change_beyond_the_end(schedule):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"steps": None}, "^steps=None: a budget in images or minutes has no number of steps"),
+        ({"steps": None}, "^steps=null: a budget in images or minutes has no number of steps"),
         ({"steps": 5, "warm_up": 5}, "^steps=5: expected more steps than those of warm_up=5"),
         ({"warm_up": -1}, "^warm_up=-1"),
         ({"final": 1.5}, r"^final=1.5: expected a factor in \[0, 1\]"),

@@ -1,30 +1,38 @@
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from kantor.atomic import write_json
-from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.engine.score import record
+from kantor.evaluation.points import PointEvaluation
+from kantor.evaluation.protocol import Protocol, Score
 from kantor.metrics.intervals import Estimate
 from kantor.runs import card
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 
 PROTOCOL = Protocol(
     data={"name": "gaussians8"}, split={}, extractor="identity", n_real=64, n_generated=64, estimators={"w1": {}}
 )
 
 
-def evaluation(**changed):
-    score = Score(
-        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", meaning="exact distance",
-        floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
-    )  # fmt: skip
-    settings = {
-        "name": "toy", "at_step": 10, "protocol": PROTOCOL,
-        "sampling": {"weights": "ema", "checkpoint": "last", "sampler": "generator", "nfe": 1},
-        "draw": Draw(seed=0, chunk=32, draws=10), "scores": {"w1": score}, **changed,
-    }  # fmt: skip
-    return {**card.record(**settings), "seconds": 1.5}
+EVALUATION = PointEvaluation(
+    name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", every=5, threads=1, bins=8,
+    sampler=Direct(), classes=None, extractor=None,
+)  # fmt: skip
+SCORE = Score(
+    estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", meaning="exact distance",
+    floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
+)  # fmt: skip
+SAMPLING = {"checkpoint": "last", "weights": "ema", "sampler": "direct", "nfe": 1}
+
+
+def evaluation(*, name="toy", seed=0, at_step=10, protocol=PROTOCOL, sampling=SAMPLING, draws=None, score=SCORE):
+    how = replace(EVALUATION, name=name, seed=seed)
+    made = record(how, protocol, {"w1": score}, at_step=at_step, sampling=sampling, draws=draws)
+    return {**made, "seconds": 1.5}
 
 
 @pytest.fixture
@@ -73,7 +81,7 @@ DIFFERENT = {
     "step": {"at_step": 20},
     "protocol": {"protocol": Protocol({}, {}, "identity", 64, 64, {})},
     "sampling": {"sampling": {"weights": "raw", "checkpoint": "last", "sampler": "generator", "nfe": 1}},
-    "draw": {"draw": Draw(seed=1, chunk=32, draws=10)},
+    "draw": {"seed": 1},
     "name": {"name": "mine"},
 }
 

@@ -39,7 +39,7 @@ TEXT = (
     '"optimisation":{"critic":{"betas":[0,0.9],"lr":0.001}},'
     '"trainer":{"compile":false,"matmul_precision":"medium","precision":"32-true"}}'
 )
-GOLDEN = "7632e42906c23efbf11a6c89f5b7432dda56784e53416c4b70ee68f9106d1b00"
+GOLDEN = "e459383abe634e56da3ca323004e78efbd2215f11e049989ac546d7d9688f092"
 
 
 def changed(key, value):
