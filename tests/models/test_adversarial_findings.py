@@ -9,8 +9,8 @@ from kantor.models.health import LOOKS, SETTLED, History
 from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
 from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
 
-PLAIN = Setting(penalty_weight=None, clipped=False, normalised=False, saturating=False)
-CLIPS = replace(PLAIN, clipped=True, normalised=True)
+PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False)
+CLIPS = replace(PLAIN, clipped=True, without_normalisation="model.critic.normalise=null")
 
 
 def history(*looks, count=SETTLED):
@@ -156,9 +156,18 @@ def test_noise_that_becomes_pictures_is_no_collapse():
 
 @pytest.mark.parametrize("check", checks(PLAIN))
 @pytest.mark.parametrize("penalised", [False, True])
-@pytest.mark.parametrize("flag", ["clipped", "normalised", "saturating", None])
-def test_no_remedy_is_what_the_run_has_already(check, penalised, flag):
-    setting = replace(PLAIN, penalty_weight=10.0 if penalised else None, **({flag: True} if flag else {}))
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"clipped": True},
+        {"without_normalisation": "model.critic.network.normalise=null"},
+        {"saturating": True},
+        {},
+    ],
+    ids=["clipped", "normalised", "saturating", "plain"],
+)
+def test_no_remedy_is_what_the_run_has_already(check, penalised, own):
+    setting = replace(PLAIN, penalty_weight=10.0 if penalised else None, **own)
     looks = [
         {GENERATOR_GRADIENT: 1.0},
         *[
@@ -176,9 +185,11 @@ def test_no_remedy_is_what_the_run_has_already(check, penalised, flag):
     ]
     message = said(check, *looks, setting=setting)
     if message is None:  # a clipped critic has no wrong slope, and no other is constant
-        assert check == ("wrong_slope" if flag == "clipped" else "constant_critic")
+        assert check == ("wrong_slope" if setting.clipped else "constant_critic")
         return
     assert message.count("Try ") == 1
     assert ("objective=wasserstein_gp" in message) == (not penalised)
-    assert "objective=non_saturating" not in message or flag == "saturating"
-    assert "normalis" not in message or flag == "normalised"
+    assert "objective=non_saturating" not in message or setting.saturating
+    without = setting.without_normalisation
+    assert "normalis" not in message or without in message
+    assert without is None or penalised or without in message

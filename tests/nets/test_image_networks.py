@@ -18,7 +18,7 @@ from kantor.nets.digits import DigitCritic, DigitGenerator
 from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.initialise import dcgan
 from kantor.nets.mlp import MLP
-from kantor.nets.skip_critic import SkipCritic
+from kantor.nets.skip_critic import Halving, SkipCritic
 from kantor.nets.spectral import spectral_normalise
 from kantor.objectives.penalties import slopes
 
@@ -257,6 +257,21 @@ def test_only_the_first_block_of_the_skip_critic_has_a_way_around():
     pixels = x[:, :, ::2, ::2].permute(0, 2, 3, 1)  # (B, 16, 16, 3)
     expected = pixels @ first.around.weight[:, :, 0, 0].T + first.around.bias
     torch.testing.assert_close(first(x), expected.permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8])
+def test_halving_is_a_strided_convolution_also_backwards(channels):
+    """Channels last, as runs have them: oneDNN's strided one ends with a segmentation fault there."""
+    x = torch.randn(4, channels, 64, 64).to(memory_format=torch.channels_last).requires_grad_(True)
+    layer = Halving(channels, 8).to(memory_format=torch.channels_last)
+    found = layer(x)
+    expected = torch.einsum("oc,bchw->bohw", layer.weight[:, :, 0, 0], x[:, :, ::2, ::2])
+    torch.testing.assert_close(found, expected + layer.bias[:, None, None], rtol=1e-4, atol=1e-5)
+    weight = torch.randn_like(found)
+    for _ in range(20):
+        (gradient,) = torch.autograd.grad((layer(x) * weight).sum(), layer.weight)
+    (by_hand,) = torch.autograd.grad((expected * weight).sum(), layer.weight)
+    torch.testing.assert_close(gradient, by_hand, rtol=1e-3, atol=1e-3)
 
 
 def test_a_digit_critics_convolutions_have_a_bias_where_no_normalisation_has_one():

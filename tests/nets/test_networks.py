@@ -22,7 +22,7 @@ from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.initialise import normal
 from kantor.nets.mlp import MLP
 from kantor.nets.shift import Shift
-from kantor.nets.skip_critic import Shortcut, SkipCritic
+from kantor.nets.skip_critic import Halving, Shortcut, SkipCritic
 
 
 def count_parameters(network):
@@ -65,6 +65,7 @@ NETWORKS = {
     "dcgan discriminator": (lambda: dcgan_discriminator(None), (3, 16, 16), ()),
     "dcgan discriminator with an extra layer": (lambda: dcgan_discriminator(extra_layer), (3, 16, 16), ()),
     "shortcut": (lambda: Shortcut(body=nn.Conv2d(3, 2, 1), around=nn.Conv2d(3, 2, 1)), (3, 4, 4), (2, 4, 4)),
+    "halving": (lambda: Halving(3, 2), (3, 4, 4), (2, 2, 2)),
     "skip critic": (
         lambda: image_critic(SkipCritic, image_size=16, width=8, normalise=nn.BatchNorm2d),
         (3, 16, 16),

@@ -19,6 +19,7 @@ from kantor.objectives.adversarial import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
+from kantor.objectives.critic import without_normalisation
 from kantor.objectives.hinge import Hinge
 from kantor.objectives.least_squares import LeastSquares
 from kantor.objectives.relativistic import Relativistic
@@ -281,3 +282,14 @@ def test_losses_estimate_distances():
         assert (found.name, found.value) == ("W1", 3.0)
     for name in ("hinge", "least_squares", "relativistic"):
         assert OBJECTIVES[name].distance_estimate(1.0) is None
+
+
+def test_what_makes_a_critic_without_normalisation_is_named_where_it_stands():
+    def normalised():
+        return nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+    inner = nn.Module()
+    inner.network = normalised()
+    assert without_normalisation(nn.Linear(2, 1)) is None
+    assert without_normalisation(normalised()) == "model.critic.normalise=null"
+    assert without_normalisation(inner) == "model.critic.network.normalise=null"

@@ -86,7 +86,8 @@ class ImageEvaluation(Evaluation):
     def kinds(self, data: BlockData) -> dict[str, Kind]:
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
-        setting = self.setting(_pictures(data))
+        # sizes decide nothing here, and the pictures need not be there yet
+        setting = self._setting(_pictures(data), n_real=self.n, n_generated=self.n)
         return kinds([*applying(PICTURE_SCORES, setting), *applying(PICTURE_TESTS, setting)])
 
     def protocol(self, data: BlockData) -> Protocol:
@@ -207,9 +208,12 @@ class ImageEvaluation(Evaluation):
     def setting(self, data: ImageData) -> PictureSetting:
         """What decides which scores there are."""
         real = self.real(data)
+        return self._setting(data, n_real=real.n_reference, n_generated=real.n)
+
+    def _setting(self, data: ImageData, *, n_real: int, n_generated: int) -> PictureSetting:
         return PictureSetting(
-            n_real=real.n_reference,
-            n_generated=real.n,
+            n_real=n_real,
+            n_generated=n_generated,
             k=self.neighbours,
             classes=chosen(self.extractor, data).classes,
             conditional=self.classes,

@@ -16,6 +16,7 @@ from kantor.objectives.adversarial import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
+from kantor.objectives.critic import without_normalisation
 
 ON_REAL, ON_FAKE = "train/critic_real", "train/critic_fake"
 """The terms of a Wasserstein critic's loss: minus its mean on real samples, and its mean on generated ones."""
@@ -31,13 +32,14 @@ class Setting:
     Attributes:
         penalty_weight: λ of its gradient penalty; None without one.
         clipped: whether the critic's weights are.
-        normalised: whether the critic has batch normalisation.
+        without_normalisation: the words that make a critic without the batch normalisation that it has; None where it
+            has none.
         saturating: whether the generator minimises log(1 - D).
     """
 
     penalty_weight: float | None
     clipped: bool
-    normalised: bool
+    without_normalisation: str | None
     saturating: bool
 
     @classmethod
@@ -46,15 +48,15 @@ class Setting:
         return cls(
             penalty_weight=objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None,
             clipped=isinstance(objective, WassersteinClipping),
-            normalised=any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules()),
+            without_normalisation=without_normalisation(critic),
             saturating=isinstance(objective, Minimax),
         )
 
     @property
     def penalty(self) -> tuple[str, ...]:
         """The gradient penalty as a remedy, in words for the command line; none when there is one already."""
-        without = " model.critic.normalise=null" if self.normalised else ""
-        given = f"objective=wasserstein_gp optimisation.n_critic.steps=5{without}"
+        words = ("objective=wasserstein_gp", "optimisation.n_critic.steps=5", self.without_normalisation)
+        given = " ".join(word for word in words if word is not None)
         return (given,) if self.penalty_weight is None else ()
 
 
@@ -158,7 +160,7 @@ def constant_critic(setting: Setting, history: History) -> str | None:
     slopes = history.last(SLOPE)
     if not slopes or not setting.clipped or max(slopes) > 1e-6:
         return None
-    spared = ["objective.spare_normalisation=true"] if setting.normalised else []
+    spared = ["objective.spare_normalisation=true"] if setting.without_normalisation is not None else []
     return (
         f"constant critic: its slope is {slopes[-1]:.2g} between real and generated samples, so that the generator "
         "learns nothing. " + advice(*spared, "a larger objective.clip", *setting.penalty)

@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
-from kantor.objectives.critic import Critic
+from kantor.objectives.critic import Critic, without_normalisation
 from kantor.objectives.distance_estimate import DistanceEstimate
 from kantor.objectives.penalties import gradient_penalty
 
@@ -68,11 +68,11 @@ class AdversarialObjective(ABC):
         Raises:
             UserError: it cannot.
         """
-        normalised = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in critic.modules())
-        if self.double_backward and normalised:
+        without = without_normalisation(critic)
+        if self.double_backward and without is not None:
             raise UserError(
                 f"{type(self).__name__} penalises the slope at each sample, and batch normalisation mixes the samples "
-                "of a batch; take a critic without, as model.critic.normalise=null makes one"
+                f"of a batch; take a critic without, as {without} makes one"
             )
 
 
