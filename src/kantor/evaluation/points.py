@@ -147,6 +147,5 @@ def potential_of(model: GenerativeModel) -> Potential | None:
     """The model's critic as a float64 function of points, on the CPU; None when it has none."""
     if not isinstance(model, HasPotential) or model.potential is None:
         return None
-    assert isinstance(model.potential, torch.nn.Module)
     critic = copy.deepcopy(model.potential).to("cpu").double().eval().requires_grad_(False)
     return lambda points: critic(torch.from_numpy(points)).numpy()

@@ -229,7 +229,7 @@ class Adversarial(GenerativeModel):
             return self.critic(samples)
 
     @property
-    def potential(self) -> Critic | None:
+    def potential(self) -> nn.Module | None:
         """The critic, when the objective is a Wasserstein one."""
         return self.critic if self.objective.is_wasserstein else None
 

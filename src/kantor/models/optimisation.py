@@ -21,7 +21,7 @@ class Optimisation:
         gradient_clip_norm: the largest Euclidean norm of a network's gradient (Pascanu et al. 2013, arXiv:1211.5063,
             algorithm 1); None leaves gradients as they are.
         accumulate: passes in which a batch goes through the networks, one part after the other; their gradients are
-            averaged. The memory that they take is that of one part.
+            averaged. What networks keep for a backward pass is that of one part; the batch itself is there whole.
     """
 
     gradient_clip_norm: float | None

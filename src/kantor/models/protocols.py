@@ -2,12 +2,11 @@
 
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.models.latent import Latent
-from kantor.objectives.critic import Critic
 from kantor.objectives.distance_estimate import DistanceEstimate
 
 
@@ -41,7 +40,7 @@ class HasPotential(Protocol):
     """A critic whose difference of means estimates W1, up to its slope."""
 
     @property
-    def potential(self) -> Critic | None:
+    def potential(self) -> nn.Module | None:
         """It; None when this model's objective gives its critic another meaning."""
         ...
 
