@@ -1,17 +1,11 @@
 """What the end-to-end tests share: the command line on real files, in a directory of its own."""
 
-import contextlib
-import io
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from small_runs import SMALL, Done, Kantor, environment
-
-from kantor.cli import main as cli
+from small_runs import POINT_VAE, SMALL, Kantor, command_line
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,23 +33,33 @@ def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kantor:
     for name in ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST"):
         monkeypatch.delenv(name, raising=False)
 
-    def run(*words: str, check: int = 0) -> Done:
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.main(list(words))
-        assert code == check, f"exit code {code}\n{out.getvalue()}\n{err.getvalue()}"
-        return Done(out.getvalue(), err.getvalue())
+    return command_line
 
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch, kantor: Kantor) -> Kantor:
+    """`kantor`, which also opens run directories of the VAE outside the package."""
+    monkeypatch.setenv("KANTOR_TRUST", "toy_vae")
+    return kantor
+
+
+def _finished(root: Path, *words: str) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for name in ("RANK", "WORLD_SIZE"):
+            patch.delenv(name, raising=False)
+        command_line("train", "budget.steps=40", *words)
+    (run,) = root.glob("outputs/*/*")
     return run
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished small run of point_demo_gp, to be read and copied, never changed."""
-    root = tmp_path_factory.mktemp("finished")
-    words = ["train", "experiment=point_demo_gp", "budget.steps=40", *SMALL]
-    subprocess.run(
-        [sys.executable, "-m", "kantor", *words], cwd=root, env=environment(), check=True, capture_output=True
-    )
-    (run,) = (root / "outputs" / "point_demo_gp").iterdir()
-    return run
+    return _finished(tmp_path_factory.mktemp("finished"), "experiment=point_demo_gp", *SMALL)
+
+
+@pytest.fixture(scope="session")
+def finished_vae(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of the VAE outside the package."""
+    return _finished(tmp_path_factory.mktemp("finished_vae"), *POINT_VAE)

@@ -1,11 +1,14 @@
 """How end-to-end tests run kantor: small, on one thread, in an environment of their own."""
 
+import contextlib
 import functools
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from kantor.cli import main as cli
 from kantor.config.checks import keys
 from kantor.config.compose import compose
 from kantor.config.schema import Configuration
@@ -15,28 +18,13 @@ from kantor.engine.check import check
 OWN = str(Path(__file__).parent / "conf")
 """The configurations of the VAE that stands outside the package."""
 
-FAST = (
-    "trainer.threads=1",
-    "trainer.accelerator=cpu",
-    "trainer.checkpoint_every=10",
-    "trainer.log_every=5",
-    "model.generator.width=32",
-    "model.critic.width=32",
-    "evaluation=none",
-    "pictures=none",
-)
-SMALL = (
-    "trainer.threads=1",
-    "trainer.accelerator=cpu",
-    "trainer.checkpoint_every=10",
-    "trainer.log_every=5",
-    "evaluation.n=128",
-    "evaluation.chunk=64",
-    "evaluation.every=10",
-    "pictures.every=20",
-    "model.generator.width=32",
-    "model.critic.width=32",
-)
+NARROW = ("model.generator.width=32", "model.critic.width=32")
+BRIEF = ("trainer.threads=1", "trainer.accelerator=cpu", "trainer.checkpoint_every=10", "trainer.log_every=5")
+SCORED = ("evaluation.n=128", "evaluation.chunk=64", "evaluation.every=10", "pictures.every=20")
+FAST = (*BRIEF, *NARROW, "evaluation=none", "pictures=none")
+SMALL = (*BRIEF, *NARROW, *SCORED)
+POINT_VAE = ("experiment=toy_vae_points", "--config-dir", OWN, *BRIEF, *SCORED)
+"""The VAE outside the package as `SMALL` is the GAN; KANTOR_TRUST=toy_vae lets its run directories be opened."""
 PICTURES = (
     "trainer.threads=1",
     "trainer.accelerator=cpu",
@@ -57,6 +45,13 @@ PICTURES = (
     "pictures.every=12",
 )
 """For an experiment on purdue_shapes5: 50 pictures in batches of 8, so that batches straddle epochs."""
+DIGIT_VAE = (
+    "experiment=toy_vae_digits",
+    "--config-dir",
+    OWN,
+    *(word for word in PICTURES if not word.startswith(("model.", "data.flip", "budget."))),
+)
+"""The same for the VAE on 50 digits."""
 
 
 class Done(NamedTuple):
@@ -70,9 +65,20 @@ Kantor = Callable[..., Done]
 
 
 def environment() -> dict[str, str]:
-    """The environment of a test's processes: no key, no ranks, no colours."""
+    """The environment of a test's processes: no key, no ranks, no colours, and the VAE can be imported."""
     hidden = ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST")
-    return {**{k: v for k, v in os.environ.items() if k not in hidden}, "WANDB_MODE": "offline", "NO_COLOR": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name not in hidden}
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**inherited, "WANDB_MODE": "offline", "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join(places)}
+
+
+def command_line(*words: str, check: int = 0) -> Done:
+    """`kantor WORDS …` in this process, since importing torch takes seconds; its exit code has to be `check`."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.main(list(words))
+    assert code == check, f"exit code {code}\n{out.getvalue()}\n{err.getvalue()}"
+    return Done(out.getvalue(), err.getvalue())
 
 
 @functools.cache
