@@ -19,11 +19,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tiny networks: further threads cost more than they bring, and bits depend on their number."""
-    before = torch.get_num_threads()
+    """Tiny networks: further threads cost more than they bring, and bits depend on their number and on how float32 is
+    multiplied, which no test leaves to another."""
+    before, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
     yield
     torch.set_num_threads(before)
+    torch.set_float32_matmul_precision(precision)
 
 
 @pytest.fixture
