@@ -240,7 +240,7 @@ def test_probabilities_are_those_of_logits_in_the_networks_own_mode():
         assert torch.equal(real, model.critic(block.samples[-1]).sigmoid())
         assert torch.equal(fake, model.critic(model.generator(model.latent(6, keyed.Rng(2)))).sigmoid())
     with_a_meaning = [name for name, objective in OBJECTIVES.items() if gan(objective=objective).has_probabilities]
-    assert with_a_meaning == ["non_saturating", "minimax", "hinge", "least_squares"]
+    assert with_a_meaning == ["non_saturating", "minimax", "least_squares"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ OF_A_POTENTIAL = OF_ALL | {SLOPE, "train/critic_gradient"}
 MEASURED = {
     "non_saturating": OF_A_GAN,
     "minimax": OF_A_GAN,
-    "hinge": OF_A_GAN,
+    "hinge": OF_ALL | {"train/discriminator_gradient"},
     "least_squares": OF_A_GAN,
     "relativistic": OF_ALL | {"train/discriminator_gradient"},
     "wasserstein": OF_A_POTENTIAL,

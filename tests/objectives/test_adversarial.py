@@ -263,11 +263,11 @@ def test_only_the_scales_and_shifts_of_a_normalisation_are_spared():
     assert {name for name, values in kept.items() if values == [0.5]} == set(kept) - {"1.weight", "1.bias"}
 
 
-def test_probabilities_are_of_logits_and_a_potential_has_none():
+def test_probabilities_are_of_logits_and_neither_a_potential_nor_a_margin_has_any():
     """σ(0) and σ(log 3)."""
     for name in GANS:
         assert OBJECTIVES[name].probability(torch.tensor([0.0, math.log(3)])).tolist() == pytest.approx([0.5, 0.75])
-    for name in (*WASSERSTEIN, "relativistic"):
+    for name in (*WASSERSTEIN, "hinge", "relativistic"):
         assert OBJECTIVES[name].probability(torch.zeros(2)) is None
 
 

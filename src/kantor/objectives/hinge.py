@@ -24,7 +24,3 @@ class Hinge(AdversarialObjective):
     def generator_loss(self, critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
         """-E f(G(z))."""
         return -critic(fake).mean()
-
-    def probability(self, values: Tensor) -> Tensor:
-        """σ of a margin, which is no logit, but ½ where the hinge decides."""
-        return values.sigmoid()
