@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import gan, points, vae
+from tiny import gan, mlp, points, vae
 
 from kantor.callbacks.points import GRID, Points, heights
 from kantor.models.protocols import HasSurface
@@ -32,6 +32,24 @@ def test_real_points_generated_points_and_the_surface_of_a_model_that_has_one(sc
         assert len(axes.collections) == 4 and title == "on the discriminator's surface"
     else:
         assert len(axes.collections) == 2 and title == ""
+
+
+class Told(torch.nn.Module):
+    """A network of points that is told the class."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.network = mlp(3, outputs)
+
+    def forward(self, x, labels):
+        return self.network(torch.cat([x, labels[:, None].float()], dim=1))
+
+
+def test_a_conditional_critic_has_a_surface_for_each_class_so_that_points_lie_on_none(scene):
+    model = gan(generator=lambda: Told(2), critic=lambda: Told(None), classes=4)
+    assert isinstance(model, HasSurface) and model.surface_name is None
+    (axes,) = drawn(scene, model).axes
+    assert len(axes.collections) == 2 and axes.get_legend().get_title().get_text() == ""
 
 
 def test_a_surface_that_is_the_same_everywhere_has_no_contours(scene):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from albums import Album
+from tiny import gan
 from torch import nn
 
 from kantor import keyed
@@ -224,6 +225,12 @@ def test_a_gan_has_no_critics_estimate():
     assert potential_of(gan) is None
     found = replace(EVALUATION, n=20, draws=2).score(gan, data_of(DISTRIBUTIONS["gaussians8"]), Processes())
     assert "critic_w1" not in found
+
+
+def test_a_conditional_critic_is_no_potential_of_points():
+    """Its numbers are of points and labels, and the score has no labels of the points."""
+    assert potential_of(gan(objective=Wasserstein(), classes=4)) is None
+    assert potential_of(gan(objective=Wasserstein())) is not None
 
 
 def test_a_potential_is_the_critic_in_float64_and_leaves_it_alone():

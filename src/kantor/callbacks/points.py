@@ -56,7 +56,8 @@ class Points(Series):
         real = self.scene.data.distribution.sample(self.n, keyed.generator(self.scene.seed, "picture real"))
         figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
         axes = figure.subplots()
-        if isinstance(model, HasSurface):
+        named = model.surface_name if isinstance(model, HasSurface) else None
+        if isinstance(model, HasSurface) and named is not None:
             draw_surface(axes, heights(model.surface, self.extent, model.device), self.extent)
         axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color="#e8730c", label="real")
         axes.scatter(
@@ -66,8 +67,8 @@ class Points(Series):
         axes.set_title(self.scene.caption(model), fontsize=16)
         axes.tick_params(labelsize=11)
         legend = axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
-        if isinstance(model, HasSurface):
-            legend.set_title(f"on the {model.surface_name}'s surface")
+        if named is not None:
+            legend.set_title(f"on the {named}'s surface")
         return figure
 
 

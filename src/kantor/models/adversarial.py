@@ -218,20 +218,22 @@ class Adversarial(GenerativeModel):
         return "critic" if self.objective.is_wasserstein else "discriminator"
 
     @property
-    def surface_name(self) -> str:
-        """What the critic is called."""
-        return self.critic_name
+    def surface_name(self) -> str | None:
+        """What the critic is called; None of a conditional model, whose critic has a surface for each class."""
+        return self.critic_name if self.classes is None else None
 
     @torch.no_grad()
     def surface(self, samples: Tensor) -> Tensor:
         """The critic's numbers, (n, …) → (n,), in eval mode."""
+        assert self.classes is None, "a conditional critic has no one surface"
         with evaluating({"critic": self.critic}):
             return self.critic(samples)
 
     @property
     def potential(self) -> nn.Module | None:
-        """The critic, when the objective is a Wasserstein one."""
-        return self.critic if self.objective.is_wasserstein else None
+        """The critic, when the objective is a Wasserstein one and it is not told classes: its means over samples of
+        all classes bound a distance of theirs together with their labels."""
+        return self.critic if self.objective.is_wasserstein and self.classes is None else None
 
     @property
     def has_probabilities(self) -> bool:

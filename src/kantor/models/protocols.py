@@ -26,12 +26,12 @@ class HasSurface(Protocol):
     """A number for every point of data space, whose contours say what the model holds of it: a critic, an energy."""
 
     @property
-    def surface_name(self) -> str:
-        """What the surface is called in a picture."""
+    def surface_name(self) -> str | None:
+        """What the surface is called in a picture; None when this model has none, such as one for each class."""
         ...
 
     def surface(self, samples: Tensor) -> Tensor:
-        """The heights at samples (n, …), (n,), in eval mode."""
+        """The heights at samples (n, …), (n,), in eval mode; of a model whose surface has a name."""
         ...
 
 
@@ -41,7 +41,7 @@ class HasPotential(Protocol):
 
     @property
     def potential(self) -> nn.Module | None:
-        """It; None when this model's objective gives its critic another meaning."""
+        """It; None when this model's objective gives its critic another meaning, or when it is one for each class."""
         ...
 
 
