@@ -3,7 +3,8 @@ import pytest
 import torch
 from tiny import Flat, Maker, TinyImages, image_cgan, image_gan, image_vae
 
-from kantor.callbacks.grids import CLASSES, Grids
+from kantor.callbacks.grids import Grids
+from kantor.callbacks.pictures import CLASSES
 from kantor.data import pixels
 from kantor.samples import sheets
 

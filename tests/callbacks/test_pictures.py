@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import MODELS, Normalised, TinyImages, each_model, fit, gan, image_gan, points, same, state, vae
+from tiny import MODELS, Normalised, TinyImages, each_model, fit, gan, image_cgan, image_gan, points, same, state, vae
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.grids import Grids
@@ -28,6 +28,7 @@ from kantor.callbacks.pictures import (
 )
 from kantor.callbacks.points import Points
 from kantor.callbacks.side_by_side import SideBySide
+from kantor.data import pixels
 from kantor.data.points import Line
 from kantor.errors import UserError
 from kantor.models.latent import Uniform
@@ -41,6 +42,7 @@ PICTURES = {
     "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
     "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
 }
+right = pixels.to_uint8
 each_picture = pytest.mark.parametrize("name", PICTURES)
 
 
@@ -194,6 +196,38 @@ def test_samples_are_of_the_weights_that_are_asked_for_and_of_the_same_noise(sce
                 weight.add_(1)
     assert torch.equal(ema.samples(model, 4), first) and torch.equal(ema.samples(model, 4), first)
     assert not torch.equal(raw.samples(model, 4), first)
+
+
+class Shows(torch.nn.Module):
+    """A conditional network whose pictures show their noise and class: one number of the noise, and the label."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, z, labels):
+        picture = (z[:, :1] / 4).clamp(-1, 1).view(-1, 1, 1, 1).repeat(1, 1, 8, 8) + 0 * self.weight
+        picture[:, 0, 0, 0] = labels / 2 - 1
+        return picture
+
+
+def test_pictures_of_a_conditional_model_share_the_noise_of_the_grids(scene, monkeypatch):
+    """Of each sample that a picture draws, the noise; the class too where samples are the first of the grids."""
+    shown = {}
+    for name in sorted(OF_IMAGES):
+        model, here = image_cgan(generator=Shows), made(name, scene(TinyImages(labelled=True)))
+        batches = []
+        monkeypatch.setattr(pixels, "to_uint8", lambda x, keep=batches: keep.append(x) or right(x))
+        here.draw(model)
+        (shown[name],) = batches
+    grid = shown["grids"]
+    assert grid[:4, 0, 0, 0].tolist() == [-1, -0.5, 0, 0.5]
+    assert torch.equal(shown["neighbours"], grid[:3])
+    assert torch.equal(shown["side_by_side"][:, 0, 1:], grid[:4, 0, 1:])
+    begin, end = (shown["interpolation"].unflatten(0, (2, 5))[:, column] for column in (0, -1))
+    torch.testing.assert_close(begin, grid[:2])
+    torch.testing.assert_close(end[:, 0, 1:], grid[2:4, 0, 1:])
+    assert torch.equal(end[:, 0, 0, 0], begin[:, 0, 0, 0])
 
 
 REFUSED = [

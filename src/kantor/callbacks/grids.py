@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass
 
-import torch
 from PIL import Image
 
-from kantor.callbacks.pictures import ImagePicture, Series
+from kantor.callbacks.pictures import CLASSES, ImagePicture, Series, in_turn
 from kantor.data import pixels
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.samples import sheets
-
-CLASSES = 16
-"""Of a conditional model, at most, that one grid shows."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -38,7 +34,7 @@ class Grids(Series, ImagePicture):
             grid = sheets.tile(pixels.to_uint8(self.scene.samples(model, self.side**2)), self.side)
             return sheets.beside([sheets.titled(grid, self.scene.caption(model))])
         columns = min(model.classes, CLASSES)
-        condition = torch.arange(columns, device=model.device).repeat(self.side)  # row by row
-        samples = pixels.to_uint8(self.scene.samples(model, self.side * columns, condition=condition))
+        n = self.side * columns
+        samples = pixels.to_uint8(self.scene.samples(model, n, condition=in_turn(model, n)))  # row by row
         grid = sheets.headed(sheets.tile(samples, columns), [str(label) for label in range(columns)])
         return sheets.beside([sheets.titled(grid, f"{self.scene.caption(model)}, by class")])

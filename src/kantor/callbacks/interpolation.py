@@ -7,8 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kantor import keyed
-from kantor.callbacks.pictures import ImagePicture
+from kantor.callbacks.pictures import ImagePicture, in_turn
 from kantor.data import pixels
 from kantor.errors import require_at_least, require_positive
 from kantor.models.base import GenerativeModel
@@ -47,7 +46,7 @@ def path_through(latent: Latent) -> Path:
 @dataclass(eq=False, kw_only=True)
 class Interpolation(ImagePicture):
     """In each row samples on the way between two latent vectors, the same each time; of a conditional model each row
-    stays in one class.
+    stays in one class. Where a latent vector is all that a sample is made of, rows begin at the first of the grids.
 
     Attributes:
         rows: pairs of latent vectors.
@@ -76,14 +75,12 @@ class Interpolation(ImagePicture):
     def draw(self, model: GenerativeModel) -> Image.Image:
         """The model as it is now."""
         assert isinstance(model, HasLatentSpace)
-        rng = keyed.Rng(keyed.seed(self.scene.seed, "interpolation"), device=model.device)
-        ends = model.latent(2 * self.rows, rng)  # (2·rows, dim)
+        ends = model.latent(2 * self.rows, self.scene.noise(model))  # (2·rows, dim)
         t = torch.linspace(0, 1, self.columns, device=ends.device)
         z = path_through(model.latent)(ends[: self.rows], ends[self.rows :], t).flatten(0, 1)  # (rows·columns, dim)
-        condition, between = None, "between two samples"
-        if model.classes is not None:
-            between = "between two samples of a class"
-            condition = (torch.arange(self.rows, device=ends.device) % model.classes).repeat_interleave(self.columns)
+        labels = in_turn(model, self.rows)
+        condition = None if labels is None else labels.repeat_interleave(self.columns)
+        between = "between two samples" if labels is None else "between two samples of a class"
         images = pixels.to_uint8(model.decode(z, weights=self.scene.sampling.weights, condition=condition))
         words = f"{between} ({self.scene.caption(model)})"
         return sheets.beside([sheets.titled(sheets.tile(images, self.columns), words)])

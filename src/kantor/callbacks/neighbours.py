@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from kantor import keyed
-from kantor.callbacks.pictures import ImagePicture
+from kantor.callbacks.pictures import ImagePicture, in_turn
 from kantor.data import pixels
 from kantor.data.images import ImageSet
 from kantor.errors import require_positive
@@ -78,7 +78,7 @@ class Neighbours(ImagePicture):
         """The model as it is now."""
         train = self.images.train
         rows = np.sort(keyed.generator(self.scene.seed, "neighbours").permutation(len(train))[:SEARCHED])
-        generated = pixels.to_uint8(self.scene.samples(model, self.samples))
+        generated = pixels.to_uint8(self.scene.samples(model, self.samples, condition=in_turn(model, self.samples)))
         k = min(self.neighbours, len(rows))
         closest = nearest(generated, train, rows, k, mirrored=self.images.flip).cpu()
         searched = f"{'all ' if len(rows) == len(train) else ''}{len(rows):,}"

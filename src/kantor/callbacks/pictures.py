@@ -34,6 +34,9 @@ from kantor.runs.directory import RunDirectory
 FRAMES, WIDTH = 60, 800
 """Of an animation, at most, the width in pixels: it has to travel inside the run's page."""
 
+CLASSES = 16
+"""Of a conditional model, at most, that pictures show one after the other."""
+
 Drawing = Image.Image | Figure
 
 
@@ -56,9 +59,24 @@ class Scene:
     sampling: Sampling
 
     def samples(self, model: GenerativeModel, n: int, *, condition: Tensor | None = None) -> Tensor:
-        """`n` samples of a model, of the same noise in every picture; labels int64 (n,) for a conditional model."""
-        rng = keyed.Rng(keyed.seed(self.seed, "picture"), device=model.device)
-        return self.sampling(model, n, rng=rng, condition=condition)
+        """`n` samples of a model, of the same noise in every picture, the first of many being those of few.
+
+        Args:
+            model: whose.
+            n: how many.
+            condition: labels, int64 (n,), of a conditional model; None draws them as its data have them, each time the
+                same.
+        """
+        if condition is None and model.classes is not None:
+            condition = model.draw_labels(n, self._rng(model, "picture labels"))
+        return self.sampling(model, n, rng=self.noise(model), condition=condition)
+
+    def noise(self, model: GenerativeModel) -> keyed.Rng:
+        """Where that of all pictures comes from."""
+        return self._rng(model, "picture")
+
+    def _rng(self, model: GenerativeModel, name: str) -> keyed.Rng:
+        return keyed.Rng(keyed.seed(self.seed, name), device=model.device)
 
     def caption(self, model: GenerativeModel) -> str:
         """At which step samples are drawn, and with which weights: `step 500, EMA`."""
@@ -178,6 +196,11 @@ class ImagePicture(Picture):
         if isinstance(data, ImageData):
             return None
         return f"{ImageData.content} are expected, data={data.name} are {data.content}; take pictures=points"
+
+
+def in_turn(model: GenerativeModel, n: int) -> Tensor | None:
+    """Labels 0, 1, … of the classes that are shown, again and again, int64 (n,); None of an unconditional model."""
+    return None if model.classes is None else torch.arange(n, device=model.device) % min(model.classes, CLASSES)
 
 
 def rendered(drawing: Drawing) -> Image.Image:
