@@ -30,7 +30,7 @@ EVALUATION = PointEvaluation(
 
 
 class Scripted:
-    """An evaluation whose scores are given."""
+    """An evaluation whose scores are given; None where a draw has none."""
 
     every = 1
     sampling = Sampling("ema", Direct())
@@ -42,7 +42,11 @@ class Scripted:
         return {"w1": Kind(self.better, 1.5 if self.better == "target" else None)}
 
     def score_while_training(self, model, data, processes):
-        return {"w1": self.values[model.steps - 1]}
+        value = self.values[model.steps - 1]
+        return {} if value is None else {"w1": value}
+
+    def size(self, data):
+        return 1000
 
 
 def callbacks(directory, evaluation):
@@ -77,6 +81,16 @@ def test_the_best_checkpoint_is_that_of_the_best_score(directory, better, values
     assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == best_step
     assert scores.latest == {"w1": values[-1]}
     assert directory.metrics()["val/w1"] == values
+
+
+def test_a_draw_without_the_primary_score_chooses_nothing_and_that_is_said_once(directory, capsys):
+    """Without it a run would end where a class has too few pictures for `frechet_within_classes`."""
+    scores, record = callbacks(directory, Scripted([None, 2.0, None, 1.0, None]))
+    fit(gan(), points(), 5, scores, record)
+    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == 4
+    assert scores.best == 1.0 and scores.headline == ""
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("1,000 samples have no w1") == 1
 
 
 def test_a_resumed_run_remembers_the_best(directory):

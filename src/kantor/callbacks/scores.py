@@ -48,11 +48,12 @@ class Scores(pl.Callback):
         self.primary, self.kind = primary, evaluation.kinds(data)[primary]
         self.best: float | None = None
         self.latest: dict[str, float] = {}
+        self._said = False
 
     @property
     def headline(self) -> str:
-        """The last primary score in words; nothing before the first."""
-        return f"{self.primary} {self.latest[self.primary]:.4g}" if self.latest else ""
+        """The last primary score in words; nothing before the first, and where the last draw has none."""
+        return f"{self.primary} {self.latest[self.primary]:.4g}" if self.primary in self.latest else ""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
@@ -64,9 +65,21 @@ class Scores(pl.Callback):
         with self.clock.paused():
             self.latest = self.evaluation.score_while_training(pl_module, self.data, Processes.current())
             self.record.add({f"val/{name}": value for name, value in self.latest.items()})
-            if self.kind.improves(self.latest[self.primary], self.best):
-                self.best = self.latest[self.primary]
+            value = self.latest.get(self.primary)
+            if value is None:
+                self._say_that_none_is_chosen(trainer)
+            elif self.kind.improves(value, self.best):
+                self.best = value
                 checkpoints.save(trainer, pl_module, self.directory.checkpoints / "best.ckpt")
+
+    def _say_that_none_is_chosen(self, trainer: pl.Trainer) -> None:
+        """Once: a draw may lack a score, as where a class has too few pictures in it."""
+        if trainer.is_global_zero and not self._said:
+            say(
+                f"{self.evaluation.size(self.data):,} samples have no {self.primary}, so that they choose no best "
+                "checkpoint: take a larger evaluation.n where the data allow it, or another primary_score"
+            )
+        self._said = True
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
