@@ -361,6 +361,32 @@ def test_spectral_normalisation_bounds_the_slope_of_a_perceptron():
             assert torch.linalg.matrix_norm(layer.weight, 2).item() == pytest.approx(1, rel=1e-3)
 
 
+@pytest.mark.parametrize("norm", [0.5, 1.5])
+def test_a_norm_other_than_one_scales_every_layer(norm):
+    """Without biases a chain of L layers of slope 1 gets normᴸ times as large."""
+    networks = []
+    for given in ({}, {"norm": norm}):
+        torch.manual_seed(12)
+        network = critic(ConvCritic)
+        for layer in network.body:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.zeros_(layer.bias)
+        spectral_normalise(network, power_iterations=20, **given)
+        networks.append(settle(network, x := torch.randn(4, 3, 32, 32)))
+    at_one, scaled = networks
+    for one, other in zip(at_one.body, scaled.body, strict=True):
+        if isinstance(one, nn.Conv2d | nn.Linear):
+            assert torch.linalg.matrix_norm(other.weight.flatten(1), 2).item() == pytest.approx(norm, rel=1e-3)
+            assert torch.allclose(other.weight, norm * one.weight, atol=1e-6)
+    assert torch.allclose(scaled(x), norm**4 * at_one(x), rtol=1e-4, atol=1e-6)
+    assert count_parameters(scaled) == count_parameters(at_one)
+
+
+def test_a_norm_that_is_not_positive_is_refused():
+    with pytest.raises(UserError, match="norm=0: expected"):
+        critic(ConvCritic, constrain=functools.partial(spectral_normalise, power_iterations=1, norm=0))
+
+
 def test_spectral_normalisation_bounds_the_slope_of_a_discriminator():
     """4×4 patches at stride 2 overlap 4-fold: slope at most 2 for each of three layers, 1 for the last."""
     torch.manual_seed(8)

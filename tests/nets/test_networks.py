@@ -23,6 +23,7 @@ from kantor.nets.initialise import normal
 from kantor.nets.mlp import MLP
 from kantor.nets.shift import Shift
 from kantor.nets.skip_critic import Halving, Shortcut, SkipCritic
+from kantor.nets.spectral import Times
 
 
 def count_parameters(network):
@@ -100,6 +101,7 @@ def every_module():
 
 def test_every_network_is_tested():
     elsewhere = {ReLU, Classifier}  # in test_activations.py; with their weights, in test_extractors_classifiers.py
+    elsewhere |= {Times}  # a part of spectral normalisation, in test_image_networks.py
     elsewhere |= {ConditionalGenerator, ConcatenationDiscriminator, ProjectionDiscriminator}  # in test_conditional.py
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 

@@ -5,13 +5,27 @@ A convolution's weight counts as a matrix of output channels by everything else.
 layers then have slope 1 at most; a convolution whose patches overlap r-fold has at most √r.
 """
 
-from torch import nn
-from torch.nn.utils import parametrizations
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from kantor.errors import require_positive
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-def spectral_normalise(module: nn.Module, *, power_iterations: int) -> None:
+class Times(nn.Module):
+    """A weight times a number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Of the same shape."""
+        return self.factor * weight
+
+
+def spectral_normalise(module: nn.Module, *, power_iterations: int, norm: float = 1.0) -> None:
     """Normalise all linear and convolutional layers of a network in place.
 
     The singular values are followed by power iteration (the paper, algorithm 1), in training mode only; its vectors are
@@ -20,6 +34,14 @@ def spectral_normalise(module: nn.Module, *, power_iterations: int) -> None:
     Args:
         module: a finished network.
         power_iterations: at each forward pass in training mode.
+        norm: the largest singular value that each layer gets; the paper's is 1. The largest slope of L layers is by
+            normᴸ larger, and a bounded discriminator is as weak as its bound is low.
+
+    Raises:
+        UserError: the norm is not positive.
     """
+    require_positive(norm=norm)
     for layer in [layer for layer in module.modules() if isinstance(layer, LAYERS)]:
         parametrizations.spectral_norm(layer, n_power_iterations=power_iterations)
+        if norm != 1:
+            parametrize.register_parametrization(layer, "weight", Times(norm))
