@@ -267,8 +267,8 @@ def test_slopes_can_be_penalised_in_every_critic(experiment):
 
 
 def test_the_projection_discriminator_is_bounded_as_steeply_as_its_papers():
-    """Which sums the last maps before ψ and V; a sum over 4×4 places has slope 4. With layers of norm 1 it is weaker, and
-    the generator draws fewer pictures of each class."""
+    """Which sums the last maps before ψ and V; a sum over 4×4 places has slope 4. With layers of norm 1 it is weaker,
+    and the generator draws fewer pictures of each class."""
     critic = checked("experiment=mnist_cgan_projection_quick").model.critic
     layers = [layer for layer in critic.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for _ in range(30):
