@@ -46,6 +46,13 @@ def trusting(monkeypatch: pytest.MonkeyPatch, kantor: Kantor) -> Kantor:
     return kantor
 
 
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process whose charts nobody looks at: drawing them takes most of the time of a small run."""
+    monkeypatch.setattr("kantor.report.page.charts_of", lambda summary: [])
+    monkeypatch.setattr("kantor.engine.train.write_figures", lambda directory: None)
+
+
 def _finished(root: Path, *words: str) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
