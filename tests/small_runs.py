@@ -23,6 +23,7 @@ BRIEF = ("trainer.threads=1", "trainer.accelerator=cpu", "trainer.checkpoint_eve
 SCORED = ("evaluation.n=128", "evaluation.chunk=64", "evaluation.every=10", "pictures.every=20")
 FAST = (*BRIEF, *NARROW, "evaluation=none", "pictures=none")
 SMALL = (*BRIEF, *NARROW, *SCORED)
+FAST_VAE = ("experiment=toy_vae_points", "--config-dir", OWN, *BRIEF, "evaluation=none", "pictures=none")
 POINT_VAE = ("experiment=toy_vae_points", "--config-dir", OWN, *BRIEF, *SCORED)
 """The VAE outside the package as `SMALL` is the GAN; KANTOR_TRUST=toy_vae lets its run directories be opened."""
 PICTURES = (

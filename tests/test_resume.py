@@ -19,7 +19,9 @@ from kantor.runs.checkpoints import is_whole
 
 pytestmark = pytest.mark.usefixtures("without_charts")
 
-FAST_GAN = ("experiment=point_demo_gp", "budget.steps=200", *FAST)
+FAST_GAN = (
+    "experiment=point_demo_gp", "budget.steps=160", "data.batch_size=16", "optimisation.n_critic.steps=1", *FAST,
+)  # fmt: skip
 AVERAGED = ("budget.steps=60", "schedule=cosine", "schedule.warm_up=5", "ema.decay=[0.99,0.5]")
 POINTS = {
     "gan": ("experiment=point_demo_gp", *SMALL, *AVERAGED, "optimisation.gradient_clip_norm=1"),
@@ -47,9 +49,20 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+WITHOUT_CHARTS = """
+import sys
+from kantor.cli.main import main
+from kantor.engine import train
+from kantor.report import page
+page.charts_of = lambda summary: []
+train.write_figures = lambda directory: None
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def start(outputs: Path, *words: str) -> "subprocess.Popen[str]":
-    """A process of its own, which can be stopped."""
-    command = [sys.executable, "-m", "kantor", "train", f"outputs={outputs}", *words]
+    """A process of its own, which can be stopped; it draws no charts either."""
+    command = [sys.executable, "-c", WITHOUT_CHARTS, "train", f"outputs={outputs}", *words]
     return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -169,7 +182,7 @@ def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
     assert weights(whole) == weights(resumed)
     assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
     steps = [(entry["from_step"], entry["to_step"]) for entry in attempts(resumed)]
-    assert steps[0][0] == 0 and steps[0][1] == steps[1][0] and steps[1][1] == steps[2][0] and steps[2][1] == 200
+    assert steps[0][0] == 0 and steps[0][1] == steps[1][0] and steps[1][1] == steps[2][0] and steps[2][1] == 160
 
 
 @pytest.mark.parametrize("family", ["gan", "vae"])
@@ -196,7 +209,7 @@ def test_two_trainings_of_one_run_do_not_meet(kantor, tmp_path):
 
 
 def test_a_nan_stops_the_run_and_names_the_term_and_the_step(kantor, tmp_path):
-    words = (*FAST_GAN, "optimisation.critic.lr=1e20")
+    words = (*FAST_GAN, "optimisation.n_critic.steps=5", "optimisation.critic.lr=1e20")
     said = kantor("train", f"outputs={tmp_path}", *words, check=1).stderr
     assert "train/critic_" in said and "step 1" in said
     (run,) = (tmp_path / "point_demo_gp").iterdir()

@@ -3,14 +3,15 @@
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import pytest
 import torch
-from small_runs import FAST, PICTURES, Kantor, environment
+from small_runs import FAST, FAST_VAE, PICTURES, Kantor, command_line
 
 from kantor.runs import checkpoints
+
+pytestmark = pytest.mark.usefixtures("without_charts")
 
 
 def evaluated(kantor: Kantor, finished: Path, place: Path, devices: int) -> dict:
@@ -22,43 +23,54 @@ def evaluated(kantor: Kantor, finished: Path, place: Path, devices: int) -> dict
     return json.loads(file.read_text())
 
 
-def test_any_number_of_processes_gives_the_same_evaluation(kantor, finished, tmp_path):
-    alone, two, three = (evaluated(kantor, finished, tmp_path, devices) for devices in (1, 2, 3))
-    assert alone["scores"] == two["scores"] == three["scores"]
+@pytest.mark.parametrize(("family", "devices", "chunks"), [("gan", 3, [6, 5, 5]), ("vae", 2, [8, 8])])
+def test_any_number_of_processes_gives_the_same_evaluation(
+    trusting, finished, finished_vae, tmp_path, family, devices, chunks
+):
+    run = {"gan": finished, "vae": finished_vae}[family]
+    alone, several = (evaluated(trusting, run, tmp_path, count) for count in (1, devices))
+    assert alone["scores"] == several["scores"]
     # 10 draws of 100 points in chunks of 64: 16 chunks, dealt in turn
     assert alone["chunks_per_process"] == [16]
-    assert two["chunks_per_process"] == [8, 8]
-    assert three["chunks_per_process"] == [6, 5, 5]
+    assert several["chunks_per_process"] == chunks
 
 
-def trained(outputs: Path, devices: int, steps: int, *words: str) -> tuple[dict, dict]:
-    """The state of the last checkpoint, and the card."""
-    command = ["train", "experiment=point_demo_gp", f"outputs={outputs}", f"trainer.devices={devices}", *FAST]
-    command += [f"budget.steps={steps}", *words]
-    done = subprocess.run([sys.executable, "-m", "kantor", *command], env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr  # two ranks whose weights differ fail here
-    (run,) = (outputs / "point_demo_gp").iterdir()
+def trained(outputs: Path, devices: int, *words: str) -> tuple[dict, dict]:
+    """The state of the last checkpoint, and the card; two ranks whose weights differ would have failed."""
+    command_line("train", f"outputs={outputs}", f"trainer.devices={devices}", *words)
+    (run,) = outputs.glob("*/*-s0")
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     return checkpoint["state_dict"], json.loads((run / "card.json").read_text())
 
 
-def test_two_processes_train_as_one_does(tmp_path):
-    # Gradients divided by their size turn rounding into steps of the learning rate: plain gradient descent does not.
-    plain = []
-    for network in ("generator", "critic"):
-        plain += [f"optimisation.{network}._target_=torch.optim.SGD", f"optimisation.{network}.lr=0.001"]
-        plain += [f"~optimisation.{network}.betas"]
-    one, card_one = trained(tmp_path / "one", 1, 50, *plain)
-    two, card_two = trained(tmp_path / "two", 2, 50, *plain)
-    assert (
-        card_one["budget"]
-        == card_two["budget"]
-        == {
-            "images_seen": 50 * 5 * 256,
-            "steps": 50,
-            "critic_steps": 250,
-        }
-    )
+def plain_descent(optimizer: str) -> list[str]:
+    """Gradients divided by their size turn rounding into steps of the learning rate: plain descent does not."""
+    return [f"{optimizer}._target_=torch.optim.SGD", f"{optimizer}.lr=0.001"]
+
+
+GAN = [
+    word
+    for name in ("generator", "critic")
+    for word in (*plain_descent(f"optimisation.{name}"), f"~optimisation.{name}.betas")
+]
+TRAINED = {
+    "gan": (
+        ("experiment=point_demo_gp", *FAST, *GAN, "optimisation.accumulate=2"),
+        {"images_seen": 50 * 5 * 256, "steps": 50, "critic_steps": 250},
+    ),
+    "vae": (
+        (*FAST_VAE, *plain_descent("optimisation.optimizer")),
+        {"images_seen": 50 * 256, "steps": 50},
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "counters"), TRAINED.values(), ids=TRAINED.keys())
+def test_two_processes_train_as_one_does(tmp_path, words, counters):
+    """Also where each takes its share of a batch in two parts."""
+    one, card_one = trained(tmp_path / "one", 1, *words, "budget.steps=50")
+    two, card_two = trained(tmp_path / "two", 2, *words, "budget.steps=50")
+    assert card_one["budget"] == card_two["budget"] == counters
     assert card_one["config_hash"] == card_two["config_hash"]
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0, atol=2e-6, msg=name)
@@ -73,17 +85,14 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
         "trainer.precision=32-true",
         "primary_score=frechet_distance",
     )
-    command = [sys.executable, "-m", "kantor", "train", *words, *PICTURES, "evaluation.every=2"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr  # two ranks whose weights or buffers differ fail here
+    kantor("train", *words, *PICTURES, "evaluation.every=2")  # two ranks whose weights or buffers differ fail here
     (run,) = tmp_path.glob("outputs/*/*-s0")
     (trained,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
     assert trained["chunks_per_process"] == [2, 1]
-    for devices, chunks in ((1, [3]), (3, [1, 1, 1])):
-        kantor("evaluate", f"run={run}", f"trainer.devices={devices}", "data.batch_size=9")
-        (other,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
-        assert other["scores"] == trained["scores"] and other["protocol_hash"] == trained["protocol_hash"]
-        assert other["chunks_per_process"] == chunks
+    kantor("evaluate", f"run={run}", "trainer.devices=1")
+    (other,) = (json.loads(file.read_text()) for file in (run / "evaluations").iterdir())
+    assert other["scores"] == trained["scores"] and other["protocol_hash"] == trained["protocol_hash"]
+    assert other["chunks_per_process"] == [3]
     # all scored together while training: the best checkpoint is that of the least distance, and holds that alone
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -91,5 +100,6 @@ def test_two_processes_train_on_pictures_with_batch_normalisation_and_score_alik
     assert sorted(scored) == [2, 4, 6]
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     (state,) = (state for name, state in best["callbacks"].items() if name.startswith("Scores"))
-    assert state == {"best": min(scored.values())}
+    assert state["best"] == min(scored.values())
+    assert (state["chosen_by"]["score"], state["chosen_by"]["weights"]) == ("frechet_distance", "ema")
     assert checkpoints.counters(run / "checkpoints" / "best.ckpt")["steps"] == min(scored, key=scored.get)
