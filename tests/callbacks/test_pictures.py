@@ -22,7 +22,6 @@ from kantor.callbacks.pictures import (
     Scene,
     Series,
     admitted,
-    refusals,
     rendered,
     write_gif,
 )
@@ -69,7 +68,7 @@ def line():
 def fitting(scene, model, data):
     """All pictures that can be drawn of a model."""
     here = {name: made(name, scene(data)) for name in PICTURES}
-    return admitted(here, model, named=())
+    return admitted(here, model, named=())[0]
 
 
 def files(directory):
@@ -244,11 +243,16 @@ REFUSED = [
 def test_what_does_not_fit_is_left_out_but_refused_to_those_who_asked_for_it(scene, name, kind, reason):
     model, data = kind.model(), kind.data()
     pictures = {name: made(name, scene(data)), "none": None, "other": pl.Callback()}
-    assert refusals(pictures, model) == {name: reason}
-    assert admitted(pictures, model, named=()) == admitted(pictures, model, named=["other"]) == [pictures["other"]]
     key = f"pictures.callbacks.{name}"
-    with pytest.raises(UserError, match=re.escape(f"{key}: {reason}; without it: ~{key}")):
-        admitted(pictures, model, named=["other", name])
+    for named in ([], ["pictures"], ["pictures.callbacks.other", f"{key}s.every"]):
+        assert admitted(pictures, model, named=named) == ([pictures["other"]], {name: reason})
+    for named in (key, f"{key}.every"):
+        with pytest.raises(UserError, match=re.escape(f"{key}: {reason}; without it: ~{key}")):
+            admitted(pictures, model, named=["pictures", named])
+    del pictures["other"]
+    assert admitted(pictures, model, named=["seed"]) == ([], {name: reason})
+    with pytest.raises(UserError, match=re.escape(f"pictures: none of those chosen fits: {reason}")):
+        admitted(pictures, model, named=["pictures"])
     with pytest.raises(UserError, match=re.escape(f"{type(pictures[name]).__name__}: {reason}")):
         fit(model, data, 1, pictures[name])
 
@@ -256,14 +260,14 @@ def test_what_does_not_fit_is_left_out_but_refused_to_those_who_asked_for_it(sce
 def test_a_model_without_a_latent_space_has_no_interpolation(scene):
     model, data = MODELS["vae of pictures"].model(), TinyImages()
     del model.latent
-    (reason,) = refusals({"interpolation": made("interpolation", scene(data))}, model).values()
-    assert reason == "a latent space is expected, ToyVAE has none"
+    _, refused = admitted({"interpolation": made("interpolation", scene(data))}, model, named=())
+    assert refused["interpolation"] == "a latent space is expected, ToyVAE has none"
 
 
 def test_a_model_without_a_shift_has_no_line(scene):
     data = points(distribution=Line(0.0))
-    (reason,) = refusals({"line": made("line_distances", scene(data))}, vae()).values()
-    assert reason.startswith("a kantor.nets.shift.Shift among the networks is expected")
+    _, refused = admitted({"line": made("line_distances", scene(data))}, vae(), named=())
+    assert refused["line"].startswith("a kantor.nets.shift.Shift among the networks is expected")
 
 
 @each_picture

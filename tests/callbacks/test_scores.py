@@ -33,10 +33,13 @@ class Scripted:
     """An evaluation whose scores are given; None where a draw has none."""
 
     every = 1
-    sampling = Sampling("ema", Direct())
 
-    def __init__(self, values, better="lower"):
+    def __init__(self, values, better="lower", weights="ema"):
         self.values, self.better = values, better
+        self.sampling = Sampling(weights, Direct())
+
+    def size(self, data):
+        return 16
 
     def kinds(self, data):
         return {"w1": Kind(self.better, 1.5 if self.better == "target" else None)}
@@ -101,6 +104,16 @@ def test_a_resumed_run_remembers_the_best(directory):
     fit(gan(), points(), 3, scores, record, checkpoint=directory.checkpoints / "last.ckpt")
     assert scores.best == 1.0
     assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == 2
+
+
+def test_a_best_of_samples_drawn_in_another_way_is_no_bar(directory, capsys):
+    scores, record = callbacks(directory, Scripted([0.5, 1.0]))
+    fit(gan(), points(), 2, scores, record, Checkpointing(directory, every=1))
+    scores, record = callbacks(directory, Scripted([0.5, 1.0, 0.9], weights="raw"))
+    fit(gan(), points(), 3, scores, record, checkpoint=directory.checkpoints / "last.ckpt")
+    assert scores.best == 0.9
+    assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == 3
+    assert capsys.readouterr().err.count("chosen anew") == 1
 
 
 def test_scores_are_taken_every_so_many_steps_and_at_the_end(directory):

@@ -123,10 +123,33 @@ def test_threads_are_shared_out_to_devices():
         ("+foo=3", "foo"),
         ("+model.foo=3", "Adversarial takes no 'foo'"),
         ("+optimisation.critic.rate=3", "Adam takes no 'rate'"),
+        (
+            "sampler.steps=5",
+            "sampler.steps=5: there is no key 'sampler.steps': the sampler that is chosen has no settings",
+        ),
     ],
 )
 def test_unknown_keys_are_refused_with_the_nearest(override, said):
     assert said in complaint(override)
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["ema=none", "+ema.decay=0.9"], "ema.decay=0.9: ema=none"),
+        (["schedule=constant", "+schedule.steps=5"], "schedule.steps=5: schedule=constant"),
+        (["+schedule.steps=5"], "schedule.steps=5: schedule=constant"),
+        (["+stop.looks=3"], "stop.looks=3: stop=none"),
+        (["+extractor.size=8"], "extractor.size=8: extractor=none"),
+        (["evaluation=none", "+evaluation.n=8"], "evaluation.n=8: evaluation=none"),
+        (["pictures=none", "+pictures.callbacks.points.n=8"], "pictures.callbacks.points.n=8: pictures=none"),
+    ],
+)
+def test_settings_of_what_is_left_out_are_refused(words, key):
+    group = key.partition(".")[0]
+    assert complaint(*words).startswith(
+        f"{key} leaves out what this would be a setting of; take another of `kantor list {group}`"
+    )
 
 
 @pytest.mark.parametrize(
@@ -401,7 +424,7 @@ def test_replaced_changes_known_keys_of_a_copy():
 
 
 def test_an_option_is_loaded_by_itself():
-    assert load_option("evaluation", "none") == {"name": "none"}
+    assert load_option("evaluation", "none") == {"_target_": None}
     with pytest.raises(UserError, match="nearest: toy"):
         load_option("evaluation", "toyy")
 

@@ -97,10 +97,15 @@ def test_every_file_says_in_a_comment_what_it_is():
         assert first.startswith("# ") and len(first) > 10, path
 
 
+def callbacks(run):
+    """Those of a run, in their order."""
+    clock = Clock()
+    return training.make_callbacks(run, clock, StopOnSignal(), training.make_pictures(run, clock)[0])
+
+
 def drawing(run):
     """The names of the callbacks that draw, and of the page that shows what they drew."""
-    made = training.make_callbacks(run, Clock(), StopOnSignal())
-    return {type(one).__name__ for one in made} & {*DRAW, "Page"}
+    return {type(one).__name__ for one in callbacks(run)} & {*DRAW, "Page"}
 
 
 @each_experiment
@@ -234,7 +239,7 @@ def test_a_callback_that_can_end_training_is_part_of_what_a_run_is():
         checked("experiment=point_gan_ns", *words) for words in ([], ["stop=at_half"], ["stop=at_half", "stop.looks=3"])
     ]
     assert len({run.hash for run in runs}) == 3
-    kinds = [[type(one) for one in training.make_callbacks(run, Clock(), StopOnSignal())] for run in runs]
+    kinds = [[type(one) for one in callbacks(run)] for run in runs]
     assert StopAtHalf not in kinds[0] and kinds[1] == kinds[2]
     assert kinds[1].index(StopAtHalf) < kinds[1].index(Record) < kinds[1].index(StopOnSignal)
 

@@ -165,6 +165,11 @@ def test_wrong_arguments_are_named_with_their_key(change, said):
     assert said in str(caught.value)
 
 
+def test_an_argument_that_is_given_from_elsewhere_cannot_be_given_twice():
+    with pytest.raises(UserError, match=r"^model\.width: MLP gets its 'width' from the top level"):
+        instantiate(MLP, key="model", width=8)
+
+
 def test_a_missing_argument_is_named():
     node = {name: value for name, value in MLP.items() if name != "width"}
     with pytest.raises(UserError, match=r"model: MLP needs 'width': give model\.width="):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from image_runs import TinyImages
+from tiny import TinyImages
 
 from kantor.data.images import DeviceImages, ImageData, ImageSet
 from kantor.data.share import Share

@@ -1,5 +1,5 @@
 import pytest
-from image_runs import TinyImages, image_model
+from tiny import TinyImages, image_gan
 
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly
@@ -26,7 +26,7 @@ def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch
         infinity=None,
     )  # fmt: skip
     drawn = []
-    model = image_model()
+    model = image_gan()
     model.weights("ema")["generator"].register_forward_hook(lambda *call: drawn.append(call))
     run = Assembly(
         Configuration({}), "0" * 64, RunDirectory(tmp_path), TinyImages(n=pictures), model, Direct(), evaluation

@@ -242,28 +242,27 @@ def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
         )
 
 
-def refusals(pictures: Mapping[str, pl.Callback | None], model: GenerativeModel) -> dict[str, str]:
-    """Why those pictures that do not fit a model or its data do not, by name."""
-    reasons = {name: one.refusal(model) for name, one in pictures.items() if isinstance(one, Picture)}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
-
-
 def admitted(
     pictures: Mapping[str, pl.Callback | None], model: GenerativeModel, *, named: Collection[str]
-) -> list[pl.Callback]:
-    """The pictures that fit a model and its data; the others are left out.
+) -> tuple[list[pl.Callback], dict[str, str]]:
+    """The pictures that fit a model and its data, and why the others do not, by name.
 
     Args:
         pictures: callbacks by name, as pictures.callbacks has them; None for one that was taken out.
         model: of which they are drawn.
-        named: those that the user asked for, not a preset.
+        named: the dotted keys that the user gave a value: what a preset alone asks for may be left out.
 
     Raises:
-        UserError: one that the user asked for does not fit.
+        UserError: a picture that the user gave a setting does not fit, or none of those of the group that the user
+            chose.
     """
-    refused = refusals(pictures, model)
+    there = {name: one for name, one in pictures.items() if one is not None}
+    reasons = {name: one.refusal(model) for name, one in there.items() if isinstance(one, Picture)}
+    refused = {name: reason for name, reason in reasons.items() if reason is not None}
     for name, reason in refused.items():
-        if name in named:
-            key = f"pictures.callbacks.{name}"
+        key = f"pictures.callbacks.{name}"
+        if any(one == key or one.startswith(f"{key}.") for one in named):
             raise UserError(f"{key}: {reason}; without it: ~{key}")
-    return [one for name, one in pictures.items() if one is not None and name not in refused]
+    if "pictures" in named and refused and refused.keys() == there.keys():
+        raise UserError(f"pictures: none of those chosen fits: {'; '.join(dict.fromkeys(refused.values()))}")
+    return [one for name, one in there.items() if name not in refused], refused

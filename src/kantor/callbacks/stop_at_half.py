@@ -64,8 +64,7 @@ class StopAtHalf(pl.Callback):
         self._near = self._near + 1 if self._learned and away <= self.tolerance else 0
         if self._near >= self.looks:
             trainer.should_stop = True
-            if trainer.is_global_zero:
-                say(f"D(x) and D(G(z)) have come to ½: training ends at step {pl_module.steps:,}")
+            say(f"D(x) and D(G(z)) have come to ½: training ends at step {pl_module.steps:,}")
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""

@@ -67,10 +67,17 @@ def image_rows(data: ImageData) -> list[tuple[str, str]]:
         ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
         *broken,
         ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
-        ("labels", "none" if data.classes is None else f"{data.classes} classes"),
+        ("labels", _labels(data)),
         ("fingerprint", data.fingerprint),
         ("licence", data.licence),
     ]
+
+
+def _labels(data: ImageData) -> str:
+    if data.classes is not None:
+        return f"{data.classes} classes"
+    given = data.train.labels_of(np.arange(len(data.train)))
+    return "none" if given is None else f"{len(np.unique(given))} different, not served: data.classes is null"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import traceback
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
-from kantor.messages import say
+from kantor.messages import complain, say
 from kantor.version import __version__
 
 
@@ -47,7 +47,7 @@ def main(words: list[str] | None = None) -> int:
 def _complain(sentence: str, code: int) -> int:
     if os.environ.get("KANTOR_TRACEBACK") == "1":
         traceback.print_exc()
-    say(sentence)
+    complain(sentence)
     return code
 
 

@@ -105,6 +105,8 @@ def unknown_key(key: str, known: list[str]) -> str:
     """That a key does not exist, with the nearest that does: among its siblings if it has any."""
     parent = key.rpartition(".")[0]
     siblings = [name for name in known if name.rpartition(".")[0] == parent]
+    if siblings == [f"{parent}._target_"]:
+        return f"there is no key {key!r}: the {parent} that is chosen has no settings"
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
@@ -135,11 +137,26 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     except OmegaConfBaseException as error:
         raise _unresolved(error) from error
     choices.fit(plain, hydra)
+    _check_left_out(plain, named, hydra.runtime.choices)
     plain["experiment"] = hydra.runtime.choices["experiment"]
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     return resolved(plain, frozenset(named))
+
+
+def _check_left_out(plain: dict[str, Any], named: Mapping[str, object], chosen: Mapping[str, Any]) -> None:
+    """Check that nobody gave a setting to a component that the option chosen leaves out."""
+    for key, value in named.items():
+        node: Any = plain
+        for part in key.split("."):
+            if isinstance(node, dict) and node.get("_target_", key) is None and part != "_target_":
+                group = key.partition(".")[0]
+                raise UserError(
+                    f"{key}={value}: {group}={chosen[group]} leaves out what this would be a setting of; take another "
+                    f"of `kantor list {group}`, or leave the setting out"
+                )
+            node = node.get(part) if isinstance(node, dict) else None
 
 
 def _named(overrides: list[Override]) -> dict[str, object]:

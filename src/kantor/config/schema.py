@@ -114,7 +114,7 @@ class Configuration:
     @property
     def evaluated(self) -> bool:
         """Whether the run is scored."""
-        return bool(self.plain["evaluation"]["name"] != "none")
+        return self.plain["evaluation"]["_target_"] is not None
 
     def build(self, key: str, **injected: object) -> Any:
         """Make the object that a node of the configuration describes.

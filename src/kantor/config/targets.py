@@ -119,6 +119,11 @@ def check_arguments(
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     hints = type_hints(target)
     for name, value in arguments.items():
+        if name in injected:
+            raise UserError(
+                f"{key}.{name}: {target.__qualname__} gets its {name!r} from the top level of the configuration; take "
+                "it out here"
+            )
         if name not in parameters and not open_ended:
             known = [one for one in parameters if one not in injected]
             takes = f"; it takes {', '.join(known)}" if known else "; take it out"

@@ -224,7 +224,7 @@ class Foreign(ImageData):
 
     def blocks(self, model: Consumer, share: Share) -> Regrouped:
         """What the loader gives, regrouped, from the step at which a model stands; of a resumed run, it says so."""
-        if model.steps and share.rank == 0:
+        if model.steps:
             passed = model.batches_before(model.steps) * self.batch_size
             say(
                 f"data={self.name}: reading up to image {passed:,}, where the run stood; it goes on bit for bit only "

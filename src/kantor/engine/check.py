@@ -3,7 +3,6 @@
 import torch
 
 from kantor.callbacks.clock import Clock
-from kantor.callbacks.pictures import refusals
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.config.schema import Trainer
 from kantor.data.module import BlockData
@@ -28,8 +27,9 @@ def check(run: Assembly) -> None:
     check_parts(run)
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
-    make_callbacks(run, Clock(), StopOnSignal())
-    refused = refusals(make_pictures(run, Clock()), run.model)
+    clock = Clock()
+    pictures, refused = make_pictures(run, clock)
+    make_callbacks(run, clock, StopOnSignal(), pictures)
     for reason in dict.fromkeys(refused.values()):
         names = ", ".join(name for name, why in refused.items() if why == reason)
         say(f"left out of pictures.callbacks: {names}: {reason}")
@@ -64,8 +64,8 @@ def check_sampling(run: Assembly) -> None:
     kind = run.model.sampler_kind
     if not isinstance(run.sampler, kind):
         raise UserError(
-            f"sampler={run.sampler.describe()['sampler']}: {type(run.model).__name__} draws by {kind.__name__} only, "
-            f"take sampler={kind.__name__.lower()}"
+            f"sampler: {type(run.model).__name__} draws by {kind.__module__}.{kind.__name__}, and not by "
+            f"{type(run.sampler).__name__}; take one of that class, `kantor list sampler` shows those there are"
         )
     if run.evaluation is not None and run.evaluation.weights not in run.model.weights_kept:
         try:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal) -> pl.Trainer:
         precision=settings.precision,  # type: ignore[arg-type]
         max_steps=run.budget_steps if run.budget_steps is not None else -1,
         max_epochs=-1,
-        callbacks=make_callbacks(run, clock, stop),
+        callbacks=make_callbacks(run, clock, stop, make_pictures(run, clock)[0]),
         plugins=[AtomicCheckpointIO(), make_environment()],
         logger=logger if logger is not None else False,
         default_root_dir=run.directory.path,
@@ -124,7 +125,9 @@ def make_environment() -> LightningEnvironment | SLURMEnvironment | TorchElastic
     return SLURMEnvironment() if SLURMEnvironment.detect() else TorchElasticEnvironment()
 
 
-def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.Callback]:
+def make_callbacks(
+    run: Assembly, clock: Clock, stop: StopOnSignal, pictures: Sequence[pl.Callback]
+) -> list[pl.Callback]:
     """The callbacks in the order in which they act after each step."""
     configuration, directory, model = run.configuration, run.directory, run.model
     settings, budget = configuration.trainer, configuration.budget
@@ -141,7 +144,6 @@ def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.C
             primary=configuration.primary_score,
         )
     early_end = configuration.build("stop", model=model, clock=clock, seed=configuration.seed)
-    pictures = admitted(make_pictures(run, clock), model, named=named_pictures(run))
     title = f"{configuration.experiment} seed {configuration.seed}"
     return [
         clock,
@@ -159,11 +161,11 @@ def make_callbacks(run: Assembly, clock: Clock, stop: StopOnSignal) -> list[pl.C
     ]
 
 
-def make_pictures(run: Assembly, clock: Clock) -> dict[str, pl.Callback | None]:
-    """The pictures of the configuration by name, whether they fit the model or not.
+def make_pictures(run: Assembly, clock: Clock) -> tuple[list[pl.Callback], dict[str, str]]:
+    """The pictures of the configuration that fit model and data, and why the others do not, by name.
 
     Raises:
-        UserError: one is none.
+        UserError: one is none, or what the user asked for does not fit.
     """
     scene = Scene(run.directory, run.data, clock, run.configuration.seed, run.sampling)
     built: dict[str, Any] = run.configuration.build("pictures.callbacks", scene=scene) or {}
@@ -174,13 +176,7 @@ def make_pictures(run: Assembly, clock: Clock) -> dict[str, pl.Callback | None]:
                 f"{key}={callback}: the chosen pictures have no {name!r} that this could be a setting of; expected a "
                 f"component with a _target_: give {key}._target_=…, choose other pictures, or take it out, ~{key}"
             )
-    return built
-
-
-def named_pictures(run: Assembly) -> set[str]:
-    """The pictures for which the user gave a setting, by name."""
-    parts = [key.split(".") for key in run.configuration.named]
-    return {part[2] for part in parts if part[:2] == ["pictures", "callbacks"] and len(part) > 2}
+    return admitted(built, run.model, named=run.configuration.named)
 
 
 def watch_every(run: Assembly) -> int:

@@ -195,7 +195,7 @@ class Evaluation(ABC):
             return made
 
         def begin(there: int) -> None:
-            if there and processes.rank == 0:
+            if there:
                 say(f"{there} of {count} chunks are there from an evaluation that was interrupted: drawing the others")
             bar.begin(there * self.chunk)
 

@@ -66,7 +66,7 @@ class Contest:
 
         *results, tested = pieces(piece, draws + floors + 1, processes)
         dimensions = target.features.shape[1]
-        if min(real.n, real.n_reference) <= dimensions and shown:
+        if min(real.n, real.n_reference) <= dimensions:
             say(
                 f"frechet_distance: {real.n:,} pictures in {dimensions:,} dimensions have a singular covariance, and "
                 "the score a large bias; kid has none"

@@ -163,9 +163,8 @@ class ImageEvaluation(Evaluation):
         images, work = _pictures(data), Work() if work is None else work
         features, real = self.features(images), self.real(images)
         features.extractor.prepare()
-        if processes.rank == 0:
-            for note in real.notes():
-                say(note)
+        for note in real.notes():
+            say(note)
         n = real.n
         with numerics(threads=self.threads):
             key = self._key(model, features)
