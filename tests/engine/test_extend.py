@@ -1,0 +1,70 @@
+"""A finished run that goes on: what may change with the budget, and what is refused before anything is written."""
+
+import json
+import shutil
+
+import pytest
+from small_runs import FAST
+
+SCHEDULED = (*FAST, "experiment=point_demo_gp", "budget.steps=10")
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of a finished run of 40 steps."""
+    return shutil.copytree(finished, tmp_path / "outputs" / "point_demo_gp" / "a-s0")
+
+
+def longer(run):
+    """The run that came of it, and its status."""
+    (path,) = (other for other in run.parent.iterdir() if other != run)
+    return path, json.loads((path / "status.json").read_text())
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_what_is_no_part_of_the_weights_may_change(kantor, run):
+    kantor("train", f"run={run}", "budget.steps=42", "evaluation=none", "sampler=direct", "pictures=none")
+    path, status = longer(run)
+    assert status["counters"] == {"images_seen": 42 * 5 * 256, "steps": 42, "critic_steps": 210}
+    assert json.loads((path / "card.json").read_text())["evaluations"] == []
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_the_counters_are_those_of_the_end_when_the_best_checkpoint_is_scored(kantor, run):
+    kantor("train", f"run={run}", "budget.steps=42", "evaluation.checkpoint=best", "pictures=none")
+    path, status = longer(run)
+    assert status["counters"]["steps"] == 42
+    (scored,) = json.loads((path / "card.json").read_text())["evaluations"]
+    assert scored["at_step"] in (10, 20, 30, 40, 42) and scored["sampling"]["checkpoint"] == "best"
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("seed=1", "seed=1 would make it pass for another run"),
+        ("experiment=point_wgan_gp", "experiment=point_wgan_gp would make it pass for another run"),
+        ("optimisation.critic.lr=0.5", "optimisation.critic.lr=0.5 would make another model"),
+        ("budget.steps=40", "the new budget is 40 steps, the run has had 40: expected more"),
+        ("sampler=ddim", "sampler=ddim is unknown: expected one of direct"),
+        ("ema.decai=0.9", "there is no key 'ema.decai' (nearest: ema.decay)"),
+    ],
+)
+def test_another_run_is_refused(kantor, run, word, sentence):
+    words = {"budget.steps": "budget.steps=50", word.partition("=")[0]: word}
+    assert sentence in kantor("train", f"run={run}", *words.values(), check=2).stderr
+    assert list(run.parent.iterdir()) == [run]
+
+
+@pytest.mark.parametrize(
+    ("final", "said"),
+    [
+        ("0.0", "ends at 0 after 10 steps, and steps beyond would train nothing"),
+        ("0.25", "learning rates stay at 25% from step 10 on"),
+    ],
+)
+def test_beyond_the_end_of_a_schedule(kantor, tmp_path, final, said):
+    kantor("train", *SCHEDULED, "schedule=linear", "schedule.steps=10", f"schedule.final={final}")
+    (run,) = (tmp_path / "outputs" / "point_demo_gp").iterdir()
+    code = 2 if final == "0.0" else 0
+    assert said in kantor("train", f"run={run}", "budget.steps=12", check=code).stderr
+    assert len(list(run.parent.iterdir())) == (1 if code else 2)
