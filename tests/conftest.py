@@ -30,7 +30,14 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kantor:
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process whose charts nobody looks at: drawing them takes most of the time of a small run."""
+    monkeypatch.setattr("kantor.report.page.charts_of", lambda summary: [])
+    monkeypatch.setattr("kantor.engine.train.write_figures", lambda directory: None)
+
+
+@pytest.fixture
+def kantor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_charts: None) -> Kantor:
     """Run `kantor WORDS …` in tmp_path and check its exit code; in this process: importing torch takes seconds."""
     monkeypatch.chdir(tmp_path)
     for name in ("WANDB_API_KEY", "RANK", "WORLD_SIZE", "KANTOR_TRACEBACK", "KANTOR_TRUST"):
@@ -44,13 +51,6 @@ def trusting(monkeypatch: pytest.MonkeyPatch, kantor: Kantor) -> Kantor:
     """`kantor`, which also opens run directories of the VAE outside the package."""
     monkeypatch.setenv("KANTOR_TRUST", "toy_vae")
     return kantor
-
-
-@pytest.fixture
-def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of this process whose charts nobody looks at: drawing them takes most of the time of a small run."""
-    monkeypatch.setattr("kantor.report.page.charts_of", lambda summary: [])
-    monkeypatch.setattr("kantor.engine.train.write_figures", lambda directory: None)
 
 
 def _finished(root: Path, *words: str) -> Path:

@@ -21,7 +21,6 @@ def longer(run):
     return path, json.loads((path / "status.json").read_text())
 
 
-@pytest.mark.usefixtures("without_charts")
 def test_what_is_no_part_of_the_weights_may_change(kantor, run):
     kantor("train", f"run={run}", "budget.steps=42", "evaluation=none", "sampler=direct", "pictures=none")
     path, status = longer(run)
@@ -29,7 +28,6 @@ def test_what_is_no_part_of_the_weights_may_change(kantor, run):
     assert json.loads((path / "card.json").read_text())["evaluations"] == []
 
 
-@pytest.mark.usefixtures("without_charts")
 def test_the_counters_are_those_of_the_end_when_the_best_checkpoint_is_scored(kantor, run):
     kantor("train", f"run={run}", "budget.steps=42", "evaluation.checkpoint=best", "pictures=none")
     path, status = longer(run)
