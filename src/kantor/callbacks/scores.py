@@ -67,14 +67,14 @@ class Scores(pl.Callback):
             self.record.add({f"val/{name}": value for name, value in self.latest.items()})
             value = self.latest.get(self.primary)
             if value is None:
-                self._say_that_none_is_chosen(trainer)
+                self._say_that_none_is_chosen()
             elif self.kind.improves(value, self.best):
                 self.best = value
                 checkpoints.save(trainer, pl_module, self.directory.checkpoints / "best.ckpt")
 
-    def _say_that_none_is_chosen(self, trainer: pl.Trainer) -> None:
+    def _say_that_none_is_chosen(self) -> None:
         """Once: a draw may lack a score, as where a class has too few pictures in it."""
-        if trainer.is_global_zero and not self._said:
+        if not self._said:
             say(
                 f"{self.evaluation.size(self.data):,} samples have no {self.primary}, so that they choose no best "
                 "checkpoint: take a larger evaluation.n where the data allow it, or another primary_score"

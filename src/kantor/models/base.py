@@ -270,7 +270,7 @@ class GenerativeModel(pl.LightningModule, ABC):
         A conditional model gets labels, any other none. Each part is to this process what a process is to all.
         """
         count, rank, world = self.optimisation.accumulate, self.trainer.global_rank, self.trainer.world_size
-        torch.manual_seed(keyed.seed(self.seed, "train", self.steps, rank))  # for layers such as dropout
+        seed_layers(keyed.seed(self.seed, "train", self.steps, rank), self.device)
         samples = block.samples.chunk(count, dim=1)
         labels: list[Tensor | None] = [None] * count
         if self.classes is not None:
@@ -323,6 +323,14 @@ class GenerativeModel(pl.LightningModule, ABC):
         """Take the counters back."""
         for name, value in checkpoint["kantor_counters"].items():
             setattr(self, name, value)
+
+
+def seed_layers(key: int, device: torch.device) -> None:
+    """Seed what layers such as dropout draw from. `torch.manual_seed` also notes the whole call stack for devices that
+    are not in use yet: a millisecond, at every step."""
+    torch.default_generator.manual_seed(key)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(key)
 
 
 @contextmanager
