@@ -48,9 +48,6 @@ class Scripted:
         value = self.values[model.steps - 1]
         return {} if value is None else {"w1": value}
 
-    def size(self, data):
-        return 1000
-
 
 def callbacks(directory, evaluation):
     clock = Clock()
@@ -93,7 +90,7 @@ def test_a_draw_without_the_primary_score_chooses_nothing_and_that_is_said_once(
     assert checkpoints.counters(directory.checkpoints / "best.ckpt")["steps"] == 4
     assert scores.best == 1.0 and scores.headline == ""
     said = capsys.readouterr()
-    assert (said.out + said.err).count("1,000 samples have no w1") == 1
+    assert (said.out + said.err).count("16 samples have no w1") == 1
 
 
 def test_a_resumed_run_remembers_the_best(directory):
