@@ -6,14 +6,13 @@ import hashlib
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, command_line, environment
+from apart import Apart
+from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, command_line
 
 from kantor.runs.checkpoints import is_whole
 
@@ -32,38 +31,11 @@ IMAGES = {
     "vae": (*DIGIT_VAE, "budget.steps=24", "trainer.precision=32-true"),
 }
 
-KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT = """
-import os, signal, sys
-import torch
-from kantor.cli.main import main
-save, saved = torch.save, []
-def half_a_save(value, path):
-    saved.append(path)
-    save(value, path)
-    if len(saved) == 5:
-        size = os.path.getsize(path)
-        os.truncate(path, size // 2)
-        os.kill(os.getpid(), signal.SIGKILL)
-torch.save = half_a_save
-sys.exit(main(sys.argv[1:]))
-"""
 
-
-WITHOUT_CHARTS = """
-import sys
-from kantor.cli.main import main
-from kantor.engine import train
-from kantor.report import page
-page.charts_of = lambda summary: []
-train.write_figures = lambda directory: None
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def start(outputs: Path, *words: str) -> "subprocess.Popen[str]":
-    """A process of its own, which can be stopped; it draws no charts either."""
-    command = [sys.executable, "-c", WITHOUT_CHARTS, "train", f"outputs={outputs}", *words]
-    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def start(outputs: Path, *words: str, killed_in_save: int | None = None) -> Apart:
+    """A process of its own, which can be stopped."""
+    outputs.mkdir(parents=True, exist_ok=True)
+    return Apart(outputs / "log", "train", f"outputs={outputs}", *words, killed_in_save=killed_in_save)
 
 
 def finish(outputs: Path, *words: str) -> Path:
@@ -79,23 +51,22 @@ def uninterrupted(tmp_path_factory):
     return functools.cache(lambda *words: finish(tmp_path_factory.mktemp("whole"), *words))
 
 
-def wait_for_step(outputs: Path, process: "subprocess.Popen[str]", step: int) -> None:
+def wait_for_step(outputs: Path, process: Apart, step: int) -> None:
     """Wait until metrics.csv has a row at or beyond `step`."""
     deadline = time.monotonic() + 200
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and not process.ended:
         for run in outputs.glob("*/*-s0"):
             rows = (run / "metrics.csv").read_text().splitlines() if (run / "metrics.csv").is_file() else []
             if len(rows) > 1 and rows[-1].count(",") > 2 and int(rows[-1].split(",")[1]) >= step:
                 return
         time.sleep(0.005)
-    raise AssertionError(f"the run ended before step {step}: {process.poll()}")
+    raise AssertionError(f"the run ended before step {step}: {process.log.read_text()}")
 
 
 def killed(outputs: Path, *words: str, at: int) -> None:
     process = start(outputs, *words)
     wait_for_step(outputs, process, at)
     process.kill()
-    process.communicate()
 
 
 def weights(run: Path) -> str:
@@ -145,9 +116,7 @@ def test_killed_and_started_again_equals_uninterrupted(uninterrupted, tmp_path, 
 
 def test_killed_in_the_middle_of_a_checkpoint(uninterrupted, tmp_path):
     words, halfway = POINTS["gan"], tmp_path / "halfway"
-    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE_OF_A_CHECKPOINT, "train", f"outputs={halfway}", *words]
-    done = subprocess.run(command, env=environment(), capture_output=True, timeout=240)
-    assert done.returncode == -signal.SIGKILL
+    assert start(halfway, *words, killed_in_save=5).wait() == -signal.SIGKILL
     assert list(halfway.rglob(".*.tmp"))  # what was half written
     torn = finish(halfway, *words)
     assert_equal_runs(uninterrupted(*words), torn)
@@ -174,10 +143,9 @@ def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         process = start(tmp_path / "stopped", *FAST_GAN)
         wait_for_step(tmp_path / "stopped", process, 20 if number == signal.SIGINT else 60)
-        process.send_signal(number)
-        text, _ = process.communicate(timeout=120)
-        assert process.returncode == code, text
-        assert "the same command goes on" in text
+        process.send(number)
+        assert process.wait() == code
+        assert "the same command goes on" in process.log.read_text()
     resumed = finish(tmp_path / "stopped", *FAST_GAN)
     assert weights(whole) == weights(resumed)
     assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
@@ -204,7 +172,6 @@ def test_two_trainings_of_one_run_do_not_meet(kantor, tmp_path):
     wait_for_step(tmp_path, first, 5)
     said = kantor("train", f"outputs={tmp_path}", *words, check=2).stderr
     first.kill()
-    first.communicate()
     assert "in use" in said
 
 

@@ -1,0 +1,71 @@
+"""`kantor` in a process of its own, which a test can stop or kill; forked from a server that has imported Lightning."""
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from small_runs import environment
+
+from kantor.cli.main import main
+from kantor.processes import PRELOADED
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([PRELOADED])
+
+
+class Apart:
+    """`kantor WORDS …`, which draws no charts; what it prints lies in `log`."""
+
+    def __init__(self, log: Path, *words: str, killed_in_save: int | None = None) -> None:
+        self.log = log
+        self.process = CONTEXT.Process(target=_run, args=(log, environment(), words, killed_in_save), daemon=True)
+        self.process.start()
+
+    @property
+    def ended(self) -> bool:
+        return self.process.exitcode is not None
+
+    def send(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def wait(self, seconds: float = 240) -> int:
+        """Its exit code, negative for the signal that killed it."""
+        self.process.join(seconds)
+        assert self.ended, f"still going after {seconds} s: {self.log.read_text()}"
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.wait()
+
+
+def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in_save: int | None) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    from kantor.engine import train
+    from kantor.report import page
+
+    page.charts_of = lambda summary: []
+    train.write_figures = lambda directory: None
+    if killed_in_save is not None:
+        _die_in_the_middle_of_save(killed_in_save)
+    sys.exit(main(list(words)))
+
+
+def _die_in_the_middle_of_save(count: int) -> None:
+    save, saved = torch.save, []
+
+    def half_a_save(value: object, path: Path) -> None:
+        saved.append(path)
+        save(value, path)
+        if len(saved) == count:
+            os.truncate(path, os.path.getsize(path) // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.save = half_a_save
