@@ -33,6 +33,7 @@ from kantor.objectives.adversarial import NonSaturating
 from kantor.samplers.direct import Direct
 
 SIDE = 8
+DIRECT = Direct()
 AVERAGING = Averaging(decay=0.9, warm_up=True)
 ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
 SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
@@ -219,9 +220,9 @@ def fit(model, data, steps, *callbacks, checkpoint=None, precision="32-true", pl
     return trainer
 
 
-def samples(model, weights="ema", *, n=5, seed=1):
+def samples(model, weights="ema", *, n=5, seed=1, sampler=DIRECT):
     """`n` samples of a model."""
-    return model.sample(n, rng=keyed.Rng(seed, device=model.device), sampler=Direct(), weights=weights)
+    return model.sample(n, rng=keyed.Rng(seed, device=model.device), sampler=sampler, weights=weights)
 
 
 def state(module):

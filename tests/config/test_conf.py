@@ -210,9 +210,9 @@ def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment):
     reloaded = assemble(configuration.replaced("seed", 99)).model
     reloaded.load_state_dict(run.model.state_dict())
     for weights in ("ema", "raw"):
-        found = samples(run.model, weights)
+        found = samples(run.model, weights, sampler=run.sampler)
         assert found.shape == (5, *run.data.sample_shape)
-        assert torch.equal(found, samples(reloaded, weights))
+        assert torch.equal(found, samples(reloaded, weights, sampler=run.sampler))
 
 
 @pytest.mark.parametrize("experiment", [*FULL, *OURS])
