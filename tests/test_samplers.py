@@ -10,7 +10,7 @@ import pytest
 from small_runs import BRIEF, OWN, SCORED, command_line
 
 FLOW = ("experiment=toy_flow", "--config-dir", OWN, *BRIEF, *SCORED, "evaluation.draws=2")
-CHOSEN = "best.ckpt was chosen while training by score=w1, n=128, weights=ema, sampler=euler, nfe=4, steps=4:"
+CHOSEN = "best.ckpt was chosen while training by score=w1, n=128, weights=ema, sampler=euler, nfe=4, sampler.steps=4:"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def evaluations(run):
 
 def test_a_run_is_scored_and_drawn_by_its_sampler(run):
     (scored,) = evaluations(run)
-    said = {"checkpoint": "last", "weights": "ema", "sampler": "euler", "nfe": 4, "steps": 4}
+    said = {"checkpoint": "last", "weights": "ema", "sampler": "euler", "nfe": 4, "sampler.steps": 4}
     assert scored["sampling"] == said
     assert list((run / "samples").glob("*.png"))
 
@@ -90,10 +90,13 @@ def test_a_larger_budget_may_be_scored_by_other_steps_which_choose_the_best_chec
 
     flow("compare", str(run), str(longer), "out=compared")
     page = Path("compared/compare.md").read_text()
-    assert "Sampling differs, nfe: " in page
+    assert "Sampling differs, sampler.steps: " in page
+    heads = [cell.strip() for cell in page[page.index("| rank |") :].splitlines()[0].split("|")]
+    assert heads.count("steps") == heads.count("sampler.steps") == 1
     with Path("compared/compare.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {(row["run"], row["nfe"]) for row in rows} == {(str(run), "4"), (str(longer), "2")}
+    found = {(row["run"], row["steps"], row["nfe"], row["sampler.steps"]) for row in rows}
+    assert found == {(str(run), "20", "4", "4"), (str(longer), "30", "2", "2")}
 
 
 def test_another_setting_of_the_sampler_is_no_other_run(flow, run):

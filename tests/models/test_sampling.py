@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tiny import gan, samples
+from toy_flow import Euler
 
 from kantor import keyed
 from kantor.data.stream import Block
@@ -12,6 +13,11 @@ from kantor.samplers.direct import Direct
 
 def test_says_its_weights_and_what_the_sampler_says():
     assert Sampling("ema:0.9", Direct()).describe() == {"weights": "ema:0.9", "sampler": "direct", "nfe": 1}
+
+
+def test_a_setting_of_a_sampler_is_told_from_what_else_has_its_name():
+    said = Sampling("raw", Euler(steps=3)).describe()
+    assert said == {"weights": "raw", "sampler": "euler", "nfe": 3, "sampler.steps": 3}
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from torch import Tensor
 from kantor import keyed
 from kantor.samplers.direct import Sampler
 
+OF_EVERY_SAMPLER = ("sampler", "nfe")
+"""What every sampler says of itself; the rest are settings, whose names may be those of other things: `steps`."""
+
 
 class Samples(Protocol):
     """A model that can be sampled."""
@@ -43,5 +46,9 @@ class Sampling:
         return model.sample(n, rng=rng, sampler=self.sampler, weights=self.weights, condition=condition)
 
     def describe(self) -> dict[str, Any]:
-        """For the card: `weights`, and what the sampler says of itself."""
-        return {"weights": self.weights, **self.sampler.describe()}
+        """For the card: `weights`, `sampler`, `nfe`, and the sampler's settings as the command line names them, such as
+        `sampler.steps`."""
+        said = self.sampler.describe()
+        return {"weights": self.weights} | {
+            name if name in OF_EVERY_SAMPLER else f"sampler.{name}": value for name, value in said.items()
+        }
