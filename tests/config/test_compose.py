@@ -345,6 +345,9 @@ def test_schedules_averages_parts_and_classes_are_checked_before_anything_starts
 def test_batch_and_spectral_normalisation_are_not_accumulated():
     words = ["optimisation.accumulate=2", "optimisation.generator_noise=fresh"]
     assert "has batch normalisation" in complaint(*words, experiment="experiment=shapes_dcgan_dg1")
+    spectral = "{_target_: kantor.nets.spectral.spectral_normalise, _partial_: true, power_iterations: 1}"
+    said = complaint(*words, f"model.critic.initialise={spectral}", experiment="experiment=point_gan_ns")
+    assert "the discriminator has spectral normalisation" in said
 
 
 def test_fp16_is_refused_for_every_objective():

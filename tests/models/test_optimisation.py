@@ -19,6 +19,7 @@ from tiny import (
     vae,
 )
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from kantor.data.stream import Block
 from kantor.errors import UserError
@@ -169,6 +170,24 @@ def test_batch_normalisation_is_not_accumulated(network, layer):
     with pytest.raises(UserError, match=r"^optimisation\.accumulate=2: the (generator|discriminator) has batch norm"):
         gan(**{network: made}, accumulate=2).check_networks()
     gan(**{network: made}).check_networks()
+
+
+@pytest.mark.parametrize("normalise", [parametrizations.spectral_norm, nn.utils.spectral_norm], ids=["class", "hook"])
+@pytest.mark.parametrize("network", ["generator", "critic"])
+def test_spectral_normalisation_is_not_accumulated(network, normalise):
+    def made():
+        return nn.Sequential(normalise(nn.Linear(2, 4)), nn.Linear(4, 2))
+
+    with pytest.raises(
+        UserError, match=r"^optimisation\.accumulate=2: the (generator|discriminator) has spectral norm"
+    ):
+        gan(**{network: made}, accumulate=2).check_networks()
+    gan(**{network: made}).check_networks()
+
+
+@pytest.mark.parametrize("parametrize", [parametrizations.weight_norm, parametrizations.orthogonal])
+def test_a_function_of_the_weight_alone_is_accumulated(parametrize):
+    gan(critic=lambda: nn.Sequential(parametrize(nn.Linear(2, 2))), accumulate=2).check_networks()
 
 
 def test_kept_samples_are_not_accumulated():

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from kantor.errors import UserError, require_positive
 
@@ -49,7 +51,7 @@ class Optimisation:
             layers = list(network.modules())
             if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in layers):
                 why = "has batch normalisation, whose statistics would be those of a part of the batch"
-            elif any(nn.utils.parametrize.is_parametrized(layer) for layer in layers):
+            elif any(iterates(layer) for layer in layers):
                 why = "has spectral normalisation, whose power iteration would go on with each part of the batch"
             else:
                 continue
@@ -57,6 +59,14 @@ class Optimisation:
                 f"optimisation.accumulate={self.accumulate}: the {name} {why}; take networks without, or "
                 "optimisation.accumulate=1"
             )
+
+
+def iterates(layer: nn.Module) -> bool:
+    """Whether a layer normalises spectrally, as a parametrization or by the older hook: each pass in training mode
+    iterates. Other parametrizations of torch's are functions of the weight alone."""
+    return isinstance(layer, _SpectralNorm) or any(
+        isinstance(hook, SpectralNorm) for hook in layer._forward_pre_hooks.values()
+    )
 
 
 def check_factory(name: str, make: OptimizerFactory) -> None:
