@@ -151,7 +151,7 @@ def test_reloaded_averages_go_on_as_if_nothing_had_happened():
         assert torch.equal(resumed.average(decay).weight, follower.average(decay).weight)
 
 
-@pytest.mark.parametrize("decay", [1, 1.0, -0.1, 2, float("nan"), [0.9, 1.0]])
+@pytest.mark.parametrize("decay", [1, 1.0, -0.1, 2, float("nan"), [0.9, 1.0], False, [0.9, False]])
 def test_a_decay_out_of_range_is_refused(decay):
     with pytest.raises(UserError, match=r"decay=.*\[0, 1\)"):
         Averaging(decay=decay, warm_up=True)

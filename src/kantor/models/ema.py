@@ -29,7 +29,7 @@ class Averaging:
 
     def __post_init__(self) -> None:
         for decay in self.decays:
-            if not isinstance(decay, int | float) or not 0 <= decay < 1:
+            if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
                 raise UserError(f"decay={decay}: expected a number in [0, 1), such as 0.999")
         if not self.decays or len(set(self.decays)) < len(self.decays):
             raise UserError(f"decay={self.decay}: expected a number, or several that differ, such as [0.999,0.9999]")
