@@ -326,6 +326,23 @@ def test_labels_are_drawn_as_often_as_the_data_have_them():
     assert shares[1] == 0
 
 
+class OnMPS(torch.Tensor):
+    """A tensor of a device without float64."""
+
+    def double(self):
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+
+    def cpu(self):
+        return self.as_subclass(torch.Tensor)
+
+
+def test_labels_are_drawn_where_there_is_no_float64():
+    model = image_cgan()
+    expected = model.draw_labels(50, keyed.Rng(0))
+    model.label_shares = model.label_shares.as_subclass(OnMPS)
+    assert model.draw_labels(50, keyed.Rng(0)).tolist() == expected.tolist()
+
+
 def test_a_conditional_model_takes_the_shares_of_its_data(tmp_path):
     model, data = image_cgan(), TinyImages(labelled=True)
     fit(model, data, 1)

@@ -253,7 +253,8 @@ class GenerativeModel(pl.LightningModule, ABC):
     def draw_labels(self, n: int, rng: keyed.Rng) -> Tensor:
         """Labels as often as the training data have them, int64 (n,)."""
         assert self.classes is not None and isinstance(self.label_shares, Tensor)
-        edges = self.label_shares.double().cumsum(0).float()
+        shares = self.label_shares.cpu().double()  # not every device has float64
+        edges = shares.cumsum(0).float().to(self.label_shares.device)
         return torch.searchsorted(edges, rng.uniform(n).to(edges.device), right=True).clamp(max=self.classes - 1)
 
     def on_fit_start(self) -> None:
