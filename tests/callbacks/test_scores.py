@@ -3,6 +3,7 @@ from tiny import fit, gan, points, same, state, vae
 
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.progress import TrainingProgress
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.evaluation.base import Kind
@@ -34,22 +35,22 @@ class Scripted:
 
     every = 1
 
-    def __init__(self, values, better="lower", weights="ema"):
-        self.values, self.better = values, better
+    def __init__(self, values, better="lower", weights="ema", score="w1"):
+        self.values, self.better, self.score = values, better, score
         self.sampling = Sampling(weights, Direct())
 
     def size(self, data):
         return 16
 
     def kinds(self, data):
-        return {"w1": Kind(self.better, 1.5 if self.better == "target" else None)}
+        return {self.score: Kind(self.better, 1.5 if self.better == "target" else None)}
 
     def score_while_training(self, model, data, processes):
         value = self.values[model.steps - 1]
-        return {} if value is None else {"w1": value}
+        return {} if value is None else {self.score: value}
 
 
-def callbacks(directory, evaluation):
+def callbacks(directory, evaluation, primary="w1"):
     clock = Clock()
     record = Record(directory, clock, every=100)
     scores = Scores(
@@ -58,7 +59,7 @@ def callbacks(directory, evaluation):
         directory=directory,
         record=record,
         clock=clock,
-        primary="w1",
+        primary=primary,
     )
     return scores, record
 
@@ -138,3 +139,14 @@ def test_the_headline_is_the_primary_score(directory):
     assert scores.headline == ""
     fit(gan(), points(), 2, scores, record)
     assert scores.headline == "w1 1.25"
+
+
+def test_the_bar_shows_the_primary_score_whatever_it_is_called(directory, capsys):
+    scores, record = callbacks(directory, Scripted([3.0, 0.125], score="kid"), primary="kid")
+    fit(gan(), points(), 2, scores, record, TrainingProgress(title="tiny", scores=scores))
+    assert capsys.readouterr().err.splitlines()[-1].endswith("kid 0.125")
+
+
+def test_the_bar_of_a_run_without_scores(capsys):
+    fit(gan(), points(), 2, TrainingProgress(title="tiny", scores=None))
+    assert "tiny: 2/2 steps" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A bar with images per second, time left and scores; without a terminal, a line now and then."""
+"""A bar with images per second, time left and the primary score; without a terminal, a line now and then."""
 
 import time
 
@@ -8,15 +8,13 @@ from kantor.callbacks.scores import Scores
 from kantor.models.base import GenerativeModel
 from kantor.progress_bar import ProgressBar
 
-SHOWN = ("w1", "modes_covered", "within_3_sigma")
-
 
 class TrainingProgress(pl.Callback):
     """Shows how far training is, from rank 0.
 
     Args:
         title: what is trained.
-        scores: whose latest scores are shown, if there are any.
+        scores: whose headline is shown; None where nothing is scored.
     """
 
     def __init__(self, *, title: str, scores: Scores | None) -> None:
@@ -45,11 +43,7 @@ class TrainingProgress(pl.Callback):
         self._bar.done = self._shown_step = model.steps
         elapsed = max(time.perf_counter() - self._began_at, 1e-9)
         speed = f"{(model.images_seen - self._began_with) / elapsed:,.0f} images/s"
-        self._bar.show(speed=speed, note="  ".join(f"{name} {value:.4g}" for name, value in self._scores().items()))
-
-    def _scores(self) -> dict[str, float]:
-        latest = self.scores.latest if self.scores is not None else {}
-        return {name: latest[name] for name in SHOWN if name in latest}
+        self._bar.show(speed=speed, note="" if self.scores is None else self.scores.headline)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take it down."""
