@@ -1,6 +1,6 @@
 """A family of models of one's own, outside the package: a Gaussian VAE (Kingma & Welling 2014, arXiv:1312.6114).
 
-Whatever the seams of kantor ask of a family, a reader finds here; tests/conf has its configurations.
+Whatever the seams of kantor ask of a family, a reader finds here; docs/extending.md has it with its configurations.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,13 @@ class ToyVAE(GenerativeModel):
         return step
 
     def check_shapes(self, sample_shape):
-        place = next(self.decoder.parameters()).device
-        made = self.draw(self.networks(), 2, rng=keyed.Rng(0, device=place), sampler=None, labels=None)
-        if tuple(made.shape[1:]) != sample_shape or self.encoder(made).shape[1:] != (2 * self.latent.dim,):
-            raise UserError(f"decoder: it makes {tuple(made.shape[1:])}, the data are {sample_shape}")
+        z = self.latent(2, keyed.Rng(0, device=next(self.decoder.parameters()).device))
+        x = z.new_zeros(2, *sample_shape)
+        for name, given, expected in (("decoder", z, sample_shape), ("encoder", x, (2 * self.latent.dim,))):
+            told = tuple(given.shape[1:])
+            try:
+                made = tuple(getattr(self, name)(given).shape[1:])
+            except RuntimeError as error:
+                raise UserError(f"{name}: it cannot take {told}: {str(error).splitlines()[0]}") from error
+            if made != expected:
+                raise UserError(f"{name}: of {told} it makes {made}, expected {expected} (latent.dim={z.shape[1]})")
