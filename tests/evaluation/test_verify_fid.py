@@ -81,3 +81,10 @@ def test_the_numbers_are_what_torch_fidelity_makes_of_the_first_pictures(script,
     assert found["FID"] == pytest.approx(peer.frechet_distance(*peers.turned(train, test)), rel=1e-4)
     expected = isc_features_to_metric(logits, splits=2)[KEY_METRIC_ISC_MEAN]  # shuffled, as by default
     assert found["Inception score"] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [20, 103])
+def test_the_inception_score_of_splits_is_torch_fidelitys(script, n):
+    logits = 3 * torch.randn(n, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = isc_features_to_metric(logits, splits=script.SPLITS, shuffle=False)[KEY_METRIC_ISC_MEAN]
+    assert script.inception_score_of_splits(logits) == pytest.approx(expected, rel=1e-12)

@@ -18,26 +18,6 @@ def inception_score(logits: Tensor) -> float:
     return float(_information(logits.double().log_softmax(1)).exp())
 
 
-def inception_scores_of_splits(logits: Tensor, *, splits: int) -> Tensor:
-    """The scores of consecutive parts of the samples, as published figures are made: the mean of 10, ± their standard
-    deviation (with divisor N), of 50,000 samples.
-
-    A smaller set scores lower, so the mean over splits lies below `inception_score` of the whole.
-
-    Args:
-        logits: (N, K), floating, N ≥ splits.
-        splits: how many parts; their sizes differ by at most 1.
-
-    Returns:
-        float64 (splits,).
-    """
-    n = len(logits)
-    assert 1 <= splits <= n, (splits, n)
-    log_p = logits.double().log_softmax(1)
-    parts = [log_p[i * n // splits : (i + 1) * n // splits] for i in range(splits)]
-    return torch.stack([_information(part) for part in parts]).exp()
-
-
 def mode_score(real_logits: Tensor, generated_logits: Tensor) -> float:
     """exp(E_x KL(p(y|x) ‖ p(y)) - KL(p(y) ‖ p*(y))), in (0, K], with p*(y) the classes of the real data: an inception
     score that falls where the classes are not as frequent as they should be.
