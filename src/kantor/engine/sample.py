@@ -21,7 +21,8 @@ from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
 
 CHUNK = 256
-"""Samples drawn as one batch: the first 64 of 100 are those of 64."""
+"""Samples drawn as one batch: the first 64 of 100 are those of 64. Fewer go through the networks as a whole chunk too,
+of which the rest is thrown away: kernels round otherwise for another size."""
 
 ALL_CLASSES = "all"
 """The condition that asks for one class after the other."""
