@@ -37,7 +37,18 @@ class ToyVAE(GenerativeModel):
 
     step_is = "one step of encoder and decoder together"
 
-    def __init__(self, *, encoder, decoder, latent, objective, optimisation: OneOptimizer, averaging, schedule, seed):
+    def __init__(
+        self,
+        *,
+        encoder,
+        decoder,
+        latent,
+        objective: NegativeELBO,
+        optimisation: OneOptimizer,
+        averaging,
+        schedule,
+        seed,
+    ):
         super().__init__(optimisation=optimisation, averaging=averaging, schedule=schedule, classes=None, seed=seed)
         self.encoder, self.decoder, self.latent, self.objective = encoder, decoder, latent, objective
         self.make_averages()

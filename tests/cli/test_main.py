@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from small_runs import FAST, SMALL, environment
+from small_runs import FAST, OWN, SMALL, environment
 
 from kantor.cli import main as cli
 
 TRAIN = ("train", "experiment=point_demo_gp", "budget.steps=4", *SMALL)
+VAE = ("train", "experiment=toy_vae_points", "--config-dir", OWN)
+GAN = ("train", "experiment=point_demo_gp", "--config-dir", OWN)
 
 
 def copy_of(run: Path, tmp_path: Path, name: str = "run") -> Path:
@@ -52,6 +54,12 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "trainer.precision=16-mixed"], "bf16-mixed"),
         (["train", "experiment=point_demo_gp", "trainer.compile=true"], "gradient penalty"),
         (["train", "experiment=point_demo_gp", "primary_score=fid"], "primary_score=fid"),
+        ([*VAE, "objective=minimax"], "model: ToyVAE expects NegativeELBO for its 'objective', and was given Minimax"),
+        ([*VAE, "optimisation=adam"], "ToyVAE expects OneOptimizer for its 'optimisation'"),
+        ([*VAE, "model=point_gan"], "Adversarial expects AdversarialObjective for its 'objective'"),
+        ([*GAN, "objective=negative_elbo"], "was given NegativeELBO: take another objective"),
+        ([*GAN, "optimisation=one_adam"], "Adversarial expects AdversarialOptimisation"),
+        ([*GAN, "model=toy_vae_points"], "was given WassersteinGradientPenalty"),
         (["train", "experiment=point_demo_gp", "--verbose"], "expected one of --cfg, --config-dir DIR, -m"),
         (["list", "-m"], "expected one of --config-dir DIR"),
         (["list", "--config-dir"], "expected a directory after it"),

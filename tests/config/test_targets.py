@@ -1,5 +1,6 @@
 import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ from torch import nn
 
 from kantor.config import compose as config
 from kantor.config import targets
-from kantor.config.targets import check_trust, fits, instantiate, locate, names
+from kantor.config.targets import check_trust, fits, instantiate, is_a, locate, names
 from kantor.errors import UserError
+from kantor.models.latent import Latent
+from kantor.models.schedules import Schedule
 
 MLP = {
     "_target_": "kantor.nets.mlp.MLP", "inputs": 2, "width": 4, "hidden_layers": 1, "outputs": 2, "initialise": None,
@@ -225,6 +228,40 @@ def test_an_inner_refusal_names_the_whole_key_once():
 )  # fmt: skip
 def test_fits(value, hint, expected):
     assert fits(value, hint) is expected
+
+
+class Scheduled:
+    def __init__(self, schedule: Schedule) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (nn.ReLU(), nn.Module, True), (nn.ReLU(), nn.Linear, False), (nn.ReLU(), nn.Linear | None, False),
+        (None, nn.Module | None, True), (None, nn.Module, False), (functools.partial(nn.ReLU), nn.Module, False),
+        (functools.partial(nn.ReLU), Callable[[], nn.Module], True), (nn.ReLU(), Latent, True), (nn.ReLU(), int, False),
+        (nn.ReLU(), Any, True), (None, Any, True), (nn.ReLU(), object, True), (3, float, True), ([1], list[int], True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_objects_are_of_the_class_that_is_asked_for(value, hint, expected):
+    assert is_a(value, hint) is expected
+
+
+def test_an_object_of_another_class_is_named_with_its_key():
+    latent = {"_target_": "kantor.models.latent.Normal", "dim": 2}
+    node = {"_target_": "kantor.nets.flat.ToImages", "channels": 1, "image_size": 28, "network": latent}
+    with pytest.raises(UserError) as caught:
+        instantiate(node, key="model.generator")
+    assert str(caught.value) == (
+        "model.generator.network: ToImages expects Module, and was given Normal: name another "
+        "model.generator.network._target_"
+    )
+    with pytest.raises(UserError) as caught:
+        targets.check_objects(Scheduled, {}, {"schedule": None}, key="s")
+    assert str(caught.value) == (
+        "s: Scheduled expects Schedule for its 'schedule', and was given null: take another schedule, or another s"
+    )
 
 
 def test_nothing_but_components_is_trusted_in_torch():

@@ -92,6 +92,7 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
     partial = bool(node.get("_partial_", False))
     check_arguments(target, arguments, injected, key=key, partial=partial)
     made = {name: instantiate(value, key=f"{key}.{name}") for name, value in arguments.items()}
+    check_objects(target, made, injected, key=key)
     if partial:
         return functools.partial(target, **made, **injected)
     try:
@@ -139,6 +140,25 @@ def check_arguments(
         raise UserError(f"{key}: {target.__qualname__} needs {missing[0]!r}: give {key}.{missing[0]}=…")
 
 
+def check_objects(target: Callable[..., Any], made: dict[str, Any], injected: dict[str, object], *, key: str) -> None:
+    """Check the objects that a target gets against the classes in its signature.
+
+    Raises:
+        UserError: one is of another class, such as the loss of another family of models.
+    """
+    hints = type_hints(target)
+    for name, value in {**made, **injected}.items():
+        if is_a(value, hints.get(name, Any)):
+            continue
+        wanted = f"{target.__qualname__} expects {describe(hints[name])}"
+        given = "null" if value is None else type(value).__name__
+        if name in injected:
+            raise UserError(
+                f"{key}: {wanted} for its {name!r}, and was given {given}: take another {name}, or another {key}"
+            )
+        raise UserError(f"{key}.{name}: {wanted}, and was given {given}: name another {key}.{name}._target_")
+
+
 def type_hints(target: Callable[..., Any]) -> dict[str, Any]:
     """The annotated types of a callable's parameters; none where they cannot be resolved."""
     try:
@@ -166,6 +186,21 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, hint)
     needs_an_object = inspect.isclass(hint) and hint not in (object, list, tuple, Any)  # Any is a class
     return not needs_an_object and origin is not collections.abc.Callable
+
+
+def is_a(value: object, hint: Any) -> bool:
+    """Whether an object is of the class that a hint asks for; numbers, texts and hints that are no class (protocols,
+    callables, containers of something) are taken on trust."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return any(is_a(value, option) for option in typing.get_args(hint))
+    if (
+        not inspect.isclass(hint)
+        or hint is Any
+        or typing.Protocol in hint.__bases__
+        or isinstance(value, int | float | str)
+    ):
+        return True
+    return isinstance(value, hint)
 
 
 def within(key: str, name: str, value: object, hints: dict[str, Any]) -> str:
