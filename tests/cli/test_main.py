@@ -1,6 +1,8 @@
 """The command line on real files: what it prints, writes and refuses, with its exit codes."""
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -159,6 +161,13 @@ def test_a_finished_run_is_left_alone_unless_the_code_changed(kantor, finished, 
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file() and path.name != ".lock"}
     assert "finished already" in kantor(*words).stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+    changed = kantor(*words, "evaluation.n=64", "trainer.log_every=7", "sampler=direct").stderr
+    assert "nothing to do, and trainer.log_every=7 evaluation.n=64 was not what it was finished with" in changed
+    (command,) = re.findall("`kantor (.*)`", changed)
+    assert {"evaluation.n=64", "sampler=direct"} < set(shlex.split(command)) and "log_every" not in command
+    kantor(*shlex.split(command))
+    assert json.loads((run / "card.json").read_text())["evaluations"][-1]["protocol"]["n_generated"] == 64
 
     environment = json.loads((run / "environment.json").read_text())
     environment["code"]["kantor.nets.mlp.MLP"] = "0" * 64

@@ -48,7 +48,7 @@ def test_overrides_win_and_the_rest_stays():
     assert (cfg.seed, plain["model"]["critic"]["width"], plain["data"]["name"]) == (7, 64, "gaussians25")
     assert plain["model"]["generator"] == base.plain["model"]["generator"]
     assert plain["optimisation"] == base.plain["optimisation"]
-    assert cfg.named == {"experiment", "seed", "model.critic.width", "data"}
+    assert set(cfg.named) == {"experiment", "seed", "model.critic.width", "data"}
 
 
 def test_keys_of_an_option_that_was_replaced_are_left_out_unless_they_were_given():

@@ -142,7 +142,7 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
-    return resolved(plain, frozenset(named))
+    return resolved(plain, named)
 
 
 def _check_left_out(plain: dict[str, Any], named: Mapping[str, object], chosen: Mapping[str, Any]) -> None:
@@ -177,7 +177,7 @@ def other_budgets(named: Mapping[str, object]) -> list[str]:
     return [kind for kind in kinds if kind not in named] if len(chosen) == 1 else []
 
 
-def resolved(plain: dict[str, Any], named: frozenset[str] = frozenset()) -> Configuration:
+def resolved(plain: dict[str, Any], named: Mapping[str, object] | None = None) -> Configuration:
     """A configuration whose `auto`s have values, checked.
 
     Raises:
@@ -187,7 +187,7 @@ def resolved(plain: dict[str, Any], named: frozenset[str] = frozenset()) -> Conf
     if plain["evaluation"].get("weights") == "auto":
         plain["evaluation"]["weights"] = "raw" if plain["ema"].get("_target_") is None else "ema"
     check_values(plain)
-    return Configuration(plain, named)
+    return Configuration(plain, named or {})
 
 
 def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:

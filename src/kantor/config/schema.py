@@ -69,11 +69,11 @@ class Configuration:
 
     Attributes:
         plain: as plain containers, which are what config.yaml holds.
-        named: the dotted keys that the user gave a value on the command line.
+        named: the dotted keys that the user gave a value on the command line, with these values.
     """
 
     plain: Mapping[str, Any]
-    named: frozenset[str] = field(default_factory=frozenset)
+    named: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def experiment(self) -> str:

@@ -46,7 +46,7 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
         raise UserError(
             f"train run={directory.path}: {named} would make another model; only the budget can grow: budget.…=…"
         )
-    run = assemble(resolved(new))
+    run = assemble(resolved(new, dict(overrides)))
     check(run)
     check_larger(directory, run)
     say_schedule(run)

@@ -1,7 +1,9 @@
 """`kantor train`: from a configuration to a run directory with weights, scores, card and page."""
 
 import contextlib
+import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import yaml
 
 from kantor.atomic import write_json, write_text
+from kantor.config.checks import at, keys
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
@@ -24,6 +27,9 @@ from kantor.runs.attempts import Attempt, attempt, environment, machine_changes,
 from kantor.runs.card import write_card, write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
+
+SCORING = ("evaluation", "extractor", "sampler")
+"""Groups that `kantor evaluate` takes."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +161,36 @@ def say_finished(run: Assembly, code: dict[str, str]) -> None:
             f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): "
             "rerun=true trains it again"
         )
-    preset = "" if run.configuration.evaluated else f" evaluation={PRESETS[run.data.content]}"
-    again = f"rerun=true trains it again, `kantor evaluate run={shlex.quote(str(directory.path))}{preset}` scores it"
-    say(f"{directory.path} is finished already: nothing to do; {again}")
+    unheeded = other_settings(run.configuration, directory.config())
+    told = f", and {shlex.join(unheeded)} was not what it was finished with" if unheeded else ""
+    words = [f"run={directory.path}", *scoring_words(run.configuration, directory.config(), run.data.content)]
+    again = f"rerun=true trains it again, `kantor evaluate {shlex.join(words)}` scores it"
+    say(f"{directory.path} is finished already: nothing to do{told}; {again}")
+
+
+def other_settings(configuration: Configuration, before: Mapping[str, Any]) -> list[str]:
+    """The words of the command line that gave settings other values than a finished run has; they are none that
+    determine the weights, which would have made another run of it."""
+    known, now = keys(before), configuration.plain
+    told = {
+        key: value for key, value in configuration.named.items() if key in known and key not in ("rerun", "outputs")
+    }
+    return [f"{key}={spelled(value)}" for key, value in told.items() if at(now, key) != at(before, key)]
+
+
+def scoring_words(configuration: Configuration, before: Mapping[str, Any], content: str) -> list[str]:
+    """What `kantor evaluate` has to be told to score a finished run as this configuration says, or at all."""
+    if not configuration.evaluated:
+        return [f"evaluation={PRESETS[content]}"]
+    if all(configuration.plain[group] == before[group] for group in SCORING):
+        return []
+    named = configuration.named.items()
+    return [f"{key}={spelled(value)}" for key, value in named if key.partition(".")[0] in SCORING]
+
+
+def spelled(value: object) -> str:
+    """A value as a word of the command line."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -> None:
