@@ -62,6 +62,10 @@ def test_help_imports_nothing_heavy():
         ([*GAN, "objective=negative_elbo"], "was given NegativeELBO: take another objective"),
         ([*GAN, "optimisation=one_adam"], "Adversarial expects AdversarialOptimisation"),
         ([*GAN, "model=toy_vae_points"], "was given WassersteinGradientPenalty"),
+        (
+            [*VAE, "trainer.accelerator=cpu", "trainer.precision=16-mixed"],
+            "trainer.precision=16-mixed: on a CPU it would be bfloat16 without a word; take bf16-mixed or 32-true",
+        ),
         (["train", "experiment=point_demo_gp", "--verbose"], "expected one of --cfg, --config-dir DIR, -m"),
         (["list", "-m"], "expected one of --config-dir DIR"),
         (["list", "--config-dir"], "expected a directory after it"),

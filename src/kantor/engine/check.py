@@ -22,6 +22,7 @@ def check(run: Assembly) -> None:
     """
     check_model(run.model, run.data)
     check_sampling(run)
+    check_precision(run.model, run.configuration.trainer)
     check_machine(run.model, run.configuration.trainer)
     check_schedule(run)
     check_parts(run)
@@ -74,6 +75,25 @@ def check_sampling(run: Assembly) -> None:
             raise UserError(f"evaluation.{error}") from error
 
 
+def check_precision(model: GenerativeModel, trainer: Trainer) -> None:
+    """Check that the model can be trained in a precision.
+
+    Raises:
+        UserError: the model cannot, or the machine or the clipping of gradients would make something else of it.
+    """
+    limits, reason = model.limits.precisions, None
+    if trainer.precision in limits:
+        reason = limits[trainer.precision]
+    elif trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
+        reason = "on a CPU it would be bfloat16 without a word"
+    elif trainer.precision == "16-mixed" and model.optimisation.gradient_clip_norm is not None:
+        norm = model.optimisation.gradient_clip_norm
+        reason = f"optimisation.gradient_clip_norm={norm} would bound gradients that are scaled up for float16"
+    if reason is not None:
+        others = [precision for precision in ("bf16-mixed", "32-true") if precision not in limits]
+        raise UserError(f"trainer.precision={trainer.precision}: {reason}; take {' or '.join(others)}")
+
+
 def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
     """Check what the model cannot do, and what this machine has not.
 
@@ -81,11 +101,6 @@ def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
         UserError: either is asked for.
     """
     limits = model.limits
-    if trainer.precision in limits.precisions:
-        others = [precision for precision in ("bf16-mixed", "32-true") if precision not in limits.precisions]
-        raise UserError(
-            f"trainer.precision={trainer.precision}: {limits.precisions[trainer.precision]}; take {' or '.join(others)}"
-        )
     if trainer.compile and limits.compile is not None:
         raise UserError(f"trainer.compile=true: {limits.compile}; take trainer.compile=false")
     if trainer.accelerator == "gpu" and torch.cuda.device_count() < trainer.devices:

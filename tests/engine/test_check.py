@@ -1,0 +1,23 @@
+"""What is refused before anything is written, where the command line cannot ask for it on every machine."""
+
+from dataclasses import replace
+
+import pytest
+from small_runs import checked
+
+from kantor.engine.check import check_precision
+from kantor.errors import UserError
+
+
+def test_float16_is_not_clipped_while_it_is_scaled():
+    for clip, words in ((None, ()), (0.5, ("optimisation.gradient_clip_norm=0.5",))):
+        run = checked("experiment=toy_vae_points", *words)
+        on_gpu = replace(run.configuration.trainer, accelerator="gpu")
+        for precision in ("bf16-mixed", "32-true"):
+            check_precision(run.model, replace(on_gpu, precision=precision))
+        half = replace(on_gpu, precision="16-mixed")
+        if clip is None:
+            check_precision(run.model, half)
+        else:
+            with pytest.raises(UserError, match=r"gradient_clip_norm=0\.5 would bound gradients .* take bf16-mixed or"):
+                check_precision(run.model, half)
