@@ -74,6 +74,10 @@ def test_help_imports_nothing_heavy():
         (["train", "run=nowhere", "budget.steps=5"], "run=nowhere is no run"),
         (["train", "experiment=point_demo_gp", "sampler=ddim"], "sampler=ddim is unknown"),
         (["train", "experiment=point_demo_gp", "ema.decay=1"], "decay=1: expected a number in [0, 1)"),
+        (
+            ["train", "experiment=point_demo_gp", "budget.steps=9", "schedule=linear", "schedule.steps=8"],
+            "ends at 0 after 8 steps, and the budget after 9: steps beyond would train nothing",
+        ),
         (["train", "experiment=point_demo_gp", "schedule=cosin"], "nearest: cosine"),
         (["sample"], "run= is missing"),
         (["sample", "run=nowhere"], "run=nowhere is no run"),

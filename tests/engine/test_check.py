@@ -21,3 +21,18 @@ def test_float16_is_not_clipped_while_it_is_scaled():
         else:
             with pytest.raises(UserError, match=r"gradient_clip_norm=0\.5 would bound gradients .* take bf16-mixed or"):
                 check_precision(run.model, half)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("schedule=linear", "schedule.steps=8", "schedule.final=0.25"), "stay at 25% from step 8 on"),
+        (("schedule=linear",), ""),
+        (("schedule=warm_up", "schedule.warm_up=3"), ""),
+    ],
+    ids=str,
+)
+def test_it_is_said_where_learning_rates_stay(words, said, capsys):
+    checked("experiment=point_demo_gp", "budget.steps=10", *words)
+    told = capsys.readouterr().err
+    assert said in told and ("learning rates" in told) == bool(said)

@@ -56,7 +56,7 @@ def test_another_run_is_refused(kantor, run, word, sentence):
 @pytest.mark.parametrize(
     ("final", "said"),
     [
-        ("0.0", "ends at 0 after 10 steps, and steps beyond would train nothing"),
+        ("0.0", "ends at 0 after 10 steps, and the budget after 12: steps beyond would train nothing"),
         ("0.25", "learning rates stay at 25% from step 10 on"),
     ],
 )

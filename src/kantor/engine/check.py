@@ -113,18 +113,29 @@ def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
 
 
 def check_schedule(run: Assembly) -> None:
-    """Check that the learning rates come to the end of their schedule.
+    """Check that the learning rates come to the end of their schedule, and say where they stay beyond it.
 
     Raises:
-        UserError: the budget ends before.
+        UserError: the budget ends before, or they would stay at 0.
     """
     schedule, budget = run.model.schedule, run.budget_steps
-    if schedule is not None and budget is not None and schedule.end > budget:
+    if schedule is None or budget is None:
+        return
+    if schedule.end > budget:
         raise UserError(
             f"the schedule of the learning rates takes {schedule.end:,} steps, and the budget ends after {budget:,}, "
             f"where they would still be at {schedule(budget - 1):.0%}: take a larger budget, or a shorter schedule "
             f"(schedule.steps, schedule.warm_up)"
         )
+    factor = schedule(schedule.end)
+    if schedule.end < budget and factor == 0:
+        raise UserError(
+            f"the schedule of the learning rates ends at 0 after {schedule.end:,} steps, and the budget after "
+            f"{budget:,}: steps beyond would train nothing; take a new run with a longer schedule (schedule.steps), or "
+            f"budget.steps={schedule.end}"
+        )
+    if schedule.end < budget and factor < 1:
+        say(f"learning rates stay at {factor:.0%} from step {schedule.end:,} on, where their schedule ends")
 
 
 def check_parts(run: Assembly) -> None:

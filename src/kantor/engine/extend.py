@@ -10,7 +10,6 @@ from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.train import carry_out, write_config
 from kantor.errors import UserError
-from kantor.messages import say
 from kantor.runs.attempts import new_status
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
@@ -49,29 +48,10 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
     run = assemble(resolved(new, dict(overrides)))
     check(run)
     check_larger(directory, run)
-    say_schedule(run)
     if not run.directory.exists:
         copy_run(directory, run)
     carry_out(run)
     return run.directory
-
-
-def say_schedule(run: Assembly) -> None:
-    """Say at which learning rates the larger budget is trained, where they have a schedule.
-
-    Raises:
-        UserError: they would be 0.
-    """
-    schedule, budget = run.model.schedule, run.budget_steps
-    if schedule is None or budget is None or budget <= schedule.end:
-        return
-    factor = schedule(schedule.end)
-    if factor == 0:
-        raise UserError(
-            f"the schedule of the learning rates ends at 0 after {schedule.end:,} steps, and steps beyond would train "
-            "nothing: begin a new run with the larger budget"
-        )
-    say(f"learning rates stay at {factor:.0%} from step {schedule.end:,} on, where their schedule ends")
 
 
 def copy_run(directory: RunDirectory, run: Assembly) -> None:
