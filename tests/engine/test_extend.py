@@ -1,10 +1,14 @@
 """A finished run that goes on: what may change with the budget, and what is refused before anything is written."""
 
 import json
+import re
 import shutil
 
 import pytest
+import yaml
 from small_runs import FAST
+
+from kantor.config.files import CONF
 
 SCHEDULED = (*FAST, "experiment=point_demo_gp", "budget.steps=10")
 
@@ -66,3 +70,26 @@ def test_beyond_the_end_of_a_schedule(kantor, tmp_path, final, said):
     code = 2 if final == "0.0" else 0
     assert said in kantor("train", f"run={run}", "budget.steps=12", check=code).stderr
     assert len(list(run.parent.iterdir())) == (1 if code else 2)
+
+
+def test_the_configuration_of_the_longer_run_is_shown_and_nothing_is_trained(kantor, run):
+    shown = yaml.safe_load(kantor("train", f"run={run}", "budget.steps=42", "sampler=direct", "--cfg").stdout)
+    assert shown["budget"]["steps"] == 42 and shown["model"]["generator"]["width"] == 32
+    assert list(run.parent.iterdir()) == [run]
+    assert "would make another model" in kantor("train", f"run={run}", "ema.decay=0.5", "--cfg", check=2).stderr
+
+
+def test_options_of_ones_own_can_be_chosen_after_training(kantor, run, tmp_path):
+    for group in ("sampler", "evaluation"):
+        (tmp_path / "mine" / group).mkdir(parents=True)
+    (tmp_path / "mine" / "sampler" / "plain.yaml").write_text("_target_: kantor.samplers.direct.Direct\n")
+    toy = (CONF / "evaluation" / "toy.yaml").read_text()
+    (tmp_path / "mine" / "evaluation" / "mine.yaml").write_text(re.sub(r"(?m)^n: .*$", "n: 99", toy))
+    own = ("sampler=plain", "--config-dir", "mine")
+    kantor("sample", f"run={run}", "n=4", "out=x.npz", *own)
+    kantor("evaluate", f"run={run}", "evaluation=mine", "evaluation.chunk=64", *own)
+    entry = json.loads((run / "card.json").read_text())["evaluations"][-1]
+    assert entry["protocol"]["n_generated"] == 99
+    kantor("evaluate", "images=x.npz", "data=gaussians8", "out=o", "evaluation=mine", "evaluation.n=4", *own[1:])
+    kantor("train", f"run={run}", "budget.steps=41", "evaluation=none", "pictures=none", *own)
+    assert "sampler=plain is unknown" in kantor("sample", f"run={run}", "n=4", own[0], check=2).stderr

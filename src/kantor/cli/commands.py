@@ -3,7 +3,9 @@
 Torch is imported when the words are understood.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kantor.cli.command import Command
 from kantor.cli.words import typed, whole
@@ -34,23 +36,30 @@ def train(command: Command, words: list[str]) -> int:
 
         return sweep.sweep(rest, config_dirs)
     if any(word.startswith("run=") for word in rest):
-        return _extend(command.split(rest))
+        return _extend(command.split(rest), config_dirs, show="--cfg" in flags)
     configuration = compose(rest, config_dirs=config_dirs)
     if "--cfg" in flags:
-        import yaml
-
-        print(yaml.safe_dump(dict(configuration.plain), sort_keys=False, allow_unicode=True), end="")
-        return 0
+        return _show_configuration(configuration.plain)
     from kantor.engine.train import train as train_run
 
     return _show_run(train_run(configuration))
 
 
-def _extend(pairs: list[tuple[str, str]]) -> int:
+def _extend(pairs: list[tuple[str, str]], config_dirs: list[str], *, show: bool) -> int:
     directory = open_run(dict(pairs))
-    from kantor.engine.extend import extend
+    from kantor.engine.extend import extend, extended
 
-    return _show_run(extend(directory, [(key, typed(value)) for key, value in pairs if key != "run"]))
+    overrides = [(key, typed(value)) for key, value in pairs if key != "run"]
+    if show:
+        return _show_configuration(extended(directory, overrides, config_dirs=config_dirs).plain)
+    return _show_run(extend(directory, overrides, config_dirs=config_dirs))
+
+
+def _show_configuration(plain: Mapping[str, Any]) -> int:
+    import yaml
+
+    print(yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True), end="")
+    return 0
 
 
 def _show_run(directory: RunDirectory) -> int:
@@ -68,7 +77,8 @@ def _show_run(directory: RunDirectory) -> int:
 
 def sample(command: Command, words: list[str]) -> int:
     """`kantor sample`."""
-    pairs = command.split(words)
+    rest, config_dirs, _ = command.take_options(words)
+    pairs = command.split(rest)
     given = dict(pairs)
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
@@ -86,6 +96,7 @@ def sample(command: Command, words: list[str]) -> int:
         sampler=given.get("sampler"),
         overrides=[(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)],
         condition=given.get("condition"),
+        config_dirs=config_dirs,
     )
     write_samples(samples, out)
     print(f"{n} samples  {out}")
@@ -94,20 +105,21 @@ def sample(command: Command, words: list[str]) -> int:
 
 def evaluate(command: Command, words: list[str]) -> int:
     """`kantor evaluate`."""
-    pairs = command.split(words)
+    rest, config_dirs, _ = command.take_options(words)
+    pairs = command.split(rest)
     given = dict(pairs)
     overrides = [(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)]
     if "images" in given:
         from kantor.engine import foreign_samples
 
-        card = foreign_samples.evaluate_files(given, overrides)
+        card = foreign_samples.evaluate_files(given, overrides, config_dirs=config_dirs)
         place = Path(given["out"])
     else:
         directory = open_run(given)
         from kantor.engine.evaluate import evaluate as score
 
         named = {group: given.get(group) for group in ("evaluation", "extractor", "sampler")}
-        card = score(directory, overrides, **named)
+        card = score(directory, overrides, **named, config_dirs=config_dirs)
         place = directory.path
     from kantor.report.tables import print_card
 

@@ -57,7 +57,7 @@ TRAIN = Command(
         of_group("pictures", "what is drawn while training, or none"),
         Key("outputs=outputs", "root of run directories"),
         Key("rerun=true", "train a finished run again from the beginning"),
-        Key("--cfg", "print the configuration and stop"),
+        Key("--cfg", "print the configuration and stop, with run= that of the longer run"),
         CONFIG_DIR,
         Key("-m", "every combination of comma-separated values; hydra/launcher=joblib runs them side by side"),
     ),
@@ -86,6 +86,7 @@ SAMPLE = Command(
             """.png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8 (N, H, W, C)), or a new or empty
             directory for one PNG each; default: samples/samples.png in the run directory""",
         ),
+        CONFIG_DIR,
     ),
     prefixes=("sampler.",),
 )
@@ -112,6 +113,7 @@ EVALUATE = Command(
         of_group("sampler", "how the samples of a run are drawn, instead of its own way"),
         Key("sampler.*", "its settings"),
         Key("trainer.devices=2", "processes; they change nothing in the result"),
+        CONFIG_DIR,
     ),
     prefixes=("evaluation.", "extractor.", "trainer.", "data.", "sampler."),
     notes="""With images=, the array `samples` of an .npz file is scored, points (N, 2) or pictures uint8 (N, H, W, C),

@@ -24,6 +24,7 @@ def evaluate(
     evaluation: str | None = None,
     extractor: str | None = None,
     sampler: str | None = None,
+    config_dirs: list[str] | None = None,
 ) -> dict[str, Any]:
     """Score a run as its configuration says, with another evaluation, extractor or sampler where one is named; the new
     card.
@@ -34,13 +35,14 @@ def evaluate(
         evaluation: the name of a preset, which brings its extractor.
         extractor: the name of another.
         sampler: the name of a sampler.
+        config_dirs: directories with further groups.
 
     Raises:
         UserError: there is nothing to score, or the evaluation is wrong.
     """
     named = {"evaluation": evaluation, "extractor": extractor, "sampler": sampler}
     chosen = {group: name for group, name in named.items() if name is not None}
-    plain = {**trusted(directory.config()).plain, **load_options(chosen)}
+    plain = {**trusted(directory.config()).plain, **load_options(chosen, config_dirs)}
     run = assemble(resolved(replaced(plain, overrides)), directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from kantor.atomic import write_json
 from kantor.config.compose import load_options, replaced, resolved, trusted
+from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.train import carry_out, write_config
@@ -21,11 +22,35 @@ OUTSIDE_WEIGHTS = ("sampler", "evaluation", "extractor", "pictures", "logger", "
 """Groups of which another option can be chosen."""
 
 
-def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> RunDirectory:
+def extend(
+    directory: RunDirectory, overrides: Sequence[tuple[str, Any]], *, config_dirs: list[str] | None = None
+) -> RunDirectory:
     """Go on with a finished run to a larger budget, as a new run that starts from a copy of the old one.
 
     Raises:
         UserError: the run is not finished, the budget is not larger, or something else of the weights differs.
+    """
+    run = assemble(extended(directory, overrides, config_dirs=config_dirs))
+    check(run)
+    check_larger(directory, run)
+    if not run.directory.exists:
+        copy_run(directory, run)
+    carry_out(run)
+    return run.directory
+
+
+def extended(
+    directory: RunDirectory, overrides: Sequence[tuple[str, Any]], *, config_dirs: list[str] | None = None
+) -> Configuration:
+    """The configuration of the longer run.
+
+    Args:
+        directory: the finished run.
+        overrides: options of `OUTSIDE_WEIGHTS`, and values for dotted keys.
+        config_dirs: directories with further groups.
+
+    Raises:
+        UserError: the run is not finished, or something of the weights but the budget differs.
     """
     old = trusted(directory.config()).plain
     for key, value in overrides:
@@ -37,7 +62,7 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
     beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
     chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}
     rest = [(key, value) for key, value in overrides if key not in chosen]
-    new = replaced({**old, **load_options(chosen)}, [("rerun", False), ("outputs", beside), *rest])
+    new = replaced({**old, **load_options(chosen, config_dirs)}, [("rerun", False), ("outputs", beside), *rest])
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
     if config_hash({**new, "budget": old["budget"]}) != config_hash(old):
@@ -45,13 +70,7 @@ def extend(directory: RunDirectory, overrides: Sequence[tuple[str, Any]]) -> Run
         raise UserError(
             f"train run={directory.path}: {named} would make another model; only the budget can grow: budget.…=…"
         )
-    run = assemble(resolved(new, dict(overrides)))
-    check(run)
-    check_larger(directory, run)
-    if not run.directory.exists:
-        copy_run(directory, run)
-    carry_out(run)
-    return run.directory
+    return resolved(new, dict(overrides))
 
 
 def copy_run(directory: RunDirectory, run: Assembly) -> None:

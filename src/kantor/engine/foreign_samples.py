@@ -28,12 +28,15 @@ SHOWN = 64
 """Pictures in the sheet of what was given, for pages."""
 
 
-def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> dict[str, Any]:
+def evaluate_files(
+    given: dict[str, str], overrides: list[tuple[str, Any]], *, config_dirs: list[str] | None = None
+) -> dict[str, Any]:
     """Score `images=` against `data=` and write a card to `out=`.
 
     Args:
         given: `images`, `data`, `out`, and perhaps `evaluation` (without it, that of `PRESETS`) and `extractor`.
         overrides: values for `data.*`, `evaluation.*` and `extractor.*`.
+        config_dirs: directories with further groups.
 
     Returns:
         The card; config_hash, seed and budget are null. In Inception's features it has what torch-fidelity says, too.
@@ -42,11 +45,12 @@ def evaluate_files(given: dict[str, str], overrides: list[tuple[str, Any]]) -> d
         UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
     """
     check_words(given)
-    words = load_options({"data": given["data"]})
+    words = load_options({"data": given["data"]}, config_dirs)
     of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
     data = Configuration(replaced(words, of_data)).build("data", seed=0)
     chosen = {"evaluation": PRESETS[data.content], **given}
-    words |= load_options({group: chosen[group] for group in ("evaluation", "extractor") if group in chosen})
+    scoring = {group: chosen[group] for group in ("evaluation", "extractor") if group in chosen}
+    words |= load_options(scoring, config_dirs)
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     evaluation.kinds(data)

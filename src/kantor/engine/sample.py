@@ -38,6 +38,7 @@ def sample(
     sampler: str | None = None,
     overrides: Sequence[tuple[str, Any]] = (),
     condition: str | None = None,
+    config_dirs: list[str] | None = None,
 ) -> np.ndarray:
     """Draw samples from a run.
 
@@ -51,6 +52,7 @@ def sample(
         overrides: values for dotted keys, of the sampler.
         condition: of a conditional model a label, or `all`: sample i has label i mod classes. None draws labels as the
             training data have them.
+        config_dirs: directories with further groups, of samplers.
 
     Returns:
         float32 (n, 2) for points, in data units; uint8 (n, H, W, C) for pictures.
@@ -60,7 +62,7 @@ def sample(
     """
     if n < 1:
         raise UserError(f"n={n}: expected at least 1 sample")
-    run = load(directory, checkpoint, sampler=sampler, overrides=overrides)
+    run = load(directory, checkpoint, sampler=sampler, overrides=overrides, config_dirs=config_dirs)
     model, device = run.model, run.model.device
     sampling = Sampling(model.default_weights if weights is None else weights, run.sampler)
     model.weights(sampling.weights)
@@ -108,6 +110,7 @@ def load(
     *,
     sampler: str | None = None,
     overrides: Sequence[tuple[str, Any]] = (),
+    config_dirs: list[str] | None = None,
 ) -> Assembly:
     """A run with the weights of one of its checkpoints, the model in eval mode on the CPU.
 
@@ -117,7 +120,7 @@ def load(
     """
     plain = dict(trusted(directory.config()).plain)
     if sampler is not None:
-        plain["sampler"] = load_option("sampler", sampler)
+        plain["sampler"] = load_option("sampler", sampler, config_dirs)
     alone = ("trainer.devices", 1)
     run = assemble(resolved(replaced(plain, [alone, *overrides])), directory.path)
     check_sampling(run)
