@@ -17,6 +17,7 @@ from kantor.cli import main as cli
 
 TRAIN = ("train", "experiment=point_demo_gp", "budget.steps=4", *SMALL)
 VAE = ("train", "experiment=toy_vae_points", "--config-dir", OWN)
+FILES = ("evaluate", "images=x.npz", "data=gaussians8", "out=o")
 GAN = ("train", "experiment=point_demo_gp", "--config-dir", OWN)
 
 
@@ -85,6 +86,17 @@ def test_help_imports_nothing_heavy():
         (["evaluate", "run=nowhere"], "run=nowhere is no run"),
         (["evaluate", "images=x.npz", "data=gaussians8"], "out= is missing"),
         (["evaluate", "images=x.npz", "data=gaussians8", "out=o"], "there is no such file"),
+        (
+            ["evaluate", "run=nowhere", "data=gaussians8"],
+            "data=gaussians8 without images=: a run is scored against the",
+        ),
+        (["evaluate", "run=nowhere", "out=o"], "out=o without images=: a run keeps its own card"),
+        ([*FILES, "evaluation.weights=raw"], "evaluation.weights=raw with images=: it is about runs"),
+        ([*FILES, "evaluation.checkpoint=best"], "evaluation.checkpoint=best with images=: it is about runs"),
+        ([*FILES, "evaluation.every=5"], "evaluation.every=5 with images=: it is about runs"),
+        ([*FILES, "evaluation.n=5", "evaluation.n=6"], "evaluation.n=5 evaluation.n=6: evaluation.n= is given twice"),
+        (["sample", "run=x", "weights=raw", "weights=ema"], "weights=raw weights=ema: weights= is given twice"),
+        (["train", "run=x", "budget.steps=5", "budget.steps=6"], "budget.steps= is given twice"),
         (["compare"], "at least two runs"),
         (["compare", "nowhere"], "there is nothing there"),
         (["data", "gausians8"], "nearest: gaussians8"),

@@ -33,7 +33,8 @@ def test_what_completion_offers_is_accepted(name: str, capsys: pytest.CaptureFix
     command = COMMANDS[name]
     offered = [word for word in capsys.readouterr().out.splitlines() if "=" in word]
     assert {word.partition("=")[0] for word in offered} == set(command.key_names)
-    command.split(offered)
+    for word in offered:
+        command.split([word])
 
 
 def test_long_help_goes_on_below_its_beginning():

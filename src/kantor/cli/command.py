@@ -85,7 +85,7 @@ class Command:
         """Words as (key, value) pairs.
 
         Raises:
-            UserError: a word has no "=", or the command has no such key.
+            UserError: a word has no "=", or the command has no such key, or it is given twice.
         """
         return words.split(given, known=self.key_names, prefixes=self.prefixes)
 

@@ -115,6 +115,7 @@ def evaluate(command: Command, words: list[str]) -> int:
         card = foreign_samples.evaluate_files(given, overrides, config_dirs=config_dirs)
         place = Path(given["out"])
     else:
+        check_own_samples(given)
         directory = open_run(given)
         from kantor.engine.evaluate import evaluate as score
 
@@ -126,6 +127,17 @@ def evaluate(command: Command, words: list[str]) -> int:
     print_card(card)
     print(f"card  {place / 'card.json'}")
     return 0
+
+
+def check_own_samples(given: dict[str, str]) -> None:
+    """Check that nothing is asked of a run's samples that can be asked of anybody's only.
+
+    Raises:
+        UserError: it is.
+    """
+    for key, why in (("data", "a run is scored against the data that it learned"), ("out", "a run keeps its own card")):
+        if key in given:
+            raise UserError(f"{key}={given[key]} without images=: {why}; leave it out, or score files by images=PATH")
 
 
 def compare(command: Command, words: list[str]) -> int:

@@ -18,16 +18,19 @@ def split(words: list[str], *, known: tuple[str, ...], prefixes: tuple[str, ...]
         prefixes: "data." admits every key that begins so.
 
     Raises:
-        UserError: a word has no "=", or a key is unknown.
+        UserError: a word has no "=", or a key is unknown or given twice.
     """
     keys = ", ".join([*known, *(f"{prefix}*" for prefix in prefixes)])
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for word in words:
         key, equals, value = word.partition("=")
+        twice = [f"{one}={before}" for one, before in pairs if one == key]
         if not equals:
             raise UserError(f"{word!r}: expected key=value, with one of the keys {keys}")
         if key not in known and not key.startswith(prefixes):
             raise UserError(f"{word}: there is no key {key!r} here{nearest(key, known)}: expected one of {keys}")
+        if twice:
+            raise UserError(f"{twice[0]} {word}: {key}= is given twice; leave one of the two out")
         pairs.append((key, value))
     return pairs
 

@@ -27,6 +27,9 @@ from kantor.version import __version__
 SHOWN = 64
 """Pictures in the sheet of what was given, for pages."""
 
+OF_RUNS = ("evaluation.weights", "evaluation.checkpoint", "evaluation.every")
+"""What an evaluation asks of a run alone."""
+
 
 def evaluate_files(
     given: dict[str, str], overrides: list[tuple[str, Any]], *, config_dirs: list[str] | None = None
@@ -103,6 +106,9 @@ def check_words(given: dict[str, str]) -> None:
         raise UserError("run= and images= together: expected one of the two")
     if "sampler" in given:
         raise UserError(f"sampler={given['sampler']} with images=: these samples are drawn already; leave it out")
+    for key in OF_RUNS:
+        if key in given:
+            raise UserError(f"{key}={given[key]} with images=: it is about runs, and these are files; leave it out")
     if RunDirectory(Path(given["out"]).expanduser()).exists:
         raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
     if given.get("evaluation") == "none":
