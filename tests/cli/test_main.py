@@ -255,6 +255,16 @@ def test_evaluate_keeps_unlike_protocols_side_by_side(kantor, finished, tmp_path
     assert "were not kept" in kantor("evaluate", f"run={run}", "evaluation.weights=ema:0.5", check=2).stderr
 
 
+def test_a_run_is_scored_again_by_an_evaluation_without_its_primary_score(kantor, finished, tmp_path):
+    """As in other features: nothing is chosen by that score any more."""
+    run = copy_of(finished, tmp_path)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump({**config, "primary_score": "class_accuracy"}))
+    kantor("evaluate", f"run={run}", "evaluation.n=64")
+    assert len(json.loads((run / "card.json").read_text())["evaluations"]) == 2
+    assert "class_accuracy" in kantor("compare", str(run), str(finished), "out=comparison").stdout
+
+
 def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, tmp_path):
     from kantor.data.points import gaussians8
 

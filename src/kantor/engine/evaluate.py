@@ -5,7 +5,7 @@ from typing import Any
 
 from kantor.config.compose import load_options, replaced, resolved, trusted
 from kantor.engine.assembly import assemble
-from kantor.engine.check import check_machine, check_primary, check_sampling
+from kantor.engine.check import check_machine, check_sampling
 from kantor.engine.score import score_run
 from kantor.engine.train import publish
 from kantor.errors import UserError
@@ -46,7 +46,6 @@ def evaluate(
     run = assemble(resolved(replaced(plain, overrides)), directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
-    check_primary(run.configuration.primary_score, run.evaluation, run.data)
     check_sampling(run)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)
