@@ -50,6 +50,16 @@ def test_a_model_takes_data_of_its_classes_and_an_unconditional_one_takes_all(mo
             r"model.critic: it cannot take the data, which are \(1, 8, 8\) and labels 0 … 3 \(index out of range",
         ),
         (
+            functools.partial(image_cgan, generator=lambda: generator_of(6)),
+            LABELLED,
+            "model: its generator is made for labels of 6 classes, and model.classes=4; leave out",
+        ),
+        (
+            functools.partial(image_cgan, critic=lambda: discriminator_of(6)),
+            LABELLED,
+            "model: its .* is made for labels of 6 classes, and model.classes=4; leave out",
+        ),
+        (
             functools.partial(image_cgan, generator=Maker),
             LABELLED,
             "model.generator: it cannot take its noise and labels 0 … 3: .*3 were given",

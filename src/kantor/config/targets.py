@@ -98,6 +98,8 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
     try:
         return target(**made, **injected)
     except UserError as error:
+        if str(error).startswith(tuple(f"{name}=" for name in injected)):
+            raise  # it stands at the top level of the configuration
         named = re.match(r"\w*", str(error))
         joint = "." if named is not None and named[0] in arguments else ": "
         raise UserError(f"{key}{joint}{error}") from error

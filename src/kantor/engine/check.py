@@ -53,6 +53,13 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
             model.check_shapes(data.sample_shape)
         except UserError as error:
             raise UserError(f"model.{error}") from error
+    for name, network in model.networks().items():
+        classes = getattr(network, "classes", model.classes)
+        if classes != model.classes:
+            raise UserError(
+                f"model: its {name} is made for labels of {classes} classes, and model.classes={model.classes}; leave "
+                "out the classes of single networks, which are those of the model"
+            )
     model.check_networks()
 
 

@@ -69,7 +69,8 @@ class ImageEvaluation(Evaluation):
         super().__post_init__()
         if self.extractor is None:
             raise UserError(
-                f"name={self.name} compares features of pictures: name what makes them, such as extractor=own"
+                f"extractor=none: evaluation={self.name} compares features of pictures; name what makes them, such as "
+                "extractor=own"
             )
         require_positive(neighbours=self.neighbours)
         require_at_least(self.neighbours + 1, n=self.n)

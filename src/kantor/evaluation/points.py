@@ -77,7 +77,10 @@ class PointEvaluation(Evaluation):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.extractor is not None:
-            raise UserError(f"name={self.name} scores points as they are: take extractor=none")
+            raise UserError(
+                f"extractor={type(self.extractor).__name__}: evaluation={self.name} scores points as they are; take "
+                "extractor=none"
+            )
         require_positive(bins=self.bins)
 
     def kinds(self, data: BlockData) -> dict[str, Kind]:

@@ -33,6 +33,7 @@ class ConditionalGenerator(nn.Module):
         require_at_least(2, classes=classes)
         require_positive(embedding_dim=embedding_dim)
         self.network = network
+        self.classes = classes
         self.embedding = nn.Embedding(classes, embedding_dim)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -61,6 +62,7 @@ class ConcatenationDiscriminator(nn.Module):
         require_at_least(2, classes=classes)
         require_positive(image_size=image_size)
         self.network = network
+        self.classes = classes
         self.embedding = nn.Embedding(classes, image_size**2)
         self.shape = (1, image_size, image_size)
 
@@ -116,6 +118,7 @@ class ProjectionDiscriminator(nn.Module):
                 "such as kantor.nets.digits.DigitCritic, or another with feature_count, features() and head()"
             )
         self.network = network
+        self.classes = classes
         self.projection = nn.Linear(network.feature_count, classes, bias=False)  # V
         if constrain is not None:
             constrain(self.projection)
