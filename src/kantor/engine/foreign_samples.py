@@ -52,7 +52,7 @@ def evaluate_files(
     of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
     data = Configuration(replaced(words, of_data)).build("data", seed=0)
     chosen = {"evaluation": PRESETS[data.content], **given}
-    scoring = {group: chosen[group] for group in ("evaluation", "extractor") if group in chosen}
+    scoring: dict[str, str] = {group: chosen[group] for group in ("evaluation", "extractor") if group in chosen}
     words |= load_options(scoring, config_dirs)
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
