@@ -123,6 +123,7 @@ def test_threads_are_shared_out_to_devices():
         ("+foo=3", "foo"),
         ("+model.foo=3", "Adversarial takes no 'foo'"),
         ("+optimisation.critic.rate=3", "Adam takes no 'rate'"),
+        ("schedule.steps=5", "there is no key 'schedule.steps': the schedule that is chosen has no settings"),
         (
             "sampler.steps=5",
             "sampler.steps=5: there is no key 'sampler.steps': the sampler that is chosen has no settings",

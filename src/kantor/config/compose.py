@@ -104,8 +104,9 @@ def _explain(error: Exception, parsed: list[Override], overrides: list[str], con
 def unknown_key(key: str, known: list[str]) -> str:
     """That a key does not exist, with the nearest that does: among its siblings if it has any."""
     parent = key.rpartition(".")[0]
-    siblings = [name for name in known if name.rpartition(".")[0] == parent]
-    if siblings == [f"{parent}._target_"]:
+    beside = [name for name in known if name.rpartition(".")[0] == parent]
+    siblings = [name for name in beside if not name.endswith("._target_")]
+    if beside and not siblings:
         return f"there is no key {key!r}: the {parent} that is chosen has no settings"
     return f"there is no key {key!r}{nearest(key, siblings or known)}"
 

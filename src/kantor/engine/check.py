@@ -138,8 +138,8 @@ def check_schedule(run: Assembly) -> None:
     if schedule.end < budget and factor == 0:
         raise UserError(
             f"the schedule of the learning rates ends at 0 after {schedule.end:,} steps, and the budget after "
-            f"{budget:,}: steps beyond would train nothing; take a new run with a longer schedule (schedule.steps), or "
-            f"budget.steps={schedule.end}"
+            f"{budget:,}: steps beyond would train nothing; begin a new run with a longer schedule (schedule.steps), "
+            f"or end it with budget.steps={schedule.end}"
         )
     if schedule.end < budget and factor < 1:
         say(f"learning rates stay at {factor:.0%} from step {schedule.end:,} on, where their schedule ends")
