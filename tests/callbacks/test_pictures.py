@@ -41,7 +41,7 @@ PICTURES = {
     "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
     "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
 }
-right = pixels.to_uint8
+to_uint8 = pixels.to_uint8
 each_picture = pytest.mark.parametrize("name", PICTURES)
 
 
@@ -216,7 +216,7 @@ def test_pictures_of_a_conditional_model_share_the_noise_of_the_grids(scene, mon
     for name in sorted(OF_IMAGES):
         model, here = image_cgan(generator=Shows), made(name, scene(TinyImages(labelled=True)))
         batches = []
-        monkeypatch.setattr(pixels, "to_uint8", lambda x, keep=batches: keep.append(x) or right(x))
+        monkeypatch.setattr(pixels, "to_uint8", lambda x, keep=batches: keep.append(x) or to_uint8(x))
         here.draw(model)
         (shown[name],) = batches
     grid = shown["grids"]

@@ -293,3 +293,10 @@ def test_what_makes_a_critic_without_normalisation_is_named_where_it_stands():
     assert without_normalisation(nn.Linear(2, 1)) is None
     assert without_normalisation(normalised()) == "model.critic.normalise=null"
     assert without_normalisation(inner) == "model.critic.network.normalise=null"
+
+
+@pytest.mark.parametrize("normalise", [torch.nn.utils.spectral_norm, torch.nn.utils.parametrizations.weight_norm])
+def test_weights_that_are_normalised_afterwards_are_not_clipped(normalise):
+    critic = torch.nn.Sequential(normalise(torch.nn.Linear(2, 1)))
+    with pytest.raises(UserError, match="so that nothing is clipped"):
+        WassersteinClipping(clip=0.1, spare_normalisation=False).check_critic(critic)

@@ -328,7 +328,7 @@ class GenerativeModel(pl.LightningModule, ABC):
 
 def seed_layers(key: int, device: torch.device) -> None:
     """Seed what layers such as dropout draw from. `torch.manual_seed` also notes the whole call stack for devices that
-    are not in use yet: a millisecond, at every step."""
+    are not in use yet, which is slow at every step."""
     torch.default_generator.manual_seed(key)
     if device.type != "cpu":
         torch.get_device_module(device).manual_seed(key)

@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrizations import _SpectralNorm
-from torch.nn.utils.spectral_norm import SpectralNorm
 
 from kantor.errors import UserError, require_positive
+from kantor.nets.spectral import iterates
 
 OptimizerFactory = Callable[[Any], torch.optim.Optimizer]
 """Makes an optimizer from parameters; a `_partial_` of a torch.optim class in YAML."""
@@ -59,14 +58,6 @@ class Optimisation:
                 f"optimisation.accumulate={self.accumulate}: the {name} {why}; take networks without, or "
                 "optimisation.accumulate=1"
             )
-
-
-def iterates(layer: nn.Module) -> bool:
-    """Whether a layer normalises spectrally, as a parametrization or by the older hook: each pass in training mode
-    iterates. Other parametrizations of torch's are functions of the weight alone."""
-    return isinstance(layer, _SpectralNorm) or any(
-        isinstance(hook, SpectralNorm) for hook in layer._forward_pre_hooks.values()
-    )
 
 
 def check_factory(name: str, make: OptimizerFactory) -> None:

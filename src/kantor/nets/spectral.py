@@ -7,6 +7,8 @@ layers then have slope 1 at most; a convolution whose patches overlap r-fold has
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
+from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from kantor.errors import require_positive
 
@@ -45,3 +47,10 @@ def spectral_normalise(module: nn.Module, *, power_iterations: int, norm: float 
         parametrizations.spectral_norm(layer, n_power_iterations=power_iterations)
         if norm != 1:
             parametrize.register_parametrization(layer, "weight", Times(norm))
+
+
+def iterates(layer: nn.Module) -> bool:
+    """Whether a layer normalises spectrally, as a parametrization or by the older hook: each pass in training mode
+    iterates. Other parametrizations of torch's are functions of the weight alone."""
+    hooks = layer._forward_pre_hooks.values()
+    return isinstance(layer, _SpectralNorm) or any(isinstance(hook, SpectralNorm) for hook in hooks)

@@ -17,6 +17,7 @@ from torch.nn.functional import softplus
 
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
+from kantor.nets.spectral import iterates
 from kantor.objectives.critic import Critic, without_normalisation
 from kantor.objectives.distance_estimate import DistanceEstimate
 from kantor.objectives.penalties import gradient_penalty
@@ -156,10 +157,10 @@ class WassersteinClipping(Wasserstein):
             UserError: it has spectral normalisation.
         """
         super().check_critic(critic)
-        if any(nn.utils.parametrize.is_parametrized(layer) for layer in critic.modules()):
+        if any(nn.utils.parametrize.is_parametrized(layer) or iterates(layer) for layer in critic.modules()):
             raise UserError(
-                f"{type(self).__name__} clips weights which spectral normalisation then divides by their norm, so that "
-                "nothing is clipped; take one of the two, as model.critic.constrain=null"
+                f"{type(self).__name__} clips weights which spectral or another normalisation then divides "
+                "by their norm, so that nothing is clipped; take one of the two, as model.critic.constrain=null"
             )
 
     @torch.no_grad()
