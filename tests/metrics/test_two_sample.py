@@ -84,6 +84,12 @@ def test_all_alike():
     assert (found.accuracy, found.p_apart, found.p_copied) == (0.5, 1.0, 1.0)
 
 
+@pytest.mark.parametrize("dimensions", [1, 7, 300])
+def test_copies_of_unround_numbers_that_occur_often_are_ties(dimensions):
+    points = cloud(10, dimensions=dimensions).repeat(4, 1)
+    assert outcome(points, points.flip(0), permutations=1).accuracy == 0.5
+
+
 def test_the_generator_alone_decides():
     real, generated = cloud(15, 1), cloud(15, 2)
     assert outcome(real, generated, seed=3) == outcome(real, generated, seed=3)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kantor.errors import UserError
-from kantor.metrics.neighbours import squared_distances
+from kantor.metrics.distances import squared_distances
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 """Symmetric: values (N, M), a new tensor, of all pairs of features (N, d) and (M, d)."""

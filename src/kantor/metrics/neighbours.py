@@ -7,15 +7,13 @@ Euclidean and squared (order is all that the scores ask for, and squaring keeps 
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-BLOCK = 2**24
-"""Distances held at once: 128 MiB of float64."""
+from kantor.metrics.distances import blocks, exact_distances
 
 
 class Neighbourhood(Protocol):
@@ -57,9 +55,9 @@ class Distances:
     def of(cls, real: Tensor, generated: Tensor) -> "Distances":
         """Of features (N, d) and (M, d), float64."""
         return cls(
-            squared_distances(real, real).fill_diagonal_(torch.inf),
-            squared_distances(real, generated),
-            squared_distances(generated, generated).fill_diagonal_(torch.inf),
+            exact_distances(real, real).fill_diagonal_(torch.inf),
+            exact_distances(real, generated),
+            exact_distances(generated, generated).fill_diagonal_(torch.inf),
         )
 
     @property
@@ -131,7 +129,10 @@ class Neighbours:
         to_generated, to_real = radii.new_empty(len(real)), radii.new_full((len(generated),), torch.inf)
         closed, other_closed = radii.new_zeros(len(real), dtype=torch.int32), torch.zeros_like(to_real).int()
         opened, other_opened = torch.zeros_like(closed), torch.zeros_like(other_closed)
-        for rows, squares in distance_blocks(real, generated):
+        for block in blocks(real, generated):
+            rows, first = block.rows, block.y.first
+            block.settle_smallest(1).settle_below(to_real[first])
+            squares = block.settle_around(radii[rows, None]).settle_around(other_radii[first]).table
             to_generated[rows] = squares.amin(1)
             torch.minimum(to_real, squares.amin(0), out=to_real)
             closed[rows] = (squares <= other_radii).sum(1, dtype=torch.int32)  # twice as fast as int64
@@ -173,32 +174,16 @@ def own_nearest(features: Tensor, k: int) -> Tensor:
     """From each feature to its 1st … k-th nearest in the same set, (N, k), of float64 (N, d), N > k."""
     assert 1 <= k < len(features), (k, len(features))
     found = features.new_empty(len(features), k)
-    for rows, squares in distance_blocks(features, features):
-        squares.diagonal(offset=rows.start).fill_(torch.inf)
-        found[rows] = squares.topk(k, largest=False).values
+    for block in blocks(features, features):
+        squares = block.settle_smallest(k + 1).table
+        squares.diagonal(offset=block.rows.start).fill_(torch.inf)
+        found[block.rows] = squares.topk(k, largest=False).values
     return found
 
 
 def nearest(features: Tensor, among: Tensor) -> Tensor:
     """From each feature to the nearest one of another set, float64 (N, d) and (M, d), (N,)."""
-    return torch.cat([squares.amin(1) for _, squares in distance_blocks(features, among)])
-
-
-def distance_blocks(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Which rows, and their squared distances from all of y, a new tensor of at most `BLOCK` numbers."""
-    step = max(BLOCK // len(y), 1)
-    for start in range(0, len(x), step):
-        rows = slice(start, min(start + step, len(x)))
-        yield rows, squared_distances(x[rows], y)
-
-
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """‖x‖² + ‖y‖² - 2x·y of all pairs of features (N, d) and (M, d), at least 0, (N, M).
-
-    Exact where the inner products are; elsewhere coinciding features may come out some 1e-13·‖x‖² apart.
-    """
-    assert x.dtype == y.dtype == torch.float64, (x.dtype, y.dtype)  # float32 would lose close neighbours
-    return torch.addmm(_norms(x)[:, None] + _norms(y), x, y.T, alpha=-2).clamp_(min=0)
+    return torch.cat([block.settle_smallest(1).squares.amin(1) for block in blocks(features, among)])
 
 
 def precision(around: Neighbourhood, *, k: int) -> float:
@@ -260,10 +245,6 @@ def one_nn_accuracy(around: Neighbourhood) -> float:
     n, m = around.sizes
     of_real, of_generated = one_nn_halves(around)
     return (n * of_real + m * of_generated) / (n + m)
-
-
-def _norms(x: Tensor) -> Tensor:
-    return (x * x).sum(1)
 
 
 def _share(inside: Tensor) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kantor.metrics.neighbours import distance_blocks
+from kantor.metrics.distances import blocks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -63,10 +63,11 @@ def _nearest_of_each(features: Tensor) -> "csr_array":
     from scipy.sparse import csr_array  # a fifth of a second of import: only where a number is made
 
     rows, columns = [], []
-    for block, squares in distance_blocks(features, features):
-        squares.diagonal(offset=block.start).fill_(torch.inf)
+    for block in blocks(features, features):
+        squares = block.settle_smallest(2).table
+        squares.diagonal(offset=block.rows.start).fill_(torch.inf)
         row, column = (squares == squares.amin(1, keepdim=True)).nonzero().T.cpu().numpy()
-        rows.append(row + block.start)
+        rows.append(row + block.rows.start)
         columns.append(column)
     row, column = np.concatenate(rows), np.concatenate(columns)
     return csr_array((np.ones(len(row), dtype=np.int32), (row, column)), shape=(len(features),) * 2)
