@@ -14,7 +14,7 @@ from kantor.config.compose import compose
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.score import record
 from kantor.engine.train import begin, write_config
-from kantor.evaluation.protocol import Score
+from kantor.evaluation.score import Floor, Kind, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.models.sampling import Sampling
 from kantor.runs.attempts import Attempt, machine
@@ -65,19 +65,26 @@ def families() -> dict[str, Family]:
     }
 
 
+FLOOR = Floor(draws=[0.025] * 10, estimate=Estimate(0.025, 0.024, 0.026), n=1024, kind="fresh draws")
+
+
 def score(
-    value: float | None, half: float | None = 0.003, better: str = "lower", *, has_floor: bool = True, **more: Any
+    value: float | None,
+    half: float | None = 0.003,
+    better: str = "lower",
+    *,
+    target: float | None = None,
+    has_floor: bool = True,
+    **more: Any,
 ) -> Score:
     """A score with a symmetric interval over draws, and a floor."""
     ends = (None, None) if value is None or half is None else (value - half, value + half)
     return Score(
+        draws=["no value" if value is None else value] * 10,
         estimate=None if value is None else Estimate(value, *ends),
-        covers="draws",
-        better=better,  # type: ignore[arg-type]
-        meaning="what a test measures",
-        floor=Estimate(0.025, 0.024, 0.026) if has_floor else None,
-        floor_n=1024,
-        floor_draws=10 if has_floor else 0,
+        kind=Kind(better, target),  # type: ignore[arg-type]
+        words=Words(meaning="what a test measures", good="what is good", suspicious="what is suspicious"),
+        floor=FLOOR if has_floor else None,
         **more,
     )
 
@@ -145,8 +152,19 @@ def evaluation_of(
     run = family.run
     assert run.evaluation is not None
     whole = replace(run.evaluation.protocol(run.data), **protocol)
-    sampling = SAMPLING if sampling is None else sampling
-    return record(run.evaluation, whole, scores, at_step=at_step, sampling=sampling, draws=draws) | {"name": name}
+    whole = replace(whole, estimators={**{key: {} for key in scores}, **whole.estimators})
+    return {
+        **record(
+            run.evaluation,
+            whole,
+            scores,
+            at_step=at_step,
+            sampling=SAMPLING if sampling is None else sampling,
+            digest="d" * 64,
+            draws=draws,
+        ),
+        "name": name,
+    }
 
 
 def edit(path: Path, **values: Any) -> None:

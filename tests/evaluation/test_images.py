@@ -26,12 +26,11 @@ from kantor.data.images import ImageSet
 from kantor.data.module import PointData
 from kantor.data.points import gaussians8
 from kantor.errors import NonFiniteError, UserError
-from kantor.evaluation import picture_scores, picture_tests
+from kantor.evaluation import logit_scores, picture_scores, picture_tests
 from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.picture_comparison import BANDWIDTHS
-from kantor.evaluation.protocol import NO_DRAWS
-from kantor.evaluation.real_pictures import order
+from kantor.evaluation.score import NO_DRAWS
 from kantor.evaluation.score_definition import Kind, kinds
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
@@ -39,7 +38,7 @@ from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accur
 from kantor.metrics.statistics import Statistics
 from kantor.processes import Processes
 
-KINDS, CLASS_KINDS = kinds(picture_scores.FEATURE_SCORES), kinds(picture_scores.CLASS_SCORES)
+KINDS, CLASS_KINDS = kinds(picture_scores.FEATURE_SCORES), kinds(logit_scores.LOGIT_SCORES)
 TWO_SAMPLE = tuple(kinds(picture_tests.TWO_SAMPLE))
 
 
@@ -53,12 +52,12 @@ def test_real_pictures_score_at_their_floor():
     assert list(found) == [*KINDS, *TWO_SAMPLE]
     for name in KINDS:
         entry = found[name]
-        estimate, floor = entry.estimate, entry.floor
+        estimate, floor = entry.estimate, entry.floor.estimate
         width = floor.high - floor.low
         assert estimate.value == pytest.approx(floor.value, abs=1.5 * width), name
-        assert (entry.covers, entry.floor_n, entry.floor_draws) == ("draws", 100, 10)
-    assert found["coverage"].floor.value == pytest.approx(1 - 2**-5, abs=0.03)
-    assert found["one_nn_accuracy"].floor.value == pytest.approx(0.5, abs=0.06)
+        assert (entry.floor.n, len(entry.floor.draws), entry.floor.kind) == (100, 10, "held-out pictures")
+    assert found["coverage"].floor.estimate.value == pytest.approx(1 - 2**-5, abs=0.03)
+    assert found["one_nn_accuracy"].floor.estimate.value == pytest.approx(0.5, abs=0.06)
 
 
 def noise(images, amount):
@@ -97,7 +96,7 @@ def test_a_memoriser_of_the_reference_goes_below_the_floor():
     exact = values(found)
     assert exact["one_nn_accuracy"] == 0.0
     assert exact["precision"] == exact["recall"] == exact["coverage"] == 1.0
-    assert exact["kid"] < found["kid"].floor.low
+    assert exact["kid"] < found["kid"].floor.estimate.low
 
 
 def test_scores_are_the_metrics_of_the_rounded_pictures():
@@ -177,7 +176,7 @@ def test_small_data_sets_are_scored_at_a_smaller_n(train, test, n, floors):
     found = SMALL.score(Painter(), data, Processes())
     protocol = SMALL.protocol(data)
     assert (protocol.n_real, protocol.n_generated) == (n, n)
-    assert {(found[name].floor_n, found[name].floor_draws) for name in KINDS} == {(n, floors)}
+    assert {(found[name].floor.n, len(found[name].floor.draws)) for name in KINDS} == {(n, floors)}
     assert values(found) == values(replace(SMALL, n=n).score(Painter(), data, Processes()))
     cut = fresh_draws(5, 30)
     assert score(cut, SMALL, data) == score([draw[:n] for draw in cut], SMALL, data)
@@ -201,9 +200,7 @@ def test_floors_are_disjoint_pictures_of_the_test_split(monkeypatch):
     score(fresh_draws(5, 30), SMALL, data)
     rows, times = np.unique(np.concatenate(taken), return_counts=True)
     assert len(rows) == 150  # five draws of 30
-    # to know the pictures, and to see their features; the first draw once more, to find it among the kept ones
-    assert set(times[np.isin(rows, order(160, SMALL.seed, "floor")[:30])]) == {3}
-    assert set(times[np.isin(rows, order(160, SMALL.seed, "floor")[30:])]) == {2}
+    assert set(times) == {2}  # to know the pictures, and to see their features
 
 
 def test_samples_are_kept_as_uint8():
@@ -269,13 +266,20 @@ def test_the_protocol_says_all_that_two_people_must_share():
 
 
 SAME = {"draws": 3, "chunk": 10, "seed": 1, "weights": "raw", "checkpoint": "best", "every": 1, "name": "mine"}
-OTHER = {"n": 90, "neighbours": 3, "extractor": Pixels(2)}
+OTHER = {"n": 90, "extractor": Pixels(2)}
 
 
 @pytest.mark.parametrize(("name", "value"), {**SAME, **OTHER}.items())
 def test_the_protocol_holds_the_measurement_and_nothing_else(name, value):
     changed = replace(EVALUATION, **{name: value}).protocol(Album())
     assert (changed.hash == EVALUATION.protocol(Album()).hash) == (name in SAME)
+
+
+def test_neighbours_are_part_of_the_protocol_of_the_scores_that_take_them():
+    one, other = (replace(EVALUATION, neighbours=k).protocol(Album()) for k in (3, 5))
+    assert one.hash == other.hash
+    differ = {name for name in one.estimators if one.hash_of(name) != other.hash_of(name)}
+    assert differ == {"precision", "recall", "density", "coverage"}
 
 
 def test_other_data_are_another_protocol():
@@ -286,7 +290,7 @@ def test_other_data_are_another_protocol():
 def test_scores_are_read_as_their_kind_says():
     found = score(fresh_draws(2, 30), SMALL)
     assert EVALUATION.kinds(Album()) == KINDS | dict.fromkeys(TWO_SAMPLE, Kind("none"))
-    assert {name: (entry.better, entry.target) for name, entry in found.items()} == {
+    assert {name: (entry.kind.better, entry.kind.target) for name, entry in found.items()} == {
         **dict.fromkeys(TWO_SAMPLE, ("none", None)),
         "kid": ("lower", None),
         "frechet_distance": ("lower", None),
@@ -381,7 +385,7 @@ def test_fewer_than_ten_draws_have_intervals_where_one_draw_knows_its_spread(cou
     for name in KINDS | CLASS_KINDS:
         entry = found[name]
         plain = entry.plain()
-        assert entry.floor.low is None and plain["floor"]["reason"] == NO_DRAWS
+        assert entry.floor.estimate.low is None and plain["floor"]["reason"] == NO_DRAWS
         if name in WITHOUT:
             assert plain["reason"].startswith("no interval from fewer than 10 draws: ")
         elif name in ALIKE:
@@ -428,7 +432,7 @@ def test_a_reference_of_another_size(n_real, train, test, real, generated, floor
     assert (protocol.n_real, protocol.n_generated) == (real, generated)
     draws = fresh_draws(2)
     found = score(draws, evaluation, data)
-    assert {(found[name].floor_n, found[name].floor_draws) for name in KINDS} == {(floor_n, floors)}
+    assert {(found[name].floor.n, len(found[name].floor.draws)) for name in KINDS} == {(floor_n, floors)}
     x = torch.from_numpy(reference(data, real)).double().flatten(1) / 256
     expected = [kid(x, torch.from_numpy(draw).double().flatten(1) / 256) for draw in draws]
     assert found["kid"].estimate.value == pytest.approx(np.mean(expected), rel=1e-9)

@@ -111,7 +111,8 @@ def test_transport_and_the_extrapolation_are_scores_where_they_are_asked_for():
     )
     plain = replace(EVALUATION, draws=1).protocol(data)
     assert set(evaluation.protocol(data).estimators) - set(plain.estimators) == {"w1", "w2", "frechet_infinity"}
-    assert evaluation.protocol(data).hash != plain.hash
+    assert evaluation.protocol(data).hash == plain.hash
+    assert evaluation.protocol(data).hash_of("w1") != replace(evaluation, n=90).protocol(data).hash_of("w1")
 
 
 def test_a_line_through_one_size_is_refused():

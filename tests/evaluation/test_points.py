@@ -30,7 +30,7 @@ from kantor.samplers.direct import Direct
 
 EVALUATION = PointEvaluation(
     name="toy", n=64, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1,
-    sampler=Direct(), classes=None, extractor=None,
+    sampler=Direct(), scores=None, classes=None, extractor=None,
 )  # fmt: skip
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),
@@ -81,7 +81,7 @@ def test_real_data_score_at_their_floor(distribution):
     for name, entry in {**plain, "w1": even["w1"], "w2": even["w2"]}.items():
         if name in ("tv", "js"):
             continue  # their floor is of plain draws, as theirs are: below
-        found, floor = entry.estimate, entry.floor
+        found, floor = entry.estimate, entry.floor.estimate
         if None in (found.low, floor.low):  # counts and shares of few points: most draws have the same one
             assert name in ("modes_covered", "within_3_sigma")
             assert found.value == pytest.approx(floor.value, rel=0.02)
@@ -94,7 +94,9 @@ def test_histogram_scores_of_real_lines_are_at_their_floor():
     found = score(Line(0.0), draws_of(Line(0.0), stratified=False))
     for name in ("tv", "js"):
         entry = found[name]
-        assert entry.estimate.value == pytest.approx(entry.floor.value, abs=4 * (entry.floor.high - entry.floor.low))
+        assert entry.estimate.value == pytest.approx(
+            entry.floor.estimate.value, abs=4 * (entry.floor.estimate.high - entry.floor.estimate.low)
+        )
 
 
 @each
@@ -105,7 +107,7 @@ def test_a_shift_scores_worse_the_larger_it_is(distribution):
     for name in ("w1", "w2"):
         values = [entry[name].estimate.value for entry in found]
         assert [a < b for a, b in itertools.pairwise(values)] == [True] * 4, name
-        assert found[0][name].better == "lower"
+        assert found[0][name].kind.better == "lower"
         assert values[-1] == pytest.approx(2.4, rel=0.1)
 
 
@@ -140,8 +142,8 @@ def test_scores_are_those_that_apply(distribution):
 
 def test_the_target_of_within_3_sigma_is_the_rayleigh_share():
     found = score(DISTRIBUTIONS["gaussians8"], draws_of(DISTRIBUTIONS["gaussians8"]))
-    assert found["within_3_sigma"].target == 0.98889 == round(1 - math.exp(-4.5), 5)
-    assert found["within_3_sigma"].better == "target"
+    assert found["within_3_sigma"].kind.target == 0.98889 == round(1 - math.exp(-4.5), 5)
+    assert found["within_3_sigma"].kind.better == "target"
 
 
 def test_a_score_is_the_mean_over_draws_with_its_interval():
@@ -155,14 +157,15 @@ def test_a_score_is_the_mean_over_draws_with_its_interval():
     assert entry.estimate.value == pytest.approx(np.mean(each_w1), rel=1e-12)
     half = 2.2621571628 * np.std(each_w1, ddof=1) / math.sqrt(10)
     assert (entry.estimate.high - entry.estimate.low) / 2 == pytest.approx(half, rel=1e-6)
-    assert (entry.covers, entry.floor_n, entry.floor_draws) == ("draws", 64, 10)
+    assert (entry.floor.n, len(entry.floor.draws), entry.floor.kind) == (64, 10, "fresh draws")
+    assert list(entry.draws) == pytest.approx(each_w1, rel=1e-12)
 
 
 def test_below_ten_draws_there_is_a_value_and_a_floor_but_no_interval():
     distribution = DISTRIBUTIONS["swiss_roll"]
     found = score(distribution, draws_of(distribution, 3), replace(EVALUATION, draws=3))
     for entry in found.values():
-        assert (entry.estimate.low, entry.estimate.high, entry.floor.low) == (None, None, None)
+        assert (entry.estimate.low, entry.estimate.high, entry.floor.estimate.low) == (None, None, None)
         assert entry.plain()["reason"]
 
 
@@ -248,9 +251,11 @@ def test_a_potential_is_the_critic_in_float64_and_leaves_it_alone():
 def test_a_perfect_critic_of_a_nearly_perfect_generator_can_be_scored(centre, shift):
     """critic_w1 equals W1 here; an inexact W1 makes the evaluation's own check fail and the finished run is lost."""
     mixture = GaussianMixture(((centre, centre),), spread=1.0, scale=1.0)
+    setting = PointSetting(mixture, 8, has_potential=True)
+    scores = applying(POINT_SCORES, setting)
     for seed in range(5):
         reference = mixture.sample(64, np.random.default_rng(seed))
-        perfect = PointReference(PointSetting(mixture, 8, has_potential=True), reference, lambda x: -x[:, 0])
+        perfect = PointReference(setting, scores, reference, lambda x: -x[:, 0])
         found = numbers(perfect.scores, perfect.compare(reference + np.array([shift, 0.0])))
         assert found["w1"] == pytest.approx(shift, rel=1e-8)
         assert found["critic_w1"] == pytest.approx(shift, rel=1e-8)

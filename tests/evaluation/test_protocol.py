@@ -10,7 +10,8 @@ import pytest
 from kantor.data.module import PointData
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.evaluation.points import PointEvaluation
-from kantor.evaluation.protocol import Draw, Protocol, Score
+from kantor.evaluation.protocol import Draw, Protocol
+from kantor.evaluation.score import Floor, Kind, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.samplers.direct import Direct
 
@@ -28,12 +29,12 @@ CHANGES = {
     "extractor": "pixels",
     "n_real": 101,
     "n_generated": 51,
-    "estimators": {"w1": {"solver": "exact"}, "w2": {}},
+    "estimators": {"w1": {"solver": "approximate"}},
 }
 
 EVALUATION = PointEvaluation(
     name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1,
-    sampler=Direct(), classes=None, extractor=None,
+    sampler=Direct(), scores=None, classes=None, extractor=None,
 )  # fmt: skip
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),
@@ -50,17 +51,25 @@ def protocol_of(name, distribution, evaluation=EVALUATION):
 def test_the_hash_is_the_sha256_of_sorted_compact_json():
     """Written out by hand: `printf TEXT | sha256sum`. Published cards depend on it."""
     text = (
-        '{"data":{"name":"two","spread":0.5},"estimators":{"w1":{"solver":"exact"}},"extractor":"identity",'
+        '{"data":{"name":"two","spread":0.5},"estimators":%s,"extractor":"identity",'
         '"n_generated":50,"n_real":100,"split":{"real":"fresh draws"}}'
     )
-    assert PROTOCOL.hash == hashlib.sha256(text.encode()).hexdigest()
-    assert PROTOCOL.hash == "71ee43d9809fdaf04d022230355fa9c916e97421a82ffa7f7975d8abe6ef1d24"
+    whole, of_w1 = text % "{}", text % '{"w1":{"solver":"exact"}}'
+    assert PROTOCOL.hash == hashlib.sha256(whole.encode()).hexdigest()
+    assert PROTOCOL.hash_of("w1") == hashlib.sha256(of_w1.encode()).hexdigest()
+    assert PROTOCOL.hash_of("w1") == "71ee43d9809fdaf04d022230355fa9c916e97421a82ffa7f7975d8abe6ef1d24"
 
 
-def test_every_field_changes_the_hash():
+def test_every_field_changes_the_hash_of_a_score():
     assert set(CHANGES) == {field.name for field in fields(Protocol)}
-    hashes = [replace(PROTOCOL, **{name: value}).hash for name, value in CHANGES.items()]
-    assert len({PROTOCOL.hash, *hashes}) == len(CHANGES) + 1
+    hashes = [replace(PROTOCOL, **{name: value}).hash_of("w1") for name, value in CHANGES.items()]
+    assert len({PROTOCOL.hash_of("w1"), *hashes}) == len(CHANGES) + 1
+
+
+def test_another_score_beside_it_changes_neither_hash():
+    more = replace(PROTOCOL, estimators={**PROTOCOL.estimators, "w2": {"solver": "exact"}})
+    assert more.hash == PROTOCOL.hash and more.hash_of("w1") == PROTOCOL.hash_of("w1")
+    assert more.hash_of("w2") != more.hash_of("w1")
 
 
 def test_the_order_of_keys_does_not_change_the_hash():
@@ -98,10 +107,12 @@ def test_the_sample_size_and_the_data_are_part_of_the_protocol(distribution):
 
 def test_bins_are_part_of_the_protocol_where_there_are_histograms():
     def differ(distribution):
-        return protocol_of("it", distribution).hash != protocol_of("it", distribution, replace(EVALUATION, bins=9)).hash
+        one, other = (protocol_of("it", distribution, replace(EVALUATION, bins=bins)) for bins in (8, 9))
+        assert one.hash == other.hash
+        return {name for name in one.estimators if one.hash_of(name) != other.hash_of(name)}
 
-    assert differ(DISTRIBUTIONS["line"])
-    assert not differ(DISTRIBUTIONS["gaussians8"])
+    assert differ(DISTRIBUTIONS["line"]) == {"tv", "js"}
+    assert differ(DISTRIBUTIONS["gaussians8"]) == set()
 
 
 def test_distributions_have_different_protocols():
@@ -129,29 +140,32 @@ def test_a_draw_is_seed_chunk_and_number():
     assert replace(EVALUATION, seed=7).draw() == Draw(seed=7, chunk=32, draws=10)
 
 
+WORDS = Words(meaning="share of samples", good="near its target", suspicious="above it")
+IN_WORDS = {"meaning": "share of samples", "good": "near its target", "suspicious": "above it"}
+
+
 def test_a_score_is_written_as_the_card_has_it():
-    score = Score(
-        estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="target", meaning="share of samples", target=0.98889,
-        floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
-    )  # fmt: skip
+    floor = Floor(draws=[0.08, 0.12], estimate=Estimate(0.1, 0.05, 0.15), n=64, kind="fresh draws")
+    target = Kind("target", 0.98889)
+    score = Score(draws=[0.4, 0.6], estimate=Estimate(0.5, 0.4, 0.6), kind=target, words=WORDS, floor=floor)
     assert score.plain() == {
         "value": 0.5,
         "low": 0.4,
         "high": 0.6,
+        "values": [0.4, 0.6],
         "covers": "draws",
         "better": "target",
-        "meaning": "share of samples",
-        "floor": {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10},
         "target": 0.98889,
-    }
+        **IN_WORDS,
+        "floor": {
+            "value": 0.1, "low": 0.05, "high": 0.15, "values": [0.08, 0.12], "n": 64, "draws": 2, "kind": "fresh draws"
+        },
+    }  # fmt: skip
 
 
 def test_a_score_without_an_interval_says_why():
-    score = Score(
-        estimate=Estimate(0.5, None, None), covers="draws", better="lower", meaning="it", floor=None, floor_n=0,
-        floor_draws=0,
-    )  # fmt: skip
-    plain = score.plain()
+    estimate = Estimate(0.5, None, None)
+    plain = Score(draws=[0.5], estimate=estimate, kind=Kind("lower"), words=WORDS, floor=None).plain()
     assert (plain["value"], plain["low"], plain["high"]) == (0.5, None, None)
     assert "10" in plain["reason"]
     assert "floor" not in plain and "target" not in plain
@@ -159,12 +173,14 @@ def test_a_score_without_an_interval_says_why():
 
 
 def test_a_score_that_could_not_be_computed_is_null_and_says_why():
+    floor = Floor(draws=["no"], estimate=None, reason="no such real ones", n=64, kind="held-out pictures")
     score = Score(
-        estimate=None, covers="draws", better="lower", meaning="it", floor=None, floor_n=64, floor_draws=3,
-        reason="no such pictures", floor_reason="no such real ones",
-    )  # fmt: skip
+        draws=[0.5, "no"], estimate=None, reason="no such pictures", kind=Kind("lower"), words=WORDS, floor=floor
+    )
     plain = score.plain()
     assert (plain["value"], plain["low"], plain["high"], plain["reason"]) == (None, None, None, "no such pictures")
+    assert plain["values"] == [0.5, None]
     assert plain["floor"] == {
-        "value": None, "low": None, "high": None, "n": 64, "draws": 3, "reason": "no such real ones"
+        "value": None, "low": None, "high": None, "reason": "no such real ones", "values": [None], "n": 64, "draws": 1,
+        "kind": "held-out pictures",
     }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from report_runs import SAMPLING, Family, edit, score, write_run
 
 from kantor.errors import UserError
-from kantor.evaluation.protocol import Score
+from kantor.evaluation.score import Score
 from kantor.report.compare import compare, print_comparison
 from kantor.report.comparison import Comparison
 from kantor.report.comparison_page import to_html

@@ -7,7 +7,8 @@ import pytest
 from kantor.atomic import write_json
 from kantor.engine.score import record
 from kantor.evaluation.points import PointEvaluation
-from kantor.evaluation.protocol import Protocol, Score
+from kantor.evaluation.protocol import Protocol
+from kantor.evaluation.score import Floor, Kind, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.runs import card
 from kantor.runs.directory import RunDirectory
@@ -20,18 +21,23 @@ PROTOCOL = Protocol(
 
 EVALUATION = PointEvaluation(
     name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", every=5, threads=1, bins=8,
-    sampler=Direct(), classes=None, extractor=None,
+    sampler=Direct(), scores=None, classes=None, extractor=None,
 )  # fmt: skip
+FLOOR = Floor(draws=[0.1] * 10, estimate=Estimate(0.1, 0.05, 0.15), n=64, kind="fresh draws")
 SCORE = Score(
-    estimate=Estimate(0.5, 0.4, 0.6), covers="draws", better="lower", meaning="exact distance",
-    floor=Estimate(0.1, 0.05, 0.15), floor_n=64, floor_draws=10,
-)  # fmt: skip
+    draws=[0.5] * 10,
+    estimate=Estimate(0.5, 0.4, 0.6),
+    kind=Kind("lower"),
+    words=Words(meaning="exact distance", good="low", suspicious="below real data"),
+    floor=FLOOR,
+)
+MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "0.1.0", "git": None}, "project": None}
 SAMPLING = {"checkpoint": "last", "weights": "ema", "sampler": "direct", "nfe": 1}
 
 
 def evaluation(*, name="toy", seed=0, at_step=10, protocol=PROTOCOL, sampling=SAMPLING, draws=None, score=SCORE):
     how = replace(EVALUATION, name=name, seed=seed)
-    made = record(how, protocol, {"w1": score}, at_step=at_step, sampling=sampling, draws=draws)
+    made = record(how, protocol, {"w1": score}, at_step=at_step, sampling=sampling, digest="d" * 64, draws=draws)
     return {**made, "seconds": 1.5}
 
 
@@ -45,7 +51,14 @@ def directory(tmp_path):
     parameters = {"generator": 7, "critic": 9}
     write_json(
         run.environment_json,
-        {"experiment": "point_wgan_gp", "config_hash": "a" * 64, "seed": 0, "processes": 2, "parameters": parameters},
+        {
+            "experiment": "point_wgan_gp",
+            "config_hash": "a" * 64,
+            "seed": 0,
+            "processes": 2,
+            "parameters": parameters,
+            "made_by": MADE_BY,
+        },
     )
     return run
 
@@ -54,7 +67,8 @@ def test_a_card_has_the_fields_of_the_contract(directory):
     card.write_evaluation(directory, evaluation())
     made = card.write_card(directory)
     assert set(made) == {
-        "kantor", "experiment", "config_hash", "seed", "status", "processes", "budget", "cost", "evaluations",
+        "kantor", "experiment", "config_hash", "seed", "status", "processes", "made_by", "budget", "cost",
+        "evaluations",
     }  # fmt: skip
     assert made["budget"] == {"images_seen": 100, "steps": 10, "critic_steps": 50}
     assert made["cost"] == {
@@ -65,10 +79,12 @@ def test_a_card_has_the_fields_of_the_contract(directory):
     }
     (entry,) = made["evaluations"]
     assert set(entry) == {
-        "name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores",
+        "name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "digest", "made_by", "scores",
     }  # fmt: skip
     assert entry["protocol_hash"] == PROTOCOL.hash
-    assert entry["scores"]["w1"]["floor"] == {"value": 0.1, "low": 0.05, "high": 0.15, "n": 64, "draws": 10}
+    assert entry["scores"]["w1"]["protocol_hash"] == PROTOCOL.hash_of("w1")
+    assert entry["scores"]["w1"]["floor"] == FLOOR.plain()
+    assert made["made_by"] == MADE_BY and set(entry["made_by"]) == {"command", "kantor", "project"}
     assert json.loads(directory.card_json.read_text()) == made == directory.card()
 
 
@@ -79,7 +95,7 @@ def test_without_evaluations_a_card_is_empty_and_cost_nothing(directory):
 
 DIFFERENT = {
     "step": {"at_step": 20},
-    "protocol": {"protocol": Protocol({}, {}, "identity", 64, 64, {})},
+    "protocol": {"protocol": Protocol({}, {}, "identity", 64, 64, {"w1": {}})},
     "sampling": {"sampling": {"weights": "raw", "checkpoint": "last", "sampler": "generator", "nfe": 1}},
     "draw": {"seed": 1},
     "name": {"name": "mine"},

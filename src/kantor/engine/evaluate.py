@@ -46,6 +46,7 @@ def evaluate(
     run = assemble(resolved(replaced(plain, overrides)), directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
+    run.evaluation.kinds(run.data)
     check_sampling(run)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)

@@ -1,6 +1,5 @@
 """What each process of a training run does: fit, then score; the parent's side is in train.py."""
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from kantor.callbacks.watch import watch
 from kantor.engine.assembly import Assembly
 from kantor.engine.score import score_model
 from kantor.errors import UserError
-from kantor.models.base import GenerativeModel
+from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
 from kantor.processes import Processes, ranks_exist
 from kantor.runs.checkpoints import AtomicCheckpointIO
@@ -62,7 +61,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
             logger.finalize("success")
     peaks = Processes.current().gather(clock.peak_memory_bytes)
     if Processes.current().world > 1:
-        digests = Processes.current().gather(weights_digest(run.model))
+        digests = Processes.current().gather(tensor_files.digest(run.model.state_dict()))
         assert len(set(digests)) == 1, f"the weights of the processes drifted apart: {digests}"
     return {
         "counters": counters,
@@ -70,14 +69,6 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         "interrupted": stop.received,
         "evaluation": evaluation,
     }
-
-
-def weights_digest(model: GenerativeModel) -> str:
-    """SHA-256 over all weights and buffers, 64 hex digits."""
-    digest = hashlib.sha256()
-    for tensor in model.state_dict().values():
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal) -> pl.Trainer:

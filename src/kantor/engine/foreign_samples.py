@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from kantor.atomic import write_json
 from kantor.config.compose import load_options, replaced
@@ -14,11 +15,12 @@ from kantor.data.images import ImageData
 from kantor.engine.assembly import build_evaluation
 from kantor.engine.score import record
 from kantor.errors import UserError
-from kantor.evaluation import second_opinion
+from kantor.evaluation import second_opinion, tensor_files
 from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
+from kantor.runs.provenance import provenance
 from kantor.samplers.direct import Direct
 from kantor.samples.copies import check_copies
 from kantor.samples.files import codec, random_selection, read_samples, write_samples
@@ -71,6 +73,7 @@ def evaluate_files(
         evaluation.score_draws(draws, data, Processes()),
         at_step=None,
         sampling={"checkpoint": file.name, "weights": "file", "sampler": "file", "nfe": None},
+        digest=tensor_files.digest({str(number): torch.from_numpy(draw) for number, draw in enumerate(draws)}),
         draws=len(draws),
     )
     whole = card_of_file(file, made, seconds=time.perf_counter() - began)
@@ -124,6 +127,7 @@ def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> d
         "seed": None,
         "status": "finished",
         "processes": 1,
+        "made_by": None,
         "budget": {},
         "cost": {
             "train_seconds": None,
@@ -131,5 +135,5 @@ def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> d
             "peak_memory_bytes": None,
             "parameters": {},
         },
-        "evaluations": [evaluation],
+        "evaluations": [{**evaluation, "made_by": provenance()}],
     }

@@ -6,11 +6,14 @@ from typing import Any
 
 from kantor.callbacks.scores import Scores
 from kantor.engine.assembly import Assembly, restore
+from kantor.evaluation import tensor_files
 from kantor.evaluation.base import Evaluation, Work
-from kantor.evaluation.protocol import Protocol, Score
+from kantor.evaluation.protocol import Protocol
+from kantor.evaluation.score import Score
 from kantor.messages import say
 from kantor.numerics import numerics
 from kantor.processes import Processes, joined
+from kantor.runs import checkpoints
 
 
 def score_model(run: Assembly) -> dict[str, Any]:
@@ -32,7 +35,14 @@ def score_model(run: Assembly) -> dict[str, Any]:
     scores = evaluation.score(model, data, processes, work)
     sampling = {"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen}
     return {
-        **record(evaluation, evaluation.protocol(data), scores, at_step=model.steps, sampling=sampling),
+        **record(
+            evaluation,
+            evaluation.protocol(data),
+            scores,
+            at_step=model.steps,
+            sampling=sampling,
+            digest=tensor_files.digest(checkpoints.sampling_tensors(model.weights(evaluation.weights))),
+        ),
         "seconds": round(time.perf_counter() - began, 3),
         "chunks_per_process": processes.gather(work.drawn),
     }
@@ -53,6 +63,7 @@ def record(
     *,
     at_step: int | None,
     sampling: dict[str, Any],
+    digest: str,
     draws: int | None = None,
 ) -> dict[str, Any]:
     """An evaluation as its file and the card hold it.
@@ -63,6 +74,8 @@ def record(
         scores: by name.
         at_step: training steps of the model; None of samples from a file.
         sampling: who was measured.
+        digest: of the weights that drew (those of generator.safetensors, where it is of the last checkpoint), or of
+            the samples where they come from a file; SHA-256 as in `tensor_files.digest`.
         draws: of samples from a file; None where they are as many as the evaluation asks for.
     """
     draw = evaluation.draw() if draws is None else replace(evaluation.draw(), draws=draws)
@@ -73,7 +86,8 @@ def record(
         "protocol": protocol.plain(),
         "sampling": sampling,
         "draw": asdict(draw),
-        "scores": {name: score.plain() for name, score in scores.items()},
+        "digest": digest,
+        "scores": {name: {**score.plain(), "protocol_hash": protocol.hash_of(name)} for name, score in scores.items()},
     }
 
 

@@ -1,7 +1,7 @@
 """An evaluation: which scores, of how many samples, drawn how; what it asks of data and model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from kantor import keyed
 from kantor.data.module import BlockData
-from kantor.errors import NonFiniteError, UserError, require_at_least, require_positive
+from kantor.errors import NonFiniteError, UserError, nearest, require_at_least, require_positive
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
-from kantor.evaluation.protocol import Draw, Protocol, Score
-from kantor.evaluation.score_definition import Kind
+from kantor.evaluation.protocol import Draw, Protocol
+from kantor.evaluation.score import Kind, Score
+from kantor.evaluation.score_definition import D, ScoreDefinition, kinds
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
@@ -59,6 +60,7 @@ class Evaluation(ABC):
         weights: `raw`, `ema`, or `ema:0.999` of several averages.
         checkpoint: `last` or `best`.
         every: steps between scores while training.
+        scores: which are made; None for all that there are.
         threads: of the networks while samples are drawn.
         sampler: how samples are drawn.
         classes: of the labels that a conditional model's samples are drawn with; None for an unconditional one.
@@ -72,6 +74,7 @@ class Evaluation(ABC):
     weights: str
     checkpoint: Checkpoint
     every: int
+    scores: Sequence[str] | None
     threads: int
     sampler: Sampler
     classes: int | None
@@ -81,12 +84,34 @@ class Evaluation(ABC):
         require_positive(draws=self.draws, chunk=self.chunk, every=self.every, threads=self.threads)
 
     @abstractmethod
-    def kinds(self, data: BlockData) -> Mapping[str, Kind]:
-        """The scores that can be had on a data set, by name.
+    def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
+        """The scores that can be had on a data set, asked for or not.
 
         Raises:
             UserError: the evaluation is not made for such data.
         """
+
+    def asked(self, there: Iterable[D]) -> tuple[D, ...]:
+        """Those that are asked for, of some that there are."""
+        return tuple(score for score in there if self.scores is None or score.name in self.scores)
+
+    def kinds(self, data: BlockData) -> Mapping[str, Kind]:
+        """How each score that is made of a data set is read, by name.
+
+        Raises:
+            UserError: the evaluation is not made for such data, or a score is asked for that there is not.
+        """
+        there = self.definitions(data)
+        names = [score.name for score in there]
+        if isinstance(self.scores, str) or self.scores == []:
+            raise UserError(f"evaluation.scores={self.scores}: expected a list, as in evaluation.scores=[{names[0]}]")
+        for name in self.scores or ():
+            if name not in names:
+                raise UserError(
+                    f"evaluation.scores: evaluation={self.name} makes no {name} of data={data.name}"
+                    f"{nearest(name, names)}: expected some of {', '.join(names)}"
+                )
+        return kinds(self.asked(there))
 
     @abstractmethod
     def protocol(self, data: BlockData) -> Protocol:

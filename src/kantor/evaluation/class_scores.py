@@ -6,7 +6,7 @@ from torch import Tensor
 
 from kantor.evaluation import spreads
 from kantor.evaluation.picture_comparison import PictureComparison, PictureScore
-from kantor.evaluation.score_definition import Kind
+from kantor.evaluation.score import Kind, Words
 from kantor.evaluation.spreads import Spread, only_over_draws
 from kantor.metrics.frechet import frechet_distance_of_features
 
@@ -48,7 +48,13 @@ CONDITIONAL_SCORES = (
     PictureScore(
         name="class_accuracy",
         kind=Kind("higher"),
-        meaning="share of samples that show the class asked for",
+        words=Words(
+            meaning="share of samples that show the class asked for",
+            good="as high as what real data score",
+            suspicious="above real data with coverage below: only the plainest pictures of each class",
+        ),
+        function=shows_its_class,
+        source="classification accuracy of the extractor on samples, Ravuri and Vinyals 2019, arXiv:1905.10887",
         estimator=lambda setting: {
             "class": "the most probable of the logits",
             "asked": "as the training data have them",
@@ -60,7 +66,13 @@ CONDITIONAL_SCORES = (
     PictureScore(
         name="frechet_within_classes",
         kind=Kind("lower"),
-        meaning="mean Fréchet distance within a class",
+        words=Words(
+            meaning="mean Fréchet distance within a class",
+            good="as low as what real data score",
+            suspicious="far above frechet_distance: classes are mixed up, or each lacks variety",
+        ),
+        function=within_classes,
+        source="Heusel et al. 2017, arXiv:1706.08500, equation 6, of each class by itself",
         estimator=lambda setting: {
             "covariance": "divisor n - 1",
             "squared": True,

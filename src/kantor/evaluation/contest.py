@@ -11,13 +11,12 @@ from kantor.data.images import ImageData, ImageSet
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.feature_cache import cut
 from kantor.evaluation.generation import pieces
-from kantor.evaluation.picture_comparison import PictureSetting, Reference
+from kantor.evaluation.picture_comparison import PictureScore, PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures
-from kantor.evaluation.picture_scores import PICTURE_SCORES
-from kantor.evaluation.picture_tests import PICTURE_TESTS, FirstDraw
-from kantor.evaluation.protocol import Score
+from kantor.evaluation.picture_tests import FirstDraw, PictureTest
 from kantor.evaluation.real_pictures import RealPictures
-from kantor.evaluation.score_definition import DrawScores, applying
+from kantor.evaluation.score import Score
+from kantor.evaluation.score_definition import DrawScores
 from kantor.messages import say
 from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.processes import Processes
@@ -32,6 +31,8 @@ class Contest:
         features: how features are made.
         real: which real pictures take part.
         setting: decides which scores and tests there are.
+        scores: those that are made.
+        tests: likewise.
         seed: of the tests' permutations.
     """
 
@@ -39,6 +40,8 @@ class Contest:
     features: PictureFeatures
     real: RealPictures
     setting: PictureSetting
+    scores: tuple[PictureScore, ...]
+    tests: tuple[PictureTest, ...]
     seed: int
 
     def of(
@@ -53,20 +56,19 @@ class Contest:
         shown = processes.rank == 0
         target = self.real_features(data.train, real.reference, device=device, title="training pictures", shown=shown)
         reference, floors = Reference(target, self.setting), real.floors(draws)
-        scores = applying(PICTURE_SCORES, self.setting)
 
         def piece(r: int) -> DrawScores:
             """Of draw r; from the last draw on, of the floors; and at last the tests."""
             if r == draws + floors:
-                return self._tested(target, features_of(0), device)
+                return self._tested(target, features_of(0), device) if self.tests else DrawScores({}, {})
             if r < draws:
-                return DrawScores.of(scores, reference.compare(features_of(r)), with_spreads=draws < LEAST_DRAWS)
+                return DrawScores.of(self.scores, reference.compare(features_of(r)), with_spreads=draws < LEAST_DRAWS)
             held_out = self.real_features(data.test, real.floor(r - draws), device=device)
-            return DrawScores.of(scores, reference.compare(held_out), with_spreads=False)
+            return DrawScores.of(self.scores, reference.compare(held_out), with_spreads=False)
 
         *results, tested = pieces(piece, draws + floors + 1, processes)
         dimensions = target.features.shape[1]
-        if min(real.n, real.n_reference) <= dimensions:
+        if min(real.n, real.n_reference) <= dimensions and "frechet_distance" in {score.name for score in self.scores}:
             say(
                 f"frechet_distance: {real.n:,} pictures in {dimensions:,} dimensions have a singular covariance, and "
                 "the score a large bias; kid has none"
@@ -76,13 +78,13 @@ class Contest:
                 results[:draws],
                 results[draws:],
                 floor_n=real.n_floor,
+                floor_kind="held-out pictures",
                 barred=score.barred(real.n, real.n_reference, dimensions),
                 floor_barred=score.barred(real.n_floor, real.n_reference, dimensions),
             )
-            for score in scores
+            for score in self.scores
         }
-        tests = applying(PICTURE_TESTS, self.setting)
-        return {**over_draws, **{test.name: test.over_draws([tested], [], floor_n=0) for test in tests}}
+        return over_draws | {test.name: test.over_draws([tested], [], floor_n=0, floor_kind="") for test in self.tests}
 
     def real_features(
         self, images: ImageSet, rows: np.ndarray, *, device: torch.device, title: str = "", shown: bool = False
@@ -97,16 +99,19 @@ class Contest:
 
     def _tested(self, target: Features, drawn: Features, device: torch.device) -> DrawScores:
         """What the tests say of the first draw."""
-        real, memory, training = self.real, self.setting.memory, None
-        if memory is not None and memory <= real.n_reference:
-            training = cut(target, slice(0, memory))  # the reference comes first among them
-        elif memory is not None:
-            training = self.features.of_real(self.data.train, real.memory(memory), device=device)
+        real, memory = self.real, self.setting.memory
+
+        def training() -> Features:
+            assert memory is not None
+            if memory <= real.n_reference:
+                return cut(target, slice(0, memory))  # the reference comes first among them
+            return self.features.of_real(self.data.train, real.memory(memory), device=device)
+
         first = FirstDraw(
             real=target,
             generated=drawn,
             training=training,
-            held_out=self.features.of_real(self.data.test, real.floor(0), device=device),
+            held_out=lambda: self.features.of_real(self.data.test, real.floor(0), device=device),
             rng=keyed.generator(self.seed, "permutations"),
         )
-        return DrawScores.of(applying(PICTURE_TESTS, self.setting), first, with_spreads=True)
+        return DrawScores.of(self.tests, first, with_spreads=True)

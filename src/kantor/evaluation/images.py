@@ -23,9 +23,10 @@ from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
-from kantor.evaluation.protocol import Protocol, Score
+from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.real_pictures import REFERENCE_SEED, RealPictures
-from kantor.evaluation.score_definition import Kind, applying, estimators, kinds, numbers
+from kantor.evaluation.score import Score
+from kantor.evaluation.score_definition import ScoreDefinition, applying, estimators, numbers
 from kantor.evaluation.shape_detection import are_rendered_shapes, with_detections
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
@@ -84,12 +85,12 @@ class ImageEvaluation(Evaluation):
         if isinstance(self.n_real, int):
             require_at_least(self.neighbours + 1, n_real=self.n_real)
 
-    def kinds(self, data: BlockData) -> dict[str, Kind]:
+    def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
         # sizes decide nothing here, and the pictures need not be there yet
         setting = self._setting(_pictures(data), n_real=self.n, n_generated=self.n)
-        return kinds([*applying(PICTURE_SCORES, setting), *applying(PICTURE_TESTS, setting)])
+        return self._there(setting)
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -108,10 +109,7 @@ class ImageEvaluation(Evaluation):
             extractor=chosen(self.extractor, images).identity(),
             n_real=setting.n_real,
             n_generated=setting.n_generated,
-            estimators={
-                **estimators(applying(PICTURE_SCORES, setting), setting),
-                **estimators(applying(PICTURE_TESTS, setting), setting),
-            },
+            estimators=estimators(self.asked(self._there(setting)), setting),
         )
 
     def size(self, data: BlockData) -> int:
@@ -149,7 +147,8 @@ class ImageEvaluation(Evaluation):
             if processes.rank == 0:
                 setting = self.setting(images)
                 target = self._contest(images).real_features(images.train, real.validation, device=device)
-                values = numbers(applying(PICTURE_SCORES, setting), Reference(target, setting).compare(drawn))
+                scores = self.asked(applying(PICTURE_SCORES, setting))
+                values = numbers(scores, Reference(target, setting).compare(drawn))
         return processes.gather(values)[0]
 
     def score(
@@ -223,12 +222,19 @@ class ImageEvaluation(Evaluation):
             memory=self.memory,
         )
 
+    def _there(self, setting: PictureSetting) -> tuple[ScoreDefinition[Any, Any], ...]:
+        """The scores and tests that there are."""
+        return (*applying(PICTURE_SCORES, setting), *applying(PICTURE_TESTS, setting))
+
     def _contest(self, data: ImageData) -> Contest:
+        setting = self.setting(data)
         return Contest(
             data=data,
             features=self.features(data),
             real=self.real(data),
-            setting=self.setting(data),
+            setting=setting,
+            scores=self.asked(applying(PICTURE_SCORES, setting)),
+            tests=self.asked(applying(PICTURE_TESTS, setting)),
             seed=self.seed,
         )
 

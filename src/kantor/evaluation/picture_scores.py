@@ -1,7 +1,5 @@
 """All scores of generated pictures against real ones. A new one is one more object here, or in a module beside this."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,12 +7,12 @@ from torch import Tensor
 
 from kantor.evaluation import spreads
 from kantor.evaluation.class_scores import CONDITIONAL_SCORES
+from kantor.evaluation.logit_scores import LOGIT_SCORES
 from kantor.evaluation.picture_comparison import BANDWIDTHS, PictureComparison, PictureScore, PictureSetting
-from kantor.evaluation.score_definition import Kind
+from kantor.evaluation.score import Kind, Words
 from kantor.evaluation.shape_scores import SHAPE_SCORES
-from kantor.evaluation.spreads import Spread, only_over_draws
-from kantor.metrics import logits, neighbours
-from kantor.metrics.divergences import jensen_shannon, total_variation
+from kantor.evaluation.spreads import only_over_draws
+from kantor.metrics import kernel, neighbours
 from kantor.metrics.frechet import frechet_distance_of_features, frechet_infinity
 from kantor.metrics.transport import wasserstein
 
@@ -58,7 +56,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="kid",
         kind=Kind("lower"),
-        meaning="kernel distance of features",
+        words=Words(
+            meaning="kernel distance of features",
+            good="as low as what real data score, which is near 0 and may be negative: the estimate has no bias",
+            suspicious="clearly below what real data score: copies of training pictures",
+        ),
+        function=kernel.Discrepancy,
+        source="Bińkowski et al. 2018, arXiv:1801.01401, equation 4",
         estimator=lambda setting: {"kernel": "(x·y/d + 1)^3", **UNBIASED},
         compute=lambda comparison: comparison.cubic.mmd2,
         spread=lambda comparison: spreads.of_discrepancy(comparison.cubic),
@@ -66,7 +70,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="frechet_distance",
         kind=Kind("lower"),
-        meaning="Fréchet distance of features",
+        words=Words(
+            meaning="Fréchet distance of features",
+            good="as low as what real data score at the same n: it has a bias that shrinks with n",
+            suspicious="below what real data score: copies of training pictures",
+        ),
+        function=frechet_distance_of_features,
+        source="Heusel et al. 2017, arXiv:1706.08500, equation 6",
         estimator=lambda setting: {"covariance": "divisor n - 1", "squared": True, "arithmetic": "float64"},
         compute=lambda comparison: frechet_distance_of_features(*comparison.features),
         spread=lambda comparison: spreads.of_frechet_distance(*comparison.features),
@@ -75,7 +85,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="mmd",
         kind=Kind("lower"),
-        meaning="maximum mean discrepancy",
+        words=Words(
+            meaning="maximum mean discrepancy",
+            good="as low as what real data score, which is near 0 and may be negative: the estimate has no bias",
+            suspicious="clearly below what real data score: copies of training pictures",
+        ),
+        function=kernel.Discrepancy,
+        source="Gretton et al. 2012, equation 3",
         estimator=lambda setting: {
             "kernel": "mean of exp(-‖x - y‖²/2σ²)",
             "sigma": {"median distances between reference features": list(BANDWIDTHS)},
@@ -88,7 +104,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="precision",
         kind=Kind("higher"),
-        meaning="share of samples inside the real manifold",
+        words=Words(
+            meaning="share of samples inside the real manifold",
+            good="as high as what real data score",
+            suspicious="above it with recall below: safe samples and little variety; one picture over and over has 1",
+        ),
+        function=neighbours.precision,
+        source="Kynkäänniemi et al. 2019, arXiv:1904.06991, equations 1 and 2",
         estimator=ball,
         compute=lambda comparison: neighbours.precision(comparison.neighbourhood, k=comparison.setting.k),
         spread=lambda comparison: spreads.of_balls(inside(comparison), share=True),
@@ -96,7 +118,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="recall",
         kind=Kind("higher"),
-        meaning="share of real data inside the generated manifold",
+        words=Words(
+            meaning="share of real data inside the generated manifold",
+            good="as high as what real data score",
+            suspicious="high with low precision: samples spread so wide that their balls hold everything",
+        ),
+        function=neighbours.recall,
+        source="Kynkäänniemi et al. 2019, arXiv:1904.06991, equation 2",
         estimator=ball,
         compute=lambda comparison: neighbours.recall(comparison.neighbourhood, k=comparison.setting.k),
         spread=only_over_draws("a left-out sample changes its neighbours' balls"),
@@ -104,7 +132,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="density",
         kind=Kind("target", 1.0),
-        meaning="real neighbourhoods around a sample",
+        words=Words(
+            meaning="real neighbourhoods around a sample",
+            good="near 1, as real data have",
+            suspicious="far above 1: samples crowd where real data are dense; below 1: many lie outside",
+        ),
+        function=neighbours.density,
+        source="Naeem et al. 2020, arXiv:2002.09797",
         estimator=lambda setting: {**ball(setting), "balls": "open"},
         compute=lambda comparison: neighbours.density(comparison.neighbourhood, k=comparison.setting.k),
         spread=lambda comparison: spreads.of_balls(balls_around(comparison), share=False),
@@ -112,7 +146,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="coverage",
         kind=Kind("higher"),
-        meaning="share of real neighbourhoods that are hit",
+        words=Words(
+            meaning="share of real neighbourhoods that are hit",
+            good="as high as what real data score",
+            suspicious="above it: copies of the reference; far below it: variety is missing",
+        ),
+        function=neighbours.coverage,
+        source="Naeem et al. 2020, arXiv:2002.09797",
         estimator=coverage_estimator,
         compute=lambda comparison: neighbours.coverage(comparison.neighbourhood, k=comparison.setting.k),
         spread=only_over_draws("a left-out sample uncovers balls, and biases it"),
@@ -120,7 +160,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="one_nn_accuracy",
         kind=Kind("target", 0.5),
-        meaning="1-nearest-neighbour two-sample accuracy",
+        words=Words(
+            meaning="1-nearest-neighbour two-sample accuracy",
+            good="0.5: samples and real pictures cannot be told apart",
+            suspicious="above 0.5: they can; below 0.5: samples lie on real pictures, as copies do",
+        ),
+        function=neighbours.one_nn_accuracy,
+        source="Lopez-Paz and Oquab 2017, arXiv:1610.06545; Xu et al. 2018, arXiv:1806.07755",
         estimator=nearest,
         compute=lambda comparison: neighbours.one_nn_accuracy(comparison.even_neighbourhood),
         spread=OTHERS_CHANGE,
@@ -128,7 +174,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="one_nn_real",
         kind=Kind("target", 0.5),
-        meaning="the same, of real pictures alone",
+        words=Words(
+            meaning="the same, of real pictures alone",
+            good="0.5",
+            suspicious="far from one_nn_generated: one of the two sets is denser than the other",
+        ),
+        function=neighbours.one_nn_halves,
+        source="Xu et al. 2018, arXiv:1806.07755",
         estimator=lambda setting: {**nearest(setting), "of": "real features"},
         compute=lambda comparison: comparison.one_nn_halves[0],
         spread=OTHERS_CHANGE,
@@ -136,7 +188,13 @@ FEATURE_SCORES = (
     PictureScore(
         name="one_nn_generated",
         kind=Kind("target", 0.5),
-        meaning="the same, of generated pictures alone",
+        words=Words(
+            meaning="the same, of generated pictures alone",
+            good="0.5",
+            suspicious="near 1 with one_nn_real near 0: samples crowd around a few pictures",
+        ),
+        function=neighbours.one_nn_halves,
+        source="Xu et al. 2018, arXiv:1806.07755",
         estimator=lambda setting: {**nearest(setting), "of": "generated features"},
         compute=lambda comparison: comparison.one_nn_halves[1],
         spread=OTHERS_CHANGE,
@@ -161,7 +219,13 @@ def extrapolated(comparison: PictureComparison) -> float:
 FRECHET_INFINITY = PictureScore(
     name="frechet_infinity",
     kind=Kind("lower"),
-    meaning="Fréchet distance extrapolated to infinitely many samples",
+    words=Words(
+        meaning="Fréchet distance extrapolated to infinitely many samples",
+        good="as low as what real data score",
+        suspicious="negative by more than its interval: the line over 1/n does not fit",
+    ),
+    function=frechet_infinity,
+    source="Chong and Forsyth 2020, arXiv:1911.07023",
     estimator=lambda setting: {"sizes": setting.infinity, "line": "least squares over 1/n"},
     compute=extrapolated,
     spread=only_over_draws("a line through scores of nested parts has no error of its own"),
@@ -170,7 +234,7 @@ FRECHET_INFINITY = PictureScore(
 )
 
 
-def transport(name: str, order: int, meaning: str) -> PictureScore:
+def transport(name: str, order: int, words: Words) -> PictureScore:
     """An exact Wasserstein distance between the sets of features."""
 
     def compute(comparison: PictureComparison) -> float:
@@ -180,7 +244,9 @@ def transport(name: str, order: int, meaning: str) -> PictureScore:
     return PictureScore(
         name=name,
         kind=Kind("lower"),
-        meaning=meaning,
+        words=words,
+        function=wasserstein,
+        source=f"Kantorovich 1942, order {order}; solved exactly by the network simplex of Bonneel et al. 2011",
         estimator=lambda setting: {"cost": "euclidean", "solver": "exact", "arithmetic": "float64"},
         compute=compute,
         spread=only_over_draws("a left-out sample biases an optimal transport"),
@@ -188,61 +254,20 @@ def transport(name: str, order: int, meaning: str) -> PictureScore:
     )
 
 
+OF_DISTANCES = {
+    "good": "as low as what real data score at the same n; 0 is not to be had from random draws",
+    "suspicious": "clearly below what real data score: copies of training pictures",
+}
 TRANSPORT_SCORES = (
-    transport("w1", 1, "exact Wasserstein-1 distance"),
-    transport("w2", 2, "exact Wasserstein-2 distance"),
+    transport("w1", 1, Words(meaning="exact Wasserstein-1 distance", **OF_DISTANCES)),
+    transport("w2", 2, Words(meaning="exact Wasserstein-2 distance", **OF_DISTANCES)),
 )
-
-PROBABILITIES = {
-    "probabilities": "softmax of the logits", "splits": 1, "unit": "exp of nats", "arithmetic": "float64"
-}  # fmt: skip
-SHARES = {"histogram": "pictures by their most probable class"}
-
-
-def of_classes(
-    name: str, kind: Kind, meaning: str, estimator: dict[str, Any], score: Callable[[Tensor, Tensor], float]
-) -> PictureScore:
-    """A score of real and generated pictures' logits, (N, K) and (M, K), where the extractor is a classifier."""
-
-    def spread(comparison: PictureComparison) -> Spread | str:
-        real, generated = comparison.logits
-        return spreads.of_groups(partial(score, real), generated)
-
-    return PictureScore(
-        name=name,
-        kind=kind,
-        meaning=meaning,
-        estimator=lambda setting: estimator,
-        compute=lambda comparison: score(*comparison.logits),
-        spread=spread,
-        applies=lambda setting: setting.classes is not None,
-    )
-
-
-CLASS_SCORES = (
-    of_classes(
-        "inception_score", Kind("higher"), "Inception score", PROBABILITIES,
-        lambda real, generated: logits.inception_score(generated),
-    ),
-    of_classes(
-        "mode_score", Kind("higher"), "mode score",
-        {**PROBABILITIES, "against": "mean probabilities of the reference"}, logits.mode_score,
-    ),
-    of_classes(
-        "tv", Kind("lower"), "total variation", SHARES,
-        lambda real, generated: total_variation(logits.class_shares(real), logits.class_shares(generated)),
-    ),
-    of_classes(
-        "js", Kind("lower"), "Jensen-Shannon divergence, nats", {**SHARES, "unit": "nats"},
-        lambda real, generated: jensen_shannon(logits.class_shares(real), logits.class_shares(generated)),
-    ),
-)  # fmt: skip
 
 PICTURE_SCORES = (
     *FEATURE_SCORES,
     FRECHET_INFINITY,
     *TRANSPORT_SCORES,
-    *CLASS_SCORES,
+    *LOGIT_SCORES,
     *CONDITIONAL_SCORES,
     *SHAPE_SCORES,
 )

@@ -10,8 +10,8 @@ import numpy as np
 
 from kantor.data.points import GaussianMixture, Line, PointDistribution, Points
 from kantor.errors import NonFiniteError
-from kantor.evaluation.protocol import NO_DRAWS
-from kantor.evaluation.score_definition import Kind, ScoreDefinition
+from kantor.evaluation.score import NO_DRAWS, Kind, Words
+from kantor.evaluation.score_definition import ScoreDefinition
 from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
 from kantor.metrics.transport import wasserstein
@@ -117,7 +117,13 @@ POINT_SCORES = (
     PointScore(
         name="modes_covered",
         kind=Kind("higher"),
-        meaning="modes that receive samples",
+        words=Words(
+            meaning="modes that receive samples",
+            good="all of them, as real data have",
+            suspicious="fewer than all: the generator has dropped modes; all of them says nothing of the shares",
+        ),
+        function=modes.modes_covered,
+        source="Srivastava et al. 2017, arXiv:1705.07761; the share that counts stands in the estimator",
         estimator=lambda setting: {"share": MODE_SHARE, "radius_sigma": MODE_RADIUS},
         compute=lambda comparison: float(
             modes.modes_covered(
@@ -134,7 +140,13 @@ POINT_SCORES = (
     PointScore(
         name="within_3_sigma",
         kind=Kind("target", WITHIN_TARGET),
-        meaning="share of samples within 3 sigma of a mode",
+        words=Words(
+            meaning="share of samples within 3 sigma of a mode",
+            good="near its target, the share of a Gaussian's own mass",
+            suspicious="above the target: modes are drawn too narrow; below it: samples lie between modes",
+        ),
+        function=modes.within_radius,
+        source="high-quality samples of Srivastava et al. 2017, arXiv:1705.07761; the target is 1 - exp(-9/2)",
         estimator=lambda setting: {"radius_sigma": MODE_RADIUS},
         compute=lambda comparison: modes.within_radius(
             comparison.points, comparison.mixture.modes, comparison.mixture.sigma, radius=MODE_RADIUS
@@ -145,7 +157,13 @@ POINT_SCORES = (
     PointScore(
         name="mode_kl",
         kind=Kind("lower"),
-        meaning="KL of the mode histogram, nats",
+        words=Words(
+            meaning="KL of the mode histogram, nats",
+            good="as low as what real data score: modes are as frequent as they should be",
+            suspicious="far above it: some modes are drawn too often, others hardly",
+        ),
+        function=modes.mode_kl,
+        source="Kullback and Leibler 1951, of the histogram of nearest modes",
         estimator=lambda setting: {"histogram": "nearest mode", "against": "equal shares", "unit": "nats"},
         compute=lambda comparison: modes.mode_kl(comparison.points, comparison.mixture.modes),
         applies=_has_modes,
@@ -154,7 +172,13 @@ POINT_SCORES = (
     PointScore(
         name="tv",
         kind=Kind("lower"),
-        meaning="total variation",
+        words=Words(
+            meaning="total variation",
+            good="as low as what real data score; 0 for equal histograms",
+            suspicious="near 1: the two hardly overlap, and the score no longer says how far apart they are",
+        ),
+        function=divergences.total_variation,
+        source="half the sum of absolute differences of two histograms",
         estimator=lambda setting: {"histogram": "common grid", "bins": setting.bins},
         compute=lambda comparison: divergences.total_variation(*comparison.histograms),
         applies=_is_line,
@@ -163,7 +187,13 @@ POINT_SCORES = (
     PointScore(
         name="js",
         kind=Kind("lower"),
-        meaning="Jensen-Shannon divergence, nats",
+        words=Words(
+            meaning="Jensen-Shannon divergence, nats",
+            good="as low as what real data score; 0 for equal histograms",
+            suspicious="near ln 2 = 0.693: the two hardly overlap, and the score no longer says how far apart they are",
+        ),
+        function=divergences.jensen_shannon,
+        source="Lin 1991, with equal weights",
         estimator=lambda setting: {"histogram": "common grid", "unit": "nats", "bins": setting.bins},
         compute=lambda comparison: divergences.jensen_shannon(*comparison.histograms),
         applies=_is_line,
@@ -172,7 +202,13 @@ POINT_SCORES = (
     PointScore(
         name="w1",
         kind=Kind("lower"),
-        meaning="exact Wasserstein-1 distance",
+        words=Words(
+            meaning="exact Wasserstein-1 distance",
+            good="as low as what real data score at the same n",
+            suspicious="clearly below what real data score: more even than independent draws",
+        ),
+        function=wasserstein,
+        source="Kantorovich 1942; solved by the network simplex of Bonneel et al. 2011",
         estimator=_exact,
         compute=lambda comparison: comparison.w1,
         stratified_floor=True,
@@ -180,7 +216,13 @@ POINT_SCORES = (
     PointScore(
         name="w2",
         kind=Kind("lower"),
-        meaning="exact Wasserstein-2 distance",
+        words=Words(
+            meaning="exact Wasserstein-2 distance",
+            good="as low as what real data score at this size",
+            suspicious="far above w1: a few samples lie far out",
+        ),
+        function=wasserstein,
+        source="Kantorovich 1942, with squared costs; solved by the network simplex of Bonneel et al. 2011",
         estimator=_exact,
         compute=lambda comparison: wasserstein(comparison.reference, comparison.points, order=2),
         stratified_floor=True,
@@ -188,7 +230,13 @@ POINT_SCORES = (
     PointScore(
         name="critic_w1",
         kind=Kind("none"),
-        meaning="the critic's own estimate of W1",
+        words=Words(
+            meaning="the critic's own estimate of W1",
+            good="near w1, which it cannot exceed: then the critic is well trained",
+            suspicious="far below w1, or negative: the critic lags behind the generator",
+        ),
+        function=critic_w1,
+        source="Kantorovich-Rubinstein duality, Arjovsky et al. 2017, arXiv:1701.07875, equation 2",
         estimator=lambda setting: {"slope": "largest between any two points", "arithmetic": "float64"},
         compute=lambda comparison: comparison.critic_w1(),
         applies=lambda setting: setting.has_potential,

@@ -13,8 +13,9 @@ from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.generation import pieces
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
-from kantor.evaluation.protocol import Protocol, Score
-from kantor.evaluation.score_definition import DrawScores, Kind, applying, estimators, kinds, numbers
+from kantor.evaluation.protocol import Protocol
+from kantor.evaluation.score import Score
+from kantor.evaluation.score_definition import DrawScores, applying, estimators, numbers
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasPotential
 from kantor.numerics import numerics
@@ -29,24 +30,15 @@ class PointReference:
 
     Attributes:
         setting: of the scores.
+        scores: those that are made.
         points: the real ones, (n, 2).
         potential: the model's critic, where it has one.
     """
 
     setting: PointSetting
+    scores: tuple[PointScore, ...]
     points: Points
     potential: Potential | None
-
-    @classmethod
-    def of(cls, distribution: PointDistribution, n: int, bins: int, potential: Potential | None) -> "PointReference":
-        """Everybody's, of a distribution."""
-        points = distribution.sample(n, keyed.generator(REFERENCE_SEED, "reference"), stratified=True)
-        return cls(PointSetting(distribution, bins, has_potential=potential is not None), points, potential)
-
-    @property
-    def scores(self) -> tuple[PointScore, ...]:
-        """Those that there are."""
-        return applying(POINT_SCORES, self.setting)
 
     def compare(self, points: Points) -> PointComparison:
         """With points (m, 2)."""
@@ -83,9 +75,9 @@ class PointEvaluation(Evaluation):
             )
         require_positive(bins=self.bins)
 
-    def kinds(self, data: BlockData) -> dict[str, Kind]:
+    def definitions(self, data: BlockData) -> tuple[PointScore, ...]:
         """The scores that the truth of a distribution allows."""
-        return kinds(applying(POINT_SCORES, self._setting(data)))
+        return applying(POINT_SCORES, self._setting(data))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -96,7 +88,7 @@ class PointEvaluation(Evaluation):
             extractor="identity",
             n_real=self.n,
             n_generated=self.n,
-            estimators=estimators(applying(POINT_SCORES, setting), setting),
+            estimators=estimators(self.asked(applying(POINT_SCORES, setting)), setting),
         )
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
@@ -132,14 +124,21 @@ class PointEvaluation(Evaluation):
             return own, reference.floor(self.seed, r)
 
         own, floors = zip(*pieces(piece, len(draws), processes), strict=True)
-        return {score.name: score.over_draws(own, floors, floor_n=self.n) for score in reference.scores}
+        return {
+            score.name: score.over_draws(own, floors, floor_n=self.n, floor_kind="fresh draws")
+            for score in reference.scores
+        }
 
     def _setting(self, data: BlockData) -> PointSetting:
         """That of a model with a critic: the protocol is the same for models without."""
         return PointSetting(_truth(data), self.bins, has_potential=True)
 
     def _reference(self, data: BlockData, potential: Potential | None) -> PointReference:
-        return PointReference.of(_truth(data), self.n, self.bins, potential)
+        """Everybody's."""
+        distribution = _truth(data)
+        points = distribution.sample(self.n, keyed.generator(REFERENCE_SEED, "reference"), stratified=True)
+        setting = PointSetting(distribution, self.bins, has_potential=potential is not None)
+        return PointReference(setting, self.asked(applying(POINT_SCORES, setting)), points, potential)
 
 
 def _truth(data: BlockData) -> PointDistribution:

@@ -1,17 +1,13 @@
-"""Protocol, sampling and draw: what was measured, who was measured, and on which random sample.
+"""Protocol and draw: what was measured, and on which random sample.
 
-Only the protocol is hashed: two scores are comparable when their protocols are equal.
+Only the protocol is hashed. What all scores of an evaluation share has one hash, each score with its estimator has
+another: two scores are comparable when theirs are equal, whatever else was measured beside them.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kantor.digests import sha256
-from kantor.metrics.intervals import Estimate
-
-Better = Literal["lower", "higher", "target", "none"]
-
-NO_DRAWS = "no interval from fewer than 10 independent draws"
 
 
 @dataclass(frozen=True)
@@ -40,8 +36,12 @@ class Protocol:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of the canonical JSON, 64 hex digits."""
-        return sha256(self.plain())
+        """SHA-256 of the canonical JSON without estimators, 64 hex digits."""
+        return sha256({**self.plain(), "estimators": {}})
+
+    def hash_of(self, score: str) -> str:
+        """SHA-256 of the canonical JSON of a protocol that has this score alone, 64 hex digits."""
+        return sha256({**self.plain(), "estimators": {score: self.estimators[score]}})
 
 
 @dataclass(frozen=True)
@@ -51,50 +51,3 @@ class Draw:
     seed: int
     chunk: int
     draws: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number with its error and its floor.
-
-    Attributes:
-        estimate: the value and its 95% interval; None where it could not be computed.
-        covers: what the interval covers. "draws": the value is for what fresh draws of this size score on average
-            against this reference; not covered are another reference and another training seed.
-        better: which way is better; "target" comes with `target`.
-        meaning: what it is, in a few words.
-        floor: what fresh real data score; None where they have no score.
-        floor_n: at which sample size.
-        floor_draws: from how many draws; from 0 where a score has no floor.
-        target: the best value, when neither lower nor higher is better.
-        reason: why there is no value or no interval, where it is not for want of draws.
-        floor_reason: why the floor has none, likewise.
-    """
-
-    estimate: Estimate | None
-    covers: str
-    better: Better
-    meaning: str
-    floor: Estimate | None
-    floor_n: int
-    floor_draws: int
-    target: float | None = None
-    reason: str | None = None
-    floor_reason: str | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """As a card holds it."""
-        entry = {**_plain(self.estimate), "covers": self.covers, "better": self.better, "meaning": self.meaning}
-        if self.floor_draws:
-            entry["floor"] = {**_plain(self.floor), "n": self.floor_n, "draws": self.floor_draws}
-            if entry["floor"]["low"] is None:
-                entry["floor"]["reason"] = self.floor_reason or NO_DRAWS
-        if self.target is not None:
-            entry["target"] = self.target
-        if entry["low"] is None:
-            entry["reason"] = self.reason or NO_DRAWS
-        return entry
-
-
-def _plain(estimate: Estimate | None) -> dict[str, Any]:
-    return {"value": None, "low": None, "high": None} if estimate is None else asdict(estimate)

@@ -9,37 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from kantor.evaluation.protocol import Better, Score
+from kantor.evaluation.score import Floor, Kind, Score, Value, Words
 from kantor.evaluation.spreads import Spread, estimated
 
 Setting = TypeVar("Setting")
 Comparison = TypeVar("Comparison")
-
-Value = float | str
-"""What one draw scores, or the reason why it has no score."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a score is read.
-
-    Attributes:
-        better: which way is better.
-        target: the best value, when neither lower nor higher is better.
-    """
-
-    better: Better
-    target: float | None = None
-
-    def improves(self, value: float, best: float | None) -> bool:
-        """Whether a value is better than the best so far."""
-        if best is None:
-            return True
-        if self.better == "higher":
-            return value > best
-        if self.target is not None:
-            return abs(value - self.target) < abs(best - self.target)
-        return value < best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +23,9 @@ class ScoreDefinition(Generic[Setting, Comparison]):
     Attributes:
         name: in cards, tables and logs.
         kind: how it is read.
-        meaning: what it is, in a few words.
+        words: what people are told of it.
+        function: what computes its formula.
+        source: where the formula comes from.
         estimator: how it is computed, as plain containers, for the protocol.
         compute: its value for one draw, or the reason why it has none.
         spread: how sure one draw is of it, or the reason why one draw cannot say.
@@ -58,7 +34,9 @@ class ScoreDefinition(Generic[Setting, Comparison]):
 
     name: str
     kind: Kind
-    meaning: str
+    words: Words
+    function: Callable[..., Any]
+    source: str
     estimator: Callable[[Setting], dict[str, Any]]
     compute: Callable[[Comparison], Value]
     spread: Callable[[Comparison], Spread | str] | str
@@ -74,6 +52,7 @@ class ScoreDefinition(Generic[Setting, Comparison]):
         floors: Sequence["DrawScores"],
         *,
         floor_n: int,
+        floor_kind: str,
         barred: str | None = None,
         floor_barred: str | None = None,
     ) -> Score:
@@ -83,26 +62,18 @@ class ScoreDefinition(Generic[Setting, Comparison]):
             draws: what each found.
             floors: what each draw of fresh real data found; none where the score has no floor.
             floor_n: samples in each of these.
+            floor_kind: where these come from.
             barred: why there can be no interval; None where there can.
             floor_barred: why the floor can have none.
         """
         values, spreads = [draw.values[self.name] for draw in draws], [draw.spreads.get(self.name) for draw in draws]
-        estimate, reason = estimated(values, spreads, barred)
-        floor, floor_reason = None, None
+        floor = None
         if floors:
-            floor, floor_reason = estimated([draw.values[self.name] for draw in floors], [], floor_barred)
-        return Score(
-            estimate=estimate,
-            covers="draws",
-            better=self.kind.better,
-            meaning=self.meaning,
-            floor=floor,
-            floor_n=floor_n,
-            floor_draws=len(floors),
-            target=self.kind.target,
-            reason=reason,
-            floor_reason=floor_reason,
-        )
+            real = [draw.values[self.name] for draw in floors]
+            estimate, reason = estimated(real, [], floor_barred)
+            floor = Floor(draws=real, estimate=estimate, reason=reason, n=floor_n, kind=floor_kind)
+        estimate, reason = estimated(values, spreads, barred)
+        return Score(draws=values, estimate=estimate, reason=reason, kind=self.kind, words=self.words, floor=floor)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kantor.data import shapes
 from kantor.evaluation import spreads
 from kantor.evaluation.extractors.classifiers import WEIGHTS
 from kantor.evaluation.picture_comparison import PictureComparison, PictureScore
-from kantor.evaluation.score_definition import Kind
+from kantor.evaluation.score import Kind, Words
 from kantor.evaluation.shape_detection import BRIGHT, DETECTOR, LEAST, REGIONS, STEP, Detections
 from kantor.evaluation.spreads import Spread
 from kantor.metrics.divergences import total_variation
@@ -38,7 +38,13 @@ PATCHES = {
 
 
 def of_shapes(
-    name: str, meaning: str, estimator: dict[str, Any], distance: Callable[[Detections, Detections], float]
+    name: str,
+    words: Words,
+    estimator: dict[str, Any],
+    distance: Callable[[Detections, Detections], float],
+    *,
+    function: Callable[..., Any],
+    source: str,
 ) -> PictureScore:
     """A distance between what is detected in real and in generated pictures; 0 for equal ones."""
 
@@ -52,7 +58,9 @@ def of_shapes(
     return PictureScore(
         name=name,
         kind=Kind("lower"),
-        meaning=meaning,
+        words=words,
+        function=function,
+        source=source,
         estimator=lambda setting: estimator,
         compute=lambda comparison: score(*comparison.detections),
         spread=spread,
@@ -92,26 +100,50 @@ def regions_there(seen: Detections) -> np.ndarray:
 SHAPE_SCORES = (
     of_shapes(
         "shape_count_tv",
-        "total variation, number of shapes",
+        Words(
+            meaning="total variation, number of shapes",
+            good="as low as what real data score: pictures have as many shapes as they should",
+            suspicious="near 1: every picture has another number of shapes than real ones, or none is detected",
+        ),
         {**COUNTS, "histogram": "pictures by their number of shapes"},
         lambda real, generated: total_variation(shares_of_counts(real), shares_of_counts(generated)),
+        function=total_variation,
+        source="half the sum of absolute differences of two histograms",
     ),
     of_shapes(
         "shape_kind_tv",
-        "total variation, kinds of shapes",
+        Words(
+            meaning="total variation, kinds of shapes",
+            good="as low as what real data score",
+            suspicious="near 1: one kind is drawn only, or none is recognised",
+        ),
         {**COUNTS, "histogram": "shapes by their kind, and pictures without any"},
         lambda real, generated: total_variation(shares_of_kinds(real), shares_of_kinds(generated)),
+        function=total_variation,
+        source="half the sum of absolute differences of two histograms",
     ),
     of_shapes(  # colours that are all shifted by v score ‖v‖
         "shape_colour_w1",
-        "Wasserstein-1 of shapes' colours, levels",
+        Words(
+            meaning="Wasserstein-1 of shapes' colours, levels",
+            good="as low as what real data score; colours that are all shifted by v score the length of v",
+            suspicious="tens of levels: colours are washed out, or pictures are black",
+        ),
         {**PATCHES, "distance": "2 x sliced W1 in RGB, levels", "directions": DIRECTIONS},
         lambda real, generated: sliced_w1_in_space(colours_of_regions(real), colours_of_regions(generated)),
+        function=sliced_w1_in_space,
+        source="Bonneel et al. 2015, sliced over fixed directions",
     ),
     of_shapes(
         "shape_area_w1",
-        "Wasserstein-1 of shapes' areas, pixels",
+        Words(
+            meaning="Wasserstein-1 of shapes' areas, pixels",
+            good="as low as what real data score",
+            suspicious="far above it: shapes melt together, or crumble",
+        ),
         {**PATCHES, "distance": "W1, pixels"},
         lambda real, generated: float(w1_on_lines(areas_of_regions(real), areas_of_regions(generated))[0]),
+        function=w1_on_lines,
+        source="Villani 2009: on a line, the area between the distribution functions",
     ),
 )

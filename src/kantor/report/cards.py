@@ -66,6 +66,10 @@ class Floor(Estimate):
     """What `n` fresh real data score."""
 
     n: int | None = None
+    kind: str = ""
+    """Where the real data come from."""
+    values: tuple[float | None, ...] = ()
+    """Of each draw."""
 
     @property
     def n_text(self) -> str:
@@ -79,6 +83,12 @@ class Score(Estimate):
 
     name: str = ""
     meaning: str = ""
+    good: str = ""
+    suspicious: str = ""
+    values: tuple[float | None, ...] = ()
+    """Of each draw."""
+    protocol_hash: str = ""
+    """Of this score with its estimator: only scores of equal hash are compared."""
     covers: str = ""
     floor: Floor | None = None
     better: str = "none"
@@ -184,7 +194,14 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
     floor = None
     if given is not None:
         low, high = finite(given.get("low")), finite(given.get("high"))
-        floor = Floor(finite(given.get("value")), low, high, n=given.get("n"))
+        floor = Floor(
+            finite(given.get("value")),
+            low,
+            high,
+            n=given.get("n"),
+            kind=given.get("kind") or "",
+            values=tuple(map(finite, given.get("values") or ())),
+        )
     better = entry.get("better")
     return Score(
         finite(entry.get("value")),
@@ -192,6 +209,10 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
         finite(entry.get("high")),
         name=name,
         meaning=entry.get("meaning") or "",
+        good=entry.get("good") or "",
+        suspicious=entry.get("suspicious") or "",
+        values=tuple(map(finite, entry.get("values") or ())),
+        protocol_hash=str(entry.get("protocol_hash", "")),
         covers=entry.get("covers") or "",
         floor=floor,
         better=better if better in ("lower", "higher", "target") else "none",

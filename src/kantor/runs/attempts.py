@@ -2,8 +2,6 @@
 
 import contextlib
 import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +11,8 @@ from kantor.atomic import write_json
 from kantor.config.schema import Configuration, Trainer
 from kantor.errors import Interrupted
 from kantor.runs.directory import LAYOUT, RunDirectory, now
-from kantor.version import PACKAGE, __version__
+from kantor.runs.provenance import provenance
+from kantor.version import __version__
 
 PACKAGES = (
     "torch",
@@ -146,8 +145,7 @@ def environment(
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
-        "git": _git(),
-        "command": sys.argv,
+        "made_by": provenance(),
     }
 
 
@@ -156,19 +154,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _git() -> dict[str, Any] | None:
-    """Commit and dirty flag of the directory that kantor is imported from; None outside a repository."""
-    try:
-        commit, changes = _git_says("rev-parse", "HEAD"), _git_says("status", "--porcelain")
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return {"commit": commit.strip(), "dirty": bool(changes.strip())}
-
-
-def _git_says(*words: str) -> str:
-    """What git prints. Without its optional locks, which a kill would leave behind for the user to stumble over."""
-    command = ["git", "--no-optional-locks", *words]
-    done = subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True, check=True, timeout=10)
-    return done.stdout

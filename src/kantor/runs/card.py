@@ -5,16 +5,19 @@ from typing import Any
 from kantor.atomic import write_json
 from kantor.digests import sha256
 from kantor.runs.directory import RunDirectory
+from kantor.runs.provenance import provenance
 from kantor.version import __version__
 
-RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "scores")
+RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "digest", "made_by", "scores")
 """What a card keeps of an evaluation's file."""
 
 
 def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:
-    """Keep an evaluation beside the others; one of equal protocol, sampling, draw and step replaces the old one."""
-    what = {part: evaluation[part] for part in ("at_step", "protocol_hash", "sampling", "draw")}
-    write_json(directory.evaluations / f"{evaluation['name']}-{sha256(what)[:10]}.json", evaluation)
+    """Keep an evaluation beside the others, with who made it; one of equal protocol, sampling, draw and step replaces
+    the old one."""
+    what = {part: evaluation[part] for part in ("at_step", "protocol", "sampling", "draw")}
+    path = directory.evaluations / f"{evaluation['name']}-{sha256(what)[:10]}.json"
+    write_json(path, {**evaluation, "made_by": provenance()})
 
 
 def write_card(directory: RunDirectory) -> dict[str, Any]:
@@ -28,6 +31,7 @@ def write_card(directory: RunDirectory) -> dict[str, Any]:
         "seed": environment["seed"],
         "status": status["state"],
         "processes": environment["processes"],
+        "made_by": environment["made_by"],
         "budget": status["counters"],
         "cost": {
             "train_seconds": status["cost"]["train_seconds"],

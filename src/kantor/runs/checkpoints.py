@@ -131,18 +131,22 @@ def counters(path: Path) -> dict[str, int]:
     return found
 
 
-def export_weights(networks: Mapping[str, nn.Module], weights: str, directory: RunDirectory) -> None:
-    """Write what sampling needs as generator.safetensors; equal weights give equal bytes.
-
-    Args:
-        networks: by name; with several, the names of their tensors begin with it.
-        weights: what they are called, for the file's one key of metadata.
-        directory: whose.
-    """
-    tensors = {
+def sampling_tensors(networks: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
+    """What sampling needs, by name; with several networks, names begin with the network's."""
+    return {
         f"{name}.{key}" if len(networks) > 1 else key: tensor.detach().cpu().contiguous()
         for name, network in networks.items()
         for key, tensor in network.state_dict().items()
     }
+
+
+def export_weights(networks: Mapping[str, nn.Module], weights: str, directory: RunDirectory) -> None:
+    """Write what sampling needs as generator.safetensors; equal weights give equal bytes.
+
+    Args:
+        networks: by name.
+        weights: what they are called, for the file's one key of metadata.
+        directory: whose.
+    """
     with replacing(directory.checkpoints / "generator.safetensors") as temporary:
-        save_file(tensors, temporary, metadata={"weights": weights})
+        save_file(sampling_tensors(networks), temporary, metadata={"weights": weights})
