@@ -49,11 +49,12 @@ def cells(path):
 def test_a_card_of_pictures_says_what_they_are(shapes, tmp_path):
     rows = shapes("data.size=7", "out=here")
     assert list(rows) == [
-        "name", "count", "shape", "labels", "fingerprint", "licence", "prepared in", "picture",
+        "name", "count", "split by", "shape", "labels", "fingerprint", "licence", "prepared in", "picture",
     ]  # fmt: skip
     assert rows["name"] == "purdue_shapes5"
     assert rows["count"] == "7 to train on, 5 held out"
     assert rows["shape"] == "(3, 64, 64) uint8: RGB, 64 × 64 pixels"
+    assert rows["split by"] == "other seeds of the renderer"
     assert rows["labels"] == "none"
     assert re.fullmatch("[0-9a-f]{64}", rows["fingerprint"])
     assert "none needed" in rows["licence"]

@@ -3,6 +3,7 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -278,22 +279,57 @@ def test_the_place_of_the_cache(monkeypatch, variables, expected):
     assert str(cache.cache_root()) == expected
 
 
-def test_a_files_digest_is_remembered_until_it_changes(tmp_path, monkeypatch):
+@pytest.fixture
+def fine_clock(monkeypatch):
+    """As if every change of a file showed at once in its times, as it does after a while."""
+    monkeypatch.setattr(cache, "CLOCK_NS", -1)
+
+
+def test_a_files_digest_is_remembered_until_it_changes(tmp_path, monkeypatch, fine_clock):
     path = tmp_path / "file"
     path.write_bytes(b"first")
     described = {"name": "file", "bytes": 5, "sha256": hashlib.sha256(b"first").hexdigest()}
     assert cache.describe_file(path) == described
     with monkeypatch.context() as patched:
-        patched.setattr(hashlib, "sha256", _only_keys(hashlib.sha256))
+        patched.setattr(hashlib, "file_digest", lambda *_: pytest.fail("read again"))
         assert cache.describe_file(path) == described  # from memory
     path.write_bytes(b"other")  # of the same size
     os.utime(path, ns=(1, 1))
     assert cache.file_digest(path) == hashlib.sha256(b"other").hexdigest()
 
 
-def _only_keys(sha256):
-    """SHA-256 of texts that are given at once, such as the memory's key; not of a file's blocks."""
-    return lambda content=None: sha256(content) if content is not None else pytest.fail("read again")
+def in_place(path, content):
+    path.write_bytes(content)
+
+
+def by_another_file(path, content):
+    path.with_name("other").write_bytes(content)
+    shutil.copystat(path, path.with_name("other"))
+    os.replace(path.with_name("other"), path)
+
+
+@pytest.mark.parametrize("change", [in_place, by_another_file])
+def test_what_a_copy_preserves_does_not_hide_a_change(tmp_path, fine_clock, change):
+    """rsync -t and unzip set the time of change; the size may be the same by chance."""
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    assert cache.file_digest(path) == hashlib.sha256(b"first").hexdigest()
+    before = path.stat()
+    change(path, b"other")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert cache.file_digest(path) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_a_file_that_changed_just_now_is_read_again(tmp_path, monkeypatch):
+    """Within one tick of the file system's clock a second change would leave no trace."""
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    cache.file_digest(path)
+    read = []
+    file_digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *words: read.append(1) or file_digest(*words))
+    assert cache.file_digest(path) == hashlib.sha256(b"first").hexdigest() and read
 
 
 def test_a_memory_that_cannot_be_kept_is_no_error(tmp_path, monkeypatch):

@@ -119,6 +119,75 @@ def test_an_archive_can_be_named(root, tmp_path):
     assert len(data(root, archive=str(moved)).load("train")) == 15  # the partition beside the archive
 
 
+KAGGLE = ["image_id,partition", *(line.replace(" ", ",") for line in OFFICIAL)]
+TEXT = "\n".join(OFFICIAL)
+FORMS = {
+    "as published": ("list_eval_partition.txt", TEXT.encode()),
+    "Kaggle's table": ("list_eval_partition.csv", "\n".join(KAGGLE).encode()),
+    "Kaggle's table, by a spreadsheet": ("list_eval_partition.csv", "\r\n".join(KAGGLE).encode("utf-8-sig")),
+    "with semicolons and quotes": (
+        "list_eval_partition.csv", "\n".join(f'"{name}";{kind}' for name, kind in map(str.split, OFFICIAL)).encode()
+    ),
+    "a byte-order mark": ("list_eval_partition.txt", TEXT.encode("utf-8-sig")),
+    "UTF-16": ("list_eval_partition.txt", TEXT.encode("utf-16")),
+    "Windows' ends of lines": ("list_eval_partition.txt", TEXT.replace("\n", "\r\n").encode()),
+    "tabs": ("list_eval_partition.txt", TEXT.replace(" ", "\t").encode()),
+}  # fmt: skip
+PLACES = ["celeba", "celeba/Eval", "Eval", ".", "celeba/img_align_celeba"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_partition_is_read_in_every_form(root, form):
+    name, content = FORMS[form]
+    partition(root, OFFICIAL)
+    expected = data(root)
+    (root / "celeba" / "list_eval_partition.txt").unlink()
+    (root / "celeba" / name).write_bytes(content)
+    found = data(root)
+    assert numbers(found.load("train")) == list(range(15)) and numbers(found.load("test")) == list(range(20, 24))
+    assert found.fingerprint == expected.fingerprint and found.split_rule == "the official partition"
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["list_eval_partition.txt", "list_eval_partition.csv"])
+def test_the_partition_is_found_where_archives_leave_it(root, place, name):
+    (root / place).mkdir(parents=True, exist_ok=True)
+    (root / place / name).write_text("\n".join(OFFICIAL if name.endswith("txt") else KAGGLE))
+    unzipped(root / "celeba" / "faces")
+    (root / "celeba" / "img_align_celeba.zip").unlink()
+    if place.endswith("celeba"):
+        (root / "celeba" / "img_align_celeba").mkdir(exist_ok=True)
+        for file in (root / "celeba" / "faces").iterdir():
+            file.rename(root / "celeba" / "img_align_celeba" / file.name)
+    else:
+        (root / "celeba" / "faces").rename(root / "celeba" / "img_align_celeba")
+    assert numbers(data(root).load("test")) == list(range(20, 24))
+
+
+def test_the_archives_own_three_directories_do(tmp_path):
+    zipped(tmp_path / "Img" / "img_align_celeba.zip")
+    (tmp_path / "Eval").mkdir()
+    (tmp_path / "Eval" / "list_eval_partition.txt").write_text(TEXT)
+    assert numbers(data(tmp_path).load("test")) == list(range(20, 24))
+
+
+def test_the_partition_within_the_archive_is_read(root):
+    with zipfile.ZipFile(root / "celeba" / "img_align_celeba.zip", "a") as archive:
+        archive.writestr("list_eval_partition.csv", "\n".join(KAGGLE))
+    assert numbers(data(root).load("test")) == list(range(20, 24))
+
+
+def test_pictures_as_png_have_the_partition_of_the_jpegs(tmp_path):
+    unzipped(tmp_path / "img_align_celeba", {name.replace("jpg", "png"): FACES[name] for name in NAMES})
+    (tmp_path / "list_eval_partition.txt").write_text(TEXT)
+    assert numbers(data(tmp_path).load("test")) == list(range(20, 24))
+
+
+def test_without_a_partition_the_rule_says_so(root):
+    rule = "the 5% of the pictures with the lowest digests of their pixels, for want of the official one"
+    assert data(root).split_rule == rule
+
+
 def test_missing_files_are_named_with_their_source(tmp_path):
     with pytest.raises(UserError, match=r"celeba/img_align_celeba\.zip or .*mmlab.*data\.archive=PATH"):
         data(tmp_path).describe()
@@ -289,7 +358,9 @@ def stranger(tmp_path, monkeypatch):
     assert all(path.read_bytes() == content for path, content in before.items())
     for path in after - {*before, place}:
         inside = path.relative_to(tmp_path / "cache").as_posix()
-        assert re.fullmatch(r"digests/\w+\.txt|data/celeba-\w+/(lock|names\.json|broken\.json|pixels\.npy.*)", inside)
+        assert re.fullmatch(
+            r"digests/\w+\.json|data/celeba-\w+/(lock|names\.json|broken\.json|(pixels|digests)\.npy.*)", inside
+        )
     zipped(place)
     partition(tmp_path, OFFICIAL)
     assert numbers(data(tmp_path, archive=str(place)).load("train")) == list(range(15))
@@ -448,4 +519,5 @@ def same_files(first, second):
         {path.relative_to(top): path.read_bytes() for path in (top / "data").rglob("*") if path.is_file()}
         for top in (first, second)
     ]
-    return found[0] == found[1] and {path.name for path in found[0]} == {"lock", "names.json", "pixels.npy"}
+    names = {"lock", "names.json", "pixels.npy", "digests.npy"}
+    return found[0] == found[1] and {path.name for path in found[0]} == names

@@ -114,7 +114,7 @@ def hostile(touched):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_other_files_are_refused_before_any_is_opened(folder, name, split):
     (folder / FOLDER / name).write_bytes(hostile(folder / "touched"))
-    with pytest.raises(UserError, match=rf"{name} is not the published file, whose MD5 is .*…: delete it"):
+    with pytest.raises(UserError, match=rf"{name} is not the published file, whose MD5 is .*…: get it"):
         data(folder).load(split)
     assert not (folder / "touched").exists()
 
@@ -144,6 +144,25 @@ def test_a_missing_archive_is_downloaded(tmp_path, archive, monkeypatch):
         assert len(found.load("train")) == 30
     assert found.fingerprint == data(archive).fingerprint
     assert [entry.name for entry in (tmp_path / "new").iterdir()] == [ARCHIVE]  # nothing was extracted there
+
+
+@pytest.mark.parametrize("lost", [TRAIN[2], *TEST, META])
+def test_half_a_set_is_refused_and_nothing_is_downloaded_beside_it(folder, lost):
+    (folder / FOLDER / lost).unlink()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UserError, match=f"but not {lost}; nothing is downloaded beside files of yours"):
+        data(folder).describe()
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["cifar-10-python.tar", "cifar/cifar-10-python (1).tar.gz", "data_batch_1"])
+def test_files_under_another_name_or_in_another_place_are_pointed_at(tmp_path, place):
+    path = tmp_path / "root" / place
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(UserError, match="rename or link that; nothing is downloaded") as caught:
+        data(tmp_path / "root").describe()
+    assert str(path) in str(caught.value) and path.read_bytes() == b"mine"
 
 
 def test_without_a_network_the_archive_and_its_place_are_named(tmp_path, monkeypatch):

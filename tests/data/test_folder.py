@@ -71,8 +71,9 @@ def test_grey_sets_have_one_channel(root):
 def test_transparency_shows_the_background(root):
     for level in range(3):
         put(root, f"{level}.png", (level, 0), mode="LA")
-    assert both(data(root, alpha="white")) == [255] * 3
-    assert both(data(root, alpha="black")) == [0] * 3
+    put(root, "opaque.png", 7)
+    assert both(data(root, alpha="white")) == [7, 255, 255, 255]
+    assert both(data(root, alpha="black")) == [0, 0, 0, 7]
 
 
 def test_directories_of_all_images_are_classes(root):
@@ -116,6 +117,21 @@ def test_copies_of_an_image_are_on_one_side(root):
         put(root, f"{index:02}.png", index % 4)
     loaded = data(root, holdout=0.3)
     assert not set(levels(loaded.load("train"))) & set(levels(loaded.load("test")))
+
+
+def test_one_picture_in_two_codes_is_on_one_side(root):
+    """And so is its mirror image, which training with data.flip shows."""
+    noise = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype=np.uint8)
+    root.mkdir()
+    for index, picture in enumerate(noise):
+        Image.fromarray(picture).save(root / f"{index:02}.png")
+        Image.fromarray(picture).save(root / f"{index:02}.bmp")
+        Image.fromarray(picture[:, ::-1]).save(root / f"{index:02}-mirrored.tiff")
+    loaded = data(root, holdout=0.2)
+    train, test = (loaded.load(split).take(np.arange(len(loaded.load(split)))).numpy() for split in ("train", "test"))
+    assert len(test) == 24 and len(train) == 96
+    known = {picture.tobytes() for picture in train}
+    assert not any(picture.tobytes() in known or picture[..., ::-1].tobytes() in known for picture in test)
 
 
 def test_names_and_order_of_files_do_not_move_an_image(root, tmp_path):
@@ -169,9 +185,29 @@ def test_the_fingerprint_knows_contents_names_and_settings(root):
 
 
 def test_contents_are_read_once(root, monkeypatch):
+    monkeypatch.setattr(cache, "CLOCK_NS", -1)
     first = data(many(root, 5)).fingerprint
     monkeypatch.setattr(Manifest, "read", lambda *_: pytest.fail("read again"))
     assert data(root).fingerprint == first
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_others_of_equal_size_and_time_are_other_data(root, tmp_path, monkeypatch, replaced):
+    """rsync -t and unzip preserve times; a BMP of the same sides has the same size."""
+    monkeypatch.setattr(cache, "CLOCK_NS", -1)
+    for level in range(8):
+        put(root, f"{level}.bmp", level)
+    before = data(root)
+    assert both(before) == list(range(8))
+    for level in range(8):
+        path = root / f"{level}.bmp"
+        then, target = path.stat(), tmp_path / "new.bmp" if replaced else path
+        Image.new("L", (8, 8), 100 + level).save(target)
+        os.utime(target, ns=(then.st_atime_ns, then.st_mtime_ns))
+        os.replace(target, path)
+        assert (path.stat().st_size, path.stat().st_mtime_ns) == (then.st_size, then.st_mtime_ns)
+    after = data(root)
+    assert both(after) == list(range(100, 108)) and after.fingerprint != before.fingerprint
 
 
 def test_a_moved_directory_is_the_same_data_and_is_not_built_again(root, tmp_path, monkeypatch):
@@ -289,6 +325,7 @@ def test_the_first_of_many_broken_images_are_named_and_all_are_counted_and_liste
 def test_the_count_of_broken_images_holds_those_of_earlier_chunks(root, monkeypatch):
     """Built with skip as far as the second chunk, then with stop."""
     monkeypatch.setattr(cache, "CHUNK", 4)
+    monkeypatch.setattr(cache, "CLOCK_NS", -1)
     many(root, 12)
     for index in (1, 6, 7, 10):
         text(root / f"{index:03}.png")
@@ -321,6 +358,7 @@ def test_a_set_of_broken_images_only_is_refused(root):
 def test_an_interrupted_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch, stopped_at):
     """Killed in the middle of a chunk, with broken files on both sides: byte for byte the uninterrupted one."""
     monkeypatch.setattr(cache, "CHUNK", 4)
+    monkeypatch.setattr(cache, "CLOCK_NS", -1)
     many(root, 30)
     for name in ("003.png", "020.png"):
         text(root / name)

@@ -48,7 +48,14 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def mirror(tmp_path, monkeypatch):
+def ours(monkeypatch):
+    """Take the small files for the originals."""
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in originals().items()}
+    monkeypatch.setattr(mnist, "SHA256", digests)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch, ours):
     """torchvision's own download, from a directory instead of a server."""
     directory = tmp_path / "mirror"
     directory.mkdir()
@@ -114,9 +121,7 @@ def test_other_files_than_the_originals_are_refused(root):
         data(root).describe()
 
 
-def test_checking_the_originals_changes_nothing(root, monkeypatch):
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in originals().items()}
-    monkeypatch.setattr(mnist, "SHA256", digests)
+def test_checking_the_originals_changes_nothing(root, ours):
     checked, unchecked = data(root, verify=True), data(root, verify=False)
     assert checked.fingerprint == unchecked.fingerprint
     assert (checked.load("train").pixels == unchecked.load("train").pixels).all()
@@ -165,17 +170,87 @@ def test_a_gzip_bomb_is_refused(root, monkeypatch):
 
 
 def test_missing_files_are_downloaded_by_torchvision(tmp_path, mirror, capsys):
-    found = data(tmp_path / "new", verify=False, image_size=28).load("test")
+    found = data(tmp_path / "new", image_size=28).load("test")
     assert (found.pixels == digits(12, 1)[0][:, None]).all()
     assert "downloading it" in capsys.readouterr().err
-    data(tmp_path / "new", verify=False).describe()
+    data(tmp_path / "new").describe()
     assert "downloading" not in capsys.readouterr().err  # once
+    assert sorted(path.name for path in (tmp_path / "new").rglob("*") if path.is_file()) == sorted(mnist.SHA256)
+
+
+def test_a_download_goes_beside_files_that_are_no_digits(tmp_path, mirror):
+    (tmp_path / "new" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "new" / "MNIST" / "raw" / "notes.txt").write_text("mine")
+    assert len(data(tmp_path / "new").load("train")) == 30
+    assert (tmp_path / "new" / "MNIST" / "raw" / "notes.txt").read_text() == "mine"
 
 
 def test_a_download_with_another_digest_is_not_kept_as_data(tmp_path, mirror):
     (mirror / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(digits(30, 9)[0])))
     with pytest.raises(UserError, match="cannot be downloaded"):
-        data(tmp_path / "new", verify=False).describe()
+        data(tmp_path / "new").describe()
+    assert not any(path.is_file() for path in (tmp_path / "new").rglob("*"))
+
+
+def everything(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize("gzipped", [True, False])
+@pytest.mark.parametrize("lost", list(mnist.SHA256))
+def test_half_a_set_is_refused_and_nothing_of_it_is_overwritten(tmp_path, mirror, lost, gzipped, verify):
+    """Three files of Fashion-MNIST, say: the download would be MNIST's."""
+    mine = {name: idx(digits(5, 7)[0]) for name in mnist.SHA256 if name != lost}
+    before = everything(put(tmp_path / "new", mine, gzipped=gzipped))
+    with pytest.raises(UserError, match=f"but not {lost} .*nothing is downloaded beside files of yours"):
+        data(tmp_path / "new", verify=verify).load("train")
+    assert everything(tmp_path / "new") == before
+
+
+@pytest.mark.parametrize("verify", [True, False])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "MNIST/raw/train-images.idx3-ubyte",
+        "MNIST/raw/train-images-idx3-ubyte/train-images-idx3-ubyte",
+        "MNIST/raw/train-images-idx3-ubyte (1).gz",
+        "MNIST/train-images-idx3-ubyte.gz",
+        "train-images-idx3-ubyte",
+        "mnist/Train_Images.idx3-ubyte.gz",
+    ],
+)
+def test_files_under_another_name_or_in_another_place_are_pointed_at(tmp_path, mirror, place, verify):
+    path = tmp_path / "new" / place
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    with pytest.raises(UserError, match="rename or link that; nothing is downloaded beside files of yours") as caught:
+        data(tmp_path / "new", verify=verify).describe()
+    assert str(path) in str(caught.value)
+    assert everything(tmp_path / "new") == {path: b"mine"}
+
+
+def test_other_digits_than_mnist_are_never_downloaded(tmp_path, mirror):
+    """data.verify=false means other files, which a download of MNIST would be taken for."""
+    place = put(tmp_path / "new", {"train-images-idx3-ubyte": b""})
+    (place / "MNIST").rename(place / "FashionMNIST")
+    with pytest.raises(UserError, match=r"FashionMNIST/raw/train-images-idx3-ubyte.*nothing is downloaded"):
+        data(place, verify=False).describe()
+    with pytest.raises(UserError, match=r"nothing is downloaded with data\.verify=false"):
+        data(tmp_path / "empty", verify=False).describe()
+    assert len(data(place).load("test")) == 12  # MNIST itself, beside the other set
+    assert (place / "FashionMNIST" / "raw" / "train-images-idx3-ubyte").read_bytes() == b""
+
+
+def test_a_dangling_link_is_not_written_through(tmp_path, mirror):
+    """To files on a disk that is not mounted now."""
+    raw = tmp_path / "new" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in mnist.SHA256:
+        (raw / name).symlink_to(tmp_path / "unmounted" / name)
+    with pytest.raises(UserError, match="nothing is downloaded beside files of yours"):
+        data(tmp_path / "new").describe()
+    assert not (tmp_path / "unmounted").exists()
 
 
 def test_without_a_network_both_ways_out_are_named(tmp_path, mirror):

@@ -99,6 +99,14 @@ def test_the_held_out_ones_are_the_same_for_everybody(path):
     assert some == numbers(data(path, size=5, flip=True, batch_size=3).train)
 
 
+def test_copies_of_held_out_ones_are_held_out(tmp_path):
+    """Which ones are held out without copies is as before."""
+    twice = {**FILES, f"{FOLDER}/0.png": encoded(noise(5)), f"{FOLDER}/1.bmp": encoded(noise(24), "BMP")}
+    found = data(pack(tmp_path / "a.zip", twice))
+    train, test = numbers(found.train), numbers(found.test)
+    assert not set(train) & set(test) and sorted(train + test) == sorted([*range(25), 5, 24])
+
+
 def test_more_than_there_are_to_train_on_is_refused(path):
     with pytest.raises(UserError, match="size=24: the set has 23 images"):
         len(data(path, size=24).train)

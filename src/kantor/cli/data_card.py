@@ -66,6 +66,7 @@ def image_rows(data: ImageData) -> list[tuple[str, str]]:
         ("name", data.name),
         ("count", f"{len(data.train):,} to train on, {len(data.test):,} held out"),
         *broken,
+        ("split by", data.split_rule),
         ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
         ("labels", _labels(data)),
         ("fingerprint", data.fingerprint),

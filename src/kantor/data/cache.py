@@ -10,6 +10,7 @@ import hashlib
 import json
 import mmap
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from kantor.atomic import replacing
 from kantor.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOCK_NS = 2_000_000_000
+"""Nanoseconds between two ticks of a file system's clock, at most (FAT)."""
 CHUNK = 512
 """Images between the moments at which a builder writes down how far it is."""
 
@@ -144,19 +147,46 @@ def _empty(partial: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits; remembered in the cache by path, size and time of change."""
-    stat = path.stat()
-    key = json.dumps([str(path.resolve()), stat.st_size, stat.st_mtime_ns])
-    memory = cache_root() / "digests" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.txt"
-    if memory.is_file():
-        return memory.read_text(encoding="ascii")
-    digest = hashlib.sha256()
+    """SHA-256 of a file's bytes, 64 hex digits; remembered in the cache until its `trace()` is another."""
+    before = path.stat()
+    memory = memory_of([str(path.resolve()), trace(before)])
+    known = recall(memory)
+    if known is not None:
+        return known
     with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    with contextlib.suppress(OSError), replacing(memory) as temporary:  # a memory that cannot be kept is no error
-        temporary.write_text(digest.hexdigest(), encoding="ascii")
-    return digest.hexdigest()
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    if settled(before):
+        remember(memory, digest)
+    return digest
+
+
+def trace(found: os.stat_result) -> list[int]:
+    """What tells a file from every other that lay in its place: size and time of change can be copied (rsync -t and
+    unzip do so), the inode and the time at which it was last touched in any way cannot."""
+    return [found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev, found.st_ctime_ns]
+
+
+def settled(found: os.stat_result) -> bool:
+    """Whether a further change would show in the file's `trace()`: clocks of file systems are coarse."""
+    return time.time_ns() - found.st_ctime_ns > CLOCK_NS
+
+
+def memory_of(key: object) -> Path:
+    """Where the digests of something are remembered."""
+    return cache_root() / "digests" / f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.json"
+
+
+def recall(memory: Path) -> Any:
+    """What is remembered; None where nothing is."""
+    with contextlib.suppress(ValueError, OSError):
+        return json.loads(memory.read_text(encoding="ascii"))
+    return None
+
+
+def remember(memory: Path, digests: object) -> None:
+    """Keep digests for the next time; a memory that cannot be kept is no error."""
+    with contextlib.suppress(OSError), replacing(memory) as temporary:
+        temporary.write_text(json.dumps(digests), encoding="ascii")
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 The usual preparation for generative models: a crop of 148 pixels, resized to 64. Splits follow the official partition
 file where it lies beside the pictures (0 train, 1 validation, which is left alone, 2 test); without it the 5% of the
-files with the lowest SHA-256 of their names are the test split.
+pictures with the lowest digests of their pixels are the test split, and card and protocol say so.
 """
 
 import contextlib
-import hashlib
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +14,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from kantor.data import cache
+from kantor.data import cache, partition
 from kantor.data.archives import Bounds, ZipMembers
 from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
@@ -26,7 +24,6 @@ from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
 
 PICTURES = "img_align_celeba"
-PARTITION = "list_eval_partition.txt"
 NUMBERS: dict[Split, int] = {"train": 0, "test": 2}
 HOLDOUT = 0.05  # of the pictures, where there is no partition file
 BOUNDS = Bounds(member=1 << 24, total=1 << 35, members=300_000)
@@ -89,21 +86,43 @@ class CelebA(ImageData):
     @cached_property
     def _place(self) -> Path:
         root = Path(self.root).expanduser()
-        usual = (root / "celeba" / f"{PICTURES}.zip", root / "celeba" / PICTURES, root / PICTURES)
-        places = usual if self.archive is None else (Path(self.archive).expanduser(),)
+        above = [root / "celeba", root, root / "celeba" / "Img", root / "Img"]
+        usual = [place / name for place in above for name in (f"{PICTURES}.zip", PICTURES, f"{PICTURES}_png")]
+        places = usual if self.archive is None else [Path(self.archive).expanduser()]
         for place in places:
             if place.exists():
                 return place
-        expected = " or ".join(str(place) for place in places)
+        expected = " or ".join(str(place) for place in places[:2])
         raise UserError(
-            f"the files of data={self.name} are missing: expected {expected}; get {PICTURES}.zip and {PARTITION} from "
-            "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put them there, or name the zip, data.archive=PATH"
+            f"the files of data={self.name} are missing: expected {expected}; get {PICTURES}.zip and "
+            f"{partition.NAMES[0]} from https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put them there, or name "
+            "the zip, data.archive=PATH"
         )
 
     @cached_property
-    def _partition(self) -> Path | None:
-        candidates = (self._place.parent / PARTITION, Path(self.root).expanduser() / "celeba" / PARTITION)
-        return next((path for path in candidates if path.is_file()), None)
+    def _partition(self) -> tuple[str, dict[str, int]] | None:
+        """What the partition is called in sentences, and its numbers; None where there is none.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        file = partition.find(self._place, Path(self.root).expanduser())
+        if file is not None:
+            return str(file), partition.parse(file.read_bytes(), str(file))
+        member = None if self._place.is_dir() else partition.within(self._place, BOUNDS)
+        if member is None:
+            return None
+        source = f"{self._place}: {member[0]}"
+        return source, partition.parse(member[1], source)
+
+    @property
+    def split_rule(self) -> str:
+        """The official partition, or what stands in for it."""
+        if self._partition is not None:
+            return "the official partition"
+        return (
+            f"the {HOLDOUT:.0%} of the pictures with the lowest digests of their pixels, for want of the official one"
+        )
 
     @cached_property
     def _manifest(self) -> Manifest:
@@ -114,7 +133,7 @@ class CelebA(ImageData):
         is_folder = self._place.is_dir()
         return {
             "pictures": self._manifest.describe() if is_folder else cache.describe_file(self._place),
-            "partition": {"holdout": HOLDOUT} if self._partition is None else cache.describe_file(self._partition),
+            "partition": {"holdout": HOLDOUT} if self._partition is None else {"sha256": sha256(self._partition[1])},
             **self._decoder.describe(),
         }
 
@@ -146,24 +165,24 @@ class CelebA(ImageData):
         numbers = self._numbers(pictures.names)
         if numbers is not None:
             return np.array([number == NUMBERS[split] for number in numbers], dtype=bool)
-        short = [PurePosixPath(name).name for name in pictures.names]
-        test = pictures.held_out([hashlib.sha256(os.fsencode(name)).hexdigest() for name in short], HOLDOUT)
+        test = pictures.held_out(HOLDOUT)
         return test if split == "test" else ~test
 
     def _numbers(self, names: list[str]) -> list[int] | None:
-        """The partition file's number of each picture; None without such a file.
+        """The partition's number of each picture; None without a partition.
 
         Raises:
             UserError: it is damaged, or has no line for one.
         """
         if self._partition is None:
             return None
-        numbers = read_partition(self._partition)
-        missing = next((name for name in names if PurePosixPath(name).name not in numbers), None)
+        source, numbers = self._partition
+        stems = [PurePosixPath(name).stem for name in names]
+        missing = next((name for name, stem in zip(names, stems, strict=True) if stem not in numbers), None)
         if missing is not None:
             name = printable(PurePosixPath(missing).name)
-            raise UserError(f"{self._partition} has no line for {name}: get it from its source again")
-        return [numbers[PurePosixPath(name).name] for name in names]
+            raise UserError(f"{source} has no line for {name}: get it from its source again")
+        return [numbers[stem] for stem in stems]
 
 
 class _ZipPictures(ZipMembers):
@@ -178,23 +197,3 @@ class _ZipPictures(ZipMembers):
 
     def __enter__(self) -> "_ZipPictures":
         return self
-
-
-def read_partition(path: Path) -> dict[str, int]:
-    """The number (0 train, 1 validation, 2 test) of each file name, from lines such as "000001.jpg 0".
-
-    Raises:
-        UserError: a line is another, or a name comes twice.
-    """
-    numbers: dict[str, int] = {}
-    for count, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) != 2 or words[1] not in ("0", "1", "2") or words[0] in numbers:
-            raise UserError(
-                f"{path}, line {count}: {line[:80]!r}; expected each file name once with 0 (train), 1 (validation) or "
-                "2 (test), as in 000001.jpg 0: get the file from its source again"
-            )
-        numbers[words[0]] = int(words[1])
-    return numbers

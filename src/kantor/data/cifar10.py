@@ -5,6 +5,7 @@ may do anything when they are opened: only files with the published MD5 are.
 """
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kantor.data import cache
-from kantor.data.downloads import fetch
+from kantor.data.downloads import fetch, settle
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.data.lookalikes import lookalikes, pointed_at
 from kantor.digests import sha256
 from kantor.errors import UserError
+
+NAMES_LIKE = r"cifar-?10-(python|batches-py).*|data-batch-[1-5]|test-batch"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -27,7 +31,7 @@ class CIFAR10(ImageData):
 
     Attributes:
         root: the directory with cifar-10-batches-py/ or cifar-10-python.tar.gz; the latter is downloaded when there is
-            neither.
+            nothing of either.
     """
 
     root: str
@@ -35,6 +39,11 @@ class CIFAR10(ImageData):
     classes = 10
     sample_shape = (3, 32, 32)
     licence: ClassVar[str] = "no explicit licence; cite Krizhevsky 2009, Learning Multiple Layers of Features"
+
+    @property
+    def split_rule(self) -> str:
+        """The makers'."""
+        return "the published batches"
 
     def describe(self) -> dict[str, Any]:
         """The published MD5 of each batch: files with others are refused."""
@@ -64,10 +73,11 @@ class CIFAR10(ImageData):
         if all((folder / name).is_file() for name in published()):
             return folder
         if not archive.is_file():
+            check_absent(root, archive, folder)
             fetch(
                 "CIFAR-10",
                 root,
-                lambda: _download(root),
+                lambda: _download(root, archive),
                 otherwise=f"get {archive.name} from https://www.cs.toronto.edu/~kriz/cifar.html on a machine with a "
                 f"network and put it into {root}",
             )
@@ -82,9 +92,10 @@ class CIFAR10(ImageData):
         files = {place / name: md5 for name, md5 in digests.items()}
         for path, md5 in files.items() if place.is_dir() else [(place, Torchvision.tgz_md5)]:
             if not check_integrity(path, md5):
+                others = f"take {place} away" if place.is_dir() else "delete it"
                 raise UserError(
-                    f"{path} is not the published file, whose MD5 is {md5[:10]}…: delete it, to have "
-                    f"{Torchvision.filename} downloaded again, or get it from its source"
+                    f"{path} is not the published file, whose MD5 is {md5[:10]}…: get it from its source, or {others}, "
+                    f"to have {Torchvision.filename} downloaded"
                 )
         batches = digests.keys() - {Torchvision.meta["filename"]}
         return {"files": [{"name": name, "md5": md5} for name, md5 in digests.items() if name in batches]}
@@ -118,6 +129,23 @@ def published() -> dict[str, str]:
     return {**batches, Torchvision.meta["filename"]: Torchvision.meta["md5"]}
 
 
+def check_absent(root: Path, archive: Path, folder: Path) -> None:
+    """Check that a download would lie beside no file that seems to be the user's.
+
+    Raises:
+        UserError: some batches are there, or files like them.
+    """
+    there = [name for name in published() if os.path.lexists(folder / name)]
+    missing = [name for name in published() if not (folder / name).is_file()]
+    like = [path for path in lookalikes(root, NAMES_LIKE) if folder not in (path, *path.parents)]
+    if there or like:
+        has = f"{folder} has {', '.join(there)}, but not {', '.join(missing)}" if there else f"{archive} is no file"
+        raise UserError(
+            f"{has}{pointed_at(like)}; nothing is downloaded beside files of yours: put what is missing there, or take "
+            f"them away, to have {archive.name} downloaded"
+        )
+
+
 def _keep(path: Path, array: np.ndarray) -> None:
     def fill(rows: np.ndarray, start: int, stop: int) -> None:
         rows[...] = array[start:stop]
@@ -125,8 +153,13 @@ def _keep(path: Path, array: np.ndarray) -> None:
     cache.array(path, shape=array.shape, dtype=str(array.dtype), fill=fill)
 
 
-def _download(root: Path) -> None:
+def _download(root: Path, archive: Path) -> None:
     from torchvision.datasets import CIFAR10 as Torchvision
     from torchvision.datasets.utils import download_url
 
-    download_url(Torchvision.url, str(root), Torchvision.filename, Torchvision.tgz_md5)
+    if archive.is_file():  # another process was first
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".cifar-") as place:
+        download_url(Torchvision.url, place, Torchvision.filename, Torchvision.tgz_md5)
+        settle(Path(place), root)

@@ -43,13 +43,31 @@ def fetch(what: str, root: Path, download: Callable[[], object], *, otherwise: s
             socket.setdefaulttimeout(before)
 
 
+def settle(made: Path, place: Path) -> None:
+    """Move the files of a directory that was downloaded to where they belong, over nothing that is there.
+
+    Raises:
+        FileExistsError: one of them is there by now.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        made.rename(place)  # all at once
+        return
+    files = sorted(made.iterdir())
+    for file in files:
+        if os.path.lexists(place / file.name):
+            raise FileExistsError(f"{place / file.name} is there already")
+    for file in files:
+        file.rename(place / file.name)
+
+
 def resumed(url: str, path: Path, *, sha256: str) -> None:
     """Download one file, whole and checked or not at all; what an interrupted download left in PATH.partial is gone on
     with.
 
     Args:
         url: of http or https.
-        path: where it goes.
+        path: where it goes; nothing lies there.
         sha256: of its bytes, 64 hex digits or the first of them.
 
     Raises:

@@ -29,8 +29,8 @@ class ImageFolder(ImageData):
         mode: RGB, or L for grey.
         alpha: the background that shows through transparent pixels.
         broken: whether a file that is no whole picture stops or is skipped and counted.
-        holdout: share of the images that is the test split: those with the lowest SHA-256 of their files, so that
-            copies of one image are never on both sides, and further images move almost none.
+        holdout: share of the images that is the test split: those with the lowest digests of their pixels, so that
+            copies of one image, however coded, are never on both sides, and further images move almost none.
     """
 
     root: str
@@ -68,6 +68,11 @@ class ImageFolder(ImageData):
         return {**self._pixels_from, "holdout": self.holdout}
 
     @property
+    def split_rule(self) -> str:
+        """A share by pixels."""
+        return f"the {self.holdout:.3g} of the pictures with the lowest digests of their pixels"
+
+    @property
     def left_out(self) -> int:
         """How many files are broken, where `broken` is skip."""
         return len(self._pictures.broken)
@@ -79,7 +84,7 @@ class ImageFolder(ImageData):
             UserError: there is no image, or one is broken where `broken` is stop.
         """
         pictures = self._pictures
-        test = pictures.held_out(self._manifest.digests, self.holdout)
+        test = pictures.held_out(self.holdout)
         chosen = test if split == "test" else ~test
         return pictures.split(f"the {split} split of {self.name}", chosen, labels(pictures.names))
 

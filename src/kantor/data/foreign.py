@@ -183,6 +183,11 @@ class Foreign(ImageData):
             counts += np.bincount(labels.numpy(), minlength=self.classes)
         return counts / counts.sum()
 
+    @property
+    def split_rule(self) -> str:
+        """The module's."""
+        return f"train_dataloader and {self._held_out or 'nothing held out'}"
+
     def describe(self) -> dict[str, Any]:
         """The class's name, its arguments as they print themselves, and the SHA-256 of its source."""
         made_by = self._make.func

@@ -149,6 +149,11 @@ class ImageData(BlockData):
         return None
 
     @property
+    def split_rule(self) -> str:
+        """By which rule pictures are held out, for card and protocol."""
+        return "the data set's own"
+
+    @property
     def left_out(self) -> int:
         """How many files are no whole pictures and belong to no split, of prepared data."""
         return 0

@@ -1,9 +1,7 @@
 """What the pictures below a directory are: their names and the digests of their contents, which the cache remembers
-until a name, a size or a time of change is another."""
+until a name or a file is another."""
 
-import contextlib
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -13,9 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kantor.atomic import replacing
-from kantor.data import decode
-from kantor.data.cache import cache_root
+from kantor.data import cache, decode
 from kantor.data.decode import BrokenImage
 from kantor.digests import sha256
 from kantor.errors import UserError
@@ -37,8 +33,8 @@ class Manifest:
     root: Path
 
     @cached_property
-    def stats(self) -> dict[str, tuple[int, int]]:
-        """Size in bytes and time of change (ns) by relative name with "/", sorted by name.
+    def stats(self) -> dict[str, os.stat_result]:
+        """By relative name with "/", sorted by name.
 
         Raises:
             UserError: a directory cannot be read.
@@ -56,17 +52,16 @@ class Manifest:
     @cached_property
     def digests(self) -> list[str]:
         """SHA-256 of each picture's bytes, in the order of `names`; "" of a file that cannot be read."""
-        listing = json.dumps([str(self.root.resolve()), list(self.stats.items())])
-        memory = cache_root() / "digests" / f"{hashlib.sha256(listing.encode()).hexdigest()[:32]}.json"
-        if memory.is_file():
-            with contextlib.suppress(ValueError, OSError):
-                return json.loads(memory.read_text(encoding="ascii"))
+        traces = [[name, *cache.trace(found)] for name, found in self.stats.items()]
+        memory = cache.memory_of([str(self.root.resolve()), traces])
+        known = cache.recall(memory)
+        if known is not None:
+            return known
         with ThreadPoolExecutor(threads()) as pool:
             digests = list(pool.map(self._digest, self.names))
-        if "" in digests:  # who may read a file can change without its time of change
-            return digests
-        with contextlib.suppress(OSError), replacing(memory) as temporary:  # a memory that cannot be kept is no error
-            temporary.write_text(json.dumps(digests), encoding="ascii")
+        # who may read a file can change without a trace
+        if "" not in digests and all(map(cache.settled, self.stats.values())):
+            cache.remember(memory, digests)
         return digests
 
     def _digest(self, name: str) -> str:
@@ -77,7 +72,7 @@ class Manifest:
 
     def describe(self) -> dict[str, Any]:
         """How many pictures, their bytes in all, and a digest of names and contents."""
-        sizes = [size for size, _ in self.stats.values()]
+        sizes = [found.st_size for found in self.stats.values()]
         rows = list(zip(self.names, sizes, self.digests, strict=True))
         return {"files": len(rows), "bytes": sum(sizes), "sha256": sha256(rows)}
 
@@ -104,7 +99,7 @@ def is_picture(name: str) -> bool:
     return pure.suffix.lower() in decode.extensions() and not any(part.startswith(".") for part in pure.parts)
 
 
-def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, tuple[int, int]]]:
+def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, os.stat_result]]:
     at = os.stat(root / name)
     here = (at.st_dev, at.st_ino)
     if here in above:  # a link to a directory that it lies in
@@ -119,7 +114,7 @@ def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator
                 except OSError:  # a link to nothing, a picture that cannot be read
                     found = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
-                    yield f"{name}{entry.name}", (found.st_size, found.st_mtime_ns)
+                    yield f"{name}{entry.name}", found
 
 
 def threads() -> int:

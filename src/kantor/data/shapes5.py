@@ -67,6 +67,11 @@ class PurdueShapes5(ImageData):
             "test_size": TEST_SIZE,
         }
 
+    @property
+    def split_rule(self) -> str:
+        """Rendered from other seeds, or a tenth of an archive."""
+        return "other seeds of the renderer" if self.archive is None else "a tenth of the archive, chosen once for all"
+
     def load(self, split: Split) -> ImageSet:
         """A split; rendered at its first use, by all cores, or read from the archive.
 

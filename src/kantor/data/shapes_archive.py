@@ -1,7 +1,8 @@
 """The lecture's archive of shapes, or another of 64×64 pictures, read from front to back into one uint8 array in the
 cache (a .tar.gz has no other way), in bounded memory; a build that was interrupted goes on where it was.
 
-A prepared directory holds pixels.npy (N, 3, 64, 64), in the archive's order, and names.json (which member each row is).
+A prepared directory holds pixels.npy (N, 3, 64, 64) and digests.npy (N, 16) of the pictures, in the archive's order,
+and names.json (which member each row is).
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy as np
 
 from kantor import keyed
 from kantor.atomic import write_json
-from kantor.data import archives, cache
+from kantor.data import archives, cache, sameness
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
 from kantor.data.manifest import is_picture
@@ -37,7 +38,8 @@ def describe(path: Path) -> dict[str, Any]:
 def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
     """A split of the pictures, sorted by the names of the members, whatever their order in the archive.
 
-    A tenth, rounded down, is the test split: the first of a permutation that depends on the number of pictures alone.
+    A tenth, rounded down, is the test split, with all copies of them: the first of a permutation that depends on the
+    number of pictures alone.
 
     Args:
         path: the archive.
@@ -63,15 +65,17 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
             with ProgressBar(title, None, unit="pictures") as bar:
                 cache.array(pixels, shape=shape, dtype="uint8", fill=_filler(path), progress=bar.reach)
         array = np.load(pixels, mmap_mode="r", allow_pickle=False)
-        return ImageSet(array, None, rows(json.loads(names.read_text(encoding="utf-8")), split))
+        digests = sameness.kept(directory / "digests.npy", array)
+        return ImageSet(array, None, rows(json.loads(names.read_text(encoding="utf-8")), digests, split))
 
 
-def rows(names: list[str], split: Split) -> np.ndarray:
+def rows(names: list[str], digests: np.ndarray, split: Split) -> np.ndarray:
     """Which of the pictures belong to a split, in the order of their names; int64 (N,)."""
     order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
     rng = keyed.generator(HOLDOUT_SEED, "holdout", len(names))
     test = np.zeros(len(names), dtype=bool)
     test[rng.permutation(len(names))[: len(names) // HELD_OUT]] = True
+    test = sameness.with_copies(test, digests[order])
     return order[test if split == "test" else ~test]
 
 

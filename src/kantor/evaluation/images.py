@@ -102,6 +102,7 @@ class ImageEvaluation(Evaluation):
                 "reference": "train",
                 "reference_seed": REFERENCE_SEED,
                 "floor": "test",
+                "rule": images.split_rule,
                 "flips": "none",
                 "codec": "none",
                 "generated": "clipped and rounded to the nearest of 256 levels",

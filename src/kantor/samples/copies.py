@@ -1,14 +1,14 @@
-"""Copies: somebody's pictures that are pictures of the data set, level for level.
+"""Copies: somebody's pictures that are pictures of the data set, level for level, or mirrored.
 
 Scores of training pictures measure memory, those of held-out ones what real pictures score.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from kantor.data.images import ImageData, ImageSet
+from kantor.data.sameness import digest
 from kantor.errors import UserError
 from kantor.messages import say
 
@@ -38,15 +38,11 @@ def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
 def count_copies(draws: Sequence[np.ndarray], images: ImageSet) -> int:
     """How many of the pictures of some draws, each uint8 (n, C, H, W), are among others; each time that one is
     given counts. Digests of the given ones alone are kept, and the others pass by in chunks."""
-    given = [_digest(picture) for draw in draws for picture in draw]
+    given = [digest(picture) for draw in draws for picture in draw]
     missing = set(given)
     for start in range(0, len(images), CHUNK):
         if not missing:
             break
         chunk = images.take(np.arange(start, min(start + CHUNK, len(images)))).numpy()
-        missing.difference_update(_digest(picture) for picture in chunk)
-    return sum(digest not in missing for digest in given)
-
-
-def _digest(picture: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16).digest()
+        missing.difference_update(digest(picture) for picture in chunk)
+    return sum(one not in missing for one in given)

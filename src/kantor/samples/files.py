@@ -1,7 +1,6 @@
 """Samples as files, written and read: .npz, a picture of them, or a directory of pictures."""
 
 import math
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.manifest import Manifest, threads
 from kantor.data.module import BlockData
 from kantor.errors import UserError
+from kantor.samples.npz import read_array
 
 
 def check_target(out: Path) -> None:
@@ -108,7 +108,7 @@ def read_samples(path: Path, data: BlockData, select: Selection) -> np.ndarray:
     """Somebody's samples of a data set.
 
     Args:
-        path: an .npz file with the array `samples`, or, of pictures, a directory of them too.
+        path: an .npz file with the array `samples` (or `arr_0`), or, of pictures, a directory of them too.
         data: what they are samples of.
         select: which are taken, of those in the file or, by name, in the directory.
 
@@ -179,20 +179,3 @@ def read_points(path: Path) -> np.ndarray:
     if not numbers or samples.ndim != 2 or samples.shape[1] != 2 or not np.isfinite(samples).all():
         raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
     return samples.astype(np.float64)
-
-
-def read_array(path: Path, expected: str) -> np.ndarray:
-    """The array `samples` of an .npz file.
-
-    Raises:
-        UserError: the file is missing or damaged, or has no such array.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return np.asarray(arrays["samples"])
-    except FileNotFoundError as error:
-        raise UserError(f"images={path}: there is no such file; {expected}") from error
-    except KeyError as error:
-        raise UserError(f"images={path}: it has no array `samples`; {expected}") from error
-    except (OSError, ValueError, TypeError, AttributeError, IndexError, zipfile.BadZipFile) as error:
-        raise UserError(f"images={path}: it cannot be read as arrays; {expected}") from error

@@ -4,6 +4,7 @@ Weights are what a score is made with, so that every file is known by the SHA-25
 """
 
 import hashlib
+import os
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -82,6 +83,10 @@ class Published:
             if place.is_file():
                 self._check(place)
                 return place
+            if os.path.lexists(place):
+                raise UserError(
+                    f"{place} is no file, or a link to none: mend it, or take it away, to have it downloaded"
+                )
 
         def download() -> None:
             if not own.is_file():  # another process may have been first
