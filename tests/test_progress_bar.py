@@ -3,7 +3,8 @@
 import pytest
 
 from kantor import progress_bar
-from kantor.progress_bar import LINE_EVERY, ProgressBar
+from kantor.progress_bar import ProgressBar
+from kantor.progress_display import LINE_EVERY, State, notebook_bar
 
 
 @pytest.fixture
@@ -54,9 +55,9 @@ def test_on_a_terminal_it_is_a_bar_that_is_taken_down(monkeypatch, capsys):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     with ProgressBar("drawing", 100, unit="pictures") as shown:
         shown.add(40)
-        progress = shown._progress
-        assert progress is not None and progress.live.is_started
-    assert not progress.live.is_started and shown._progress is None
+        progress = shown._display.progress
+        assert progress.live.is_started
+    assert not progress.live.is_started
     assert "drawing" in capsys.readouterr().err
 
 
@@ -70,9 +71,18 @@ def test_a_total_that_comes_with_the_work_counts_from_where_it_was(clock, capsys
 
 def test_work_of_no_known_end_says_what_else_is_known(clock, capsys):
     shown = ProgressBar("training", None, unit="steps")
+    shown.start()
     clock.now += LINE_EVERY
     assert shown.due
     shown.add(7)
     shown.show(speed="90 images/s", note="w1 0.25")
     assert not shown.due
     assert capsys.readouterr().err.splitlines()[-1] == "training: 7 steps, 90 images/s  w1 0.25"
+
+
+def test_a_notebooks_bar_is_a_bar_and_a_line_whose_words_are_no_html():
+    state = State(title="<b>", done=40, total=100, unit="steps", speed="9 steps/s", left=6.7, note="w1 0.25")
+    shown = notebook_bar(state)
+    assert shown["text/plain"] == "<b>: 40/100 steps, 9 steps/s, 7 s left  w1 0.25"
+    assert '<progress value="40" max="100"' in shown["text/html"] and "&lt;b&gt;: 40/100" in shown["text/html"]
+    assert "value=" not in notebook_bar(State(title="x", done=40, total=None, unit="steps"))["text/html"]

@@ -1,14 +1,45 @@
 """A run as Python sees it: `kantor.load(DIR)` and what `kantor.train([...])` returns."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kantor.engine import sample
+from kantor.errors import UserError
 from kantor.models.base import GenerativeModel
+from kantor.report.cards import Evaluation, Score, read_evaluations
+from kantor.report.health import Finding, read_findings
+from kantor.report.tables import markdown, score_sheet
 from kantor.runs.directory import RunDirectory, latest
+
+
+class Scores(Mapping[str, Score]):
+    """The scores of one evaluation by name; printed, or as the last line of a notebook's cell, they are a table.
+
+    Of a score, `.value`, `.low` and `.high` are numbers, or None: many have no interval, such as a count that was the
+    same in every draw. `.text` is what to print in either case, and `.floor` what real data score.
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
+
+    def __getitem__(self, name: str) -> Score:
+        return self.evaluation.scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.evaluation.scores)
+
+    def __len__(self) -> int:
+        return len(self.evaluation.scores)
+
+    def __repr__(self) -> str:
+        return self._repr_markdown_()
+
+    def _repr_markdown_(self) -> str:
+        return markdown(score_sheet(self.evaluation))
 
 
 class Run:
@@ -43,6 +74,28 @@ class Run:
     def card(self) -> dict[str, Any]:
         """Scores with protocol, error and floor, budget and cost."""
         return self._directory.card()
+
+    def scores(self, evaluation: int = -1) -> Scores:
+        """The scores of an evaluation of the card, with texts for their intervals and floors.
+
+        Args:
+            evaluation: its place in the card; the last one.
+
+        Raises:
+            UserError: there is no such evaluation.
+        """
+        found = read_evaluations(self.card)
+        if not -len(found) <= evaluation < len(found):
+            raise UserError(
+                f"evaluation={evaluation}: {self.path} has {len(found)} evaluations; `kantor evaluate run={self.path}` "
+                "makes one"
+            )
+        return Scores(found[evaluation])
+
+    def health(self) -> list[Finding]:
+        """What the health checks found while the run was trained, oldest first: step, check, message, and by which step
+        it had gone."""
+        return read_findings(self._directory)
 
     def metrics(self) -> dict[str, list[float | None]]:
         """metrics.csv as columns, ready for `pandas.DataFrame(run.metrics())`; None where a step has no value."""

@@ -1,13 +1,9 @@
-"""How far a piece of work is: on a terminal a bar with rate and time left; elsewhere a line now and then; on stderr."""
+"""How far a piece of work is, counted and timed; shown as fits the place: a bar, or a line now and then."""
 
 import time
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-REFRESH = 0.5  # seconds: the bar costs less than a thousandth of a step
-LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+from kantor.progress_display import LINE_EVERY, Display, State, display_here
 
 
 class ProgressBar:
@@ -26,9 +22,8 @@ class ProgressBar:
     def __init__(self, title: str, total: int | None, *, unit: str, shown: bool = True) -> None:
         self.title, self.total, self.unit, self.shown = title, total, unit, shown
         self.done = self._before = 0
-        self._console = Console(stderr=True)
         self._began_at = self._said_at = time.perf_counter()
-        self._progress: Progress | None = None
+        self._display: Display | None = None
 
     def __enter__(self) -> "ProgressBar":
         self.start()
@@ -40,33 +35,21 @@ class ProgressBar:
         self.stop()
 
     def start(self) -> None:
-        """Put the bar up, where there is a terminal."""
-        if self.shown and self._console.is_terminal:
-            self._progress = Progress(
-                TextColumn("[bold]{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[speed]}"),
-                TimeRemainingColumn(),
-                TextColumn("[cyan]{task.fields[note]}"),
-                console=self._console,
-                refresh_per_second=2,
-            )
-            self._task = self._progress.add_task(
-                self.title, total=self.total, completed=self.done, speed="", note=""
-            )  # fmt: skip
-            self._progress.start()
+        """Put it up."""
+        if self.shown:
+            self._display = display_here()
+            self._display.start(State(title=self.title, done=self.done, total=self.total, unit=self.unit))
 
     def stop(self) -> None:
         """Take it down."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = None
+        if self._display is not None:
+            self._display.stop()
+            self._display = None
 
     @property
     def due(self) -> bool:
         """Whether it is time to show more."""
-        wait = REFRESH if self._progress is not None else LINE_EVERY
+        wait = LINE_EVERY if self._display is None else self._display.every
         return self.shown and time.perf_counter() - self._said_at >= wait
 
     def begin(self, done: int) -> None:
@@ -75,11 +58,11 @@ class ProgressBar:
         self._began_at = time.perf_counter()
 
     def add(self, more: int) -> None:
-        """So many more are done, by all processes together; shown when it is due, and on a terminal at the end."""
+        """So many more are done, by all processes together; shown when it is due, and at the end of a bar."""
         self.done += more
         if self.total is not None:
             self.done = min(self.done, self.total)
-        if self.due or (self._progress is not None and self.done == self.total):
+        if self.due or (self._display is not None and self._display.is_bar and self.done == self.total):
             self.show()
 
     def reach(self, done: int, total: int) -> None:
@@ -90,20 +73,24 @@ class ProgressBar:
         self.add(done - self.done)
 
     def show(self, *, speed: str | None = None, note: str = "") -> None:
-        """Show it now.
+        """Show it now, where it is up.
 
         Args:
             speed: in words; None for what is counted per second.
             note: stands at the end.
         """
         self._said_at = time.perf_counter()
+        if self._display is None:
+            return
         new, elapsed = self.done - self._before, max(self._said_at - self._began_at, 1e-9)
-        speed = f"{new / elapsed:,.0f} {self.unit}/s" if speed is None else speed
-        if self._progress is not None:
-            self._progress.update(self._task, total=self.total, completed=self.done, speed=speed, note=note)
-        elif self.shown:
-            whole, left = "", ""
-            if self.total is not None:
-                whole, left = f"/{self.total:,}", f", {(self.total - self.done) * elapsed / max(new, 1):.0f} s left"
-            line = f"{self.title}: {self.done:,}{whole} {self.unit}, {speed}{left}  {note}".rstrip()
-            self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self._display.show(
+            State(
+                title=self.title,
+                done=self.done,
+                total=self.total,
+                unit=self.unit,
+                speed=f"{new / elapsed:,.0f} {self.unit}/s" if speed is None else speed,
+                left=None if self.total is None else (self.total - self.done) * elapsed / max(new, 1),
+                note=note,
+            )
+        )

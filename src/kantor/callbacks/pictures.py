@@ -159,9 +159,7 @@ class Picture(pl.Callback, ABC):
             drawing = draw(model)
             if drawing is None:
                 return
-            picture = rendered(drawing)
-            with replacing(self.path(model)) as temporary:
-                picture.save(temporary, format="PNG")
+            picture = write_picture(drawing, self.path(model))
             for logger in trainer.loggers:
                 log_picture(logger, f"pictures/{self.name}", picture, counters=model.counters())
 
@@ -211,6 +209,14 @@ def rendered(drawing: Drawing) -> Image.Image:
     drawing.savefig(content, format="png")
     with Image.open(content) as picture:
         return picture.convert("RGB")
+
+
+def write_picture(drawing: Drawing, path: Path) -> Image.Image:
+    """Keep a drawing as a PNG file; its pixels."""
+    picture = rendered(drawing)
+    with replacing(path) as temporary:
+        picture.save(temporary, format="PNG")
+    return picture
 
 
 def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:

@@ -2,30 +2,61 @@
 plane.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from kantor import keyed
-from kantor.callbacks.pictures import Series
+from kantor.atomic import replacing
+from kantor.callbacks import surfaces
+from kantor.callbacks.pictures import Series, write_picture
 from kantor.data.module import PointData
 from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
 
-GRID = 128
-"""Points of a surface along each axis, as in the lecture."""
+SIZE, BAR = 6.0, 1.0
+"""Inches: of the square, and what a colour bar takes beside it."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What one picture shows, kept beside it, so that it can be drawn again when the heights of all are known.
+
+    Attributes:
+        caption: at which step, with which weights.
+        generated: (n, 2).
+        surface: what its heights are, in words; empty without one.
+        heights: of it, (GRID, GRID); empty without one.
+    """
+
+    caption: str
+    generated: np.ndarray
+    surface: str
+    heights: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> "Moment":
+        """From an .npz file."""
+        with np.load(path) as kept:
+            return cls(str(kept["caption"]), kept["generated"], str(kept["surface"]), kept["heights"])
+
+    def write(self, path: Path) -> None:
+        """To an .npz file."""
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file, caption=self.caption, generated=self.generated, surface=self.surface, heights=self.heights
+            )
 
 
 @dataclass(eq=False, kw_only=True)
 class Points(Series):
     """Real and generated points, the same real ones and the same noise each time, with the contours of the model's
-    surface below them when it has one.
+    surface below them when it has one. When training ends all are drawn again: then a colour is the same height in
+    each.
 
     Attributes:
         n: how many of either kind.
@@ -51,38 +82,51 @@ class Points(Series):
 
     def draw(self, model: GenerativeModel) -> Figure:
         """One picture of the model as it is now."""
-        assert isinstance(self.scene.data, PointData)
+        moment = self._moment(model)
+        moment.write(self.path(model).with_suffix(".npz"))
+        return self._figure(moment, surfaces.levels([moment.heights]) if moment.surface else None)
+
+    def finish(self, model: GenerativeModel) -> None:
+        """All pictures with one range of heights, and the animation."""
+        paths = sorted(self.scene.directory.samples.glob("step_*.npz"))
+        moments = {path: Moment.read(path) for path in paths}
+        shown = [moment.heights for moment in moments.values() if moment.surface]
+        spanned = surfaces.levels(shown) if shown else None
+        if spanned is not None:
+            for path, moment in moments.items():
+                write_picture(self._figure(moment, spanned), path.with_suffix(".png"))
+        super().finish(model)
+
+    def _moment(self, model: GenerativeModel) -> Moment:
         generated = self.scene.samples(model, self.n).cpu().numpy()
-        real = self.scene.data.distribution.sample(self.n, keyed.generator(self.scene.seed, "picture real"))
-        figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
+        caption, name = self.scene.caption(model), model.surface_name if isinstance(model, HasSurface) else None
+        if not isinstance(model, HasSurface) or name is None:
+            return Moment(caption, generated, "", np.empty(0))
+        heights = surfaces.heights(model.surface, self.extent, model.device)
+        if model.surface_has_zero:
+            return Moment(caption, generated, name, heights)
+        real = torch.tensor(self._real(), dtype=torch.float32, device=model.device)
+        return Moment(
+            caption, generated, f"{name}, 0 on average over real points", heights - model.surface(real).mean().item()
+        )
+
+    def _real(self) -> np.ndarray:
+        assert isinstance(self.scene.data, PointData)
+        return self.scene.data.distribution.sample(self.n, keyed.generator(self.scene.seed, "picture real"))
+
+    def _figure(self, moment: Moment, spanned: np.ndarray | None) -> Figure:
+        """A moment, with contours at some levels; without any where there are none."""
+        figure = Figure(figsize=(SIZE + (BAR if moment.surface else 0), SIZE), dpi=100, layout="constrained")
         axes = figure.subplots()
-        named = model.surface_name if isinstance(model, HasSurface) else None
-        if isinstance(model, HasSurface) and named is not None:
-            draw_surface(axes, heights(model.surface, self.extent, model.device), self.extent)
+        if spanned is not None:
+            surfaces.draw(axes, moment.heights, self.extent, spanned, moment.surface)
+        real, generated = self._real(), moment.generated
         axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color="#e8730c", label="real")
         axes.scatter(
             generated[:, 0], generated[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b", label="generated"
         )
         axes.set(xlim=(-self.extent, self.extent), ylim=(-self.extent, self.extent), aspect="equal")
-        axes.set_title(self.scene.caption(model), fontsize=16)
+        axes.set_title(moment.caption, fontsize=16)
         axes.tick_params(labelsize=11)
-        legend = axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
-        if named is not None:
-            legend.set_title(f"on the {named}'s surface")
+        axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
         return figure
-
-
-def heights(surface: Callable[[Tensor], Tensor], extent: float, device: torch.device) -> np.ndarray:
-    """A surface (n, 2) → (n,) on a GRID × GRID grid over [-extent, extent]²; [row, column] is [y, x]."""
-    ticks = torch.linspace(-extent, extent, GRID, device=device)
-    y, x = torch.meshgrid(ticks, ticks, indexing="ij")
-    values = surface(torch.stack([x.flatten(), y.flatten()], dim=1))  # (GRID², )
-    return values.reshape(GRID, GRID).float().cpu().numpy()
-
-
-def draw_surface(axes: Axes, z: np.ndarray, extent: float) -> None:
-    """Contours of `heights`; a surface that is the same everywhere has none."""
-    if z.max() > z.min():
-        ticks = np.linspace(-extent, extent, GRID)
-        axes.contourf(ticks, ticks, z, levels=24, cmap="Purples", alpha=0.55)
-        axes.contour(ticks, ticks, z, levels=12, colors="#6a5d99", linewidths=0.6, alpha=0.8)

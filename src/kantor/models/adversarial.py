@@ -222,6 +222,11 @@ class Adversarial(GenerativeModel):
         """What the critic is called; None of a conditional model, whose critic has a surface for each class."""
         return self.critic_name if self.classes is None else None
 
+    @property
+    def surface_has_zero(self) -> bool:
+        """Whether the objective gives a zero of the critic a meaning."""
+        return self.objective.has_zero
+
     @torch.no_grad()
     def surface(self, samples: Tensor) -> Tensor:
         """The critic's numbers, (n, …) → (n,), in eval mode."""

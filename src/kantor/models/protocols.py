@@ -30,6 +30,11 @@ class HasSurface(Protocol):
         """What the surface is called in a picture; None when this model has none, such as one for each class."""
         ...
 
+    @property
+    def surface_has_zero(self) -> bool:
+        """Whether a height of 0 means something; False where only differences of heights do."""
+        ...
+
     def surface(self, samples: Tensor) -> Tensor:
         """The heights at samples (n, …), (n,), in eval mode; of a model whose surface has a name."""
         ...

@@ -29,6 +29,8 @@ class AdversarialObjective(ABC):
 
     is_wasserstein: ClassVar[bool] = False
     """Whether the critic stands for a potential, whose difference of means estimates W1 (up to its slope)."""
+    has_zero: ClassVar[bool] = True
+    """Whether a critic's 0 means something; False where a constant added to all its numbers changes no loss."""
     double_backward: ClassVar[bool] = False
     """Whether the critic's loss differentiates its gradient: such a critic can be neither compiled nor run in fp16."""
 
@@ -119,6 +121,7 @@ class Wasserstein(AdversarialObjective):
     """The critic maximises E f(x) - E f(G(z)), the generator E f(G(z)); nothing yet keeps f Lipschitz."""
 
     is_wasserstein: ClassVar[bool] = True
+    has_zero: ClassVar[bool] = False
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: -E f(x); `fake`: E f(G(z))."""

@@ -26,6 +26,7 @@ class Relativistic(AdversarialObjective):
     """
 
     gamma: float
+    has_zero: ClassVar[bool] = False
     double_backward: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
