@@ -3,13 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint bench clean long extractors verify-fid
+.PHONY: demo notebook test lint bench clean long extractors verify-fid
 
 # Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
 demo: $(READY)
 	$(BIN)/kantor train experiment=point_demo_gp outputs=outputs/demo rerun=true
 	$(BIN)/kantor train experiment=point_demo_clip outputs=outputs/demo rerun=true
 	$(BIN)/kantor compare outputs/demo out=outputs/demo/comparison
+
+# The lessons in the browser; Ctrl-C twice ends it.
+notebook: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'
+	$(BIN)/jupyter lab notebooks/first_run.ipynb
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"

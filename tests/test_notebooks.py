@@ -1,16 +1,19 @@
-"""Each notebook runs from top to bottom, is stored without outputs, and defines nothing that others could want."""
+"""Each notebook runs from top to bottom as it stands, is stored without outputs, and defines nothing that others could
+want.
+"""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from ipykernel.kernelspec import write_kernel_spec
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-STEPS = 12
 
 
 @pytest.fixture
@@ -23,7 +26,6 @@ def kernel(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(jupyter))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(jupyter / "runtime"))
     monkeypatch.setenv("IPYTHONDIR", str(jupyter / "ipython"))
-    monkeypatch.setenv("KANTOR_NOTEBOOK_STEPS", str(STEPS))
     # beside other tests, the threads of one matrix product would wait for each other most of the time
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     return "python3"
@@ -37,17 +39,30 @@ def test_there_is_a_notebook():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs_from_top_to_bottom(path, kernel, tmp_path):
-    notebook = nbformat.read(path, as_version=4)
-    work = tmp_path / "work"
-    work.mkdir()
-    client = NotebookClient(notebook, kernel_name=kernel, timeout=300, resources={"metadata": {"path": str(work)}})
-    client.execute()  # raises CellExecutionError with the cell's traceback
-    executed = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in executed] == list(range(1, len(executed) + 1))
-    assert not [output for cell in executed for output in cell.outputs if output.output_type == "error"]
-    assert list((work / "outputs").rglob("card.json")), "the run was to be written below the working directory"
+def test_they_run_from_top_to_bottom_with_the_settings_that_a_reader_has(kernel, tmp_path):
+    """One after the other in one kernel and directory, as in one sitting: what an earlier one trained is there."""
+    manager = KernelManager(kernel_name=kernel)
+    manager.start_kernel(cwd=str(tmp_path))
+    try:
+        for path in sorted(NOTEBOOKS, key=lambda path: path.stem != "first_run"):
+            notebook = nbformat.read(path, as_version=4)
+            client = NotebookClient(notebook, km=manager, timeout=300)
+            client.execute(cleanup_kc=False)  # raises CellExecutionError with the cell's traceback
+            check_executed([cell for cell in notebook.cells if cell.cell_type == "code"])
+    finally:
+        manager.shutdown_kernel(now=True)
+    assert len(list((tmp_path / "outputs").rglob("card.json"))) >= len(NOTEBOOKS)
+
+
+def check_executed(cells):
+    """Without an error, and with a bar where there was training; the last look of it is kept."""
+    outputs = {cell.source: cell.outputs for cell in cells}
+    assert not [output for found in outputs.values() for output in found if output.output_type == "error"]
+    for source, found in outputs.items():
+        if "kantor.train(" in source and "budget" in source:
+            shown = [output.data for output in found if output.output_type == "display_data"]
+            bars = [data["text/plain"] for data in shown if "<progress" in data.get("text/html", "")]
+            assert [bar for bar in bars if re.search(r"seed 0: (\d+)/\1 steps, ", bar)], found
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

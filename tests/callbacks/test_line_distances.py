@@ -46,6 +46,8 @@ def test_theta_is_followed_and_so_is_what_the_loss_says_of_the_distance(scene, d
         assert picture.estimates[-1][1] == model.distance_estimate().value
     panels = picture.finish(model).axes
     assert len(panels) == (2 if estimated is None else 3)
+    assert all(panel.get_xlim() == (0, 5) for panel in panels[1:]), "of steps"
+    assert len({panel.get_ylim() for panel in panels if panel is not panels[1]}) == 1, "of distances"
     if estimated is not None:
         truth, estimate = panels[2].get_lines()
         expected = [abs(dict(picture.seen)[step]) if estimated == "W1" else math.log(2) for step in (2, 4, 5)]

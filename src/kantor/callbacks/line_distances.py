@@ -1,12 +1,14 @@
 """The lecture's figure of the parallel lines: four distances measured over theta, and what a loss makes of them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from kantor import keyed
 from kantor.callbacks.pictures import Picture
@@ -95,6 +97,10 @@ class LineDistances(Picture):
         _draw_path(path, self.seen)
         for axes in others:
             self._draw_estimate(axes)
+        equal_heights([distances, *others])
+        for axes in (path, *others):
+            axes.set_xlim(self.seen[0][0], max(1, self.seen[-1][0]))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         return figure
 
     def _draw_estimate(self, axes: Axes) -> None:
@@ -105,7 +111,7 @@ class LineDistances(Picture):
         truth = [{"W1": abs(thetas[step]), "JS": math.log(2)}[self.estimated] for step in steps]
         axes.plot(steps, truth, color="black", lw=3, alpha=0.35, label=TRUTHS[self.estimated])
         axes.plot(steps, values, color=COLOURS[self.estimated], lw=2, label="estimate")
-        axes.set_ylim(min(0.0, *values) - 0.02, 1.15 * max(*truth, *values))
+        axes.set_ylim(min(0.0, *values) - 0.05, 1.05 * max(*truth, *values))
         axes.set_xlabel("steps", fontsize=14)
         axes.set_title(f"the loss estimates {self.estimated}", fontsize=16)
         axes.legend(fontsize=13)
@@ -118,6 +124,13 @@ class LineDistances(Picture):
         """From the checkpoint."""
         self.seen, self.estimates = list(state_dict["seen"]), list(state_dict["estimates"])
         self.estimated = state_dict["estimated"]
+
+
+def equal_heights(panels: Sequence[Axes]) -> None:
+    """Give panels that show the same quantity the same range of it."""
+    low, high = zip(*(axes.get_ylim() for axes in panels), strict=True)
+    for axes in panels:
+        axes.set_ylim(min(low), max(high))
 
 
 def _draw_distances(axes: Axes, measured: dict[str, np.ndarray]) -> None:

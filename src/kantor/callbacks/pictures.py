@@ -4,15 +4,16 @@ A picture draws and returns what it drew; it is drawn by one process while the c
 in the model. It asks for what a model has (`kantor.models.protocols`), never for a family.
 """
 
-import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
@@ -205,10 +206,9 @@ def rendered(drawing: Drawing) -> Image.Image:
     """Its pixels."""
     if isinstance(drawing, Image.Image):
         return drawing
-    content = io.BytesIO()
-    drawing.savefig(content, format="png")
-    with Image.open(content) as picture:
-        return picture.convert("RGB")
+    canvas = FigureCanvasAgg(drawing)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def write_picture(drawing: Drawing, path: Path) -> Image.Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kantor import keyed
@@ -18,8 +19,8 @@ from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
 
-SIZE, BAR = 6.0, 1.0
-"""Inches: of the square, and what a colour bar takes beside it."""
+SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.1
+"""Inches: of the square, around it, and of a colour bar with its words."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Points(Series):
         paths = sorted(self.scene.directory.samples.glob("step_*.npz"))
         moments = {path: Moment.read(path) for path in paths}
         shown = [moment.heights for moment in moments.values() if moment.surface]
-        spanned = surfaces.levels(shown) if shown else None
+        spanned = surfaces.levels(shown) if len(shown) > 1 else None
         if spanned is not None:
             for path, moment in moments.items():
                 write_picture(self._figure(moment, spanned), path.with_suffix(".png"))
@@ -116,10 +117,11 @@ class Points(Series):
 
     def _figure(self, moment: Moment, spanned: np.ndarray | None) -> Figure:
         """A moment, with contours at some levels; without any where there are none."""
-        figure = Figure(figsize=(SIZE + (BAR if moment.surface else 0), SIZE), dpi=100, layout="constrained")
-        axes = figure.subplots()
-        if spanned is not None:
-            surfaces.draw(axes, moment.heights, self.extent, spanned, moment.surface)
+        figure, axes, bar = canvas(with_bar=bool(moment.surface))
+        if bar is not None and spanned is None:
+            bar.set_axis_off()
+        elif bar is not None and spanned is not None:
+            surfaces.draw(axes, bar, moment.heights, self.extent, spanned, moment.surface)
         real, generated = self._real(), moment.generated
         axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color="#e8730c", label="real")
         axes.scatter(
@@ -130,3 +132,19 @@ class Points(Series):
         axes.tick_params(labelsize=11)
         axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
         return figure
+
+
+def canvas(*, with_bar: bool) -> tuple[Figure, Axes, Axes | None]:
+    """An empty figure with a square, and a place for a colour bar: the same places in all pictures of an animation."""
+    width, height = LEFT + SIZE + (BAR if with_bar else 0.2), BELOW + SIZE + ABOVE
+    figure = Figure(figsize=(width, height), dpi=100)
+    axes = figure.add_axes((LEFT / width, BELOW / height, SIZE / width, SIZE / height))
+    if not with_bar:
+        return figure, axes, None
+    return (
+        figure,
+        axes,
+        figure.add_axes(
+            ((LEFT + SIZE + 0.15) / width, (BELOW + 0.1 * SIZE) / height, 0.15 / width, 0.8 * SIZE / height)
+        ),
+    )

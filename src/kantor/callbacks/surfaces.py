@@ -38,11 +38,12 @@ def levels(surfaces: Sequence[np.ndarray]) -> np.ndarray | None:
     return MaxNLocator(nbins=LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
 
 
-def draw(axes: Axes, z: np.ndarray, extent: float, spanned: np.ndarray, words: str) -> None:
-    """Contours of `heights` at some levels, with a bar beside them.
+def draw(axes: Axes, bar: Axes, z: np.ndarray, extent: float, spanned: np.ndarray, words: str) -> None:
+    """Contours of `heights` at some levels, and a bar that says which colour is which.
 
     Args:
         axes: where.
+        bar: where the bar is.
         z: (GRID, GRID).
         extent: as of the heights.
         spanned: the levels.
@@ -55,6 +56,5 @@ def draw(axes: Axes, z: np.ndarray, extent: float, spanned: np.ndarray, words: s
         axes.contour(ticks, ticks, z, levels=lines, colors="#6a5d99", linewidths=0.6, alpha=0.8, linestyles="solid")
     figure = axes.get_figure()
     assert figure is not None
-    bar = figure.colorbar(filled, ax=axes, shrink=0.8, aspect=30, pad=0.02)
-    bar.set_label(words, fontsize=12)
-    bar.ax.tick_params(labelsize=11)
+    figure.colorbar(filled, cax=bar).set_label(words, fontsize=12)
+    bar.tick_params(labelsize=11)
