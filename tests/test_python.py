@@ -1,11 +1,14 @@
 """The same from Python: `kantor.train`, `kantor.load`."""
 
+import shutil
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 from small_runs import FAST, SMALL
 
 import kantor
+from kantor.atomic import write_json
 from kantor.runs.directory import RunDirectory
 
 
@@ -19,6 +22,37 @@ def test_train_and_load_do_what_the_commands_do(tmp_path, finished):
     assert np.array_equal(run.sample(10, seed=1), other.sample(10, seed=1))
     assert run.metrics()["steps"][-1] == 40
     assert run.model().steps == 40
+
+
+def test_scores_have_words_with_and_without_an_interval(finished, tmp_path):
+    """A count that is the same in every draw has no interval: null in the card, and nothing to format."""
+    run = kantor.load(shutil.copytree(finished, tmp_path / "run"))
+    card = run.card
+    scores = card["evaluations"][-1]["scores"]
+    scores["modes_covered"] |= {"value": 8.0, "low": None, "high": None, "reason": "the same in every draw"}
+    scores["w1"] |= {"value": 0.0912, "low": 0.0862, "high": 0.0962}
+    scores["within_3_sigma"] |= {"value": None, "low": None, "high": None, "reason": "nothing was drawn"}
+    write_json(run.path / "card.json", card)
+    found = run.scores()
+    assert set(found) == set(scores)
+    assert (found["modes_covered"].text, found["w1"].text, found["within_3_sigma"].text) == (
+        "8",
+        "0.091 [0.086, 0.096]",
+        "-",
+    )
+    assert found["modes_covered"].low is None and found["w1"].floor.value == scores["w1"]["floor"]["value"]
+    table = found._repr_markdown_()
+    assert (
+        repr(found) == table and table.count("\n| ") >= len(scores) and "0.091" in table and "[0.086, 0.096]" in table
+    )
+    with pytest.raises(kantor.UserError, match=r"evaluation=7: .* has 1 evaluations"):
+        run.scores(7)
+
+
+def test_what_health_checks_found_is_there(finished, tmp_path):
+    run = kantor.load(shutil.copytree(finished, tmp_path / "run"))
+    write_json(run.path / "health.json", {"findings": [{"step": 7, "check": "x", "message": "y", "gone": None}]})
+    assert [(one.step, one.message) for one in run.health()] == [(7, "y")]
 
 
 class StopsAtSeven(pl.Callback):
