@@ -35,7 +35,7 @@ def levels(surfaces: Sequence[np.ndarray]) -> np.ndarray | None:
     low, high = np.quantile(together, [TAIL, 1 - TAIL])
     if low == high:
         low, high = together.min(), together.max()
-    return MaxNLocator(nbins=LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return np.asarray(MaxNLocator(nbins=LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
 
 
 def draw(axes: Axes, bar: Axes, z: np.ndarray, extent: float, spanned: np.ndarray, words: str) -> None:
