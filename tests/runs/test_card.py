@@ -35,9 +35,11 @@ MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "0.1.0", "git":
 SAMPLING = {"checkpoint": "last", "weights": "ema", "sampler": "direct", "nfe": 1}
 
 
-def evaluation(*, name="toy", seed=0, at_step=10, protocol=PROTOCOL, sampling=SAMPLING, draws=None, score=SCORE):
+def evaluation(
+    *, name="toy", seed=0, at_step=10, protocol=PROTOCOL, sampling=SAMPLING, scores=("w1",), digest="d" * 64
+):
     how = replace(EVALUATION, name=name, seed=seed)
-    made = record(how, protocol, {"w1": score}, at_step=at_step, sampling=sampling, digest="d" * 64, draws=draws)
+    made = record(how, protocol, dict.fromkeys(scores, SCORE), at_step=at_step, sampling=sampling, digest=digest)
     return {**made, "seconds": 1.5}
 
 
@@ -116,6 +118,30 @@ def test_the_same_evaluation_again_replaces_the_old_one(directory):
     made = card.write_card(directory)
     assert len(made["evaluations"]) == 1
     assert made["cost"]["evaluate_seconds"] == 9.0
+
+
+def protocol_of(**estimators):
+    return replace(PROTOCOL, estimators=estimators)
+
+
+def test_scores_made_later_of_the_same_samples_join_those_that_are_there(directory):
+    card.write_evaluation(directory, evaluation(scores=("w1",), protocol=protocol_of(w1={})))
+    card.write_evaluation(directory, evaluation(scores=("w2",), protocol=protocol_of(w2={"order": 2})))
+    made = card.write_card(directory)
+    (entry,) = made["evaluations"]
+    assert set(entry["scores"]) == set(entry["protocol"]["estimators"]) == {"w1", "w2"}
+    assert entry["scores"]["w1"]["protocol_hash"] == PROTOCOL.hash_of("w1")
+    assert made["cost"]["evaluate_seconds"] == 3.0
+
+
+OTHERS = {"weights": {"digest": "e" * 64}, "estimator": {"protocol": protocol_of(w1={"other": 1}, w2={})}}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_scores_of_other_weights_or_estimators_are_kept_apart(directory, other):
+    card.write_evaluation(directory, evaluation(scores=("w1",), protocol=protocol_of(w1={})))
+    card.write_evaluation(directory, evaluation(**{"scores": ("w2",), "protocol": protocol_of(w2={}), **other}))
+    assert len(card.write_card(directory)["evaluations"]) == 2
 
 
 def test_evaluations_are_listed_oldest_first(directory):

@@ -4,7 +4,7 @@ from typing import Any
 
 from kantor.atomic import write_json
 from kantor.digests import sha256
-from kantor.runs.directory import RunDirectory
+from kantor.runs.directory import RunDirectory, read_json
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
 
@@ -12,12 +12,43 @@ RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "d
 """What a card keeps of an evaluation's file."""
 
 
+MEASURED = ("name", "at_step", "protocol_hash", "sampling", "draw", "digest")
+"""What two records share that are of one measurement, whichever scores each has."""
+
+
 def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:
-    """Keep an evaluation beside the others, with who made it; one of equal protocol, sampling, draw and step replaces
-    the old one."""
-    what = {part: evaluation[part] for part in ("at_step", "protocol", "sampling", "draw")}
-    path = directory.evaluations / f"{evaluation['name']}-{sha256(what)[:10]}.json"
-    write_json(path, {**evaluation, "made_by": provenance()})
+    """Keep an evaluation beside the others, with who made it. Scores that were made before of the same samples, by the
+    same protocol, and are not made again, are kept with it."""
+    made = {**evaluation, "made_by": provenance()}
+    path = directory.evaluations / f"{made['name']}-{sha256({**_measurement(made), **made['protocol']})[:10]}.json"
+    for there in sorted(directory.evaluations.glob("*.json")):
+        before = read_json(there)
+        if _measurement(before) == _measurement(made) and _agree(before, made):
+            path, made = there, _together(before, made)
+            break
+    write_json(path, made)
+
+
+def _measurement(evaluation: dict[str, Any]) -> dict[str, Any]:
+    return {part: evaluation[part] for part in MEASURED}
+
+
+def _agree(before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether every score that both have is estimated alike."""
+    there, here = before["protocol"]["estimators"], now["protocol"]["estimators"]
+    return all(there[name] == here[name] for name in there.keys() & here.keys())
+
+
+def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The record of now with the scores that only the one of before has; the time of both then."""
+    kept = {name: score for name, score in before["scores"].items() if name not in now["scores"]}
+    estimators = {**before["protocol"]["estimators"], **now["protocol"]["estimators"]}
+    return {
+        **now,
+        "protocol": {**now["protocol"], "estimators": estimators},
+        "scores": {**kept, **now["scores"]},
+        "seconds": now["seconds"] + (before["seconds"] if kept else 0.0),
+    }
 
 
 def write_card(directory: RunDirectory) -> dict[str, Any]:
