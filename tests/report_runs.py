@@ -14,7 +14,7 @@ from kantor.config.compose import compose
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.score import record
 from kantor.engine.train import begin, write_config
-from kantor.evaluation.score import Floor, Kind, Score, Words
+from kantor.evaluation.score import Floor, Kind, Origin, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.models.sampling import Sampling
 from kantor.runs.attempts import Attempt, machine
@@ -84,6 +84,7 @@ def score(
         estimate=None if value is None else Estimate(value, *ends),
         kind=Kind(better, target),  # type: ignore[arg-type]
         words=Words(meaning="what a test measures", good="what is good", suspicious="what is suspicious"),
+        origin=Origin(function="kantor.metrics.transport.wasserstein", source="Kantorovich 1942"),
         floor=FLOOR if has_floor else None,
         **more,
     )

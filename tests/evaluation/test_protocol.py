@@ -11,7 +11,7 @@ from kantor.data.module import PointData
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.protocol import Draw, Protocol
-from kantor.evaluation.score import Floor, Kind, Score, Words
+from kantor.evaluation.score import Floor, Kind, Origin, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.samplers.direct import Direct
 
@@ -141,13 +141,19 @@ def test_a_draw_is_seed_chunk_and_number():
 
 
 WORDS = Words(meaning="share of samples", good="near its target", suspicious="above it")
-IN_WORDS = {"meaning": "share of samples", "good": "near its target", "suspicious": "above it"}
+ORIGIN = Origin(function="kantor.metrics.modes.within_radius", source="somebody")
+IN_WORDS = {
+    "meaning": "share of samples", "good": "near its target", "suspicious": "above it",
+    "function": "kantor.metrics.modes.within_radius", "source": "somebody",
+}  # fmt: skip
 
 
 def test_a_score_is_written_as_the_card_has_it():
     floor = Floor(draws=[0.08, 0.12], estimate=Estimate(0.1, 0.05, 0.15), n=64, kind="fresh draws")
     target = Kind("target", 0.98889)
-    score = Score(draws=[0.4, 0.6], estimate=Estimate(0.5, 0.4, 0.6), kind=target, words=WORDS, floor=floor)
+    score = Score(
+        draws=[0.4, 0.6], estimate=Estimate(0.5, 0.4, 0.6), kind=target, words=WORDS, origin=ORIGIN, floor=floor
+    )
     assert score.plain() == {
         "value": 0.5,
         "low": 0.4,
@@ -165,7 +171,7 @@ def test_a_score_is_written_as_the_card_has_it():
 
 def test_a_score_without_an_interval_says_why():
     estimate = Estimate(0.5, None, None)
-    plain = Score(draws=[0.5], estimate=estimate, kind=Kind("lower"), words=WORDS, floor=None).plain()
+    plain = Score(draws=[0.5], estimate=estimate, kind=Kind("lower"), words=WORDS, origin=ORIGIN, floor=None).plain()
     assert (plain["value"], plain["low"], plain["high"]) == (0.5, None, None)
     assert "10" in plain["reason"]
     assert "floor" not in plain and "target" not in plain
@@ -175,7 +181,13 @@ def test_a_score_without_an_interval_says_why():
 def test_a_score_that_could_not_be_computed_is_null_and_says_why():
     floor = Floor(draws=["no"], estimate=None, reason="no such real ones", n=64, kind="held-out pictures")
     score = Score(
-        draws=[0.5, "no"], estimate=None, reason="no such pictures", kind=Kind("lower"), words=WORDS, floor=floor
+        draws=[0.5, "no"],
+        estimate=None,
+        reason="no such pictures",
+        kind=Kind("lower"),
+        words=WORDS,
+        origin=ORIGIN,
+        floor=floor,
     )
     plain = score.plain()
     assert (plain["value"], plain["low"], plain["high"], plain["reason"]) == (None, None, None, "no such pictures")

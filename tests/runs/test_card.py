@@ -8,7 +8,7 @@ from kantor.atomic import write_json
 from kantor.engine.score import record
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.protocol import Protocol
-from kantor.evaluation.score import Floor, Kind, Score, Words
+from kantor.evaluation.score import Floor, Kind, Origin, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.runs import card
 from kantor.runs.directory import RunDirectory
@@ -29,6 +29,7 @@ SCORE = Score(
     estimate=Estimate(0.5, 0.4, 0.6),
     kind=Kind("lower"),
     words=Words(meaning="exact distance", good="low", suspicious="below real data"),
+    origin=Origin(function="kantor.metrics.transport.wasserstein", source="Kantorovich 1942"),
     floor=FLOOR,
 )
 MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "0.1.0", "git": None}, "project": None}

@@ -153,6 +153,25 @@ def compare(command: Command, words: list[str]) -> int:
     return 0
 
 
+def why(command: Command, words: list[str]) -> int:
+    """`kantor why`."""
+    alone = [word for word in words if "=" not in word or Path(word).exists()]
+    given = dict(command.split([word for word in words if word not in alone]))
+    for key in ("run", "score"):
+        if key not in given and alone:
+            given[key] = alone.pop(0)
+    if alone or "run" not in given:
+        raise UserError("why: expected a run and perhaps a score, as in `kantor why latest w1`")
+    runs = [latest(Path("outputs"))] if given["run"] == "latest" else named([given["run"]])
+    if len(runs) > 1:
+        raise UserError(f"{given['run']} has {len(runs)} runs below it: expected one, such as {runs[0].path}")
+    from kantor.report.summary import summarise
+    from kantor.report.why import explained, print_explanation
+
+    print_explanation(explained(summarise(runs[0]), given.get("score"), given.get("evaluation")))
+    return 0
+
+
 def data(command: Command, words: list[str]) -> int:
     """`kantor data`."""
     rest, config_dirs, _ = command.take_options(words)

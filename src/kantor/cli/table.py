@@ -134,6 +134,20 @@ COMPARE = Command(
     keys=(Key("out=DIR", "gets compare.html (self-contained), compare.md and compare.csv"),),
     positional=run_paths,
 )
+WHY = Command(
+    name="why",
+    run=commands.why,
+    usage=(("RUN [SCORE]", "where a score comes from, and what would change it"),),
+    about="""Explains one score of a run, or of somebody's samples that were scored: real data, samples, features,
+        formula and its place in the code, interval, what real data score, and what would change it. Without SCORE, the
+        one that the experiment is judged by.""",
+    keys=(
+        Key("run=RUN", "a directory with a card, or latest; its name alone will do", run_names),
+        Key("score=SCORE", "its name alone will do"),
+        Key("evaluation=NAME", "the evaluation that made it, where several did; else the last"),
+    ),
+    positional=run_names,
+)
 DATA = Command(
     name="data",
     run=commands.data,
@@ -174,4 +188,4 @@ COMPLETE = Command(
         fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
     positional=lambda: list(completion.SCRIPTS),
 )
-COMMANDS = {one.name: one for one in (TRAIN, SAMPLE, EVALUATE, COMPARE, DATA, STATUS, LIST, COMPLETE)}
+COMMANDS = {one.name: one for one in (TRAIN, SAMPLE, EVALUATE, COMPARE, WHY, DATA, STATUS, LIST, COMPLETE)}

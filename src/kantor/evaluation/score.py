@@ -53,6 +53,19 @@ class Words:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a score's formula comes from.
+
+    Attributes:
+        function: the dotted name of what computes it.
+        source: who wrote it down.
+    """
+
+    function: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """What some draws score.
 
@@ -99,11 +112,13 @@ class Score(Measured):
     Attributes:
         kind: how it is read.
         words: what is said of it.
+        origin: where its formula comes from.
         floor: what fresh real data score; None where a score has no floor.
     """
 
     kind: Kind
     words: Words
+    origin: Origin
     floor: Floor | None
 
     def plain(self) -> dict[str, Any]:
@@ -114,5 +129,6 @@ class Score(Measured):
             "better": self.kind.better,
             **({} if self.kind.target is None else {"target": self.kind.target}),
             **asdict(self.words),
+            **asdict(self.origin),
             **({} if self.floor is None else {"floor": self.floor.plain()}),
         }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from kantor.evaluation.score import Floor, Kind, Score, Value, Words
+from kantor.evaluation.score import Floor, Kind, Origin, Score, Value, Words
 from kantor.evaluation.spreads import Spread, estimated
 
 Setting = TypeVar("Setting")
@@ -73,7 +73,15 @@ class ScoreDefinition(Generic[Setting, Comparison]):
             estimate, reason = estimated(real, [], floor_barred)
             floor = Floor(draws=real, estimate=estimate, reason=reason, n=floor_n, kind=floor_kind)
         estimate, reason = estimated(values, spreads, barred)
-        return Score(draws=values, estimate=estimate, reason=reason, kind=self.kind, words=self.words, floor=floor)
+        return Score(
+            draws=values,
+            estimate=estimate,
+            reason=reason,
+            kind=self.kind,
+            words=self.words,
+            origin=Origin(function=f"{self.function.__module__}.{self.function.__qualname__}", source=self.source),
+            floor=floor,
+        )
 
 
 @dataclass(frozen=True)

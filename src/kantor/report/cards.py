@@ -6,7 +6,7 @@ lower bound: a model that has memorised the training data goes below it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kantor.report import units
@@ -85,6 +85,10 @@ class Score(Estimate):
     meaning: str = ""
     good: str = ""
     suspicious: str = ""
+    function: str = ""
+    """The dotted name of what computes it."""
+    source: str = ""
+    """Who wrote the formula down."""
     values: tuple[float | None, ...] = ()
     """Of each draw."""
     protocol_hash: str = ""
@@ -162,6 +166,10 @@ class Evaluation:
     sampling: dict[str, Any]
     draw: dict[str, Any]
     scores: dict[str, Score]
+    digest: str = ""
+    """SHA-256 of the weights that drew, or of the samples where they come from a file."""
+    made_by: dict[str, Any] = field(default_factory=dict)
+    """Command and code."""
 
     @property
     def title(self) -> str:
@@ -211,6 +219,8 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
         meaning=entry.get("meaning") or "",
         good=entry.get("good") or "",
         suspicious=entry.get("suspicious") or "",
+        function=entry.get("function") or "",
+        source=entry.get("source") or "",
         values=tuple(map(finite, entry.get("values") or ())),
         protocol_hash=str(entry.get("protocol_hash", "")),
         covers=entry.get("covers") or "",
@@ -232,6 +242,8 @@ def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
             protocol=entry.get("protocol") or {},
             sampling=entry.get("sampling") or {},
             draw=entry.get("draw") or {},
+            digest=str(entry.get("digest", "")),
+            made_by=entry.get("made_by") or {},
             scores={
                 name: read_score(name, value, (entry.get("protocol") or {}).get("n_generated"))
                 for name, value in (entry.get("scores") or {}).items()
