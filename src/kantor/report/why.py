@@ -44,7 +44,7 @@ def explained(summary: Summary, name: str | None, evaluation: str | None) -> Exp
     rows = [
         ("what it is", f"{score.meaning}; {score.goal}. Good: {score.good}. Suspicious: {score.suspicious}."),
         ("reading", score.reading),
-        ("real data", real_data(one)),
+        ("real data", real_data(one, (summary.environment.get("data") or {}).get("fingerprint"))),
         ("samples", samples(one)),
         ("features", features(one)),
         ("formula", formula(one, score)),
@@ -78,10 +78,11 @@ def found(summary: Summary, name: str | None, evaluation: str | None) -> tuple[E
     return one, one.scores[name]
 
 
-def real_data(one: Evaluation) -> str:
-    """Which real data, and which part of them."""
+def real_data(one: Evaluation, of_run: str | None) -> str:
+    """Which real data, and which part of them; the run knows the fingerprint of data that are drawn by formula."""
     data, protocol = one.protocol.get("data") or {}, one.protocol
-    identity = f", fingerprint {data['fingerprint']}" if "fingerprint" in data else ""
+    fingerprint = data.get("fingerprint", of_run)
+    identity = "" if fingerprint is None else f", fingerprint {fingerprint}"
     rest = settings({key: entry for key, entry in data.items() if key not in TOLD_ELSEWHERE})
     which = f"{data.get('name')}{identity}{f' ({rest})' if rest else ''}"
     return f"{which}: {units.count(protocol.get('n_real'))} are the reference; {settings(protocol.get('split') or {})}"
@@ -168,10 +169,10 @@ def floor(score: Score) -> str:
     """What real data score."""
     if score.floor is None or score.floor.value is None:
         return "not measured"
-    draws = len(score.floor.values)
+    each = ", ".join(units.number(value, score.floor.half_width) for value in score.floor.values)
     return (
-        f"{score.floor.text}: {draws} draws of {units.count(score.floor.n)} {score.floor.kind} against the same "
-        "reference, by the same formula"
+        f"{score.floor.text}: {len(score.floor.values)} times {units.count(score.floor.n)} real samples "
+        f"({score.floor.kind}) against the same reference, by the same formula: {each}"
     )
 
 
