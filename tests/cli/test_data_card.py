@@ -3,8 +3,13 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from mirrors import configured
 from PIL import Image
+
+from kantor.data import pixels
+from kantor.data.share import Share
+from kantor.samples.batches import Alone, first_batch
 
 SHOWN = 128  # pixels of a picture of 64
 PITCH = SHOWN + 2  # from one picture to the next
@@ -49,7 +54,8 @@ def cells(path):
 def test_a_card_of_pictures_says_what_they_are(shapes, tmp_path):
     rows = shapes("data.size=7", "out=here")
     assert list(rows) == [
-        "name", "count", "split by", "shape", "labels", "fingerprint", "licence", "prepared in", "picture",
+        "name", "count", "split by", "shape", "labels", "enters as", "range", "mean", "deviation", "fingerprint",
+        "licence", "prepared in", "picture", "first batch",
     ]  # fmt: skip
     assert rows["name"] == "purdue_shapes5"
     assert rows["count"] == "7 to train on, 5 held out"
@@ -60,6 +66,28 @@ def test_a_card_of_pictures_says_what_they_are(shapes, tmp_path):
     assert "none needed" in rows["licence"]
     assert re.fullmatch(r"\d+\.\d s", rows["prepared in"])
     assert rows["picture"] == "here/purdue_shapes5.png" and (tmp_path / rows["picture"]).is_file()
+
+
+def test_the_first_batch_is_shown_as_it_enters_the_network(shapes, tmp_path):
+    """Mirrored where training mirrors; the numbers on the card are of what is scaled to [-1, 1]."""
+    rows = shapes("data.size=7", "data.batch_size=5", "data.flip=true")
+    data = configured("purdue_shapes5", size=7, batch_size=5, flip=True)
+    batch = first_batch(data)
+    block = data.blocks(Alone(), Share(0, 1)).block(0)
+    assert block.mirrored.any() and not block.mirrored.all()
+    expected = torch.where(block.mirrored[0, :, None, None, None], block.images[0].flip(-1), block.images[0])
+    assert torch.equal(pixels.to_uint8(batch), expected)
+    sheet = np.asarray(Image.open(tmp_path / rows["first batch"]))
+    top, left = 8 + 3 * 20 // 2, 8  # margin and title
+    for place in range(5):
+        cell = sheet[top : top + SHOWN, left + place * PITCH : left + place * PITCH + SHOWN]
+        assert (cell[::2, ::2] == expected[place].permute(1, 2, 0).numpy()).all()
+    whole = pixels.to_model(data.train.take(np.arange(7))).double()
+    assert rows["enters as"] == "float32 in [-1, 1], 5 at a time, half of them mirrored"
+    assert rows["range"] == f"{whole.min():.3f} … {whole.max():.3f}"
+    assert rows["mean"].split() == [f"{whole[:, channel].mean():.3f}" for channel in range(3)]
+    deviations = [f"{whole[:, channel].std(correction=0):.3f}" for channel in range(3)]
+    assert rows["deviation"].split() == deviations
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1, 1), (7, 7), (8, 8), (11, 11), (64, 64), (100, 64)])
@@ -113,6 +141,31 @@ def test_a_card_of_points_says_what_they_are(card, tmp_path):
     assert rows["modes"] == "8, standard deviation 0.07072"
     assert re.fullmatch("[0-9a-f]{64}", rows["fingerprint"]) and rows["licence"] == "made by formula; no licence needed"
     assert Image.open(tmp_path / rows["picture"]).size == (600, 600)
+    assert Image.open(tmp_path / rows["first batch"]).size == (600, 600)
+    assert [abs(float(number)) < 0.05 for number in rows["mean"].split()] == [True, True]
+    assert rows["deviation"].split()[0][:2] == "1." or rows["deviation"].split()[0][:3] == "0.9"
+
+
+@pytest.mark.parametrize("out", [".", "photos", "photos/card"])
+def test_a_card_among_the_data_is_refused(kantor, tmp_path, out):
+    many = tmp_path if out == "." else tmp_path / "photos"
+    many.mkdir(exist_ok=True)
+    for level in range(6):
+        Image.new("L", (8, 8), level).save(many / f"{level}.png")
+    before = sorted(tmp_path.rglob("*"))
+    said = kantor("data", "folder", f"data.root={many}", f"out={out}", check=2).stderr
+    assert f"out={out} lies in {many}, whose pictures are data" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_card_of_the_working_directory_is_no_data(card, tmp_path):
+    """Its own picture lies below by default."""
+    for level in range(10):
+        Image.new("L", (8, 8), level).save(tmp_path / f"{level}.png")
+    words = ["folder", "data.root=.", "data.image_size=8"]
+    first, second = card(*words), card(*words)
+    assert first["fingerprint"] == second["fingerprint"] and first["count"] == second["count"]
+    assert second["note"] == "left out, since kantor wrote it: cache/, outputs/data/folder/"
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,7 @@ def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, 
     assert within["low"] <= within["target"] <= within["high"]
     done = kantor("compare", "theirs", str(finished), "out=comparison")
     assert {entry.name for entry in (tmp_path / "comparison").iterdir()} == {
+        ".kantor",
         "compare.html",
         "compare.md",
         "compare.csv",

@@ -359,7 +359,8 @@ def stranger(tmp_path, monkeypatch):
     for path in after - {*before, place}:
         inside = path.relative_to(tmp_path / "cache").as_posix()
         assert re.fullmatch(
-            r"digests/\w+\.json|data/celeba-\w+/(lock|names\.json|broken\.json|(pixels|digests)\.npy.*)", inside
+            r"\.kantor|digests/\w+\.json|data/celeba-\w+/(lock|(names|broken|notes)\.json|(pixels|digests)\.npy.*)",
+            inside,
         )
     zipped(place)
     partition(tmp_path, OFFICIAL)
@@ -482,11 +483,11 @@ KILLED = """
 import time
 from kantor.data import cache, celeba, pictures
 cache.CHUNK = 3
-decode = pictures.Decoder.__call__
+decode = pictures.Decoder.read
 def slow(decoder, content):
     time.sleep(0.1)
     return decode(decoder, content)
-pictures.Decoder.__call__ = slow
+pictures.Decoder.read = slow
 celeba.CelebA(name="celeba", batch_size=4, size=None, flip=True, resident=False, identity="auto", seed=0, root="data",
               archive=None, crop=148, image_size=64, broken="stop").load("train")
 """
@@ -506,8 +507,8 @@ def test_a_killed_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch):
     left = {path.name for path in (tmp_path / "second").rglob("pixels*")}
     assert "pixels.npy.partial" in left and "pixels.npy" not in left
     decoded = []
-    decode = pictures.Decoder.__call__
-    monkeypatch.setattr(pictures.Decoder, "__call__", lambda *words: decoded.append(1) or decode(*words))
+    decode = pictures.Decoder.read
+    monkeypatch.setattr(pictures.Decoder, "read", lambda *words: decoded.append(1) or decode(*words))
     data(root).load("train")
     assert 0 < len(decoded) < 24
     assert same_files(tmp_path / "cache", tmp_path / "second")
@@ -519,5 +520,5 @@ def same_files(first, second):
         {path.relative_to(top): path.read_bytes() for path in (top / "data").rglob("*") if path.is_file()}
         for top in (first, second)
     ]
-    names = {"lock", "names.json", "pixels.npy", "digests.npy"}
+    names = {"lock", "names.json", "notes.json", "pixels.npy", "digests.npy"}
     return found[0] == found[1] and {path.name for path in found[0]} == names

@@ -11,8 +11,9 @@ from mirrors import configured
 from omegaconf import OmegaConf
 from PIL import Image
 
+from kantor import marks
 from kantor.config import compose as config
-from kantor.data import cache, pictures
+from kantor.data import cache, decode, pictures
 from kantor.data.manifest import Manifest
 from kantor.errors import UserError
 
@@ -213,7 +214,7 @@ def test_others_of_equal_size_and_time_are_other_data(root, tmp_path, monkeypatc
 def test_a_moved_directory_is_the_same_data_and_is_not_built_again(root, tmp_path, monkeypatch):
     whole = both(data(many(root, 5)))
     moved = root.rename(tmp_path / "moved")
-    monkeypatch.setattr(pictures.Decoder, "__call__", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(pictures.Decoder, "read", lambda *_: pytest.fail("decoded again"))
     assert both(data(moved)) == whole
 
 
@@ -392,6 +393,161 @@ def test_pixels_are_mapped_and_read_only(root):
     assert isinstance(found.pixels, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         found.pixels[0] = 1
+
+
+def put_deep(root, name, level, mode):
+    array = np.full((8, 8), level, dtype=np.int32 if mode == "I" else np.uint16)
+    array[0, 0] = 0
+    root.mkdir(exist_ok=True)
+    Image.fromarray(array).save(root / name)
+
+
+@pytest.mark.parametrize(("most", "bits"), [(200, 8), (255, 8), (256, 10), (1000, 10), (4095, 12)])
+@pytest.mark.parametrize("mode", ["I;16", "I"])
+def test_16_bits_that_hold_fewer_are_refused_and_can_be_named(root, most, bits, mode):
+    """Nothing becomes black in silence; all are scaled by one rule."""
+    for level in range(6):
+        put_deep(root, f"{level}.tif", most - level, mode)
+    put(root, "of 8 bits.png", 33)
+    with pytest.raises(
+        UserError, match=f"the 6 pictures of 16 bits hold levels up to {most:,} of 65,535.*data.bits={bits} "
+    ):
+        data(root).load("train")
+    expected = sorted([33, *(round((most - level) / ((1 << bits) - 1) * 255) for level in range(6))])
+    assert both(data(root, bits=bits)) == expected
+    assert data(root, bits=bits).fingerprint != data(root).fingerprint == data(root, bits=16).fingerprint
+    assert max(both(data(root, bits=16))) == 33
+
+
+def test_dark_pictures_among_bright_ones_of_16_bits_are_dark(root, capsys):
+    for index, level in enumerate([100, 200, 3000, 20_000, 65_535]):
+        put_deep(root, f"{index}.png", level, "I;16")
+    assert both(data(root)) == [0, 1, 12, 78, 255]
+    assert "16 bits" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bits", [0, 9, "twelve", None])
+def test_other_numbers_of_bits_are_refused(root, bits):
+    with pytest.raises(UserError, match=r"bits"):
+        data(many(root, 3), bits=bits)
+
+
+def test_a_set_of_masks_is_said_to_be_almost_black(root, capsys):
+    for index in range(4):
+        Image.fromarray(np.eye(8, k=index, dtype=np.uint8)).save(put(root, f"{index}.png"))
+    data(root).load("train")
+    assert "no pixel is brighter than 1 of 255: the pictures are almost black" in capsys.readouterr().err
+
+
+def test_what_is_not_read_is_said_by_ending(root, capsys):
+    many(root, 6)
+    for index in range(80):
+        (root / f"{index}.HEIC").write_bytes(b"ftypheic")
+    (root / "deep").mkdir()
+    (root / "deep" / "notes.txt").touch()
+    (root / ".hidden").touch()
+    loaded = data(root)
+    loaded.load("train")
+    said = "not read: 80 .heic (pip install pillow-heif, to have them read), 1 .txt"
+    if ".heic" not in decode.extensions():
+        assert f"kantor: folder: {said}\n" in capsys.readouterr().err and said in loaded.remarks
+
+
+def test_enlarging_frames_and_codecs_are_counted(root, capsys, monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK", 4)
+    many(root, 6)
+    for level in (10, 11):
+        put(root, f"small{level}.png", level, size=(4, 4))
+    put(root, "pages.tif", 20, save_all=True, append_images=[Image.new("L", (8, 8))])
+    put(root, "photo.jpe", 30, format="JPEG")
+    for _ in range(2):  # built, and from the cache
+        loaded = data(root)
+        loaded.load("train")
+        err = capsys.readouterr().err
+        for said in (
+            "2 of 10 pictures are smaller than 8 × 8 pixels, and enlarged",
+            "1 of 10 pictures are of several pages or frames, of which the first is read",
+        ):
+            assert f"kantor: folder: {said}\n" in err and said in loaded.remarks
+    assert "coded by: jpeg" in loaded.remarks
+
+
+def split_levels(loaded):
+    return [sorted(levels(loaded.load(split))) for split in ("train", "test")]
+
+
+@pytest.mark.parametrize("test", ["test", "Test", "testing", "val", "valid", "validation"])
+@pytest.mark.parametrize("train", ["train", "Training"])
+def test_directories_of_splits_are_the_splits(root, train, test, capsys):
+    for level in range(12):
+        put(root, f"{train if level < 9 else test}/{level:03}.png", level)
+    loaded = data(root)
+    assert split_levels(loaded) == [list(range(9)), [9, 10, 11]]
+    assert loaded.classes is None and loaded.split_rule == f"directories, {train} and {test}"
+    assert f"{train}/ and {test}/ are the splits: data.holdout is not used" in capsys.readouterr().err
+    assert loaded.fingerprint == data(root, holdout=0.5).fingerprint
+
+
+def test_classes_lie_below_the_splits(root, capsys):
+    for level, place in enumerate(
+        ["train/dog", "train/cat", "train/dog", "test/cat", "test/emu/deep", "val/cat", "extra/x"]
+    ):
+        put(root, f"{place}/{level}.png", level)
+    loaded = data(root)
+    assert split_levels(loaded) == [[0, 1, 2], [3, 4]] and loaded.classes == 3
+    for split, expected in (("train", {0: 1, 1: 0, 2: 1}), ("test", {3: 0, 4: 2})):
+        found = loaded.load(split)
+        assert dict(zip(levels(found), found.labels_of(np.arange(len(found))).tolist(), strict=True)) == expected
+    assert "2 pictures lie in neither, and are left out" in capsys.readouterr().err
+    assert loaded.label_shares().tolist() == pytest.approx([1 / 3, 2 / 3, 0])
+
+
+def test_copies_on_both_sides_of_directories_are_counted(root):
+    for level in range(6):
+        put(root, f"train/{level}.png", level)
+    for level in range(4, 8):
+        put(root, f"test/{level}.bmp", level)
+    assert "2 of the held-out pictures are training pictures too, or mirrored ones" in data(root).remarks
+
+
+@pytest.mark.parametrize("name", ["test", "train", "val"])
+@pytest.mark.parametrize(("beside", "taken"), [("other/", "a class"), ("", "any other directory")])
+def test_a_lone_directory_of_a_split_is_said_to_be_a_class(root, name, beside, taken, capsys):
+    for level in range(8):
+        put(root, f"{name if level % 2 else beside}/{level}.png".lstrip("/"), level)
+    assert both(data(root)) == list(range(8))
+    assert f"{name}/ is taken for {taken}: for splits, train/ and test/ (or val/)" in capsys.readouterr().err
+
+
+def claimed(place):
+    marks.claim(place)
+
+
+def a_run(place):
+    place.mkdir(parents=True)
+    for name in ("status.json", "config.yaml"):
+        (place / name).touch()
+
+
+@pytest.mark.parametrize("write", [claimed, a_run])
+def test_what_kantor_wrote_is_no_data(root, write, capsys):
+    before = data(many(root, 6)).fingerprint
+    write(root / "outputs" / "some" / "run")
+    put(root, "outputs/some/run/samples/grid.png", 99)
+    loaded = data(root)
+    assert both(loaded) == list(range(6)) and loaded.fingerprint == before
+    assert "left out, since kantor wrote it: outputs/some/run/" in capsys.readouterr().err
+
+
+def test_samples_can_be_data_when_they_are_named(root):
+    claimed(root)
+    assert both(data(many(root, 6))) == list(range(6))
+
+
+def test_what_is_the_users_is_not_marked(root):
+    many(root, 3)
+    marks.claim(root)
+    assert not (root / marks.MARK).exists()
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.999])

@@ -227,7 +227,7 @@ def test_what_is_built_is_not_opened_again(path, monkeypatch):
 def test_an_interrupted_build_goes_on_and_ends_the_same(path, tmp_path, monkeypatch, stopped_at):
     whole = images(data(path).load("train"))
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "second"))
-    decode, decoded = shapes_archive.ExactDecoder.__call__, []
+    decode, decoded = shapes_archive.ExactDecoder.read, []
 
     def interrupted(decoder, content):
         if len(decoded) == stopped_at:
@@ -235,11 +235,11 @@ def test_an_interrupted_build_goes_on_and_ends_the_same(path, tmp_path, monkeypa
         decoded.append(1)
         return decode(decoder, content)
 
-    monkeypatch.setattr(shapes_archive.ExactDecoder, "__call__", interrupted)
+    monkeypatch.setattr(shapes_archive.ExactDecoder, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         data(path).load("train")
     decoded.clear()
-    monkeypatch.setattr(shapes_archive.ExactDecoder, "__call__", lambda *words: decoded.append(1) or decode(*words))
+    monkeypatch.setattr(shapes_archive.ExactDecoder, "read", lambda *words: decoded.append(1) or decode(*words))
     assert (images(data(path).load("train")) == whole).all()
     assert len(decoded) == 25 - stopped_at // 7 * 7
 

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from kantor.data.images import ImageSet
+from kantor.data.manifest import Manifest
 from kantor.data.shapes5 import PurdueShapes5
 from kantor.engine import foreign_samples as files
 from kantor.errors import UserError
 from kantor.evaluation.picture_features import PictureFeatures
 from kantor.samples import copies
-from kantor.samples.files import check_target, random_selection, read_pictures, read_samples, write_samples
+from kantor.samples.files import check_target, codec, random_selection, read_pictures, read_samples, write_samples
 
 SIZES = [("data.size", 60), ("evaluation.n", 20), ("evaluation.draws", 2), ("evaluation.threads", 1)]
 
@@ -138,6 +139,50 @@ def test_a_lossy_codec_is_part_of_the_protocol(write, shapes, tmp_path):
         cards.append(made)
     assert [made["protocol"]["split"]["codec"] for made in cards] == ["none", "jpeg"]
     assert cards[0]["protocol_hash"] != cards[1]["protocol_hash"]
+
+
+CODECS = {
+    "jpe": ("0.jpe", {"format": "JPEG"}, "jpeg"),
+    "jpeg in png's clothes": ("0.png", {"format": "JPEG"}, "jpeg"),
+    "jpeg in tiff": ("0.tif", {"compression": "jpeg"}, "jpeg"),
+    "tiff": ("0.tif", {}, "none"),
+    "webp": ("0.webp", {}, "webp"),
+    "lossless webp": ("0.webp", {"lossless": True}, "none"),
+    "lossless jpeg 2000": ("0.jp2", {}, "none"),
+    "lossy jpeg 2000": ("0.j2k", {"irreversible": True}, "jpeg 2000"),
+}
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_the_codec_is_that_of_the_content(tmp_path, name):
+    file, options, expected = CODECS[name]
+    (tmp_path / "theirs").mkdir()
+    noise = np.random.default_rng(0).integers(256, size=(16, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "theirs" / file, **options)
+    Image.fromarray(noise).save(tmp_path / "theirs" / "1.png")
+    assert codec(tmp_path / "theirs") == expected
+
+
+def test_16_bits_that_hold_8_are_refused_not_scored_as_black(tmp_path):
+    for index in range(3):
+        Image.fromarray(np.full((28, 28), 255 - index, np.uint16)).save(tmp_path / f"{index}.png")
+    with pytest.raises(UserError, match=r"the 3 pictures of 16 bits hold levels up to 255 of 65,535"):
+        read_pictures(tmp_path, channels=1, side=28, select=np.arange)
+
+
+def test_output_inside_the_given_pictures_is_refused(write, tmp_path):
+    place = write("theirs")
+    given = {"images": str(place), "data": "purdue_shapes5", "out": str(place / "card")}
+    with pytest.raises(UserError, match=rf"out={place / 'card'} lies in {place}, whose pictures are data"):
+        files.evaluate_files(given, SIZES)
+    assert not (place / "card").exists()
+
+
+def test_samples_and_cards_are_marked_as_kantors(write, tmp_path):
+    given = {"images": str(write("theirs")), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
+    files.evaluate_files(given, SIZES)
+    assert Manifest(tmp_path).names == [] and sorted(Manifest(tmp_path).listing.ours) == ["card/", "theirs/"]
+    assert len(Manifest(tmp_path / "theirs").names) == 60
 
 
 def test_copies_of_held_out_pictures_are_counted(write, shapes, tmp_path, capsys):

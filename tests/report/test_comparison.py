@@ -276,7 +276,8 @@ def test_what_is_written(make_run: MakeRun, family: Family, tmp_path: Path):
     for run in runs:
         write_report(run)
     compare(runs, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compare.html", "compare.md", "compare.csv"}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {".kantor", "compare.html", "compare.md", "compare.csv"}
     html = (tmp_path / "out" / "compare.html").read_text()
     assert 'href="../runs/a%20%C3%A9/report.html"' in html
     assert not re.search(r'(?:src|href)="(?!data:|#|\.\./)', html)

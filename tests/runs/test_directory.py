@@ -271,18 +271,18 @@ def test_a_file_in_the_way_is_refused(tmp_path):
             RunDirectory(path).create()
 
 
-def test_creating_leaves_an_empty_directory(tmp_path):
+def test_creating_leaves_a_marked_directory(tmp_path):
     directory = RunDirectory(tmp_path / "a" / "b")
     directory.create()
-    assert names(directory.path) == [] and not directory.exists
+    assert names(directory.path) == [".kantor"] and not directory.exists
 
 
-def test_clearing_leaves_the_lock(run):
+def test_clearing_leaves_the_lock_and_the_mark(run):
     (run.path / "checkpoints").mkdir()
     (run.path / "checkpoints" / "last.ckpt").write_text("x")
     with run.lock():
         run.clear()
-    assert names(run.path) == [".lock"]
+    assert names(run.path) == [".kantor", ".lock"]
 
 
 # Several runs

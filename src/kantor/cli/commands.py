@@ -83,10 +83,13 @@ def sample(command: Command, words: list[str]) -> int:
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
     out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
+    from kantor.engine.sample import check_place
     from kantor.engine.sample import sample as draw
     from kantor.samples.files import check_target, write_samples
 
     check_target(out)
+    if "out" in given:
+        check_place(directory, out)
     samples = draw(
         directory,
         n,

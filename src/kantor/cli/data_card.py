@@ -7,20 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from kantor import keyed
 from kantor.atomic import replacing
 from kantor.config.checks import at, keys
 from kantor.config.compose import load_option, replaced
 from kantor.config.schema import Configuration
+from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
+from kantor.marks import check_apart, claim
+from kantor.samples.batches import drawn, first_batch, statistics
 from kantor.samples.sheets import tile
 
 LICENCE = "made by formula; no licence needed"
 DRAWN = 10_000
+MEASURED = 2_000
+"""Training pictures, evenly spaced, whose range, mean and deviation stand on the card."""
 SHOWN, COLUMNS = 64, 8
 
 
@@ -41,6 +47,8 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     data = Configuration(plain).build("data", seed=0)
+    if out is not None and isinstance(data, ImageData):
+        check_apart("out", out, data.inputs)
     picture = (Path("outputs") / "data" / name if out is None else Path(out)) / f"{name}.png"
     began = time.perf_counter()
     rows = image_rows(data) if isinstance(data, ImageData) else point_rows(data)
@@ -50,11 +58,19 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
     with _writing(picture) as temporary:
         if isinstance(data, ImageData):
-            spaced = np.linspace(0, len(data.train) - 1, min(SHOWN, len(data.train))).round().astype(np.int64)
-            tile(data.train.take(spaced), COLUMNS).save(temporary, format="PNG")  # files are often sorted by class
+            tile(data.train.take(_spaced(data, SHOWN)), COLUMNS).save(temporary, format="PNG")
         else:
             _draw(data.name, data.distribution, temporary)
     print(f"{'picture':<12} {picture}")
+    seen = picture.with_name(f"{name}_first_batch.png")
+    with _writing(seen) as temporary:
+        drawn(first_batch(data)).save(temporary, format="PNG")
+    print(f"{'first batch':<12} {seen}")
+
+
+def _spaced(data: ImageData, most: int) -> np.ndarray:
+    """Places of training pictures from the first to the last: files are often sorted by class."""
+    return np.linspace(0, len(data.train) - 1, min(most, len(data.train))).round().astype(np.int64)
 
 
 def image_rows(data: ImageData) -> list[tuple[str, str]]:
@@ -69,8 +85,11 @@ def image_rows(data: ImageData) -> list[tuple[str, str]]:
         ("split by", data.split_rule),
         ("shape", f"{data.sample_shape} uint8: {'RGB' if channels == 3 else 'grey'}, {height} × {width} pixels"),
         ("labels", _labels(data)),
+        ("enters as", f"float32 in [-1, 1], {data.batch_size} at a time{', half of them mirrored' * data.flip}"),
+        *statistics(pixels.to_model(data.train.take(_spaced(data, MEASURED)))),
         ("fingerprint", data.fingerprint),
         ("licence", data.licence),
+        *(("note", remark) for remark in data.remarks),
     ]
 
 
@@ -85,6 +104,7 @@ def _labels(data: ImageData) -> str:
 def _writing(path: Path) -> Iterator[Path]:
     """A temporary sibling that becomes `path`; what goes wrong is the user's `out=`."""
     try:
+        claim(path.parent)
         with replacing(path) as temporary:
             yield temporary
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
@@ -106,6 +126,7 @@ def point_rows(data: PointData) -> list[tuple[str, str]]:
         ("shape", "(2,) float32"),
         *modes,
         ("range", f"x {low[0]:.3f} … {high[0]:.3f}, y {low[1]:.3f} … {high[1]:.3f} (of {DRAWN:,} points)"),
+        *statistics(torch.from_numpy(points))[1:],
         ("fingerprint", data.fingerprint),
         ("licence", LICENCE),
     ]

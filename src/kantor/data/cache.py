@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike
 
 from kantor.atomic import replacing
 from kantor.errors import UserError
+from kantor.marks import claim
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOCK_NS = 2_000_000_000
@@ -41,6 +42,7 @@ def locked(directory: Path) -> Iterator[None]:
     import fcntl
 
     try:
+        claim(cache_root())
         directory.mkdir(parents=True, exist_ok=True)
         handle = (directory / "lock").open("w")
     except OSError as error:

@@ -19,7 +19,7 @@ from kantor.data.archives import Bounds, ZipMembers
 from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.manifest import Manifest, is_picture
-from kantor.data.pictures import Pictures, Source, prepared, printable
+from kantor.data.pictures import Pictures, Source, both_sides, prepared, printable
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
 
@@ -70,6 +70,18 @@ class CelebA(ImageData):
         return self._description
 
     @property
+    def remarks(self) -> list[str]:
+        """What the files are like."""
+        pictures = self._pictures
+        both = pictures.copies(self._chosen("train", pictures), self._chosen("test", pictures))
+        return [f"coded by: {pictures.notes.codec}", *pictures.notes.sentences(), *both_sides(both)]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The pictures' directory, where they lie in one."""
+        return tuple(place for place in self._places if place.is_dir())
+
+    @property
     def left_out(self) -> int:
         """How many files are broken, where `broken` is skip."""
         return len(self._pictures.broken)
@@ -81,14 +93,20 @@ class CelebA(ImageData):
             UserError: files are missing, or broken where `broken` is stop; the partition file is damaged.
         """
         pictures = self._pictures
-        return pictures.split(f"the {split} split of {self.name}", self._chosen(split, pictures))
+        return pictures.split(split, self._chosen(split, pictures))
+
+    @property
+    def _places(self) -> list[Path]:
+        """Where the pictures may be."""
+        if self.archive is not None:
+            return [Path(self.archive).expanduser()]
+        root = Path(self.root).expanduser()
+        above = [root / "celeba", root, root / "celeba" / "Img", root / "Img"]
+        return [place / name for place in above for name in (f"{PICTURES}.zip", PICTURES, f"{PICTURES}_png")]
 
     @cached_property
     def _place(self) -> Path:
-        root = Path(self.root).expanduser()
-        above = [root / "celeba", root, root / "celeba" / "Img", root / "Img"]
-        usual = [place / name for place in above for name in (f"{PICTURES}.zip", PICTURES, f"{PICTURES}_png")]
-        places = usual if self.archive is None else [Path(self.archive).expanduser()]
+        places = self._places
         for place in places:
             if place.exists():
                 return place
@@ -142,7 +160,7 @@ class CelebA(ImageData):
         described = {key: value for key, value in self.describe().items() if key != "partition"}
         directory = cache.cache_root() / "data" / f"celeba-{sha256(described)[:16]}"
         found = prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
-        found.say_broken(self.name)
+        found.say(found.notes.sentences())
         return found
 
     def _source(self) -> AbstractContextManager[Source]:

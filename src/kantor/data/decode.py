@@ -1,16 +1,21 @@
 """Encoded pictures as uint8 arrays of one size, by Pillow: the central square, resized, without trusting the file.
 
 A file is broken when Pillow cannot read all of it, or when it declares more pixels than `MAX_PIXELS`, which is checked
-before any are decoded. Of an animation the first frame counts; the orientation in EXIF is applied.
+before any are decoded. Of several pages or frames the first counts; the orientation in EXIF and embedded colour
+profiles are applied.
 """
 
+import contextlib
 import functools
+import importlib
 import io
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from kantor.data import codecs, levels, profiles
 
 MAX_PIXELS = 1 << 26
 """Of one picture before it is cut: 8192 × 8192, 256 MiB in memory."""
@@ -19,7 +24,13 @@ UNREAD = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "ICNS", "ICO", "MPEG"
 """Formats that Pillow knows by name only, or reads by starting another program; and icons, in which lies a picture that
 may be larger than they declare, and is decoded with them."""
 
-DECODER = 1
+PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_avif": None, "pillow_jxl": None}
+"""Packages that teach Pillow formats, where they are installed, and what has to be called in them."""
+
+NEEDED = {".heic": "pillow-heif", ".heif": "pillow-heif", ".hif": "pillow-heif", ".jxl": "pillow-jxl-plugin"}
+"""What has to be installed for files of these endings."""
+
+DECODER = 2
 """Goes up with every change of what becomes of a file: it is part of what the pixels are."""
 
 BACKGROUNDS = {"black": (0, 0, 0, 255), "white": (255, 255, 255, 255)}
@@ -27,6 +38,23 @@ BACKGROUNDS = {"black": (0, 0, 0, 255), "white": (255, 255, 255, 255)}
 
 class BrokenImage(Exception):
     """A file that is no whole picture; the message says in what way."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A picture, and what a user may want to know of its file.
+
+    Attributes:
+        pixels: uint8 (C, H, W).
+        codec: what may have lost levels, such as "jpeg"; None for nothing.
+        deep: the largest level of a file of 16 bits; None of any other.
+        remarks: what was done to the picture or left out, each in words that go on "20 pictures".
+    """
+
+    pixels: np.ndarray
+    codec: str | None
+    deep: int | None
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -38,12 +66,14 @@ class Decoder:
         crop: side of the central square that is kept, in pixels of the file; None for its shorter side.
         mode: RGB, or L for grey (ITU-R 601-2 luma).
         alpha: the background that shows through transparent pixels.
+        bits: how many the levels of files of 16 bits have; None where nobody said, which is 16.
     """
 
     image_size: int
     crop: int | None
     mode: Literal["RGB", "L"]
     alpha: Literal["black", "white"]
+    bits: int | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,10 +82,19 @@ class Decoder:
 
     def describe(self) -> dict[str, Any]:
         """The settings that change a pixel, as plain containers."""
-        return {**asdict(self), "filter": "bilinear, antialiased (Pillow)", "decoder": DECODER}
+        bits = levels.DECLARED if self.bits is None else self.bits
+        return {**asdict(self), "bits": bits, "filter": "bilinear, antialiased (Pillow)", "decoder": DECODER}
 
     def __call__(self, content: bytes) -> np.ndarray:
         """A file's picture, uint8 (C, H, W).
+
+        Raises:
+            BrokenImage: it is none.
+        """
+        return self.read(content).pixels
+
+    def read(self, content: bytes) -> Decoded:
+        """A file's picture, with what may be worth knowing of it.
 
         Raises:
             BrokenImage: it is none.
@@ -64,27 +103,42 @@ class Decoder:
             with Image.open(io.BytesIO(content), formats=readable_formats()) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise BrokenImage(f"{image.width} × {image.height} pixels, more than the {MAX_PIXELS:,} allowed")
-                image.load()
-                return self._array(ImageOps.exif_transpose(image))
+                return self._decoded(image, content)
         except BrokenImage:
             raise
+        except levels.WrongLevels as error:
+            raise BrokenImage(str(error)) from error
         except UnidentifiedImageError as error:
             raise BrokenImage("no picture in a format that can be read") from error
         except Exception as error:  # Pillow's readers raise whatever a damaged file leads them into
             raise BrokenImage(f"{type(error).__name__}: {error}") from error
 
-    def _array(self, image: Image.Image) -> np.ndarray:
-        square = self._coloured(centre_square(image, self.crop or min(image.size)))
+    def _decoded(self, image: Image.Image, content: bytes) -> Decoded:
+        codec, layout = codecs.lossy(image, content), levels.Layout.of(image)
+        image.load()
+        deep = levels.upper_half(image, self.bits) if layout.has_colours_of_16_bits else None
+        square = self._square(ImageOps.exif_transpose(image))
+        if square.mode.startswith("I"):
+            square, deep = levels.grey(square, layout, self.bits)
+        square, converted = profiles.in_srgb(square)
+        square = self._coloured(square)
+        remarks = [converted] if converted is not None else []
+        if square.width < self.image_size:
+            remarks.append(f"are smaller than {self.image_size} × {self.image_size} pixels, and enlarged")
         if square.width != self.image_size:
             square = square.resize((self.image_size, self.image_size), Image.Resampling.BILINEAR)
-        return np.asarray(square, dtype=np.uint8).reshape(self.image_size, self.image_size, -1).transpose(2, 0, 1)
+        if _has_more(image):
+            remarks.append("are of several pages or frames, of which the first is read")
+        array = np.asarray(square, dtype=np.uint8).reshape(self.image_size, self.image_size, -1).transpose(2, 0, 1)
+        return Decoded(array, codec, deep, tuple(remarks))
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        return centre_square(image, self.crop or min(image.size))
 
     def _coloured(self, image: Image.Image) -> Image.Image:
-        if image.mode.startswith("I"):
-            image = eight_bits(image)
-        elif image.mode == "F":
+        if image.mode == "F":
             raise BrokenImage("pixels are floating-point numbers, whose range nobody knows")
-        elif image.has_transparency_data:
+        if image.has_transparency_data:
             image = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUNDS[self.alpha]), image)
         return image if image.mode == self.mode else image.convert(self.mode)
@@ -94,10 +148,10 @@ class ExactDecoder(Decoder):
     """Neither cuts nor resizes nor takes colours away: a picture of another size, or in colours where grey ones are
     expected, is broken."""
 
-    def _array(self, image: Image.Image) -> np.ndarray:
+    def _square(self, image: Image.Image) -> Image.Image:
         if image.size != (self.image_size, self.image_size):
             raise BrokenImage(f"{image.width} × {image.height} pixels")
-        return super()._array(image)
+        return super()._square(image)
 
     def _coloured(self, image: Image.Image) -> Image.Image:
         if self.mode == "L" and image.mode in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
@@ -105,6 +159,19 @@ class ExactDecoder(Decoder):
             if (channels != channels[..., :1]).any():
                 raise BrokenImage("a picture in colours")
         return super()._coloured(image)
+
+
+def lossy_codec(content: bytes) -> str | None:
+    """What a file's picture was coded by where that may have changed its levels, asked of its head; None of others.
+
+    Raises:
+        BrokenImage: it is no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=readable_formats()) as image:
+            return codecs.lossy(image, content)
+    except Exception as error:  # Pillow's readers raise whatever a damaged file leads them into
+        raise BrokenImage(f"{type(error).__name__}: {error}") from error
 
 
 def centre_square(image: Image.Image, side: int) -> Image.Image:
@@ -119,27 +186,22 @@ def centre_square(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """A picture of 16-bit grey levels with 8 bits: 65535 becomes 255, in between to the nearest.
-
-    Pillow's own conversion clips at 255 in some versions.
-
-    Raises:
-        BrokenImage: levels lie outside 16 bits, or are 32-bit numbers that fit in 8 bits, so that nobody knows which
-            they are.
-    """
-    levels = np.asarray(image).astype(np.int64)
-    if levels.min() < 0 or levels.max() > 65535:
-        raise BrokenImage(f"grey levels from {levels.min()} to {levels.max()}, expected 0 to 65535")
-    if image.mode == "I" and 0 < levels.max() <= 255:
-        raise BrokenImage(f"32-bit grey levels up to {levels.max()}, of 255 or of 65535; save it with 8 or 16 bits")
-    return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+def _has_more(image: Image.Image) -> bool:
+    """Whether a file has further pages or frames; what is wrong with them is no fault of the first."""
+    with contextlib.suppress(Exception):
+        return bool(getattr(image, "is_animated", False))
+    return False
 
 
 @functools.cache
 def readable_formats() -> tuple[str, ...]:
     """What Pillow can read here, by its names."""
     Image.init()
+    for package, register in PLUGINS.items():
+        with contextlib.suppress(ImportError):
+            plugin = importlib.import_module(package)
+            if register is not None:
+                getattr(plugin, register)()
     return tuple(name for name in Image.ID if name not in UNREAD)
 
 

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from kantor.data import cache
+from kantor.data import cache, levels
 from kantor.data.decode import Decoder
 from kantor.data.images import ImageData, ImageSet, Split
+from kantor.data.layout import Layout
 from kantor.data.manifest import Manifest
-from kantor.data.pictures import Pictures, prepared
+from kantor.data.pictures import Pictures, both_sides, prepared
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
 
@@ -21,7 +22,7 @@ from kantor.errors import UserError, require_positive
 class ImageFolder(ImageData):
     """The images below a directory, of any depth; what counts as one is said at `Manifest`.
 
-    Where every image lies in a directory below `root`, those are the classes, numbered in the order of their names.
+    What the directories below `root` say of splits and classes (numbered in the order of their names), `Layout` tells.
 
     Attributes:
         root: the directory.
@@ -29,8 +30,11 @@ class ImageFolder(ImageData):
         mode: RGB, or L for grey.
         alpha: the background that shows through transparent pixels.
         broken: whether a file that is no whole picture stops or is skipped and counted.
-        holdout: share of the images that is the test split: those with the lowest digests of their pixels, so that
-            copies of one image, however coded, are never on both sides, and further images move almost none.
+        bits: how many the levels of files of 16 bits have: 8, 10, 12, 14 or 16; `auto` for 16, and refused where the
+            pictures would be almost black.
+        holdout: share of the images that is the test split, where directories do not say: those with the lowest digests
+            of their pixels, so that copies of one image, however coded, are never on both sides, and further images
+            move almost none.
     """
 
     root: str
@@ -38,6 +42,7 @@ class ImageFolder(ImageData):
     mode: Literal["RGB", "L"]
     alpha: Literal["black", "white"]
     broken: Literal["stop", "skip"]
+    bits: Literal["auto"] | int
     holdout: float
 
     licence: ClassVar[str] = "yours to know: the images are your own choice"
@@ -45,6 +50,8 @@ class ImageFolder(ImageData):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(image_size=self.image_size)
+        if self.bits != "auto" and self.bits not in levels.CHOICES:
+            raise UserError(f"bits={self.bits}: expected auto or one of {', '.join(map(str, levels.CHOICES))}")
         if not 0 < self.holdout < 1:
             raise UserError(f"holdout={self.holdout}: expected a share between 0 and 1, such as 0.1")
 
@@ -55,22 +62,43 @@ class ImageFolder(ImageData):
 
     @property
     def _decoder(self) -> Decoder:
-        return Decoder(self.image_size, None, self.mode, self.alpha)
+        return Decoder(self.image_size, None, self.mode, self.alpha, None if self.bits == "auto" else int(self.bits))
 
     @property
     def classes(self) -> int | None:
-        """How many topmost directories there are; None when an image lies in none."""
-        names = class_names(self._manifest.names)
-        return None if names is None else len(names)
+        """How many directories there are below the root, or below the splits; None when an image lies in none."""
+        return None if self._layout.classes is None else len(self._layout.classes)
 
     def describe(self) -> dict[str, Any]:
         """The digests of names and contents, and what becomes of a picture."""
-        return {**self._pixels_from, "holdout": self.holdout}
+        splits = self._layout.splits
+        return {**self._pixels_from, "splits": {"holdout": self.holdout} if splits is None else splits}
 
     @property
     def split_rule(self) -> str:
-        """A share by pixels."""
-        return f"the {self.holdout:.3g} of the pictures with the lowest digests of their pixels"
+        """The directories, or a share by pixels."""
+        splits = self._layout.splits
+        if splits is not None:
+            return f"directories, {', '.join(splits['train'])} and {', '.join(splits['test'])}"
+        return f"the {100 * self.holdout:.3g}% of the pictures with the lowest digests of their pixels"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the files and their directories are like, and which pictures are on both sides."""
+        pictures = self._pictures
+        both = pictures.copies(self._chosen["train"], self._chosen["test"])
+        return [
+            f"coded by: {pictures.notes.codec}",
+            *self._manifest.remarks(),
+            *self._layout.remarks(),
+            *pictures.notes.sentences(),
+            *both_sides(both),
+        ]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The root."""
+        return (Path(self.root).expanduser(),)
 
     @property
     def left_out(self) -> int:
@@ -83,10 +111,7 @@ class ImageFolder(ImageData):
         Raises:
             UserError: there is no image, or one is broken where `broken` is stop.
         """
-        pictures = self._pictures
-        test = pictures.held_out(self.holdout)
-        chosen = test if split == "test" else ~test
-        return pictures.split(f"the {split} split of {self.name}", chosen, labels(pictures.names))
+        return self._pictures.split(split, self._chosen[split], self._layout.labels())
 
     @cached_property
     def _manifest(self) -> Manifest:
@@ -99,6 +124,18 @@ class ImageFolder(ImageData):
                 f"data.root={self.root}: there is no image in it; expected .png, .jpg or such, of any depth"
             )
         return manifest
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self._manifest.names)
+
+    @cached_property
+    def _chosen(self) -> dict[Split, np.ndarray]:
+        """Which pictures belong to each split, bool (N,)."""
+        if self._layout.splits is not None:
+            return {split: self._layout.of_split(split) for split in self._layout.splits}
+        test = self._pictures.held_out(self.holdout)
+        return {"train": ~test, "test": test}
 
     @cached_property
     def _pixels_from(self) -> dict[str, Any]:
@@ -114,19 +151,5 @@ class ImageFolder(ImageData):
             broken=self.broken,
             title=self.name,
         )
-        found.say_broken(self.name)
+        found.say([*self._manifest.remarks(), *self._layout.remarks(), *found.notes.sentences()])
         return found
-
-
-def class_names(names: list[str]) -> list[str] | None:
-    """The topmost directories of files, sorted; None when a file lies in none."""
-    return sorted({name.partition("/")[0] for name in names}) if all("/" in name for name in names) else None
-
-
-def labels(names: list[str]) -> np.ndarray | None:
-    """The place of each file's topmost directory in `class_names()`, int64 (N,); None when a file lies in none."""
-    tops = class_names(names)
-    if tops is None:
-        return None
-    number = {top: label for label, top in enumerate(tops)}
-    return np.array([number[name.partition("/")[0]] for name in names], dtype=np.int64)

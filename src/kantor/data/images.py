@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -152,6 +153,16 @@ class ImageData(BlockData):
     def split_rule(self) -> str:
         """By which rule pictures are held out, for card and protocol."""
         return "the data set's own"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a card says of the files beside what it says of every data set's, of prepared data."""
+        return []
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The directories of which every picture is data, so that nothing is to be written there."""
+        return ()
 
     @property
     def left_out(self) -> int:

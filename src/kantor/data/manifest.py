@@ -4,13 +4,14 @@ until a name or a file is another."""
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kantor import marks
 from kantor.data import cache, decode
 from kantor.data.decode import BrokenImage
 from kantor.digests import sha256
@@ -18,6 +19,23 @@ from kantor.errors import UserError
 
 MAX_BYTES = 1 << 29
 """Of one file of a picture."""
+ENDINGS = 5
+"""Endings of files, or directories, that a sentence names."""
+
+
+@dataclass
+class Listing:
+    """What lies below a directory.
+
+    Attributes:
+        pictures: by relative name with "/".
+        unread: how many files are none, by ending in small letters.
+        ours: directories that kantor wrote, which are not looked into.
+    """
+
+    pictures: dict[str, os.stat_result] = field(default_factory=dict)
+    unread: Counter[str] = field(default_factory=Counter)
+    ours: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -25,6 +43,7 @@ class Manifest:
     """The pictures of a directory, of any depth, by name.
 
     What counts as one is said at `is_picture()`. Links are followed, but never back into a directory above them.
+    Directories below that kantor wrote are left out.
 
     Attributes:
         root: the directory.
@@ -33,16 +52,41 @@ class Manifest:
     root: Path
 
     @cached_property
-    def stats(self) -> dict[str, os.stat_result]:
-        """By relative name with "/", sorted by name.
+    def listing(self) -> Listing:
+        """What is there.
 
         Raises:
             UserError: a directory cannot be read.
         """
+        found = Listing()
         try:
-            return dict(sorted(_walk(self.root, "", ())))
+            _walk(self.root, "", (), found)
         except OSError as error:
             raise UserError(f"{error.filename} cannot be read ({error.strerror}): mend or remove it") from error
+        found.pictures = dict(sorted(found.pictures.items()))
+        return found
+
+    @property
+    def stats(self) -> dict[str, os.stat_result]:
+        """By relative name with "/", sorted by name."""
+        return self.listing.pictures
+
+    def remarks(self) -> list[str]:
+        """What a user may want to know: which files are not read, by ending, and which directories are left out."""
+        said, unread = [], self.listing.unread
+        if unread:
+            named = [
+                f"{count:,} {ending or 'without an ending'}{_help(ending)}"
+                for ending, count in unread.most_common(ENDINGS)
+            ]
+            more = unread.total() - sum(count for _, count in unread.most_common(ENDINGS))
+            said.append(f"not read: {', '.join(named)}" + (f" and {more:,} others" if more else ""))
+        if self.listing.ours:
+            named = sorted(self.listing.ours)[:ENDINGS]
+            said.append(
+                f"left out, since kantor wrote it: {', '.join(named)}{', …' * (len(self.listing.ours) > ENDINGS)}"
+            )
+        return said
 
     @property
     def names(self) -> list[str]:
@@ -99,22 +143,39 @@ def is_picture(name: str) -> bool:
     return pure.suffix.lower() in decode.extensions() and not any(part.startswith(".") for part in pure.parts)
 
 
-def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(root: Path, name: str, above: tuple[tuple[int, int], ...], found: Listing) -> None:
     at = os.stat(root / name)
     here = (at.st_dev, at.st_ino)
     if here in above:  # a link to a directory that it lies in
         return
-    with os.scandir(root / name) as entries:
-        for entry in entries:
-            if not entry.name.startswith(".") and entry.is_dir():
-                yield from _walk(root, f"{name}{entry.name}/", (*above, here))
-            elif is_picture(entry.name):
-                try:
-                    found = entry.stat()
-                except OSError:  # a link to nothing, a picture that cannot be read
-                    found = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
-                    yield f"{name}{entry.name}", found
+    with os.scandir(root / name) as scanned:
+        entries = list(scanned)
+    if name and marks.is_claimed({entry.name for entry in entries}):
+        found.ours.append(name)
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            _walk(root, f"{name}{entry.name}/", (*above, here), found)
+        elif not is_picture(entry.name):
+            found.unread[PurePosixPath(entry.name).suffix.lower()] += 1
+        else:
+            stats = _stat(entry)
+            if stat.S_ISREG(stats.st_mode) or stat.S_ISLNK(stats.st_mode):
+                found.pictures[f"{name}{entry.name}"] = stats
+
+
+def _stat(entry: os.DirEntry[str]) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError:  # a link to nothing, a picture that cannot be read
+        return entry.stat(follow_symlinks=False)
+
+
+def _help(ending: str) -> str:
+    package = decode.NEEDED.get(ending)
+    return "" if package is None else f" (pip install {package}, to have them read)"
 
 
 def threads() -> int:

@@ -2,7 +2,8 @@
 interrupted goes on where it was.
 
 A prepared directory holds pixels.npy (M, C, H, W), digests.npy (M, 16) of the pictures, names.json (which file each row
-is) and broken.json (the files that could not be decoded, and why; their rows are black and belong to no split).
+is), notes.json (what the files are like, by chunks of rows) and broken.json (the files that could not be decoded, and
+why; their rows are black and belong to no split).
 """
 
 import json
@@ -11,16 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from kantor.atomic import write_text
-from kantor.data import cache, sameness
+from kantor.data import cache, levels, sameness
 from kantor.data.archives import DamagedMember
-from kantor.data.decode import BrokenImage, Decoder
-from kantor.data.images import ImageSet
+from kantor.data.decode import BrokenImage, Decoded, Decoder
+from kantor.data.images import ImageSet, Split
 from kantor.data.manifest import threads
+from kantor.data.notes import Notes
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.progress_bar import ProgressBar
@@ -51,18 +53,22 @@ class Pictures:
     """Decoded files.
 
     Attributes:
+        title: of the set, in sentences.
         pixels: uint8 (M, C, H, W), mapped.
         digests: uint8 (M, 16), by which pictures are one (`sameness`).
         names: of the files, one a row.
         broken: why, by name of a file that is no whole picture.
         listing: the JSON file that holds `broken`, where any are.
+        notes: what the files are like.
     """
 
+    title: str
     pixels: np.ndarray
     digests: np.ndarray
     names: list[str]
     broken: dict[str, str]
     listing: Path
+    notes: Notes
 
     @property
     def whole(self) -> np.ndarray:
@@ -76,22 +82,30 @@ class Pictures:
         chosen[whole] = held_out([digest.tobytes().hex() for digest in self.digests[whole]], share)
         return chosen
 
-    def split(self, title: str, chosen: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
-        """The rows that are chosen, bool (M,), and not broken.
+    def copies(self, train: np.ndarray, test: np.ndarray) -> int:
+        """How many pictures of a test split, bool (M,), are one with some of a training split, bool (M,)."""
+        known = {one.tobytes() for one in self.digests[train & self.whole]}
+        return sum(one.tobytes() in known for one in self.digests[test & self.whole])
+
+    def split(self, split: Split, chosen: np.ndarray, labels: np.ndarray | None = None) -> ImageSet:
+        """The rows that are chosen, bool (M,), and not broken, as one split.
 
         Raises:
             UserError: there are none.
         """
+        title = f"the {split} split of {self.title}"
         rows = np.flatnonzero(chosen & self.whole)
         if not len(rows):
             raise UserError(f"{title} has no picture: {int(chosen.sum())} files belong to it, of which none is whole")
         return ImageSet(self.pixels, labels, rows)
 
-    def say_broken(self, title: str) -> None:
-        """Say how many were skipped, the names of the first and where all are listed, when any were."""
+    def say(self, remarks: Sequence[str]) -> None:
+        """Say remarks, and how many files were skipped, the names of the first and where all are listed."""
+        for remark in remarks:
+            say(f"{self.title}: {remark}")
         if self.broken:
             counted = f"{len(self.broken)} of {len(self.names)} pictures are broken and left out"
-            say(f"{title}: {counted}: {_first(self.broken)}; {self.listing} lists all with the reasons")
+            say(f"{self.title}: {counted}: {_first(self.broken)}; {self.listing} lists all with the reasons")
 
 
 def prepared(
@@ -112,9 +126,11 @@ def prepared(
         title: stands beside the progress bar and in errors.
 
     Raises:
-        UserError: files are broken and `broken` is stop; the first are named, and those up to them are counted.
+        UserError: files are broken and `broken` is stop; the first are named, and those up to them are counted. Or
+            their levels have not as many bits as they declare.
     """
     pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
+    chunks = directory / "notes.json"
     with cache.locked(directory):
         if not pixels.is_file() or not names.is_file():
             with source() as opened, ProgressBar(title, None, unit="pictures") as bar:
@@ -123,40 +139,48 @@ def prepared(
                     pixels,
                     shape=(len(opened.names), *decoder.shape),
                     dtype="uint8",
-                    fill=_Filler(opened, decoder, faults, title=title, stop=broken == "stop"),
+                    fill=_Filler(opened, decoder, faults, chunks, title=title, stop=broken == "stop"),
                     progress=bar.reach,
                 )
         listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
         if broken == "stop" and known:
             raise _stopped(title, known, f"{len(listed)} pictures")
+        notes = sum(map(Notes.read, _read(chunks).values()), Notes())
+        levels.check(title, notes.deep, notes.largest, bits=decoder.bits)
         mapped = np.load(pixels, mmap_mode="r", allow_pickle=False)
         digests = sameness.kept(directory / "digests.npy", mapped)
-        return Pictures(mapped, digests, listed, known, faults)
+        return Pictures(title, mapped, digests, listed, known, faults, notes)
 
 
 class _Filler:
     """Decodes rows start … stop-1 of the array, as `cache.array` asks for them."""
 
-    def __init__(self, source: Source, decoder: Decoder, faults: Path, *, title: str, stop: bool) -> None:
-        self.source, self.decoder, self.faults, self.title, self.stop = source, decoder, faults, title, stop
+    def __init__(self, source: Source, decoder: Decoder, faults: Path, chunks: Path, *, title: str, stop: bool) -> None:
+        self.source, self.decoder, self.faults, self.chunks = source, decoder, faults, chunks
+        self.title, self.stop = title, stop
         self.names = source.names
 
     def __call__(self, rows: np.ndarray, start: int, stop: int) -> None:
         found: dict[str, str] = {}
+        whole: list[Decoded] = []
         with ThreadPoolExecutor(threads()) as pool:
             names = self.names[start:stop]
             for row, name, picture in zip(rows, names, pool.map(self._decoded, names), strict=True):
                 if isinstance(picture, str):
                     found[name] = picture
-                row[...] = 0 if isinstance(picture, str) else picture
+                    row[...] = 0
+                else:
+                    whole.append(picture)
+                    row[...] = picture.pixels
         if found and self.stop:  # the rest of the rows is looked at, so that more than one can be named
             raise _stopped(self.title, {**_read(self.faults), **found}, f"the first {stop} pictures")
         if found:  # before the rows count as done
             _write(self.faults, {**_read(self.faults), **found})
+        _write(self.chunks, {**_read(self.chunks), str(start): Notes.of(whole).plain()})
 
-    def _decoded(self, name: str) -> np.ndarray | str:
+    def _decoded(self, name: str) -> Decoded | str:
         try:
-            return self.decoder(self.source.read(name))
+            return self.decoder.read(self.source.read(name))
         except DamagedMember as error:
             return error.reason
         except BrokenImage as error:
@@ -174,6 +198,11 @@ def _first(broken: dict[str, str]) -> str:
     return ", ".join(named) + (f" and {len(broken) - NAMED} more" if len(broken) > NAMED else "")
 
 
+def both_sides(count: int) -> list[str]:
+    """The sentence about so many held-out pictures that are one with some to train on."""
+    return [f"{count:,} of the held-out pictures are training pictures too, or mirrored ones"] if count else []
+
+
 def printable(name: str) -> str:
     """A file's name with escapes for bytes that are no UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -183,8 +212,8 @@ def _write(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1))  # ASCII: names of files may hold bytes that are no UTF-8
 
 
-def _read(faults: Path) -> dict[str, str]:
-    return json.loads(faults.read_text(encoding="utf-8")) if faults.is_file() else {}
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def held_out(digests: Sequence[str], share: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from kantor import keyed
 from kantor.atomic import write_json
-from kantor.data import archives, cache, sameness
+from kantor.data import archives, cache, levels, sameness
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
 from kantor.data.manifest import is_picture
@@ -94,7 +94,9 @@ def _filler(path: Path) -> Callable[[np.ndarray, int, int], None]:
         nonlocal at
         for row, (name, content) in zip(rows, islice(stream, start - at, stop - at), strict=True):
             try:
-                row[...] = DECODER(content)
+                decoded = DECODER.read(content)
+                levels.check(f"{path}: {name}", decoded.deep is not None, decoded.deep or 0, bits=None)
+                row[...] = decoded.pixels
             except BrokenImage as error:
                 raise UserError(
                     f"archive={path}: the member {name!r} is no picture of {SIDE}×{SIDE} pixels ({error}): get the "

@@ -5,11 +5,13 @@ import torch
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.config.schema import Trainer
+from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
 from kantor.engine.fit import make_callbacks, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
+from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel, evaluating
 
@@ -26,6 +28,7 @@ def check(run: Assembly) -> None:
     check_machine(run.model, run.configuration.trainer)
     check_schedule(run)
     check_parts(run)
+    check_outputs(run)
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
     clock = Clock()
@@ -34,6 +37,16 @@ def check(run: Assembly) -> None:
     for reason in dict.fromkeys(refused.values()):
         names = ", ".join(name for name, why in refused.items() if why == reason)
         say(f"left out of pictures.callbacks: {names}: {reason}")
+
+
+def check_outputs(run: Assembly) -> None:
+    """Check that runs are not put among data by name; where they lie there by default, they are marked and left out.
+
+    Raises:
+        UserError: they are.
+    """
+    if isinstance(run.data, ImageData) and "outputs" in run.configuration.named:
+        check_apart("outputs", run.configuration.outputs, run.data.inputs)
 
 
 def check_model(model: GenerativeModel, data: BlockData) -> None:

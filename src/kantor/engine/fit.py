@@ -12,6 +12,7 @@ from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.first_batch import FirstBatch
 from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
 from kantor.callbacks.pictures import Scene, admitted
@@ -147,6 +148,7 @@ def make_callbacks(
         *pictures,
         stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
         Checkpointing(directory, every=settings.checkpoint_every),
+        *([FirstBatch(directory=directory, clock=clock)] if pictures else []),
         *([Page(directory, clock, every=configuration.plain["pictures"]["every"])] if pictures else []),
         *([TrainingProgress(title=title, scores=scores)] if settings.progress else []),
     ]

@@ -18,6 +18,7 @@ from kantor.errors import UserError
 from kantor.evaluation import second_opinion, tensor_files
 from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
+from kantor.marks import check_apart, claim
 from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
 from kantor.runs.provenance import provenance
@@ -58,6 +59,8 @@ def evaluate_files(
     words |= load_options(scoring, config_dirs)
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
+    if isinstance(data, ImageData):
+        check_apart("out", given["out"], [*data.inputs, *([file] if file.is_dir() else [])])
     evaluation.kinds(data)
     samples = read_samples(file, data, random_selection(evaluation.n * evaluation.draws, seed=evaluation.seed))
     data.prepare_data()
@@ -65,6 +68,7 @@ def evaluate_files(
     if isinstance(data, ImageData):
         check_copies(draws, data)
     directory.create()
+    claim(directory.samples)
     write_samples(shown(draws[0]), directory.samples / "given.png")
     began = time.perf_counter()
     made = record(

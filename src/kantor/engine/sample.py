@@ -1,6 +1,7 @@
 """`kantor sample`: samples from a trained model."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from torch import Tensor
 from kantor import keyed
 from kantor.config.compose import load_option, replaced, resolved, trusted
 from kantor.data import pixels
+from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly, assemble, restore
 from kantor.engine.check import check_sampling
 from kantor.errors import UserError
 from kantor.evaluation.generation import generate
+from kantor.marks import check_apart
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.numerics import numerics
@@ -81,6 +84,17 @@ def sample(
             processes=Processes(),
             device=device,
         )
+
+
+def check_place(directory: RunDirectory, out: Path) -> None:
+    """Check that samples are not written among the pictures that a run learned from.
+
+    Raises:
+        UserError: they are.
+    """
+    data = trusted(directory.config()).build("data", seed=0)
+    if isinstance(data, ImageData):
+        check_apart("out", str(out), data.inputs)
 
 
 def labels_of(condition: str | None, n: int, model: GenerativeModel) -> Tensor | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kantor.atomic import write_text
 from kantor.errors import UserError
+from kantor.marks import claim
 from kantor.report.comparison import Comparison, compared
 from kantor.report.comparison_page import to_html
 from kantor.report.comparison_tables import sheets, to_csv, to_markdown
@@ -41,6 +42,7 @@ def write(comparison: Comparison, out: Path) -> None:
         "compare.csv": to_csv(comparison),
     }
     try:
+        claim(out)
         for name, text in texts.items():
             write_text(out / name, text)
     except OSError as error:

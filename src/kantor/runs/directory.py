@@ -25,6 +25,7 @@ import yaml
 
 from kantor.atomic import append_rows, replacing
 from kantor.errors import UserError
+from kantor.marks import MARK, claim
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
@@ -175,7 +176,7 @@ class RunDirectory:
             UserError: it cannot be written to.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            claim(self.path)
             with replacing(self.path / ".writable") as temporary:
                 temporary.touch()
             (self.path / ".writable").unlink()
@@ -189,7 +190,7 @@ class RunDirectory:
     def clear(self) -> None:
         """Take everything out but the lock, for `rerun=true`."""
         for entry in self.path.iterdir():
-            if entry.name != ".lock":
+            if entry.name not in (".lock", MARK):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def sweep_temporaries(self) -> None:

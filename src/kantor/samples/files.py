@@ -1,5 +1,6 @@
 """Samples as files, written and read: .npz, a picture of them, or a directory of pictures."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,14 @@ import numpy as np
 
 from kantor import keyed
 from kantor.atomic import replacing
-from kantor.data.decode import BrokenImage, ExactDecoder
+from kantor.data import levels
+from kantor.data.decode import BrokenImage, Decoded, ExactDecoder, lossy_codec
 from kantor.data.manifest import Manifest, threads
 from kantor.data.module import BlockData
+from kantor.data.notes import Notes
 from kantor.errors import UserError
+from kantor.marks import MARK, claim
+from kantor.messages import say
 from kantor.samples.npz import read_array
 
 
@@ -27,7 +32,7 @@ def check_target(out: Path) -> None:
             f"out={out}: samples are written as .npz (`samples`: float32 (N, 2) or uint8 (N, H, W, C)), drawn as .png, "
             "or, pictures, one by one into a directory (no ending); expected one of these"
         )
-    if out.suffix == "" and out.is_dir() and any(out.iterdir()):
+    if out.suffix == "" and out.is_dir() and any(entry.name != MARK for entry in out.iterdir()):
         raise UserError(
             f"out={out} is a directory with files in it, which would be mixed up: name another, or empty it"
         )
@@ -63,7 +68,7 @@ def _write_pictures(samples: np.ndarray, directory: Path) -> None:
     """One PNG each: 00000.png, 00001.png, …"""
     from PIL import Image
 
-    directory.mkdir(parents=True, exist_ok=True)
+    claim(directory)
     digits = max(5, len(str(len(samples) - 1)))
     for index, picture in enumerate(samples):
         with replacing(directory / f"{index:0{digits}d}.png") as temporary:
@@ -90,9 +95,6 @@ def _scatter(points: np.ndarray, path: Path) -> None:
     axes.set_title(f"{len(points):,} samples", fontsize=16)
     figure.savefig(path, format="png")
 
-
-LOSSY = {".jpg": "jpeg", ".jpeg": "jpeg", ".jfif": "jpeg", ".jp2": "jpeg 2000", ".webp": "webp", ".avif": "avif"}
-"""What Pillow reads that may have lost levels."""
 
 Selection = Callable[[int], np.ndarray]
 """Of how many there are, which are taken and in which order: indices, int64 (n,)."""
@@ -146,9 +148,9 @@ def read_pictures(directory: Path, *, channels: int, side: int, select: Selectio
         raise UserError(f"images={directory}: there is no picture in it; expected files such as 00000.png")
     decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
 
-    def decoded(name: str) -> np.ndarray:
+    def decoded(name: str) -> Decoded:
         try:
-            return decoder(manifest.read(name))
+            return decoder.read(manifest.read(name))
         except BrokenImage as error:
             raise UserError(
                 f"images={directory / name}: {error}; expected a whole {'grey ' if channels == 1 else ''}picture of "
@@ -156,14 +158,28 @@ def read_pictures(directory: Path, *, channels: int, side: int, select: Selectio
             ) from error
 
     with ThreadPoolExecutor(threads()) as pool:
-        return np.stack(list(pool.map(decoded, names)))
+        pictures = list(pool.map(decoded, names))
+    notes = Notes.of(pictures)
+    levels.check(f"images={directory}", notes.deep, notes.largest, bits=None)
+    for remark in [*manifest.remarks(), *notes.sentences()]:
+        say(f"images={directory}: {remark}")
+    return np.stack([picture.pixels for picture in pictures])
 
 
 def codec(path: Path) -> str:
-    """How the levels of somebody's pictures were coded: "none" where nothing was lost, else the endings of the files,
+    """How the levels of somebody's pictures were coded: "none" where nothing was lost, else what their contents are,
     such as "jpeg"; it changes what extractors see, and is part of the protocol."""
-    names = Manifest(path).names if path.is_dir() else []
-    found = {LOSSY[suffix] for name in names if (suffix := Path(name).suffix.lower()) in LOSSY}
+    if not path.is_dir():
+        return "none"
+    manifest = Manifest(path)
+
+    def of(name: str) -> str | None:
+        with contextlib.suppress(BrokenImage):  # whoever reads it says so
+            return lossy_codec(manifest.read(name))
+        return None
+
+    with ThreadPoolExecutor(threads()) as pool:
+        found = {one for one in pool.map(of, manifest.names) if one is not None}
     return ", ".join(sorted(found)) or "none"
 
 

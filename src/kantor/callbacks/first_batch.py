@@ -1,0 +1,43 @@
+"""The first batch of a run, as it enters the network: figures/first_batch.png."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+
+from kantor.atomic import replacing
+from kantor.callbacks.clock import Clock
+from kantor.data.stream import Block
+from kantor.loggers import log_picture
+from kantor.models.base import GenerativeModel
+from kantor.runs.directory import RunDirectory
+from kantor.samples.batches import drawn
+
+
+@dataclass(eq=False)
+class FirstBatch(pl.Callback):
+    """Drawn once, before the first step, of the batch that this step takes; of several processes the first draws its
+    share. The model is not asked.
+
+    Attributes:
+        directory: whose figures/ is written.
+        clock: stands still meanwhile.
+    """
+
+    _: KW_ONLY
+    directory: RunDirectory
+    clock: Clock
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Draw it."""
+        assert isinstance(pl_module, GenerativeModel) and isinstance(batch, Block)
+        if pl_module.steps or not trainer.is_global_zero:
+            return
+        with self.clock.paused():
+            picture = drawn(batch.samples[0])
+            with replacing(self.directory.figures / "first_batch.png") as temporary:
+                picture.save(temporary, format="PNG")
+            for logger in trainer.loggers:
+                log_picture(logger, "pictures/first_batch", picture, counters=pl_module.counters())

@@ -1,0 +1,43 @@
+"""Marks: directories that kantor wrote are told from the user's own by a small hidden file, so that pictures of samples
+do not become data. A run's directory is known by its files too."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from kantor.errors import UserError
+
+MARK = ".kantor"
+TEXT = "kantor wrote this directory: what is in it belongs to no data set.\n"
+OF_RUNS = {"status.json", "config.yaml"}
+
+
+def claim(directory: Path) -> None:
+    """Make a directory, and mark it where nothing lies in it yet: what lies there is the user's."""
+    directory.mkdir(parents=True, exist_ok=True)
+    if not any(directory.iterdir()):
+        (directory / MARK).write_text(TEXT, encoding="utf-8")
+
+
+def is_claimed(names: Collection[str]) -> bool:
+    """Whether a directory with entries of these names is one that kantor wrote."""
+    return MARK in names or OF_RUNS.issubset(names)
+
+
+def check_apart(key: str, given: str, inputs: Iterable[Path]) -> None:
+    """Check that what is to be written does not lie among data.
+
+    Args:
+        key: by which the place was named.
+        given: the place.
+        inputs: directories of data.
+
+    Raises:
+        UserError: it does.
+    """
+    place = Path(given).expanduser().resolve()
+    for directory in inputs:
+        if place.is_relative_to(directory.resolve()):
+            raise UserError(
+                f"{key}={given} lies in {directory}, whose pictures are data, and what is written there would become "
+                "data too: name a place outside"
+            )
