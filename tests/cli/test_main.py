@@ -265,6 +265,24 @@ def test_a_run_is_scored_again_by_an_evaluation_without_its_primary_score(kantor
     assert "class_accuracy" in kantor("compare", str(run), str(finished), "out=comparison").stdout
 
 
+def test_why_tells_where_a_score_comes_from(kantor, finished, tmp_path):
+    told = kantor("why", str(finished), "w1").stdout
+    assert told.startswith(f"w1 of {finished}") and "metrics/transport.py:" in " ".join(told.split())
+    assert kantor("why", str(finished)).stdout.startswith("within_3_sigma of")
+    assert "has no such score" in kantor("why", f"run={finished}", "score=fid", check=2).stderr
+    assert "expected a run and perhaps a score" in kantor("why", str(finished), "w1", "w2", check=2).stderr
+
+
+def test_some_scores_can_be_made_again(kantor, finished, tmp_path):
+    """They join those of the same samples that there are; another setting of one leaves the others' hashes alone."""
+    run = copy_of(finished, tmp_path)
+    before = json.loads((run / "card.json").read_text())["evaluations"]
+    kantor("evaluate", f"run={run}", "evaluation.scores=[w1]")
+    assert [one["scores"] for one in json.loads((run / "card.json").read_text())["evaluations"]] == [
+        one["scores"] for one in before
+    ]
+
+
 def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, tmp_path):
     from kantor.data.points import gaussians8
 

@@ -182,4 +182,5 @@ def check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) 
     """
     ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
     if primary not in ranked:
-        raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}")
+        narrowed = "" if evaluation.scores is None else f", which are those of evaluation.scores: add {primary} to them"
+        raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}{narrowed}")
