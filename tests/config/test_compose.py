@@ -314,8 +314,8 @@ def test_a_sweep_without_m_is_refused_with_the_way_to_sweep(override):
         ("trainer.accelerator=mps", "trainer.accelerator=mps"),  # this machine has none
         ("trainer.compile=true", "torch.compile cannot differentiate a gradient penalty"),
         (
-            "evaluation.scores=[w1]",
-            "expected one of w1, which are those of evaluation.scores: add within_3_sigma to them",
+            "evaluation.scores=[w2]",
+            "expected one of w2, which are those of evaluation.scores: add w1 to them",
         ),
         ("evaluation.scores=[fid]", "evaluation.scores: evaluation=toy makes no fid of data=gaussians8"),
         ("primary_score=w3", "primary_score=w3: for data=gaussians8 expected one of"),
