@@ -175,7 +175,7 @@ def test_a_collapse_after_a_good_beginning_is_found_and_said_to_be_gone(director
     said = capsys.readouterr().err
     assert said.count(finding.message) == 1
     assert f"at step {finding.gone}: mode collapse: gone, it was found at step {finding.step}" in said
-    assert health.history.highest["train/coverage"] == 1.0
+    assert health.history.highest["train/reached"] == 1.0
     assert float(re.search("samples are ([0-9.]+) times", finding.message)[1]) > 0.15  # by its fall, not for being one
 
 

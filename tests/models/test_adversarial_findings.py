@@ -6,7 +6,7 @@ import torch
 from kantor.models.adversarial_findings import CHECKS, ON_FAKE, ON_REAL, Setting, checks, optimal_slope
 from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import LOOKS, SETTLED, History
-from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.models.spread import REACHED, NEAREST_SAMPLE, SPREAD
 from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
 
 PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False)
@@ -27,7 +27,7 @@ def constant(n=LOOKS, **look):
 
 def apart(spread, coverage, nearest=None):
     """A look at samples; without more said, groups are as far apart as single samples."""
-    return {SPREAD: spread, NEAREST_SAMPLE: spread if nearest is None else nearest, COVERAGE: coverage}
+    return {SPREAD: spread, NEAREST_SAMPLE: spread if nearest is None else nearest, REACHED: coverage}
 
 
 def said(check, *looks, setting=PLAIN, count=SETTLED):

@@ -33,4 +33,4 @@ def test_networks_are_checked_and_measured_without_a_sampler(model):
         samples(model)
     model.check_shapes((2,))
     block = Block(torch.randn(2, 6, 2), None)
-    assert model.measurements(block, keyed.Rng(0)).keys() >= {"train/spread", "train/coverage"}
+    assert model.measurements(block, keyed.Rng(0)).keys() >= {"train/spread", "train/reached"}

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from kantor.models.spread import (
-    COVERAGE,
+    REACHED,
     MOST,
     NEAREST_SAMPLE,
     SAMPLES,
@@ -40,8 +40,8 @@ def test_distances_scale_with_the_samples(scale):
 
 
 def test_samples_like_the_real_ones_cover_them_and_samples_far_away_do_not():
-    assert float(spread(normal(64, 0), lambda n: normal(n, 1))[COVERAGE]) > 0.9
-    assert float(spread(normal(64, 0), lambda n: normal(n, 1) + 100)[COVERAGE]) == 0
+    assert float(spread(normal(64, 0), lambda n: normal(n, 1))[REACHED]) > 0.9
+    assert float(spread(normal(64, 0), lambda n: normal(n, 1) + 100)[REACHED]) == 0
 
 
 def test_two_samples_that_come_again_and_again_have_no_distance_to_the_nearest():
@@ -54,5 +54,5 @@ def test_as_many_samples_are_drawn_as_are_compared():
     drawn = []
     for n in (1, 2, SAMPLES, 3 * SAMPLES):
         values = spread(normal(n, 0), lambda n: drawn.append(n) or normal(n, 1))
-        assert set(values) == (set() if n == 1 else {SPREAD, NEAREST_SAMPLE, COVERAGE})
+        assert set(values) == (set() if n == 1 else {SPREAD, NEAREST_SAMPLE, REACHED})
     assert drawn == [2, SAMPLES, SAMPLES]

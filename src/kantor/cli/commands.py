@@ -128,7 +128,7 @@ def evaluate(command: Command, words: list[str]) -> int:
     from kantor.report.tables import print_card
 
     print_card(card)
-    print(f"card  {place / 'card.json'}")
+    print(f"card  {place / 'card.json'}\npage  {place / 'report.html'}")
     return 0
 
 
@@ -150,7 +150,7 @@ def compare(command: Command, words: list[str]) -> int:
     from kantor.report import compare as report
 
     out = Path(given["out"]).expanduser() if "out" in given else None
-    report.print_comparison(report.compare(named(paths), out))
+    report.print_comparison(report.compare(named(paths), out, given.get("score")))
     if out is not None:
         print(f"page  {out / 'compare.html'}")
     return 0

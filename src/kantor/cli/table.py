@@ -127,11 +127,20 @@ EVALUATE = Command(
 COMPARE = Command(
     name="compare",
     run=commands.compare,
-    usage=(("DIR DIR … [out=DIR]", "one table and one page for several runs"),),
-    about="""Compares runs whose scores were made by the same protocol, and refuses otherwise, naming the field that
-        differs. DIR may be a run, a directory with runs below it, or a glob. With fewer than five seeds of each method
-        the verdict speaks of these runs, not of methods.""",
-    keys=(Key("out=DIR", "gets compare.html (self-contained), compare.md and compare.csv"),),
+    usage=(("DIR DIR … [score=NAME] [out=DIR]", "one table and one page for several methods"),),
+    about="""Compares methods: runs that differ in their seed only are one, named by the settings that differ. Scores
+        must have been made by the same protocol; a run without scores, or without the protocol of most others, is left
+        out with a note, and where no two methods share one, the fields that differ are named. DIR may be a run, a
+        directory with runs below it, or a glob. With fewer than five seeds of each method the evidence is said to be
+        weak.""",
+    keys=(
+        Key("score=NAME", "the score to rank by, such as score=kid, instead of the runs' primary score"),
+        Key(
+            "out=DIR",
+            """gets compare.html (self-contained), compare.md, compare.csv, compare.tex (booktabs), pairs.csv, and
+            figures/ as SVG and PDF""",
+        ),
+    ),
     positional=run_paths,
 )
 WHY = Command(

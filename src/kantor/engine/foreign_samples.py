@@ -20,6 +20,7 @@ from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.marks import check_apart, claim
 from kantor.processes import Processes
+from kantor.report.page import write_report
 from kantor.runs.directory import RunDirectory
 from kantor.runs.provenance import provenance
 from kantor.samplers.direct import Direct
@@ -37,7 +38,7 @@ OF_RUNS = ("evaluation.weights", "evaluation.checkpoint", "evaluation.every")
 def evaluate_files(
     given: dict[str, str], overrides: list[tuple[str, Any]], *, config_dirs: list[str] | None = None
 ) -> dict[str, Any]:
-    """Score `images=` against `data=` and write a card to `out=`.
+    """Score `images=` against `data=` and write a card and a page to `out=`.
 
     Args:
         given: `images`, `data`, `out`, and perhaps `evaluation` (without it, that of `PRESETS`) and `extractor`.
@@ -86,6 +87,7 @@ def evaluate_files(
     if opinion is not None:
         whole["torch_fidelity"] = opinion
         write_json(directory.card_json, whole)
+    write_report(directory)
     return whole
 
 

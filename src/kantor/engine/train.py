@@ -103,8 +103,11 @@ def begin(run: Assembly, code: dict[str, str]) -> None:
     """Write down what a new run is and where it comes from, before it takes its first step."""
     made = environment(run.configuration, config_hash=run.hash, code=code, fingerprint=run.data.fingerprint)
     told = {
+        "content": run.data.content,
+        "preset": PRESETS[run.data.content],
         "parameters": run.model.parameter_counts(),
         "step": run.model.step_is,
+        "words": dict(run.model.words()),
         "charts": [asdict(chart) for chart in run.model.charts()],
     }
     write_json(run.directory.environment_json, {**made, **told})

@@ -332,6 +332,10 @@ class Adversarial(GenerativeModel):
         """Those of `kantor.models.adversarial_findings`."""
         return adversarial_findings.checks(adversarial_findings.Setting.of(self.objective, self.critic))
 
+    def words(self) -> Mapping[str, str]:
+        """One name for the network that judges, whatever its logs are called under every objective."""
+        return {} if self.critic_name == "critic" else {"critic": self.critic_name}
+
     def charts(self) -> tuple[Chart, ...]:
         """Of what is measured."""
         has = self.has_probabilities

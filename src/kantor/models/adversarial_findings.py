@@ -9,7 +9,7 @@ from torch import nn
 
 from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import SETTLED, Check, History, advice
-from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.objectives.adversarial import (
     AdversarialObjective,
     Minimax,
@@ -64,13 +64,13 @@ def mode_collapse(setting: Setting, history: History) -> str | None:
     """All samples are nearly one and do not move apart, or each has a twin; or samples have come closer to each other,
     all or in groups, while coverage fell by half.
     """
-    spread, nearest, coverage = (history.last(name) for name in (SPREAD, NEAREST_SAMPLE, COVERAGE))
+    spread, nearest, coverage = (history.last(name) for name in (SPREAD, NEAREST_SAMPLE, REACHED))
     if not spread:
         return None
     settled = history.count >= SETTLED
     one = settled and max(spread) < 0.1 and spread[-1] <= 1.25 * spread[0]
     few = settled and max(nearest) < 0.1 and nearest[-1] <= 1.25 * nearest[0]
-    fallen = (history.halved(SPREAD) or history.halved(NEAREST_SAMPLE)) and history.halved(COVERAGE)
+    fallen = (history.halved(SPREAD) or history.halved(NEAREST_SAMPLE)) and history.halved(REACHED)
     if not (one or few or fallen):
         return None
     return (

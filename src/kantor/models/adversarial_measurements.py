@@ -22,24 +22,62 @@ OF_PROBABILITIES = (
         {D_REAL: "D(x)", D_FAKE: "D(G(z))"},
         mark=(0.5, "½"),
         limits=(0, 1),
+        meaning="the mean probability of being real that the discriminator gives to real and to generated samples",
+        good="both near ½: neither network can improve",
+        suspicious="1 and 0 for long: nothing is left for the generator to learn from",
     ),
-    Chart("accuracy", "Discriminator's accuracy", {ACCURACY: "accuracy"}, mark=(0.5, "½"), limits=(0, 1)),
+    Chart(
+        "accuracy",
+        "Discriminator's accuracy",
+        {ACCURACY: "accuracy"},
+        mark=(0.5, "½"),
+        limits=(0, 1),
+        meaning="the share of real and generated samples that the discriminator takes for what they are",
+        good="between ½ and 1, and moving",
+        suspicious="1 for long, or below ½",
+    ),
 )
 OF_POTENTIALS = (
-    Chart("slope", "Slope of the critic between real and generated", {SLOPE: "slope"}, mark=(1.0, "1")),
+    Chart(
+        "slope",
+        "Slope of the critic between real and generated",
+        {SLOPE: "slope"},
+        mark=(1.0, "1"),
+        meaning="the mean norm of the critic's gradient between real and generated samples",
+        good="near 1 with a gradient penalty; without one any value that stays",
+        suspicious="near 0: too flat to teach the generator; growth without end",
+    ),
     Chart(
         "critic_estimate",
         "Wasserstein-1: exact, and as the critic sees it",
         {"val/w1": "exact W1", "val/critic_w1": "critic's estimate"},
         floor_of="w1",
+        meaning="the exact distance between samples of the data and of the model, and what the critic makes of it",
+        good="both falling towards what real data score",
+        suspicious="an estimate far from the exact distance: the critic is not at its optimum",
     ),
 )
-OF_CLIPPING = Chart("clipped", "Share of the critic's weights at the clip", {CLIPPED: "clipped"}, limits=(0, 1))
+OF_CLIPPING = Chart(
+    "clipped",
+    "Share of the critic's weights at the clip",
+    {CLIPPED: "clipped"},
+    limits=(0, 1),
+    meaning="the share of the critic's weights that lie at the boundary of what clipping allows",
+    good="well below 1",
+    suspicious="near 1: the critic can learn little more than signs",
+)
 
 
 def charts(objective: AdversarialObjective, networks: Iterable[str], *, has_probabilities: bool) -> tuple[Chart, ...]:
     """Of what is measured with an objective; the networks by their names."""
-    gradients = Chart("gradients", "Gradient norms", {f"train/{name}_gradient": name for name in networks})
+    gradients = Chart(
+        "gradients",
+        "Gradient norms",
+        {f"train/{name}_gradient": name for name in networks},
+        meaning="the Euclidean norm of each network's gradient in its last step",
+        good="of one order of magnitude throughout",
+        suspicious="a fall to nothing: that network learns no more; jumps by orders of magnitude: steps are too long",
+    )
     return (
         *(OF_PROBABILITIES if has_probabilities else ()),
         gradients,

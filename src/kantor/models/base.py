@@ -24,6 +24,15 @@ from kantor.samplers.direct import Direct, Sampler
 LEARNING_RATE = "train/learning_rate_factor"
 """Where there is a schedule: its factor in the last step."""
 
+LEARNING_RATES = Chart(
+    "learning_rate",
+    "Learning rates, over the optimizers' own",
+    {LEARNING_RATE: "factor"},
+    meaning="the schedule's factor on each optimizer's own learning rate",
+    good="what the configuration says",
+    suspicious="near 0 long before the budget ends: nothing is learned any more",
+)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -177,7 +186,11 @@ class GenerativeModel(pl.LightningModule, ABC):
         """How what is logged beside the losses is drawn; a family adds its own."""
         if self.schedule is None:
             return ()
-        return (Chart("learning_rate", "Learning rates, over the optimizers' own", {LEARNING_RATE: "factor"}),)
+        return (LEARNING_RATES,)
+
+    def words(self) -> Mapping[str, str]:
+        """What people read in place of a word in the names of what is logged and counted; default none."""
+        return {}
 
     def counters(self) -> dict[str, int]:
         """What training has consumed: images_seen, steps, and the family's own; attributes of these names."""

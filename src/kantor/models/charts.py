@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves of one figure, over real samples seen.
+    """Curves of one figure, over training steps.
 
     Attributes:
         file: its name below figures/, without an ending.
@@ -14,7 +14,10 @@ class Chart:
         lines: labels by column of metrics.csv.
         mark: a value to hold the curves against, and its label; None for none.
         limits: of the y axis; None takes them from the curves.
-        floor_of: the score whose floor is drawn; None for none.
+        floor_of: the score of which is drawn what real data score; None for none.
+        meaning: what is seen, in a clause.
+        good: how it looks when all is well.
+        suspicious: what should make one look twice.
     """
 
     file: str
@@ -23,3 +26,6 @@ class Chart:
     mark: tuple[float, str] | None = None
     limits: tuple[float, float] | None = None
     floor_of: str | None = None
+    meaning: str = ""
+    good: str = ""
+    suspicious: str = ""

@@ -11,7 +11,7 @@ from torch import Tensor
 from kantor.metrics.neighbours import Distances, coverage
 from kantor.models.charts import Chart
 
-SPREAD, NEAREST_SAMPLE, COVERAGE = "train/spread", "train/nearest_sample", "train/coverage"
+SPREAD, NEAREST_SAMPLE, REACHED = "train/spread", "train/nearest_sample", "train/reached"
 SAMPLES = 64
 """Of either kind, at most."""
 
@@ -19,19 +19,25 @@ MOST = 1e6
 """The largest ratio: real samples may all be equal, and nothing here is to become infinite."""
 
 NEAREST = 5
-"""Neighbours in the balls of coverage (Naeem et al. 2020, arXiv:2002.09797)."""
+"""Neighbours in the balls around real samples, as in coverage (Naeem et al. 2020, arXiv:2002.09797)."""
 
 CHART = Chart(
     "spread",
     "Generated samples against real ones",
-    {SPREAD: "distances", NEAREST_SAMPLE: "nearest", COVERAGE: "coverage"},
+    {SPREAD: "distances", NEAREST_SAMPLE: "nearest", REACHED: "reached"},
     mark=(1.0, "real"),
+    meaning=f"of at most {SAMPLES} samples, in data space: their mean distance and that to the nearest other one "
+    "over those of real samples, and the share of real samples that they reach",
+    good="near 1",
+    suspicious="a fall by half or more: the samples become one, or a few",
 )
 
 
 def spread(real: Tensor, sample: Callable[[int], Tensor]) -> dict[str, Tensor]:
     """The mean distance between generated samples over that between real ones, the same of the distance to the nearest
-    other sample, and coverage; all in data space.
+    other sample, and the share of real samples that generated ones reach; all in data space.
+
+    That share is coverage of so few samples that it says nothing of a model: near 1 where its score is far below.
 
     The mean is small when all samples are one, the nearest also when there are a few that come again and again.
 
@@ -50,7 +56,7 @@ def spread(real: Tensor, sample: Callable[[int], Tensor]) -> dict[str, Tensor]:
     values = {
         SPREAD: ratio(mean_distance(distances.generated), mean_distance(distances.real)),
         NEAREST_SAMPLE: ratio(nearest_distance(distances.generated), nearest_distance(distances.real)),
-        COVERAGE: torch.tensor(coverage(distances, k=min(NEAREST, len(real) - 1))),
+        REACHED: torch.tensor(coverage(distances, k=min(NEAREST, len(real) - 1))),
     }
     return {name: value.to(real.device) for name, value in values.items()}
 

@@ -1,50 +1,69 @@
-"""`kantor compare`: a comparison on the terminal, and as compare.html, compare.md and compare.csv.
+"""`kantor compare`: a comparison on the terminal, and as a page, Markdown, CSV, LaTeX and figures.
 
 comparison = compare([RunDirectory.open("outputs/a/…"), RunDirectory.open("outputs/b/…")], out=Path("comparison"))
 print_comparison(comparison)
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kantor.atomic import write_text
+from kantor.atomic import replacing
 from kantor.errors import UserError
 from kantor.marks import claim
 from kantor.report.comparison import Comparison, compared
+from kantor.report.comparison_figures import curve_drawings, score_drawings
+from kantor.report.comparison_latex import to_latex
 from kantor.report.comparison_page import to_html
-from kantor.report.comparison_tables import sheets, to_csv, to_markdown
-from kantor.report.tables import console, terminal
+from kantor.report.comparison_tables import pairs_csv, sheets, to_csv, to_markdown
+from kantor.report.drawing import as_file
+from kantor.report.tables import console, page_width, terminal
 from kantor.runs.directory import RunDirectory
 
 
-def compare(runs: Sequence[RunDirectory], out: Path | None = None) -> Comparison:
-    """Compare runs under the protocols that all of them share, and write the results when `out` is given.
+def compare(runs: Sequence[RunDirectory], out: Path | None = None, score: str | None = None) -> Comparison:
+    """Compare the methods of runs under the protocols that these share, and write the results when `out` is given.
+
+    Args:
+        runs: those that differ in their seed only are one method.
+        out: a directory.
+        score: to rank by, instead of the runs' primary score.
 
     Raises:
-        UserError: fewer than two runs, a run without scores, no shared protocol, or `out` is a file or cannot be
-            written to; nothing is written then.
+        UserError: no run has scores, they share no protocol, or not the score, or `out` is a file or cannot be written
+            to; nothing is written then.
     """
-    comparison = compared(runs)
+    comparison = compared(runs, score)
     if out is not None:
         write(comparison, out)
     return comparison
 
 
 def write(comparison: Comparison, out: Path) -> None:
-    """compare.html, compare.md and compare.csv in `out`; nothing when one of them cannot be made.
+    """compare.html, .md, .csv and .tex, pairs.csv, and figures/*.svg and *.pdf in `out`; nothing when one of them
+    cannot be made.
 
     Raises:
         UserError: `out` is a file or cannot be written to.
     """
+    scores, curves = [score_drawings(comparison, one) for one in comparison.rounds], curve_drawings(comparison)
     texts = {
-        "compare.html": to_html(comparison, out),
+        "compare.html": to_html(comparison, out, scores, curves),
         "compare.md": to_markdown(comparison),
         "compare.csv": to_csv(comparison),
+        "compare.tex": to_latex(comparison),
+        "pairs.csv": pairs_csv(comparison),
     }
+    files = {name: text.encode() for name, text in texts.items()}
+    for drawing in [*(each for one in scores for each in one), *curves]:
+        for suffix in ("svg", "pdf"):
+            name = re.sub(r"[^\w.-]+", "-", drawing.name)
+            files[f"figures/{name}.{suffix}"] = as_file(drawing.figure, drawing.name, suffix)
     try:
         claim(out)
-        for name, text in texts.items():
-            write_text(out / name, text)
+        for name, content in files.items():
+            with replacing(out / name) as temporary:
+                temporary.write_bytes(content)
     except OSError as error:
         raise UserError(f"out={out}: cannot write there ({error.strerror}): name a directory, out=DIR") from error
 
@@ -52,7 +71,7 @@ def write(comparison: Comparison, out: Path) -> None:
 def print_comparison(comparison: Comparison) -> None:
     """Tables, verdict and notes on the terminal."""
     out = console()
-    for sheet in sheets(comparison, out.width):
+    for sheet in sheets(comparison, page_width(out)):
         out.print(terminal(sheet))
     for sentence in [*comparison.verdict, "", *(f"- {note}" for note in comparison.notes)]:
         out.print(sentence, markup=False)

@@ -1,14 +1,18 @@
-"""Runs ranked by one score under one protocol, with a verdict that claims no more than the data carry."""
+"""Methods ranked by one score under one protocol, with a verdict that claims no more than the data carry."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from kantor.errors import UserError
+from kantor.errors import UserError, nearest
 from kantor.report import units
-from kantor.report.cards import Evaluation, Score, sampling_keys
-from kantor.report.contestants import Contestant, read_contestants
-from kantor.report.protocols import holders, shared_protocols
-from kantor.report.verdict import SEEDS_NEEDED, Entry, Method, verdict_on_methods, verdict_on_runs
+from kantor.report.cards import Evaluation, Score
+from kantor.report.contestants import Contestant, read_summaries
+from kantor.report.methods import Method, MethodScore, methods_of, run_labels
+from kantor.report.pairs import Pair, pairs_of
+from kantor.report.protocols import shared_protocols
+from kantor.report.remarks import remarks
+from kantor.report.summary import Summary
+from kantor.report.verdict import verdict
 from kantor.runs.directory import RunDirectory
 
 
@@ -25,180 +29,151 @@ class Round:
         """Every score that some run has."""
         return list(dict.fromkeys(name for evaluation in self.evaluations for name in evaluation.scores))
 
-    def scores(self, name: str) -> list[Score | None]:
-        """One score of every run."""
-        return [evaluation.scores.get(name) for evaluation in self.evaluations]
-
     @property
-    def shared_names(self) -> list[str]:
-        """Scores that all runs have."""
-        return [name for name in self.score_names if all(name in one.scores for one in self.evaluations)]
+    def ranked_names(self) -> list[str]:
+        """Those of them that have a direction."""
+        return [name for name in self.score_names if self.example(name).better != "none"]
+
+    def example(self, name: str) -> Score:
+        """A score of some run, for what all of them have in common: direction, meaning, what real data score."""
+        return next(evaluation.scores[name] for evaluation in self.evaluations if name in evaluation.scores)
+
+    def of(self, method: Method, name: str) -> MethodScore:
+        """A score of a method."""
+        return MethodScore.of([self.evaluations[place] for place in method.runs], name)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Contestants best first, the rounds (one per shared protocol), the primary score, and what follows from them."""
+    """Methods best first, their runs in this order, a round for each shared protocol, and what follows from them.
 
+    Attributes:
+        methods: by the primary score; those without it last.
+        contestants: the runs.
+        rounds: one for each shared protocol.
+        primary: the score that ranks.
+        main: the round that has it.
+        pairs: of methods, by the primary score.
+        verdict: sentences; the first one is the headline.
+        notes: what a reader must know before trusting the order.
+    """
+
+    methods: list[Method]
     contestants: list[Contestant]
     rounds: list[Round]
     primary: str
-    primary_round: int
+    main: Round
+    pairs: list[Pair]
     verdict: list[str]
     notes: list[str]
 
-    @property
-    def main(self) -> Round:
-        """The round that has the primary score."""
-        return self.rounds[self.primary_round]
+    def scores(self) -> list[MethodScore]:
+        """The primary score of the methods."""
+        return [self.main.of(method, self.primary) for method in self.methods]
 
     def ranks(self) -> list[int | None]:
-        """1 for the best; None where the primary score is missing or not ranked."""
-        badness = [badness_of(score) for score in self.main.scores(self.primary)]
-        return [index + 1 if value is not None else None for index, value in enumerate(badness)]
+        """Of the methods, 1 for the best; None where the primary score is missing or not ranked."""
+        return [place + 1 if one.badness is not None else None for place, one in enumerate(self.scores())]
+
+    def places(self) -> list[int]:
+        """Of each run the place of its method."""
+        of = {run: place for place, one in enumerate(self.methods) for run in (*one.runs, *one.copies)}
+        return [of[run] for run in range(len(self.contestants))]
 
     def counters(self) -> list[str]:
-        """What some run counts: images seen, steps, and models' own."""
+        """What some run counts: samples seen, steps, and models' own."""
         return list(dict.fromkeys(name for one in self.contestants for name in one.summary.counters))
 
 
-def compared(runs: Sequence[RunDirectory]) -> Comparison:
-    """Compare runs under the protocols that all of them share.
+def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparison:
+    """Compare the methods of some runs under the protocols that these share.
+
+    Args:
+        runs: those without scores, or without the protocol of the others, are left out with a note.
+        score: to rank by, instead of the runs' primary score.
 
     Raises:
-        UserError: fewer than two runs, a run without scores, or no shared protocol.
+        UserError: no run has scores, they share no protocol, or not the score.
     """
-    contestants = read_contestants(runs)
-    shared = shared_protocols([one.path for one in contestants], [one.summary.evaluations for one in contestants])
-    rounds = [Round(chosen[-1].name, chosen[0].protocol_hash, chosen) for chosen in shared]
-    primary, index, notes = primary_score(contestants, rounds)
-    order = sorted(range(len(contestants)), key=placing(rounds[index].scores(primary)))
-    contestants = [contestants[i] for i in order]
-    rounds = [Round(one.name, one.protocol_hash, [one.evaluations[i] for i in order]) for one in rounds]
-    notes += remarks(contestants, rounds[index])
-    return Comparison(contestants, rounds, primary, index, verdict_of(contestants, rounds[index], primary), notes)
+    summaries, notes = read_summaries(runs)
+    methods, _ = methods_of(summaries)
+    shared = shared_protocols(
+        [str(one.run.path) for one in summaries], [one.evaluations for one in summaries], method_places(methods)
+    )
+    summaries = [summaries[place] for place in shared.places]
+    methods, named = methods_of(summaries)
+    rounds = [Round(chosen[-1].name, chosen[0].protocol_hash, chosen) for chosen in shared.rounds]
+    primary, main, chosen_so = ranking_score(summaries, rounds, score)
+    methods, order = ranked(methods, rounds[main], primary)
+    labels = run_labels(methods, [summaries[place] for place in order])
+    contestants = [
+        Contestant(label, summaries[place].state_now, summaries[place])
+        for label, place in zip(labels, order, strict=True)
+    ]
+    rounds = [replace(one, evaluations=[one.evaluations[place] for place in order]) for one in rounds]
+    scores = [rounds[main].of(method, primary) for method in methods]
+    pairs = pairs_of(scores)
+    said = verdict([method.label for method in methods], scores, pairs, rounds[main].example(primary), methods)
+    notes += [*shared.notes, *chosen_so, *named, *remarks(contestants, methods, rounds[main].evaluations)]
+    return Comparison(methods, contestants, rounds, primary, rounds[main], pairs, said, notes)
 
 
-def badness_of(score: Score | None) -> float | None:
-    """On a scale where lower is better; None when there is nothing to rank by."""
-    return None if score is None else score.badness(score.value)
+def method_places(methods: Sequence[Method]) -> list[int]:
+    """Of each run the place of its method."""
+    of = {run: place for place, method in enumerate(methods) for run in (*method.runs, *method.copies)}
+    return [of[run] for run in range(len(of))]
 
 
-def placing(scores: Sequence[Score | None]) -> Callable[[int], tuple[bool, float]]:
-    """The sort key: by badness, runs without one last, in the order given."""
+def ranked(methods: Sequence[Method], one: Round, primary: str) -> tuple[list[Method], list[int]]:
+    """The methods best first, those without the score last, and the order of the runs that this makes."""
 
-    def key(index: int) -> tuple[bool, float]:
-        badness = badness_of(scores[index])
+    def key(method: Method) -> tuple[bool, float]:
+        badness = one.of(method, primary).badness
         return badness is None, 0.0 if badness is None else badness
 
-    return key
+    order: list[int] = []
+    found = []
+    for method in sorted(methods, key=key):
+        places = range(len(order), len(order) + len(method.runs) + len(method.copies))
+        seeds = len(method.runs)
+        found.append(replace(method, runs=tuple(places[:seeds]), copies=tuple(places[seeds:])))
+        order += [*method.runs, *method.copies]
+    return found, order
 
 
-def primary_score(contestants: Sequence[Contestant], rounds: Sequence[Round]) -> tuple[str, int, list[str]]:
-    """The score to rank by, the index of the round that has it, and a note when it is not what the runs declare."""
-    declared = {one.summary.primary_name for one in contestants} - {""}
-    if len(declared) == 1:
-        name = next(iter(declared))
-        for index, one in enumerate(rounds):
-            if name in one.shared_names:
-                return name, index, []
-    ranked = [
-        (index, name)
-        for index, one in enumerate(rounds)
-        for name in one.shared_names
-        if any(evaluation.scores[name].better != "none" for evaluation in one.evaluations)
-    ]
+def ranking_score(
+    summaries: Sequence[Summary], rounds: Sequence[Round], wanted: str | None
+) -> tuple[str, int, list[str]]:
+    """The score to rank by, the index of the round that has it, and a note when it is not what the runs declare.
+
+    Raises:
+        UserError: no run has the wanted one, it has no direction, or there is none that has.
+    """
+    ranked = [(index, name) for index, one in enumerate(rounds) for name in one.ranked_names]
+    names = list(dict.fromkeys(name for _, name in ranked))
+    if wanted is not None:
+        if wanted not in names:
+            raise UserError(
+                f"score={wanted} cannot rank these runs{nearest(wanted, names)}: expected one of "
+                f"{', '.join(names) or units.MISSING}"
+            )
+        return wanted, next(index for index, name in ranked if name == wanted), []
     if not ranked:
         raise UserError(
             "these runs share a protocol but no score that can be ranked: score them again with "
-            f"`kantor evaluate run={contestants[0].path} evaluation=NAME` and the same for the others"
+            f"`kantor evaluate run={summaries[0].run.path} evaluation=NAME` and the same for the others"
         )
-    index, name = ranked[0]
+    everywhere = [(index, name) for index, name in ranked if all(name in e.scores for e in rounds[index].evaluations)]
+    declared = {one.primary_name for one in summaries} - {""}
+    if len(declared) == 1:
+        name = next(iter(declared))
+        for index, other in everywhere:
+            if other == name:
+                return name, index, []
+    index, name = (everywhere or ranked)[0]
+    which = f"ranked by the first {'shared' if everywhere else 'of some'} one, {name}; score=NAME takes another"
     if not declared:
-        return name, index, [f"The runs declare no primary score; ranked by the first shared one, {name}."]
-    wanted = ", ".join(sorted(declared))
-    why = f"The runs declare different primary scores, {wanted}" if len(declared) > 1 else f"Not all have {wanted}"
-    return name, index, [f"{why}; ranked by the first shared one, {name}."]
-
-
-def methods_of(contestants: Sequence[Contestant]) -> dict[tuple[str, str], list[int]]:
-    """Indices of the contestants of each method, one for each training seed."""
-    methods: dict[tuple[str, str], dict[int | None, int]] = {}
-    for index, one in enumerate(contestants):
-        methods.setdefault(one.method, {}).setdefault(one.summary.seed, index)
-    return {method: list(seeds.values()) for method, seeds in methods.items()}
-
-
-def method_labels(contestants: Sequence[Contestant]) -> dict[tuple[str, str], str]:
-    """The experiment's name, with the hash where two methods have the same."""
-    methods = list(methods_of(contestants))
-    names = [name for name, _ in methods]
-    return {(name, key): name if names.count(name) == 1 else f"{name} {key[:10]}" for name, key in methods}
-
-
-def method_values(contestants: Sequence[Contestant], one: Round, name: str) -> dict[tuple[str, str], tuple[float, ...]]:
-    """A score's values over training seeds, for each method."""
-    scores = one.scores(name)
-    values = {
-        method: [score.value for score in (scores[i] for i in indices) if score is not None and score.value is not None]
-        for method, indices in methods_of(contestants).items()
-    }
-    return {method: tuple(ours) for method, ours in values.items()}
-
-
-def enough_seeds(contestants: Sequence[Contestant], one: Round, name: str) -> bool:
-    """Whether every method has a value of the score for at least five training seeds."""
-    return all(len(values) >= SEEDS_NEEDED for values in method_values(contestants, one, name).values())
-
-
-def verdict_of(contestants: Sequence[Contestant], one: Round, primary: str) -> list[str]:
-    """Sentences on methods when each has five seeds, on these runs otherwise."""
-    scores = [evaluation.scores[primary] for evaluation in one.evaluations]
-    if enough_seeds(contestants, one, primary):
-        labels = method_labels(contestants)
-        values = method_values(contestants, one, primary)
-        return verdict_on_methods([Method(labels[key], ours) for key, ours in values.items()], scores[0])
-    entries = [
-        Entry(contestant.label, score, evaluation.draws)
-        for contestant, score, evaluation in zip(contestants, scores, one.evaluations, strict=True)
-        if badness_of(score) is not None
-    ]
-    return verdict_on_runs(entries, [len(indices) for indices in methods_of(contestants).values()])
-
-
-def remarks(contestants: Sequence[Contestant], one: Round) -> list[str]:
-    """What a reader must know before trusting the order: unfinished runs, copies, unequal budgets, samplings, draws."""
-    notes = [
-        f"{each.label} is {each.state}, not finished: scored at step {units.count(evaluation.at_step)}."
-        for each, evaluation in zip(contestants, one.evaluations, strict=True)
-        if each.state != "finished"
-    ]
-    for counter in ("images_seen", "steps"):
-        consumed = [units.count(each.summary.counters.get(counter)) for each in contestants]
-        notes += unequal(f"Budgets differ, {counter}", contestants, consumed)
-    notes += steps_said(contestants)
-    for key in sampling_keys(one.evaluations):
-        notes += unequal(
-            f"Sampling differs, {key}", contestants, [units.plain(each.sampling.get(key)) for each in one.evaluations]
-        )
-    notes += unequal("Draws differ", contestants, [units.count(each.draw.get("draws")) for each in one.evaluations])
-    counted = sum(len(indices) for indices in methods_of(contestants).values())
-    if counted < len(contestants):
-        notes.append("Some runs repeat method and seed of another: for the number of seeds such copies count once.")
-    return notes
-
-
-def steps_said(contestants: Sequence[Contestant]) -> list[str]:
-    """What a step of each run is, in one sentence."""
-    trained = [one for one in contestants if one.summary.step]
-    by_step = holders((one.summary.step for one in trained), (one.label for one in trained))
-    if len(by_step) < 2:
-        return [f"A step is {step}." for step in by_step]
-    return ["A step is " + ", ".join(f"{step} ({'; '.join(who)})" for step, who in by_step.items()) + "."]
-
-
-def unequal(what: str, contestants: Sequence[Contestant], values: Sequence[str]) -> list[str]:
-    """`what: a (run 1, run 2), b (run 3).` when not all values are the same."""
-    by_value = holders(values, (one.label for one in contestants))
-    if len(by_value) < 2:
-        return []
-    return [f"{what}: " + ", ".join(f"{value} ({'; '.join(who)})" for value, who in by_value.items()) + "."]
+        return name, index, [f"The runs declare no primary score; {which}."]
+    listed = ", ".join(sorted(declared))
+    why = f"The runs declare different primary scores, {listed}" if len(declared) > 1 else f"Not all have {listed}"
+    return name, index, [f"{why}; {which}."]

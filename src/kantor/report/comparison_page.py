@@ -1,65 +1,125 @@
-"""compare.html: verdict, tables, intervals over floors, curves, last pictures, protocol, configuration differences."""
+"""compare.html: verdict, tables, scores with their spread, curves, last pictures, what differs, words used."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kantor.report import figures, pictures, units
-from kantor.report.cards import FLOOR_NOTE, sampling_keys
+import numpy as np
+
+from kantor.report import glossary, pictures, units
+from kantor.report.cards import Score
 from kantor.report.comparison import Comparison, Round
-from kantor.report.comparison_tables import floors, heading, method_sheets
-from kantor.report.contestants import Contestant, config_differences
-from kantor.report.curves import Curve, draw, floor_marks
-from kantor.report.drawing import SERIES, svg
-from kantor.report.intervals import dot_intervals
+from kantor.report.comparison_figures import X
+from kantor.report.comparison_tables import heading, method_sheet, pair_sheets, reading, real_text, run_sheet
+from kantor.report.contestants import Contestant
+from kantor.report.curves import known
+from kantor.report.drawing import svg
+from kantor.report.figures import Drawing, Metrics
+from kantor.report.labels import differences
+from kantor.report.methods import Method
+from kantor.report.palette import SERIES
 from kantor.report.pictures import Picture, chart
 from kantor.report.tables import cell
 from kantor.report.templating import render
 
-DIRECT_LABELS = 6  # runs up to which curves carry full names; above, their ranks
+PICTURED = 3
+"""Seeds of a method whose pictures are shown."""
 
 
-def to_html(comparison: Comparison, out: Path) -> str:
-    """The page; `out` is the directory it will stand in, for relative links."""
+def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing]], curves: Sequence[Drawing]) -> str:
+    """The page.
+
+    Args:
+        comparison: what it shows.
+        out: the directory it will stand in, for relative links.
+        scores: figures of each round.
+        curves: figures of training.
+    """
+    rounds = zip(comparison.rounds, scores, strict=True)
     return render(
         "compare.html",
-        title=" vs ".join(one.label for one in comparison.contestants[:3])
-        + (f" and {len(comparison.contestants) - 3} more" if len(comparison.contestants) > 3 else ""),
+        title=title_of(comparison),
+        subtitle=", ".join(dict.fromkeys(one.summary.experiment for one in comparison.contestants)),
         verdict=comparison.verdict,
         notes=comparison.notes,
-        floor_note=FLOOR_NOTE,
-        counters=[name.replace("_", " ") for name in comparison.counters()],
-        sampling=sampling_keys(comparison.main.evaluations),
-        runs=runs_of(comparison, out),
-        rounds=[round_view(comparison, one, index) for index, one in enumerate(comparison.rounds)],
-        methods=method_sheets(comparison),
-        curves=curves_of(comparison),
-        labels=[one.label for one in comparison.contestants],
-        differences=config_differences(comparison.contestants),
+        methods=[method_view(comparison, out, place) for place in range(len(comparison.methods))],
+        table=method_sheet(comparison),
+        runs=run_sheet(comparison),
+        links={one.label: report_link(one, out) for one in comparison.contestants},
+        rounds=[round_view(comparison, one, drawings) for one, drawings in rounds],
+        matrix=matrix(comparison),
+        pairs=pair_sheets(comparison),
+        curves=[shown(drawing) for drawing in curves],
+        differences=differences([comparison.contestants[method.runs[0]].summary for method in comparison.methods]),
         primary=comparison.primary,
+        glossary=glossary.entries(glossary.OF_COMPARISON, examples_of(comparison)),
+        glossary_place=glossary.PLACE,
     )
 
 
-def runs_of(comparison: Comparison, out: Path) -> list[dict[str, Any]]:
-    """What the page shows of each run beside its scores."""
-    evaluations, counters = comparison.main.evaluations, comparison.counters()
-    rows = zip(comparison.contestants, evaluations, comparison.ranks(), strict=True)
-    return [
-        {
-            "rank": cell(rank),
-            "label": one.label,
-            "state": one.state,
-            "link": report_link(one, out),
-            "series": index % len(SERIES) + 1,
-            "counters": [units.count(one.summary.counters.get(name)) for name in counters],
-            "seconds": units.duration(one.summary.cost.get("train_seconds")),
-            "sampling": [cell(evaluation.sampling.get(key)) for key in sampling_keys(evaluations)],
-            "score": evaluation.scores[comparison.primary],
-            "pictures": pictures.hero(one.summary.run, one.label),
-        }
-        for index, (one, evaluation, rank) in enumerate(rows)
-    ]
+def examples_of(comparison: Comparison) -> dict[str, Score]:
+    """Every score of the page by its name."""
+    return {name: one.example(name) for one in comparison.rounds for name in one.score_names}
+
+
+def title_of(comparison: Comparison) -> str:
+    """`3 methods compared by the exact Wasserstein-1 distance`."""
+    count = len(comparison.methods)
+    what = comparison.main.example(comparison.primary).meaning or comparison.primary
+    return f"One method by its {what}" if count == 1 else f"{count} methods compared by their {what}"
+
+
+def shown(drawing: Drawing) -> Picture:
+    """A figure as an inline chart."""
+    return chart(svg(drawing.figure, drawing.name), drawing.alt, drawing.caption)
+
+
+def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]:
+    """What the page shows of a method beside its scores."""
+    method, score = comparison.methods[place], comparison.scores()[place]
+    runs = [comparison.contestants[run] for run in method.runs]
+    return {
+        "rank": cell(comparison.ranks()[place]),
+        "label": method.label,
+        "series": place % len(SERIES) + 1,
+        "score": score,
+        "reading": reading(comparison.main, method, comparison.primary),
+        "real": real_text(comparison.main, method, comparison.primary),
+        "runs": [{"seed": seed_text(one), "link": report_link(one, out), "state": one.state} for one in runs],
+        "pictures": [picture for one in runs[:PICTURED] for picture in last_samples(one)],
+    }
+
+
+def seed_text(one: Contestant) -> str:
+    """`3`, or the path of somebody's samples."""
+    seed = one.summary.seed
+    return f"samples in {one.path}" if seed is None else str(seed)
+
+
+def last_samples(one: Contestant) -> list[Picture]:
+    """The newest samples of a run, placed on the axis of the curves."""
+    run = one.summary.run
+    path = pictures.newest(run)
+    if path is None:
+        return []
+    seen = samples_seen(run.metrics(), pictures.step_of(path))
+    where = (
+        pictures.step_text(path)
+        if seen is None
+        else f"{units.count(seen)} {units.words(X)} ({pictures.step_text(path)})"
+    )
+    shown = pictures.embed(path, f"Samples of {one.label} at {where}", f"{one.label}, at {where}")
+    return pictures.plots(pictures.there([shown]), one.summary.content)
+
+
+def samples_seen(metrics: Metrics, step: int | None) -> float | None:
+    """How many real samples a run had seen at a step, between those that it logged; None where nothing says so."""
+    if step is None or X not in metrics or "steps" not in metrics:
+        return None
+    steps, seen = known(metrics["steps"], metrics[X])
+    return float(np.interp(step, steps, seen)) if len(steps) else None
 
 
 def report_link(one: Contestant, out: Path) -> str | None:
@@ -68,55 +128,32 @@ def report_link(one: Contestant, out: Path) -> str | None:
     return quote(Path(os.path.relpath(page.resolve(), out.resolve())).as_posix()) if page.is_file() else None
 
 
-def round_view(comparison: Comparison, one: Round, index: int) -> dict[str, Any]:
-    """A round's scores by name (heading, floor, one score per run), dot charts and protocol."""
-    charts = []
+def round_view(comparison: Comparison, one: Round, drawings: Sequence[Drawing]) -> dict[str, Any]:
+    """A round's scores by name (heading, what it is, what real data score, each method's), charts and protocol."""
+    rows = []
     for name in one.score_names:
-        scores = [(short_label(comparison, i), score) for i, score in enumerate(one.scores(name))]
-        figure = dot_intervals(scores, figures.words(name))
-        if figure is not None:
-            charts.append(chart(svg(figure, f"dots-{index}-{name}"), dots_alt(comparison, one, name)))
+        cells = [score_cell(one, method, name) for method in comparison.methods]
+        rows.append((heading(one, name), one.example(name), real_text(one, comparison.methods[0], name), cells))
+    return {"name": one.name, "evaluation": one.evaluations[0], "scores": rows, "charts": [shown(d) for d in drawings]}
+
+
+def score_cell(one: Round, method: Method, name: str) -> dict[str, Any]:
+    """A method's score as a cell of the page."""
+    score = one.of(method, name)
+    estimate = score.estimate
     return {
-        "name": one.name,
-        "evaluation": one.evaluations[0],
-        "scores": [(heading(one, name), floors(one, name), one.scores(name)) for name in one.score_names],
-        "charts": charts,
+        "value": estimate.value_text if score.values else "absent",
+        "interval": estimate.interval_text if estimate.has_interval else "",
+        "runs": score.range_text if len(score.values) > 1 else "",
+        "reading": reading(one, method, name).removeprefix(units.MISSING),
     }
 
 
-def dots_alt(comparison: Comparison, one: Round, name: str) -> str:
-    """A dot chart in words."""
-    values = [
-        f"{contestant.label} {'absent' if score is None else score.text}"
-        for contestant, score in zip(comparison.contestants, one.scores(name), strict=True)
-    ]
-    return f"{name} with 95% intervals: {'; '.join(values)}"
-
-
-def short_label(comparison: Comparison, index: int) -> str:
-    """A run's name in a chart: its label, or its place in the table where there are many runs."""
-    many = len(comparison.contestants) > DIRECT_LABELS
-    return str(index + 1) if many else comparison.contestants[index].label
-
-
-def curves_of(comparison: Comparison) -> list[Picture]:
-    """Each score that at least two runs logged while training, all runs in one chart."""
-    logged = [one.summary.run.metrics() for one in comparison.contestants]
-    present = [figures.columns_with_values(metrics, "val/") for metrics in logged]
-    charts = []
-    for name in dict.fromkeys(name for names in present for name in names):
-        if sum(name in names for names in present) < 2:
-            continue
-        curves = [
-            Curve(short_label(comparison, index), metrics[figures.X], metrics[name])
-            if name in names
-            else Curve("", [], [])
-            for index, (metrics, names) in enumerate(zip(logged, present, strict=True))
-        ]
-        score = name.removeprefix("val/")
-        first = comparison.main.evaluations[0].scores.get(score)
-        marks = [] if first is None else floor_marks(first.floor)
-        figure = draw(f"{figures.words(name)} while training", curves, marks=marks)
-        assert figure is not None
-        charts.append(chart(svg(figure, f"curve-{score}"), f"{score} of each run over real images seen"))
-    return charts
+def matrix(comparison: Comparison) -> list[list[str]]:
+    """For each method a row of marks against each other: "<" better, ">" worse, "=" not told apart, "" unknown."""
+    count = len(comparison.methods)
+    marks = [[""] * count for _ in range(count)]
+    for pair in comparison.pairs:
+        both = ("<", ">") if pair.told_apart else ("=", "=") if pair.difference is not None else ("", "")
+        marks[pair.better][pair.worse], marks[pair.worse][pair.better] = both
+    return marks if count > 2 else []

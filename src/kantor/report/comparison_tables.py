@@ -1,65 +1,79 @@
-"""The tables of a comparison: who ran on what, each round's scores, means over training seeds; as Markdown and CSV."""
+"""The tables of a comparison: methods, scores, pairs, runs; as Markdown and CSV."""
 
 from kantor.report import units
-from kantor.report.cards import FLOOR_NOTE, Score, sampling_keys
-from kantor.report.comparison import Comparison, Round, enough_seeds, method_labels, method_values
-from kantor.report.statistics import mean_of
-from kantor.report.tables import Sheet, cell, csv_text, fitting, markdown, markdown_text
-from kantor.report.verdict import estimate_of
+from kantor.report.cards import FLOOR_NOTE, sampling_keys
+from kantor.report.comparison import Comparison, Round
+from kantor.report.methods import Method, MethodScore
+from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
+
+PAIRS_LISTED = 15
+"""Of more pairs of methods only those with the best are listed; pairs.csv has all."""
 
 
 def sheets(comparison: Comparison, width: int | None = None) -> list[Sheet]:
-    """The tables: the runs, each round's scores, means over seeds; in pieces where `width` columns are too few."""
+    """The tables: methods, each round's scores, pairs, runs; in pieces where `width` columns are too few."""
     whole = [
-        (run_sheet(comparison), 2),
-        *((sheet, 1) for sheet in [*score_sheets(comparison), *method_sheets(comparison)]),
+        (method_sheet(comparison), 2),
+        *((score_sheet(comparison, one), 1) for one in comparison.rounds),
+        *((sheet, 1) for sheet in pair_sheets(comparison)),
+        (run_sheet(comparison), 1),
     ]
     return [piece for sheet, keep in whole for piece in (fitting(sheet, width, keep) if width else [sheet])]
 
 
 def to_markdown(comparison: Comparison) -> str:
     """Verdict, tables, notes."""
-    verdict = [markdown_text(sentence) for sentence in comparison.verdict]
+    verdict = [f"{markdown_text(sentence)}\n" for sentence in comparison.verdict]
     notes = [f"- {markdown_text(note)}" for note in [*comparison.notes, FLOOR_NOTE]]
-    return "\n".join(["# Comparison", "", *verdict, "", *map(markdown, sheets(comparison)), *notes]) + "\n"
+    return "\n".join(["# Comparison", "", *verdict, *map(markdown, sheets(comparison)), *notes]) + "\n"
 
 
-def run_sheet(comparison: Comparison) -> Sheet:
-    """One row per run: rank, primary score, floor, budget, sampling, state."""
-    primary, evaluations, counters = comparison.primary, comparison.main.evaluations, comparison.counters()
-    sampling = sampling_keys(evaluations)
-    scored = (primary, "95% interval", "floor", "reading")
-    columns = ("rank", "run", "seed", *scored, *counters, "seconds", *sampling, "state", "path")
+def method_sheet(comparison: Comparison) -> Sheet:
+    """One row per method: rank, seeds, primary score with its interval and spread, what real data score."""
+    primary = comparison.primary
+    columns = ("rank", "method", "seeds", primary, "95% interval", "over", "single runs", REAL, "reading")
     rows = []
-    for each, evaluation, rank in zip(comparison.contestants, evaluations, comparison.ranks(), strict=True):
-        score = evaluation.scores[primary]
+    for method, score, rank in zip(comparison.methods, comparison.scores(), comparison.ranks(), strict=True):
         rows.append(
             (
-                cell(rank), each.label, cell(each.summary.seed),
-                score.value_text, score.interval_text, score.floor_text, score.reading or units.MISSING,
-                *(units.count(each.summary.counters.get(counter)) for counter in counters),
-                units.count(each.summary.cost.get("train_seconds")),
-                *(cell(evaluation.sampling.get(key)) for key in sampling), each.state, each.path,
+                cell(rank), method.label, method.seeds_text, score.estimate.value_text, score.estimate.interval_text,
+                (score.covers if score.estimate.has_interval else "") or units.MISSING,
+                score.range_text if len(score.values) > 1 else units.MISSING,
+                real_text(comparison.main, method, primary),
+                reading(comparison.main, method, primary),
             )
         )  # fmt: skip
-    numeric = frozenset({"rank", "seed", primary, "95% interval", "floor", *counters, "seconds", "nfe"})
-    goal, covers = evaluations[0].scores[primary].goal, evaluations[0].scores[primary].covers
-    caption = f"{primary}: {goal}" + (f"; intervals cover {covers}" if covers else "")
-    return Sheet(f"Runs by {primary}, best first", columns, rows, numeric, caption)
+    numeric = frozenset({"rank", "seeds", primary, "95% interval", "single runs", REAL})
+    example = comparison.main.example(primary)
+    return Sheet(f"Methods by {primary}, best first", columns, rows, numeric, f"{example.meaning}: {example.goal}")
 
 
-def score_text(score: Score | None) -> str:
-    """A score in one cell: value, interval, and whether it is at the floor."""
-    if score is None:
-        return "absent"
-    if score.value is None:
-        return score.reading
-    return score.text + (" (at the floor)" if score.at_floor else "")
+def real_text(one: Round, method: Method, name: str) -> str:
+    """What real data score, of the method's first run. Of one protocol that differs between runs by chance only."""
+    score = one.evaluations[method.runs[0]].scores.get(name)
+    return units.MISSING if score is None else score.floor_text
+
+
+def reading(one: Round, method: Method, name: str) -> str:
+    """What is said of the score of a method's runs, each reading once, with how many say so when they differ."""
+    said: dict[str, int] = {}
+    for place in method.runs:
+        score = one.evaluations[place].scores.get(name)
+        words = "absent" if score is None else score.reading
+        said[words] = said.get(words, 0) + 1
+    if len(said) == 1:
+        return next(iter(said)) or units.MISSING
+    return "; ".join(f"{count} of {len(method.runs)}: {words or units.MISSING}" for words, count in said.items())
+
+
+def score_text(score: MethodScore, why: str) -> str:
+    """A method's score in one cell: mean and interval, or why there is none."""
+    return score.estimate.text if score.values else why
 
 
 def heading(one: Round, name: str) -> str:
     """A score's name with its direction."""
-    score = next(evaluation.scores[name] for evaluation in one.evaluations if name in evaluation.scores)
+    score = one.example(name)
     arrow = {
         "lower": " (lower)",
         "higher": " (higher)",
@@ -69,23 +83,23 @@ def heading(one: Round, name: str) -> str:
     return name + arrow[score.better]
 
 
-def score_sheets(comparison: Comparison) -> list[Sheet]:
-    """Each round's scores and the first run's floors; what there is more of, scores or runs, goes down the rows."""
-    sheets = []
-    for one in comparison.rounds:
-        names = one.score_names
-        columns = [
-            (each.label, *(score_text(evaluation.scores.get(name)) for name in names))
-            for each, evaluation in zip(comparison.contestants, one.evaluations, strict=True)
-        ]
-        columns.append(("floor of the first run", *(floors(one, name) for name in names)))
-        heads = [heading(one, name) for name in names]
-        table = [("run", *heads), *columns]
-        if len(names) > len(columns):
-            table = list(zip(("score", *heads), *columns, strict=True))
-        caption = f"evaluation {one.name}, protocol {one.protocol_hash[:10]}; {draws_text(one)}"
-        sheets.append(Sheet(f"Scores: {one.name}", table[0], table[1:], frozenset(), caption))
-    return sheets
+def score_sheet(comparison: Comparison, one: Round) -> Sheet:
+    """A round's scores; what there is more of, scores or methods, goes down the rows."""
+    names = one.score_names
+    columns = [
+        (method.label, *(score_text(one.of(method, name), reading(one, method, name)) for name in names))
+        for method in comparison.methods
+    ]
+    columns.append((REAL, *(real_text(one, comparison.methods[0], name) for name in names)))
+    heads = [heading(one, name) for name in names]
+    table = [("method", *heads), *columns]
+    if len(names) > len(columns):
+        table = list(zip(("score", *heads), *columns, strict=True))
+    caption = (
+        f"evaluation {one.name}, protocol {one.protocol_hash[:10]}; {draws_text(one)}; 95% over training seeds, of one "
+        "run over what its score says"
+    )
+    return Sheet(f"Scores: {one.name}", table[0], table[1:], frozenset(), caption)
 
 
 def draws_text(one: Round) -> str:
@@ -98,31 +112,51 @@ def draws_text(one: Round) -> str:
     return f"{draws} draws of {units.count(one.evaluations[0].protocol.get('n_generated'))} samples each"
 
 
-def floors(one: Round, name: str) -> str:
-    """The first run's floor of a score. Floors of one protocol differ between runs by chance only."""
-    score = one.evaluations[0].scores.get(name)
-    return units.MISSING if score is None else score.floor_text
-
-
-def method_sheets(comparison: Comparison) -> list[Sheet]:
-    """Means over training seeds for each method, when every method has at least five seeds."""
-    one = comparison.rounds[comparison.primary_round]
-    if not enough_seeds(comparison.contestants, one, comparison.primary):
+def pair_sheets(comparison: Comparison) -> list[Sheet]:
+    """The pairs of methods by the primary score: all of them when they are few, else those with the best."""
+    pairs, labels = comparison.pairs, [method.label for method in comparison.methods]
+    if not pairs:
         return []
-    labels = method_labels(comparison.contestants)
-    names = [name for name in one.shared_names if enough_seeds(comparison.contestants, one, name)]
-    by_name = {name: method_values(comparison.contestants, one, name) for name in names}
+    listed = pairs if len(pairs) <= PAIRS_LISTED else [pair for pair in pairs if pair.better == 0]
     rows = [
         (
-            label,
-            str(len(by_name[comparison.primary][key])),
-            *(estimate_of(mean_of(by_name[name][key])).text for name in names),
+            labels[pair.better], labels[pair.worse], pair.gap_text, pair.interval_text,
+            pair.covers or units.MISSING, pair.p_text.removeprefix("p = ").removeprefix("p "),
+            "yes" if pair.told_apart else "no",
         )
-        for key, label in labels.items()
-    ]
-    caption = f"mean [95% over training seeds], protocol {one.protocol_hash[:10]}"
-    heads = ("method", "seeds", *(heading(one, name) for name in names))
-    return [Sheet("Methods: means over training seeds", heads, rows, frozenset({"seeds"}), caption)]
+        for pair in listed
+    ]  # fmt: skip
+    title = f"Pairs of methods by {comparison.primary}" + ("" if listed == pairs else ": the best with each other one")
+    others = f", of others over all {len(pairs)}" if len(listed) > pairs[0].family else ""
+    caption = (
+        "95% interval of each difference by itself; p of pairs with the best by Holm's adjustment over these "
+        f"{pairs[0].family}{others}"
+    )
+    columns = ("better", "worse", "difference", "95% interval", "over", "p", "told apart")
+    return [Sheet(title, columns, rows, frozenset({"difference", "95% interval", "p"}), caption)]
+
+
+def run_sheet(comparison: Comparison) -> Sheet:
+    """One row per run: primary score, budget, sampling, state."""
+    primary, evaluations, counters = comparison.primary, comparison.main.evaluations, comparison.counters()
+    sampling = sampling_keys(evaluations)
+    spoken = [units.words(counter) for counter in counters]
+    columns = ("run", primary, "95% interval", *spoken, "seconds", *sampling, "state", "path")
+    rows = []
+    for each, evaluation in zip(comparison.contestants, evaluations, strict=True):
+        score = evaluation.scores.get(primary)
+        rows.append(
+            (
+                each.label,
+                *((score.value_text, score.interval_text) if score is not None else (units.MISSING, units.MISSING)),
+                *(units.count(each.summary.counters.get(counter)) for counter in counters),
+                units.count(each.summary.cost.get("train_seconds")),
+                *(cell(evaluation.sampling.get(key)) for key in sampling), each.state, each.path,
+            )
+        )  # fmt: skip
+    numeric = frozenset({primary, "95% interval", *spoken, "seconds", "nfe"})
+    covers = comparison.main.example(primary).covers
+    return Sheet("Runs", columns, rows, numeric, f"intervals of runs cover {covers}" if covers else "")
 
 
 CSV_COLUMNS = ("evaluation", "at_step", "protocol_hash", "score", "value", "low", "high", "covers",
@@ -133,7 +167,7 @@ def to_csv(comparison: Comparison) -> str:
     """One row per run and score, in full precision, each with its protocol's hash."""
     counters = comparison.counters()
     sampling = sampling_keys([evaluation for one in comparison.rounds for evaluation in one.evaluations])
-    run = ("run", "experiment", "config_hash", "seed", "state", "rank", *counters, "seconds", *sampling)
+    run = ("method", "rank", "run", "experiment", "config_hash", "seed", "state", *counters, "seconds", *sampling)
     rows = [row for one in comparison.rounds for row in csv_rows(comparison, one, counters, sampling)]
     return csv_text((*run, *CSV_COLUMNS), rows)
 
@@ -141,9 +175,11 @@ def to_csv(comparison: Comparison) -> str:
 def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: list[str]) -> list[list[object]]:
     """A round's rows of compare.csv."""
     rows: list[list[object]] = []
-    for each, evaluation, rank in zip(comparison.contestants, one.evaluations, comparison.ranks(), strict=True):
+    ranks = comparison.ranks()
+    for each, evaluation, place in zip(comparison.contestants, one.evaluations, comparison.places(), strict=True):
         summary = each.summary
-        run = [each.path, summary.experiment, summary.config_hash, summary.seed, each.state, rank]
+        run: list[object] = [comparison.methods[place].label, ranks[place], each.path]
+        run += [summary.experiment, summary.config_hash, summary.seed, each.state]
         run += [*map(summary.counters.get, counters), summary.cost.get("train_seconds")]
         run += [*map(evaluation.sampling.get, sampling), evaluation.name, evaluation.at_step, evaluation.protocol_hash]
         for score in evaluation.scores.values():
@@ -152,3 +188,17 @@ def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: 
             goal = [score.better, score.target, score.reading]
             rows.append([*run, score.name, score.value, score.low, score.high, score.covers, *floors, *goal])
     return rows
+
+
+PAIR_COLUMNS = ("better", "worse", "difference", "low", "high", "covers", "p", "told_apart")
+
+
+def pairs_csv(comparison: Comparison) -> str:
+    """One row per pair of methods by the primary score, in full precision."""
+    labels = [method.label for method in comparison.methods]
+    rows = []
+    for pair in comparison.pairs:
+        ends = (None, None) if pair.difference is None else (pair.difference.low, pair.difference.high)
+        names = (labels[pair.better], labels[pair.worse])
+        rows.append([*names, pair.gap, *ends, pair.covers or None, pair.p, str(pair.told_apart).lower()])
+    return csv_text(PAIR_COLUMNS, rows)

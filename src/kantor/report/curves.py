@@ -1,7 +1,8 @@
-"""Curves over real images seen: raw values faint, their moving average on top, each with its name at its end."""
+"""Curves over training: raw values faint, their moving average on top, each with its name at its end or below."""
 
 import itertools
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ import numpy as np
 
 from kantor.report import units
 from kantor.report.cards import Floor
-from kantor.report.drawing import FLOOR, MUTED, SIZE, label_ends, new_axes, series_colour, series_dash
+from kantor.report.drawing import SIZE, label_ends, new_axes, whole_numbers
+from kantor.report.palette import FLOOR, INK, MUTED, series_colour, series_dash
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,13 +31,17 @@ class Curve:
 
     Attributes:
         label: at its end; empty for none.
-        xs: real images seen.
+        xs: steps, or real samples seen.
         ys: as many values.
+        series: whose colour it has; None for that of its place.
+        faint: whether it only stands behind others.
     """
 
     label: str
     xs: Column
     ys: Column
+    series: int | None = None
+    faint: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,17 @@ class Mark:
 
 
 def floor_marks(floor: Floor | None) -> list[Mark]:
-    """The floor of a score as a mark."""
-    return [] if floor is None or floor.value is None else [Mark(floor.value, "floor", floor.low, floor.high)]
+    """What real data score, as a mark."""
+    return [] if floor is None or floor.value is None else [Mark(floor.value, "real data", floor.low, floor.high)]
 
 
 def log_when_wide(axes: "Axes", values: np.ndarray, averages: np.ndarray) -> None:
     """A logarithmic y axis when positive values span more than a factor of 20; whole numbers have whole ticks."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = values.min(), values.max()
     if low <= 0 or high / low < 20:
-        if (values == values.round()).all():
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_numbers(axes, "y", values.tolist())
         return
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 300 else (1.0,)))
@@ -94,26 +99,34 @@ def draw(
     title: str,
     curves: Sequence[Curve],
     *,
+    over: str,
+    reach: float | None = None,
     scale: Scale = log_when_wide,
     smoothed: float = 0.0,
     marks: Sequence[Mark] = (),
+    legend: Sequence[tuple[str, int]] = (),
 ) -> "Figure | None":
     """A chart of curves; None when none of them has a point.
 
     Args:
         title: on top.
         curves: each keeps the colour of its place, also where others have no points.
+        over: what the x axis counts.
+        reach: how far it goes, so that charts side by side have the same; None takes it from the curves.
         scale: of the y axis.
         smoothed: share of a curve that one point of its moving average takes.
         marks: lines across.
+        legend: names below and whose colour each has, where they are too long or too many for the curves' ends.
     """
-    figure, axes = new_axes(title)
+    figure, axes = new_axes(title, height=3.7 + 0.26 * len(legend))
     labels, raw, averages = [], [], []
     for index, curve in enumerate(curves):
         xs, ys = known(curve.xs, curve.ys)
         if len(ys):
-            average = draw_curve(axes, xs, ys, index=index, window=max(1, int(smoothed * len(ys))))
-            labels += [(float(average[-1]), curve.label, series_colour(index))] if curve.label else []
+            series = index if curve.series is None else curve.series
+            window = max(1, int(smoothed * len(ys)))
+            average = draw_curve(axes, xs, ys, series=series, window=window, faint=curve.faint)
+            labels += [(float(average[-1]), curve.label, series_colour(series))] if curve.label else []
             raw.append(ys)
             averages.append(average)
     if not raw:
@@ -124,29 +137,57 @@ def draw(
             axes.axhspan(mark.low, mark.high, color=FLOOR, alpha=0.25, linewidth=0)
         axes.axhline(mark.value, color=FLOOR, linewidth=1.6, linestyle=(0, (4, 2)), zorder=1)
         labels.append((mark.value, mark.label, MUTED))
-    over_images(axes)
+    counting(axes, over, reach)
+    below(figure, legend)
     label_ends(axes, labels)
     return figure
 
 
-def draw_curve(axes: "Axes", xs: np.ndarray, ys: np.ndarray, *, index: int, window: int) -> np.ndarray:
-    """The `index`-th curve, from 0, whose moving average over `window` points it returns; xs and ys are (n,)."""
-    average, colour = (ys if window == 1 else smooth(ys, window)), series_colour(index)
+def draw_curve(
+    axes: "Axes", xs: np.ndarray, ys: np.ndarray, *, series: int, window: int, faint: bool = False
+) -> np.ndarray:
+    """A curve in the colour of a series, whose moving average over `window` points it returns; xs and ys are (n,)."""
+    average, colour = (ys if window == 1 else smooth(ys, window)), series_colour(series)
     if window > 1:
         axes.plot(*thin(xs, ys), color=colour, linewidth=0.8, alpha=0.25)
+    if faint:
+        axes.plot(*thin(xs, average), color=colour, linewidth=1.0, alpha=0.35)
+        return average
     marker = "o" if len(ys) <= MARKED else None
-    dash = series_dash(index)
-    axes.plot(*thin(xs, average), color=colour, linewidth=2.2, linestyle=dash, marker=marker, markersize=4)
+    axes.plot(
+        *thin(xs, average), color=colour, linewidth=2.2, linestyle=series_dash(series), marker=marker, markersize=4
+    )
     return average
 
 
-def over_images(axes: "Axes") -> None:
-    """The x axis of every training curve: real images consumed."""
+def counting(axes: "Axes", what: str, reach: float | None) -> None:
+    """The x axis of training curves: from nothing to `reach`, in whole numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.set_xlabel("real images seen", color=MUTED, fontsize=SIZE)
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.set_xlabel(what, color=MUTED, fontsize=SIZE)
+    if reach:
+        axes.set_xlim(-0.02 * reach, 1.02 * reach)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: units.short_count(value)))
+
+
+def below(figure: "Figure", names: Sequence[tuple[str, int]]) -> None:
+    """A legend below the axes."""
+    from matplotlib.lines import Line2D
+
+    if names:
+        lines = [Line2D([], [], color=series_colour(at), linestyle=series_dash(at), linewidth=2.2) for _, at in names]
+        legend = figure.legend(
+            lines, [fitted(name) for name, _ in names], loc="outside lower left", frameon=False, fontsize=SIZE - 1
+        )
+        for text in legend.get_texts():
+            text.set_color(INK)
+            text.set_parse_math(False)
+
+
+def fitted(label: str, letters: int = 58) -> str:
+    """A label in as many lines as it takes."""
+    return "\n".join(textwrap.wrap(label, letters)) or label
 
 
 def known(xs: Column, ys: Column) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
-"""How charts look here: palette, axes, direct labels, and a figure as SVG for a page or PNG for a folder.
+"""How charts look here: axes, direct labels, and a figure as SVG for a page, or as a file.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers. In SVG each is a CSS variable with the colour as its
-fallback (`var(--series-1, #0072b2)`), so that a page in dark mode can brighten it and the picture alone still shows.
+In the SVG of a page each colour is a CSS variable with the colour as its fallback (`var(--series-1, #0072b2)`), so that
+a page in dark mode can brighten it. Files have plain colours: few programs know variables.
 """
 
 import io
@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kantor.report.palette import FLOOR, GRID, INK, MUTED, SERIES
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#c15a92", "#b07d00", "#2a9fd6")
-INK, MUTED, GRID, FLOOR = "#1b1f25", "#5f6875", "#dfe3e9", "#8a93a0"
 VARIABLES = {
     **{colour: f"--series-{index}" for index, colour in enumerate(SERIES, 1)},
     INK: "--ink",
@@ -23,16 +23,6 @@ VARIABLES = {
     FLOOR: "--floor",
 }
 SIZE = 12.0  # points: with a figure about 500 points wide, readable in half a slide and on a phone
-
-
-def series_colour(index: int) -> str:
-    """The colour of the `index`-th curve (from 0); they repeat."""
-    return SERIES[index % len(SERIES)]
-
-
-def series_dash(index: int) -> str:
-    """The dash of the `index`-th curve: solid until the colours repeat."""
-    return ("-", "--", ":", "-.")[index // len(SERIES) % 4]
 
 
 def new_axes(title: str, *, width: float = 6.2, height: float = 3.7) -> "tuple[Figure, Axes]":
@@ -128,6 +118,32 @@ def svg(figure: "Figure", name: str) -> str:
 def css(colour: str) -> str:
     """A palette colour as its variable, any other as it is."""
     return f"var({VARIABLES[colour]}, {colour})" if colour in VARIABLES else colour
+
+
+def whole_numbers(axes: "Axes", which: str, values: Sequence[float]) -> None:
+    """Ticks at whole numbers only, on the axis "x" or "y", where all values are whole."""
+    from matplotlib.ticker import MaxNLocator
+
+    if all(value == int(value) for value in values):
+        axis = axes.xaxis if which == "x" else axes.yaxis
+        axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+def as_file(figure: "Figure", name: str, suffix: str) -> bytes:
+    """The figure as a file, the same bytes each time.
+
+    Args:
+        figure: on transparent ground.
+        name: for its ids.
+        suffix: "svg" or "pdf"; text stays text in the latter only, in fonts of its own.
+    """
+    import matplotlib
+
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}}
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=suffix, transparent=True, metadata=dated[suffix])
+    return buffer.getvalue()
 
 
 def png(figure: "Figure", dots_per_inch: int = 150) -> bytes:

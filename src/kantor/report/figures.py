@@ -5,11 +5,12 @@ its name: `train/…loss` are losses, the rest of `train/` their terms, `val/` s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kantor.atomic import replacing
 from kantor.models.charts import Chart
+from kantor.report import glossary, units
 from kantor.report.cards import Floor
 from kantor.report.curves import Column, Curve, Mark, between, draw, floor_marks, known, log_when_wide, without_spikes
 from kantor.report.drawing import png
@@ -21,85 +22,112 @@ if TYPE_CHECKING:
 
 Metrics = Mapping[str, Column]
 Floors = Mapping[str, Floor]
-X = "images_seen"
+X = "steps"
+OVER = "training steps"
 SMOOTHED = 0.03  # share of a curve that one point of its moving average takes
-LOSSES, TERMS = "losses", "terms"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure of a run: its name below figures/, what it shows in words, and the figure."""
+    """A figure: its name as a file, what it shows in words, the figure, and what is good and suspicious in it."""
 
     name: str
     alt: str
     figure: "Figure"
+    caption: str = ""
 
 
-def columns_with_values(metrics: Metrics, prefix: str) -> list[str]:
-    """Names below `prefix` that have at least one point."""
-    if X not in metrics:
+def columns_with_values(metrics: Metrics, prefix: str, x: str = X) -> list[str]:
+    """Names below `prefix` that have at least one point over a column."""
+    if x not in metrics:
         return []
-    return [name for name in metrics if name.startswith(prefix) and len(known(metrics[X], metrics[name])[1])]
+    return [name for name in metrics if name.startswith(prefix) and len(known(metrics[x], metrics[name])[1])]
 
 
-def words(name: str) -> str:
-    """`reconstruction loss` for `train/reconstruction_loss`."""
-    return name.split("/", 1)[-1].replace("_", " ")
+@dataclass(frozen=True)
+class Log:
+    """What a run logged, and what it takes to draw it.
+
+    Attributes:
+        metrics: by column.
+        charts: those that the model declares.
+        floors: what real data score, by score.
+        words: the model's own, in place of others.
+    """
+
+    metrics: Metrics
+    charts: Sequence[Chart] = ()
+    floors: Floors = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, summary: Summary) -> "Log":
+        """A run's."""
+        return cls(summary.run.metrics(), summary.charts, summary.floors, summary.words)
+
+    @property
+    def reach(self) -> float | None:
+        """The last step, so that all charts of a page have one x axis."""
+        return max((x for x in self.metrics.get(X, []) if x is not None), default=None)
+
+    def noisy(self, names: Sequence[str], title: str) -> "Figure | None":
+        """What training logs at many steps, in one chart."""
+        curves = [Curve(units.words(name, self.words), self.metrics[X], self.metrics[name]) for name in names]
+        return draw(title, curves, over=OVER, reach=self.reach, scale=without_spikes, smoothed=SMOOTHED)
+
+    def charted(self, chart: Chart) -> "Figure | None":
+        """A chart that the model declares; None where none of its columns has a value."""
+        there = [(name, label) for name, label in chart.lines.items() if name in self.metrics]
+        curves = [Curve(label, self.metrics[X], self.metrics[name]) for name, label in there if X in self.metrics]
+        marks = [] if chart.mark is None else [Mark(*chart.mark)]
+        marks += [] if chart.floor_of is None else floor_marks(self.floors.get(chart.floor_of))
+        scale = log_when_wide if chart.limits is None else between(*chart.limits)
+        return draw(chart.title, curves, over=OVER, reach=self.reach, scale=scale, smoothed=SMOOTHED, marks=marks)
 
 
-def noisy(metrics: Metrics, names: Sequence[str], title: str) -> "Figure | None":
-    """What training logs at many steps, in one chart."""
-    curves = [Curve(words(name), metrics[X], metrics[name]) for name in names]
-    return draw(title, curves, scale=without_spikes, smoothed=SMOOTHED)
-
-
-def charted(metrics: Metrics, chart: Chart, floors: Floors) -> "Figure | None":
-    """A chart that the model declares; None where none of its columns has a value."""
-    curves = [Curve(label, metrics[X], metrics[name]) for name, label in chart.lines.items() if name in metrics]
-    marks = [] if chart.mark is None else [Mark(*chart.mark)]
-    marks += [] if chart.floor_of is None else floor_marks(floors.get(chart.floor_of))
-    scale = log_when_wide if chart.limits is None else between(*chart.limits)
-    return draw(chart.title, curves, scale=scale, smoothed=SMOOTHED, marks=marks)
-
-
-def training_figures(metrics: Metrics, charts: Sequence[Chart], floors: Floors) -> list[Drawing]:
+def training_figures(log: Log) -> list[Drawing]:
     """Losses, terms and declared charts, as far as there is something to draw."""
-    declared = {name for chart in charts for name in chart.lines}
-    logged = [name for name in columns_with_values(metrics, "train/") if name not in declared]
+    declared = {name for chart in log.charts for name in chart.lines}
+    logged = [name for name in columns_with_values(log.metrics, "train/") if name not in declared]
     losses = [name for name in logged if name.endswith("loss")]
     terms = [name for name in logged if name not in losses]
     figures = [
-        *((chart.file, chart.title, charted(metrics, chart, floors)) for chart in charts if chart.floor_of is not None),
-        (LOSSES, "Losses", noisy(metrics, losses, "Losses")),
-        (TERMS, "Terms of the losses", noisy(metrics, terms, "Terms of the losses")),
-        *((chart.file, chart.title, charted(metrics, chart, floors)) for chart in charts if chart.floor_of is None),
+        *((chart, log.charted(chart)) for chart in log.charts if chart.floor_of is not None),
+        (glossary.LOSSES, log.noisy(losses, glossary.LOSSES.title)),
+        (glossary.TERMS_OF_LOSSES, log.noisy(terms, glossary.TERMS_OF_LOSSES.title)),
+        *((chart, log.charted(chart)) for chart in log.charts if chart.floor_of is None),
     ]
-    return [Drawing(name, f"{title} over real images seen", figure) for name, title, figure in figures if figure]
+    return [
+        Drawing(chart.file, f"{chart.title} over {OVER}", figure, glossary.sentence(chart))
+        for chart, figure in figures
+        if figure is not None
+    ]
 
 
-def score_figures(metrics: Metrics, charts: Sequence[Chart], floors: Floors) -> list[Drawing]:
-    """The scores while training that no chart shows, each with its floor."""
-    declared = {name for chart in charts for name in chart.lines}
+def score_figures(log: Log) -> list[Drawing]:
+    """The scores while training that no chart shows, each with what real data score."""
+    declared = {name for chart in log.charts for name in chart.lines}
     figures = []
-    for column in columns_with_values(metrics, "val/"):
+    for column in columns_with_values(log.metrics, "val/"):
         if column not in declared:
             score = column.removeprefix("val/")
-            floor = floors.get(score)
-            figure = draw(words(column), [Curve("", metrics[X], metrics[column])], marks=floor_marks(floor))
+            floor = log.floors.get(score)
+            curve = Curve("", log.metrics[X], log.metrics[column])
+            figure = draw(units.words(column), [curve], over=OVER, reach=log.reach, marks=floor_marks(floor))
             assert figure is not None
-            against = "" if floor is None else f", with its floor at {floor.value_text}"
-            figures.append(Drawing(f"score-{score}", f"Score {score} over real images seen{against}", figure))
+            against = "" if floor is None else f"; real data score {floor.value_text}"
+            alt = f"Score {score} over {OVER}{against}"
+            figures.append(Drawing(f"score-{score}", alt, figure, f"{score}: {glossary.WHILE_TRAINING}."))
     return figures
 
 
 def file_names(summary: Summary) -> set[str]:
     """The files below figures/ that `write_figures` may write."""
-    return {f"{name}.png" for name in (LOSSES, TERMS, *(chart.file for chart in summary.charts))}
+    return {f"{chart.file}.png" for chart in (*glossary.CHARTS, *summary.charts)}
 
 
 def write_figures(run: RunDirectory) -> None:
     """Write figures/*.png, each only where metrics.csv has its columns."""
-    summary = summarise(run)
-    for drawing in training_figures(run.metrics(), summary.charts, summary.floors):
+    for drawing in training_figures(Log.of(summarise(run))):
         with replacing(run.figures / f"{drawing.name}.png") as temporary:
             temporary.write_bytes(png(drawing.figure))

@@ -1,53 +1,73 @@
-"""A score of several runs: for each a dot and its interval, over the band of its floor."""
+"""A score of several methods: for each every training seed as a dot, their mean and its interval, over real data's."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kantor.report.cards import Score
-from kantor.report.drawing import FLOOR, INK, MUTED, SIZE, new_axes, series_colour
+from kantor.report.curves import fitted
+from kantor.report.drawing import SIZE, new_axes, whole_numbers
+from kantor.report.methods import MethodScore
+from kantor.report.palette import FLOOR, INK, MUTED, series_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def dot_intervals(scores: Sequence[tuple[str, Score | None]], title: str) -> "Figure | None":
-    """One score of several runs: per run a dot and its 95% interval over the floor's band, in the order given."""
-    there = [
-        (row, score.value, score)
-        for row, (_, score) in enumerate(scores)
-        if score is not None and score.value is not None
-    ]
+def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, title: str) -> "Figure | None":
+    """One score of methods in the order given, each with its name above its dots; None when no method has it.
+
+    Args:
+        methods: names and scores.
+        example: what the scores have in common: direction, target, what real data score.
+        title: on top.
+    """
+    there = [(row, one) for row, (_, one) in enumerate(methods) if one.values]
     if not there:
         return None
-    figure, axes = new_axes(title, height=1.3 + 0.42 * len(scores))
-    for row, value, score in there:
-        colour, ends = series_colour(row), score.ends()
-        if score.floor is not None and score.floor.value is not None:
-            low, high = score.floor.ends() or (score.floor.value, score.floor.value)
-            axes.fill_betweenx([row - 0.5, row + 0.5], low, high, color=FLOOR, alpha=0.3, linewidth=0)
-            axes.plot([score.floor.value] * 2, [row - 0.5, row + 0.5], color=FLOOR, linewidth=1.6)
-        if ends is not None:
-            axes.plot(ends, [row, row], color=colour, linewidth=3, solid_capstyle="butt")
-        axes.plot([value], [row], "o", color=colour, markersize=6)
-    first = there[0][2]
-    if first.better == "target" and first.target is not None:
-        axes.axvline(first.target, color=INK, linewidth=1.2, linestyle=":")
-    axes.set_yticks(range(len(scores)), [label for label, _ in scores], parse_math=False)
-    for index, text in enumerate(axes.get_yticklabels()):
-        text.set_color(series_colour(index))
-    axes.set_ylim(len(scores) - 0.4, -0.6)
-    whole_numbers(axes, [value for _, value, _ in there])
-    axes.grid(visible=False, axis="y")
-    caption = [first.goal, *(["grey: floor"] if any(score.floor is not None for _, _, score in there) else [])]
+    names = [fitted(label) for label, _ in methods]
+    figure, axes = new_axes(title, height=1.3 + 0.52 * len(methods) + 0.2 * sum(name.count("\n") for name in names))
+    caption = [example.goal]
+    if example.floor is not None and example.floor.value is not None:
+        low, high = example.floor.ends() or (example.floor.value, example.floor.value)
+        axes.axvspan(low, high, color=FLOOR, alpha=0.3, linewidth=0)
+        axes.axvline(example.floor.value, color=FLOOR, linewidth=1.6)
+        caption.append("grey: real data")
+    if example.better == "target" and example.target is not None:
+        axes.axvline(example.target, color=INK, linewidth=1.2, linestyle=":")
+        caption.append("dotted: target")
+    for row, one in there:
+        draw_method(axes, row, one)
+    for row, name in enumerate(names):
+        axes.annotate(
+            name, (0, row), xycoords=("axes fraction", "data"), xytext=(0, 9), textcoords="offset points",
+            color=series_colour(row), fontsize=SIZE - 1, va="bottom", parse_math=False,
+        )  # fmt: skip
+    axes.set_yticks([])
+    axes.set_ylim(len(methods) - 0.6, -0.9)
+    fit_values(axes, [value for _, one in there for value in one.values])
     axes.set_xlabel("; ".join(caption), color=MUTED, fontsize=SIZE - 1)
     return figure
 
 
-def whole_numbers(axes: "Axes", values: Sequence[float]) -> None:
-    """A dot chart of counts: ticks at whole numbers only."""
-    from matplotlib.ticker import MaxNLocator
+def draw_method(axes: "Axes", row: int, one: MethodScore) -> None:
+    """A bar for the interval, a large dot for the mean, a small ring for each seed when there are several."""
+    colour, estimate = series_colour(row), one.estimate
+    if estimate.low is not None and estimate.high is not None:
+        axes.plot(
+            [estimate.low, estimate.high], [row, row], color=colour, linewidth=3, solid_capstyle="butt", alpha=0.55
+        )
+    if len(one.values) > 1:
+        axes.plot(one.values, [row] * len(one.values), "o", color=colour, markersize=4.5, fillstyle="none")
+    assert estimate.value is not None
+    axes.plot([estimate.value], [row], "o", color=colour, markersize=6.5)
 
+
+def fit_values(axes: "Axes", values: Sequence[float]) -> None:
+    """Limits near the values, so that bars may go on beyond the edge; whole ticks and some room for counts."""
+    low, high = axes.get_xlim()
     if all(value == int(value) for value in values):
-        axes.set_xlim(min(axes.get_xlim()[0], min(values) - 1), max(axes.get_xlim()[1], max(values) + 1))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low, high = min(low, min(values) - 1), max(high, max(values) + 1)
+    reach = 3 * (max(values) - min(values)) or high - low  # an interval from two seeds would flatten all dots
+    axes.set_xlim(max(low, min(values) - reach), min(high, max(values) + reach))
+    whole_numbers(axes, "x", values)

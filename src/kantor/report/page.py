@@ -1,13 +1,15 @@
 """The page of one run: report.html, one file that needs nothing else, before, while and after the run."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_text
-from kantor.report import figures, pictures, units
-from kantor.report.cards import FLOOR_NOTE, flatten
+from kantor.report import figures, glossary, pictures, units
+from kantor.report.cards import Score, flatten
 from kantor.report.drawing import svg
-from kantor.report.health import read_findings
+from kantor.report.figures import Log
+from kantor.report.health import Finding, read_findings
 from kantor.report.pictures import Picture, chart
 from kantor.report.progress import Progress, progress_of
 from kantor.report.summary import Summary, summarise
@@ -39,16 +41,17 @@ def report_html(run: RunDirectory) -> str:
         refresh=REFRESH_SECONDS if summary.state == "running" else None,
         written=now(),
         progress=progress_view(progress_of(summary)),
-        hero=pictures.hero(run, summary.experiment),
+        hero=pictures.plots(pictures.hero(run, summary.experiment), summary.content),
         overview=evaluation_sheet(summary.evaluations, summary.primary_name),
-        floor_note=FLOOR_NOTE,
-        findings=read_findings(run),
+        findings=findings_of(summary),
         facts=facts_of(summary),
         charts=charts_of(summary),
-        film=pictures.filmstrip(run.samples),
+        film=pictures.plots(pictures.filmstrip(run.samples), summary.content),
         figures=other_figures(summary),
         config_yaml=run.config_yaml.read_text(encoding="utf-8") if summary.config else "",
         environment=environment_of(summary),
+        glossary=glossary.entries(glossary.OF_RUN, scores_of(summary)),
+        glossary_place=glossary.PLACE,
         attempts=[{**dict.fromkeys(ATTEMPT), **attempt} for attempt in summary.status.get("attempts") or []],
     )
 
@@ -77,7 +80,7 @@ def facts_of(summary: Summary) -> list[tuple[str, str]]:
     """Budget consumed and cost, in units that people read."""
     cost, processes = summary.cost, summary.card.get("processes")
     facts = [
-        *((name.replace("_", " "), units.count(value)) for name, value in summary.counters.items()),
+        *((units.words(name, summary.words), units.count(value)) for name, value in summary.counters.items()),
         ("training", units.duration(cost.get("train_seconds"))),
         ("evaluation", units.duration(cost.get("evaluate_seconds"))),
         ("peak memory", units.memory(cost.get("peak_memory_bytes"))),
@@ -87,22 +90,33 @@ def facts_of(summary: Summary) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value != units.MISSING]
 
 
+def scores_of(summary: Summary) -> dict[str, Score]:
+    """Every score of the page by its name."""
+    return {name: score for one in summary.evaluations for name, score in one.scores.items()}
+
+
+def findings_of(summary: Summary) -> list[Finding]:
+    """What is wrong with the training, in the model's own words."""
+    return [replace(one, message=units.reworded(one.message, summary.words)) for one in read_findings(summary.run)]
+
+
 def charts_of(summary: Summary) -> list[Picture]:
     """The curves of metrics.csv as inline SVG."""
-    logged = (summary.run.metrics(), summary.charts, summary.floors)
-    drawings = [*figures.training_figures(*logged), *figures.score_figures(*logged)]
-    return [chart(svg(drawing.figure, drawing.name), drawing.alt) for drawing in drawings]
+    log = Log.of(summary)
+    drawings = [*figures.training_figures(log), *figures.score_figures(log)]
+    return [chart(svg(drawing.figure, drawing.name), drawing.alt, drawing.caption) for drawing in drawings]
 
 
 def other_figures(summary: Summary) -> list[Picture]:
     """figures/*.png, except those whose curves the page draws itself."""
     drawn = figures.file_names(summary)
     shown = [path for path in sorted(summary.run.figures.glob("*.png")) if path.name not in drawn]
-    named = [(path, figures.words(path.stem)) for path in shown]
-    return pictures.there(pictures.embed(path, f"Figure: {words}", words) for path, words in named)
+    named = [(path, units.words(path.stem)) for path in shown]
+    found = pictures.there(pictures.embed(path, f"Figure: {words}", words) for path, words in named)
+    return pictures.plots(found, summary.content)
 
 
 def environment_of(summary: Summary) -> list[tuple[str, str]]:
     """environment.json as dotted names and values; the charts are shown as charts."""
-    values = {key: value for key, value in summary.environment.items() if key != "charts"}
+    values = {key: value for key, value in summary.environment.items() if key not in ("charts", "words")}
     return [(key, units.plain(value)) for key, value in flatten(values).items() if key]

@@ -5,7 +5,7 @@ import html
 import io
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,6 +27,8 @@ class Picture:
     uri: str = ""
     svg: str = ""
     pixelated: bool = False
+    is_plot: bool = False
+    """Whether it is drawn on white, which a dark page turns."""
 
 
 def data_uri(content: bytes, media_type: str) -> str:
@@ -52,16 +54,22 @@ def small(content: bytes) -> bool:
     return content[:3] == b"GIF" and int.from_bytes(content[6:8], "little") < 256
 
 
-def chart(svg: str, alt: str) -> Picture:
+def chart(svg: str, alt: str, caption: str = "") -> Picture:
     """An inline chart that a screen reader announces by `alt`."""
     label = html.escape(alt, quote=True)
-    return Picture(alt, "", svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
+    return Picture(alt, caption, svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
 
 
 def step_text(path: Path) -> str:
     """`step 500` for step_00000500.png, else the file's name."""
+    step = step_of(path)
+    return path.stem if step is None else f"step {units.count(step)}"
+
+
+def step_of(path: Path) -> int | None:
+    """500 of step_00000500.png."""
     step = re.fullmatch(r"step_(\d+)", path.stem)
-    return path.stem if step is None else f"step {units.count(int(step[1]))}"
+    return None if step is None else int(step[1])
 
 
 def evenly(paths: Sequence[Path], n: int) -> list[Path]:
@@ -110,11 +118,22 @@ def filmstrip(samples: Path) -> list[Picture]:
     return there(map(thumbnail, evenly(sorted(samples.glob("step_*.png")), FILM_FRAMES)))
 
 
-def hero(run: RunDirectory, who: str) -> list[Picture]:
-    """The newest picture of samples (the highest step, else the last by name), and their animation."""
+def newest(run: RunDirectory) -> Path | None:
+    """The newest picture of samples: the highest step, else the last by name."""
     paths = sorted(run.samples.glob("step_*.png")) or sorted(run.samples.glob("*.png"))
-    newest = [
-        embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}") for path in paths[-1:]
-    ]
+    return paths[-1] if paths else None
+
+
+def hero(run: RunDirectory, who: str) -> list[Picture]:
+    """The newest picture of samples, and their animation."""
+    path = newest(run)
+    still = (
+        None if path is None else embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}")
+    )
     animation = embed(run.samples / "samples.gif", f"Animation of samples of {who} during training", "During training")
-    return there([*newest, animation])
+    return there([still, animation])
+
+
+def plots(pictures: Iterable[Picture], content: str) -> list[Picture]:
+    """The pictures, said to be plots where the data are points."""
+    return [replace(one, is_plot=content == "points") for one in pictures]

@@ -1,10 +1,12 @@
 """What a run's files say of it at one moment; what is not there yet is empty."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
 from kantor.models.charts import Chart
+from kantor.report import units
 from kantor.report.cards import Evaluation, Floor, Score, read_evaluations
 from kantor.runs.directory import RunDirectory, damaged
 
@@ -76,7 +78,24 @@ class Summary:
     @property
     def step(self) -> str:
         """What one training step is, in the model's words."""
-        return str(self.environment.get("step") or "")
+        return units.reworded(str(self.environment.get("step") or ""), self.words)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The model's own words in place of others in the names of what it logs and counts."""
+        return {str(word): str(own) for word, own in (self.environment.get("words") or {}).items()}
+
+    @property
+    def content(self) -> str:
+        """What the data are of, "points" or "pictures"; empty of somebody's samples."""
+        return str(self.environment.get("content") or "")
+
+    @property
+    def scoring_command(self) -> str:
+        """The command that scores the run, with an evaluation that suits its data where its configuration has none."""
+        command = f"kantor evaluate run={shlex.quote(str(self.run.path))}"
+        has_one = bool((self.config.get("evaluation") or {}).get("_target_"))
+        return command if has_one else f"{command} evaluation={self.environment.get('preset', 'NAME')}"
 
     @property
     def primary_name(self) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPE_WIDTH = 1000  # columns when the output is no terminal, so that grep sees whole rows
+PAGE_WIDTH = 118  # of one table there: what is wider goes on below
+REAL = "what real data score"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def cell(value: object) -> str:
 
 def score_sheet(evaluation: Evaluation) -> Sheet:
     """An evaluation's score table, in the card's order."""
-    columns = ("score", "value", "95% interval", "covers", "floor", "goal", "reading")
+    columns = ("score", "value", "95% interval", "covers", REAL, "goal", "reading")
     rows = [
         (
             score.name,
@@ -72,7 +74,7 @@ def score_sheet(evaluation: Evaluation) -> Sheet:
         for score in evaluation.scores.values()
     ]
     caption = f"protocol {evaluation.protocol_hash[:10]}"
-    return Sheet(evaluation.title, columns, rows, frozenset({"value", "95% interval", "floor"}), caption)
+    return Sheet(evaluation.title, columns, rows, frozenset({"value", "95% interval", REAL}), caption)
 
 
 def fitting(sheet: Sheet, width: int, keep: int = 1) -> list[Sheet]:
@@ -126,6 +128,11 @@ def console() -> "Console":
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
+def page_width(out: "Console") -> int:
+    """Columns that a table may take: those of the terminal, or of a page where there is none."""
+    return PAGE_WIDTH if out.width == PIPE_WIDTH else out.width
+
+
 def opinion_sheets(card: dict[str, Any]) -> list[Sheet]:
     """Of a card of somebody's pictures, what torch-fidelity says of them beside kantor's scores, to seven digits."""
     opinion = card.get("torch_fidelity")
@@ -154,7 +161,7 @@ def print_card(card: dict[str, Any]) -> None:
         return
     out = console()
     for sheet in (evaluation_sheet(evaluations, ""), *map(score_sheet, evaluations)):
-        for piece in fitting(sheet, out.width):
+        for piece in fitting(sheet, page_width(out)):
             out.print(terminal(piece))
     if any(score.floor is not None for evaluation in evaluations for score in evaluation.scores.values()):
         out.print(FLOOR_NOTE, markup=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from kantor.report import units
+from kantor.report.palette import ON_BLACK, SERIES
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -22,4 +23,4 @@ def render(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(count=units.count, yaml=partial(yaml.safe_dump, sort_keys=False, allow_unicode=True))
-    return environment.get_template(template).render(**values)
+    return environment.get_template(template).render(palette=SERIES, palette_on_black=ON_BLACK, **values)

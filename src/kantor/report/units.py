@@ -1,6 +1,8 @@
 """Quantities as people read them: numbers with the digits their interval allows, durations, memory, counts."""
 
 import math
+import re
+from collections.abc import Mapping
 
 MISSING = "-"
 
@@ -83,3 +85,21 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def words(name: str, own: Mapping[str, str] | None = None) -> str:
+    """What is logged or counted, as people say it: `reconstruction loss`, and `real samples seen` for `images_seen`.
+
+    Args:
+        name: `train/reconstruction_loss`.
+        own: a model's words in place of others.
+    """
+    spoken = name.split("/", 1)[-1]
+    return "real samples seen" if spoken == "images_seen" else reworded(spoken.replace("_", " "), own or {})
+
+
+def reworded(text: str, own: Mapping[str, str]) -> str:
+    """A text with a model's words in place of others, but for those in names of settings such as `critic.lr`."""
+    for word, instead in own.items():
+        text = re.sub(rf"(?<![\w.=/]){re.escape(word)}(?![\w.=/])", instead, text)
+    return text

@@ -1,181 +1,114 @@
-"""What may be said about which run, or which method, is better: sentences that claim no more than the data carry.
+"""What may be said about which method is better: sentences that claim no more than the data carry.
 
-Below five training seeds per method the sentences speak of these runs, and the intervals cover draws of samples; from
-five on they speak of methods, and the intervals cover training seeds. Draws are taken as independent between runs; the
-shared reference makes them positively correlated, so the interval of a difference is wide rather than narrow.
+The best by its mean, who cannot be told apart from it, who is worse, in one sentence each however many they are. Told
+apart is what Holm's adjustment over the pairs with the best leaves. Draws are taken as independent between runs; the shared reference
+makes them positively correlated, so the interval of a difference over draws is wide rather than narrow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 from kantor.report import units
-from kantor.report.cards import Estimate, Score
-from kantor.report.statistics import (
-    Difference,
-    Mean,
-    holm,
-    interval_of,
-    mean_from_interval,
-    mean_of,
-    smallest_detectable,
-    welch,
-)
+from kantor.report.cards import Score
+from kantor.report.methods import OVER_SEEDS, Method, MethodScore, weakness
+from kantor.report.pairs import LEVEL, Pair
+from kantor.report.statistics import smallest_detectable
 
-SEEDS_NEEDED = 5
-OTHERS_NAMED = 8
+NAMED = 6
 SUPERLATIVE = {"lower": "the lowest", "higher": "the highest"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A run's primary score, with the draws behind its interval."""
+def verdict(
+    labels: Sequence[str], scores: Sequence[MethodScore], pairs: Sequence[Pair], score: Score, methods: Sequence[Method]
+) -> list[str]:
+    """Sentences, the headline first.
 
-    label: str
-    score: Score
-    draws: int | None
+    Args:
+        labels: of the methods, best first.
+        scores: theirs.
+        pairs: all of those that have the score.
+        score: what it is.
+        methods: for their numbers of seeds.
+    """
+    there = [place for place, one in enumerate(scores) if one.badness is not None]
+    caveat = weakness(methods)
+    said = headline(labels, scores, pairs, score, there)
+    if len(there) > 1:
+        said += [*standing(labels, scores, [pair for pair in pairs if pair.better == 0]), *basis(pairs)]
+    return said if caveat is None else [*said, caveat]
 
 
-@dataclass(frozen=True)
-class Method:
-    """A method's primary score for each of its training seeds."""
-
-    label: str
-    values: tuple[float, ...]
-
-    def mean(self) -> Mean:
-        """Over training seeds."""
-        return mean_of(self.values)
-
-
-def estimate_of(mean: Mean) -> Estimate:
-    """A mean with its 95% interval."""
-    return Estimate(mean.value, *interval_of(mean))
+def headline(
+    labels: Sequence[str], scores: Sequence[MethodScore], pairs: Sequence[Pair], score: Score, there: Sequence[int]
+) -> list[str]:
+    """What was measured, in words, and who is best."""
+    what = f"{score.meaning[:1].upper()}{score.meaning[1:]} ({score.name}, {score.goal})"
+    if not there:
+        return [f"{what} cannot be compared: no run has it."]
+    best = scores[0]
+    value = f"{best.estimate.text} ({basis_of(best)})"
+    if len(labels) == 1:
+        runs = f"; single runs from {best.range_text}" if len(best.entries) > 1 else ""
+        return [f"{what} of one method, {labels[0]}: {value}{runs}."]
+    if len(there) == 1:
+        return [f"{what} cannot be compared: only {labels[0]} has it, {value}."]
+    ties = [pair for pair in pairs if pair.better == 0 and not pair.told_apart]
+    joint = f", but {len(ties)} of the other {len(there) - 1} cannot be told apart from it" if ties else ""
+    if len(there) == 2 and ties:
+        joint = ", but the two cannot be told apart"
+    of = f"of {len(there)} methods " if len(there) > 2 else ""
+    return [f"{what}: {of}{labels[0]} has {superlative(score)}, {value}{joint}."]
 
 
 def superlative(score: Score) -> str:
-    """`the lowest w1`, `the within_3_sigma nearest to its target 0.9889`."""
-    if score.better == "target":
-        return f"the {score.name} nearest to its target {units.number(score.target)}"
-    return f"{SUPERLATIVE[score.better]} {score.name}"
+    """`the lowest`, `the one nearest to its target 0.9889`."""
+    return SUPERLATIVE.get(score.better, f"the one nearest to its target {units.number(score.target)}")
 
 
-def badness_of(entry: Entry) -> float:
-    """Of an entry whose score has a value and a direction."""
-    badness = entry.score.badness(entry.score.value)
-    assert badness is not None
-    return badness
+def basis_of(one: MethodScore) -> str:
+    """`mean of 5 training seeds, 95% over training seeds`, `one training seed, 95% over draws`."""
+    seeds = len(one.entries)
+    who = f"mean of {seeds} training seeds" if seeds > 1 else "one run"
+    return f"{who}, 95% over {one.covers}" if one.covers and one.estimate.has_interval else who
 
 
-def difference_over_draws(worse: Entry, best: Entry) -> Difference | None:
-    """Of the two scores on the scale where lower is better; None without two intervals that cover the same."""
-    a, b = mean_behind(worse), mean_behind(best)
-    return None if a is None or b is None or worse.score.covers != best.score.covers else welch(a, b)
+def standing(labels: Sequence[str], scores: Sequence[MethodScore], pairs: Sequence[Pair]) -> list[str]:
+    """How the others stand to the best, grouped."""
+    groups: dict[str, list[str]] = {}
+    for pair in pairs:
+        label = labels[pair.worse]
+        if pair.difference is None:
+            groups.setdefault("No interval of the difference to it (that needs one of each)", []).append(
+                f"{label} at {scores[pair.worse].estimate.text}"
+            )
+        elif pair.told_apart:
+            groups.setdefault("Worse than it", []).append(f"{label} by {pair.gap_text} {pair.interval_text}")
+        else:
+            groups.setdefault("Not told apart from it", []).append(
+                f"{label} at {scores[pair.worse].estimate.text}, difference {pair.interval_text}, {pair.p_text}"
+            )
+    return [f"{what}: {listed(who)}." for what, who in groups.items()]
 
 
-def mean_behind(entry: Entry) -> Mean | None:
-    """The mean and standard error behind a run's interval; None without an interval."""
-    half_width, draws = entry.score.half_width, entry.draws if entry.score.covers == "draws" else None
-    return None if half_width is None else mean_from_interval(badness_of(entry), half_width, draws)
+def listed(parts: Sequence[str]) -> str:
+    """At most `NAMED` of them, and how many more."""
+    more = len(parts) - NAMED
+    return "; ".join(parts[:NAMED]) + (f"; and {more} more, in the tables" if more > 0 else "")
 
 
-def against(best: Entry, other: Entry, *, named: bool) -> str:
-    """How the best compares with another run, to be continued from `A ` (or said of `named` runs in full)."""
-    difference = difference_over_draws(other, best)
-    whom = f"{other.label} at {other.score.text}" if named else other.label
-    gap = badness_of(other) - badness_of(best)
-    if difference is None:
-        return f"{units.number(gap)} {way(best.score)} {whom} (no interval of the difference: it needs one of each run)"
-    half_width = (difference.high - difference.low) / 2
-    covers = f" over {best.score.covers}" if best.score.covers else ""
-    over = f"difference 95%{covers}: {units.interval(difference.low, difference.high)}"
-    if difference.includes_zero:
-        return f"cannot be told apart from {whom} ({over})"
-    return f"{units.number(gap, half_width)} {way(best.score)} {whom} ({over})"
-
-
-def way(score: Score) -> str:
-    """The direction of the best one's lead."""
-    return {"lower": "below", "higher": "above", "target": "nearer than"}[score.better]
-
-
-def verdict_on_runs(entries: Sequence[Entry], seeds: Sequence[int]) -> list[str]:
-    """Sentences about these runs.
-
-    Args:
-        entries: best first; only those with a value.
-        seeds: how many training seeds each method has.
-    """
-    if len(entries) < 2:
-        who = f"only {entries[0].label} has it" if entries else "no run has it"
-        return [f"The primary score cannot be compared: {who}."]
-    best, second, *rest = entries
-    tied = difference_over_draws(second, best)
-    joint = ", and it " if tied is not None and tied.includes_zero else ", "
-    score = best.score
-    lead = against(best, second, named=False)
-    sentences = [f"Of these runs, {best.label} has {superlative(score)}: {score.text}{joint}{lead}."]
-    for other in rest[:OTHERS_NAMED]:
-        text = against(best, other, named=True)
-        sentences.append(f"It {text}." if text.startswith("cannot") else f"It is {text}.")
-    if len(rest) > OTHERS_NAMED:
-        sentences.append(f"{len(rest) - OTHERS_NAMED} more are in the table.")
-    return [*sentences, caveat(seeds)]
-
-
-def caveat(seeds: Sequence[int]) -> str:
-    """Why the sentences are about runs."""
-    if all(count == 1 for count in seeds):
-        return "One training seed each: a statement about these runs, not about the methods."
-    low, high = min(seeds), max(seeds)
-    many = f"{low}" if low == high else f"{low} to {high}"
-    return (
-        f"{many} training seeds per method, where {SEEDS_NEEDED} of each are needed: "
-        "a statement about these runs, not about the methods."
-    )
-
-
-def verdict_on_methods(methods: Sequence[Method], score: Score) -> list[str]:
-    """Sentences about methods with at least five seeds each: means over seeds, Welch, Holm over all pairs."""
-    ordered = sorted(methods, key=lambda method: on_badness(method, score).value)
-    best = estimate_of(ordered[0].mean())
-    who, n = ordered[0].label, len(ordered[0].values)
-    if len(ordered) == 1:
-        spread = f"{units.number(min(ordered[0].values))} to {units.number(max(ordered[0].values))}"
-        return [
-            f"These are {n} training seeds of one method, {who}: mean {score.name} {best.text} "
-            f"(95% over training seeds), single runs from {spread}."
-        ]
-    sentences = [
-        f"{who} has on average {superlative(score)}: {best.text} (mean of {n} seeds, 95% over training seeds)."
-    ]
-    pairs = list(combinations(ordered, 2))
-    differences = [welch(on_badness(b, score), on_badness(a, score)) for a, b in pairs]
-    for (a, b), difference, p in zip(pairs, differences, holm([one.p for one in differences]), strict=True):
-        sentences.append(pair_sentence(a, b, score, difference, p, len(pairs)))
-    return sentences
-
-
-def on_badness(method: Method, score: Score) -> Mean:
-    """The method's mean over seeds on the scale where lower is better."""
-    values = [score.badness(value) for value in method.values]
-    return mean_of([value for value in values if value is not None])
-
-
-def pair_sentence(a: Method, b: Method, score: Score, difference: Difference, p: float, pairs: int) -> str:
-    """Of two methods, `a` the better by its mean."""
-    half_width = (difference.high - difference.low) / 2
-    level = 0.05 / pairs
-    smallest = smallest_detectable(difference.standard_error, difference.df, level=level)
-    p_text = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    if pairs > 1:
-        p_text += f" (Holm over {pairs} pairs)"
-    facts = (
-        f"difference 95% over training seeds: {units.interval(difference.low, difference.high)}, {p_text}; "
-        f"smallest detectable difference at 80% power: {smallest:.2g}"
-    )
-    if p >= 0.05:
-        return f"{a.label} and {b.label} cannot be told apart by {score.name} ({facts})."
-    return (
-        f"{a.label} is {units.number(difference.value, half_width)} {way(score)} {b.label} in {score.name} ({facts})."
-    )
+def basis(pairs: Sequence[Pair]) -> list[str]:
+    """What the words of the verdict rest on."""
+    tested = [pair for pair in pairs if pair.better == 0 and pair.difference is not None]
+    if not tested:
+        return []
+    covers = " or ".join(dict.fromkeys(pair.covers or "their error" for pair in tested))
+    over = f", with Holm's adjustment over the {len(tested)} pairs with the best" if len(tested) > 1 else ""
+    said = f"Worse is what differs at the level of {LEVEL:.0%}{over}; intervals of differences are 95% over {covers}."
+    over_seeds = [pair for pair in tested if pair.covers == OVER_SEEDS]
+    if over_seeds:
+        found = max(
+            smallest_detectable(pair.difference.standard_error, pair.difference.df, level=LEVEL / len(tested))
+            for pair in over_seeds
+            if pair.difference is not None
+        )
+        said += f" With these seeds a difference of {found:.2g} to the best is found with 80% power."
+    return [said]

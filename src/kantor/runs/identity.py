@@ -39,10 +39,18 @@ def config_hash(plain: Mapping[str, Any]) -> str:
 
     Nulls, empty mappings and `NEUTRAL` values are left out: a new key with a neutral default changes no old hash.
     """
-    weights = {name: plain[name] for name in HASHED}
-    weights["data"] = {name: value for name, value in plain["data"].items() if name not in UNHASHED_DATA}
-    weights["trainer"] = {name: plain["trainer"][name] for name in HASHED_TRAINER}
-    return sha256(_without_neutral(weights))
+    return sha256(determining(plain))
+
+
+def determining(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a configuration determines the weights; of an incomplete one what is there."""
+    weights = {name: plain[name] for name in HASHED if name in plain}
+    for name, kept in (
+        ("data", lambda key: key not in UNHASHED_DATA),
+        ("trainer", lambda key: key in HASHED_TRAINER),
+    ):
+        weights[name] = {key: value for key, value in (plain.get(name) or {}).items() if kept(key)}
+    return _without_neutral(weights)
 
 
 def _without_neutral(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

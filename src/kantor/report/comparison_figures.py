@@ -1,0 +1,71 @@
+"""The figures of a comparison, one colour a method in all of them: scores with their spread, and over training."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kantor.report import glossary, units
+from kantor.report.comparison import Comparison, Round
+from kantor.report.curves import Curve, draw, floor_marks, known
+from kantor.report.figures import Drawing, Metrics, columns_with_values
+from kantor.report.intervals import dot_intervals
+from kantor.report.palette import SERIES
+
+X = "images_seen"
+"""Methods may take unlike numbers of samples for a step, so that steps would favour one."""
+END_LABELS, END_LETTERS = 6, 16
+"""Up to so many methods with names so short stand at the ends of their curves; others in a legend."""
+
+
+def score_drawings(comparison: Comparison, one: Round) -> list[Drawing]:
+    """A round's scores, in the order of the card."""
+    several = len({each.name for each in comparison.rounds}) < len(comparison.rounds)
+    where = f"{one.name}-{one.protocol_hash[:6]}" if several else one.name
+    drawings = []
+    for name in one.score_names:
+        scores = [(method.label, one.of(method, name)) for method in comparison.methods]
+        figure = dot_intervals(scores, one.example(name), units.words(name))
+        if figure is not None:
+            said = "; ".join(f"{label} {score.estimate.text}" for label, score in scores)
+            alt = f"{name}, each training seed, mean and 95% interval: {said}"
+            drawings.append(Drawing(f"{where}-{name}", alt, figure, glossary.sentence(one.example(name))))
+    return drawings
+
+
+def curve_drawings(comparison: Comparison) -> list[Drawing]:
+    """Each score that runs of at least one method logged while training: faint each seed, on top their mean."""
+    logged = [one.summary.run.metrics() for one in comparison.contestants]
+    present = [set(columns_with_values(metrics, "val/", X)) for metrics in logged]
+    reach = max((float(x) for metrics in logged for x in metrics.get(X, []) if x is not None), default=None)
+    labels = [method.label for method in comparison.methods]
+    at_ends = len(labels) <= END_LABELS and max(map(len, labels)) <= END_LETTERS
+    drawings = []
+    for column in dict.fromkeys(name for metrics in logged for name in columns_with_values(metrics, "val/", X)):
+        curves: list[Curve] = []
+        named: list[tuple[str, int]] = []
+        for place, method in enumerate(comparison.methods):
+            runs = [logged[run] for run in method.runs if column in present[run]]
+            if runs:
+                curves += of_method(runs, column, place, labels[place] if at_ends else "")
+                named.append((labels[place], place % len(SERIES)))
+        score = column.removeprefix("val/")
+        marks = floor_marks(comparison.main.example(score).floor) if score in comparison.main.score_names else []
+        figure = draw(
+            f"{units.words(column)} while training", curves, over=units.words(X), reach=reach, marks=marks,
+            legend=[] if at_ends else named,
+        )  # fmt: skip
+        assert figure is not None
+        alt = f"{score} of each method over {units.words(X)}"
+        drawings.append(Drawing(f"training-{score}", alt, figure, f"{score}: {glossary.WHILE_TRAINING}."))
+    return drawings
+
+
+def of_method(runs: Sequence[Metrics], column: str, place: int, label: str) -> list[Curve]:
+    """A method's curves: that of one run, or each run's and on top their mean where all have a point."""
+    if len(runs) == 1:
+        return [Curve(label, runs[0][X], runs[0][column], series=place)]
+    seeds = [Curve("", each[X], each[column], series=place, faint=True) for each in runs]
+    points = [dict(zip(*map(np.ndarray.tolist, known(each[X], each[column])), strict=True)) for each in runs]
+    shared = sorted(set.intersection(*(set(each) for each in points)))
+    means = [sum(each[x] for each in points) / len(points) for x in shared]
+    return [*seeds, Curve(label, shared, means, series=place)]

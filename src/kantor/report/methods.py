@@ -1,0 +1,154 @@
+"""A method: runs that differ in their training seed only, as one thing with a mean and a spread.
+
+What is random between its runs is the training seed. With two seeds or more a method's score is the mean over them with
+the t-interval of that mean; with one seed it is that run's, with the run's own interval, which covers draws of samples
+and no training.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kantor.report import units
+from kantor.report.cards import Estimate, Evaluation, Score
+from kantor.report.labels import method_labels
+from kantor.report.statistics import Mean, interval_of, mean_from_interval, mean_of
+from kantor.report.summary import Summary
+
+SEEDS_NEEDED = 5
+OVER_SEEDS = "training seeds"
+
+
+@dataclass(frozen=True)
+class Method:
+    """Runs that differ in their seed only.
+
+    Attributes:
+        label: tells it apart from the others.
+        runs: places of its runs in the comparison, one for each training seed.
+        copies: places of runs that repeat a seed.
+    """
+
+    label: str
+    runs: tuple[int, ...]
+    copies: tuple[int, ...] = ()
+
+    @property
+    def seeds_text(self) -> str:
+        """`5`, or `1` of somebody's samples, which have no seed."""
+        return str(len(self.runs))
+
+
+@dataclass(frozen=True)
+class MethodScore:
+    """A score of a method.
+
+    Attributes:
+        entries: the runs that have a value: their scores, with the draws behind each.
+    """
+
+    entries: tuple[tuple[Score, int | None], ...]
+
+    @classmethod
+    def of(cls, evaluations: Sequence[Evaluation], name: str) -> "MethodScore":
+        """That of a method's runs, as far as they have it."""
+        there = ((one.scores[name], one.draws) for one in evaluations if name in one.scores)
+        return cls(tuple(entry for entry in there if entry[0].value is not None))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """One for each training seed."""
+        return tuple(score.value for score, _ in self.entries if score.value is not None)
+
+    @property
+    def covers(self) -> str:
+        """What the interval covers."""
+        if len(self.entries) > 1:
+            return OVER_SEEDS
+        return self.entries[0][0].covers if self.entries else ""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The mean over seeds with its interval; of one run its own."""
+        if len(self.entries) > 1:
+            mean = mean_of(self.values)
+            return Estimate(mean.value, *interval_of(mean))
+        return self.entries[0][0] if self.entries else Estimate(None)
+
+    @property
+    def range_text(self) -> str:
+        """`0.050 to 0.060`: the lowest and the highest of the runs, to the digits that their difference allows."""
+        low, high = min(self.values), max(self.values)
+        half = (high - low) / 2
+        return units.number(low, half) if low == high else f"{units.number(low, half)} to {units.number(high, half)}"
+
+    @property
+    def badness(self) -> float | None:
+        """The mean over seeds on a scale where lower is better; None when there is nothing to rank by."""
+        bad = self._badness()
+        return math.fsum(bad) / len(bad) if bad else None
+
+    def over_seeds(self) -> Mean | None:
+        """The badness with the error of its mean over training seeds; None of one run."""
+        bad = self._badness()
+        return mean_of(bad) if len(bad) > 1 else None
+
+    def over_draws(self) -> Mean | None:
+        """The badness of these runs with the error that draws leave it; None when a run has no interval."""
+        parts = []
+        for score, draws in self.entries:
+            bad, half_width = score.badness(score.value), score.half_width
+            if bad is None or half_width is None:
+                return None
+            parts.append(mean_from_interval(bad, half_width, draws if score.covers == "draws" else None))
+        if not parts:
+            return None
+        mean = math.fsum(part.value for part in parts) / len(parts)
+        error = math.sqrt(math.fsum(part.standard_error**2 for part in parts)) / len(parts)
+        return Mean(mean, error, math.fsum(part.df for part in parts))
+
+    def _badness(self) -> list[float]:
+        bad = [score.badness(score.value) for score, _ in self.entries]
+        return [value for value in bad if value is not None]
+
+
+def methods_of(summaries: Sequence[Summary]) -> tuple[list[Method], list[str]]:
+    """The methods of some runs in the order of their first ones, seeds ascending, and notes on their names."""
+    groups: dict[str, list[int]] = {}
+    for place, one in enumerate(summaries):
+        groups.setdefault(one.config_hash or f"samples {one.run.path}", []).append(place)
+    found = []
+    for places in groups.values():
+        ordered = sorted(places, key=lambda place: (summaries[place].seed is None, summaries[place].seed or 0))
+        by_seed = {summaries[place].seed: place for place in reversed(ordered)}
+        runs = tuple(place for place in ordered if by_seed[summaries[place].seed] == place)
+        found.append((runs, tuple(place for place in ordered if place not in runs)))
+    labels, notes = method_labels([summaries[runs[0]] for runs, _ in found])
+    return [Method(label, *places) for label, places in zip(labels, found, strict=True)], notes
+
+
+def run_labels(methods: Sequence[Method], summaries: Sequence[Summary]) -> list[str]:
+    """`penalty_weight=10 seed 3` for each run; copies of a seed with their path."""
+    labels = [""] * len(summaries)
+    for method in methods:
+        for place in (*method.runs, *method.copies):
+            seed = summaries[place].seed
+            copy = f" ({summaries[place].run.path})" if place in method.copies else ""
+            labels[place] = method.label + ("" if seed is None else f" seed {seed}") + copy
+    return labels
+
+
+def weakness(methods: Sequence[Method]) -> str | None:
+    """Why a comparison says less than it seems to; None when every method has five seeds or more."""
+    seeds = [len(method.runs) for method in methods]
+    low, high = min(seeds), max(seeds)
+    if low >= SEEDS_NEEDED:
+        return None
+    what = "statements about these runs, not about the methods" if high == 1 else "weak evidence about methods"
+    each = (
+        ("One training seed" if low == 1 else f"{low} training seeds")
+        if low == high
+        else f"{low} to {high} training seeds"
+    )
+    who = " each" if low == high == 1 else " for each method"
+    return f"{each}{'' if len(methods) == 1 else who}, where {SEEDS_NEEDED} are needed: {what}."

@@ -1,0 +1,96 @@
+"""Pairs of methods: the difference of their means, and what is left of it after Holm's adjustment.
+
+The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, doi:10.1214/aos/1176345582),
+which need no more of them although the best is known from the same data; any other pair is adjusted over all pairs. A
+pair whose methods have two training seeds each or more is held against the scatter over seeds (Welch), any other against
+that over draws of samples, which says something of these runs only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from kantor.report import units
+from kantor.report.methods import OVER_SEEDS, MethodScore
+from kantor.report.statistics import Difference, holm, welch
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods by their places, the better by its mean first.
+
+    Attributes:
+        better, worse: places.
+        gap: by how much the worse is worse.
+        difference: the same with its interval; None where there is none.
+        covers: what the interval covers.
+        p: adjusted, None where there is none.
+        family: over how many pairs.
+    """
+
+    better: int
+    worse: int
+    gap: float
+    difference: Difference | None
+    covers: str
+    p: float | None
+    family: int
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the adjusted p value is below the level."""
+        return self.p is not None and self.p < LEVEL
+
+    @property
+    def gap_text(self) -> str:
+        """The gap to the digits that its interval allows."""
+        half_width = None if self.difference is None else (self.difference.high - self.difference.low) / 2
+        return units.number(self.gap, half_width)
+
+    @property
+    def interval_text(self) -> str:
+        """95% of the difference by itself, or a dash."""
+        return units.MISSING if self.difference is None else units.interval(self.difference.low, self.difference.high)
+
+    @property
+    def p_text(self) -> str:
+        """`p < 0.001`, `p = 0.031`, or a dash."""
+        if self.p is None:
+            return units.MISSING
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
+
+
+def pairs_of(scores: Sequence[MethodScore]) -> list[Pair]:
+    """Every pair of methods that have the score, those with the best first.
+
+    Args:
+        scores: of the methods, best first; those without a value last.
+    """
+    badness = [one.badness for one in scores]
+    there = [place for place, value in enumerate(badness) if value is not None]
+    raw = [(a, b, *difference_of(scores[b], scores[a])) for a, b in combinations(there, 2)]
+    with_best, all_pairs = adjusted([one for one in raw if one[0] == 0]), adjusted(raw)
+    families = [(with_best if a == 0 else all_pairs) for a, *_ in raw]
+    return [
+        Pair(a, b, (badness[b] or 0.0) - (badness[a] or 0.0), difference, covers, family.get((a, b)), len(family))
+        for (a, b, difference, covers), family in zip(raw, families, strict=True)
+    ]
+
+
+def adjusted(raw: Sequence[tuple[int, int, Difference | None, str]]) -> dict[tuple[int, int], float]:
+    """Holm's p values over the pairs that have one."""
+    p = {(a, b): difference.p for a, b, difference, _ in raw if difference is not None}
+    return dict(zip(p, holm(list(p.values())), strict=True))
+
+
+def difference_of(worse: MethodScore, better: MethodScore) -> tuple[Difference | None, str]:
+    """How much worse one method is, and what the interval covers."""
+    seeds = worse.over_seeds(), better.over_seeds()
+    if seeds[0] is not None and seeds[1] is not None:
+        return welch(seeds[0], seeds[1]), OVER_SEEDS
+    draws = worse.over_draws(), better.over_draws()
+    if draws[0] is None or draws[1] is None:
+        return None, ""
+    return welch(draws[0], draws[1]), better.entries[0][0].covers
