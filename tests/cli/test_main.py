@@ -97,7 +97,7 @@ def test_help_imports_nothing_heavy():
         ([*FILES, "evaluation.n=5", "evaluation.n=6"], "evaluation.n=5 evaluation.n=6: evaluation.n= is given twice"),
         (["sample", "run=x", "weights=raw", "weights=ema"], "weights=raw weights=ema: weights= is given twice"),
         (["train", "run=x", "budget.steps=5", "budget.steps=6"], "budget.steps= is given twice"),
-        (["compare"], "at least two runs"),
+        (["compare"], "compare needs runs, was given none"),
         (["compare", "nowhere"], "there is nothing there"),
         (["data", "gausians8"], "nearest: gaussians8"),
         (["data"], "expected a name"),
@@ -295,12 +295,10 @@ def test_somebody_elses_points_get_a_card_and_can_be_compared(kantor, finished, 
     within = card["evaluations"][0]["scores"]["within_3_sigma"]
     assert within["low"] <= within["target"] <= within["high"]
     done = kantor("compare", "theirs", str(finished), "out=comparison")
-    assert {entry.name for entry in (tmp_path / "comparison").iterdir()} == {
-        ".kantor",
-        "compare.html",
-        "compare.md",
-        "compare.csv",
-    }
+    written = {entry.name for entry in (tmp_path / "comparison").iterdir()}
+    assert written == {".kantor", "compare.html", "compare.md", "compare.csv", "compare.tex", "pairs.csv", "figures"}
+    assert 'href="../theirs/report.html"' in (tmp_path / "comparison" / "compare.html").read_text()
+    assert "within_3_sigma" in (tmp_path / "theirs" / "report.html").read_text()
     assert done.stdout.index("theirs") < done.stdout.index("point_demo_gp")  # real points win
 
 

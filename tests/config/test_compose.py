@@ -191,7 +191,7 @@ def test_no_experiment_is_refused_with_what_there_is():
         ("data.batch_size=null", "data.batch_size=None: expected a whole number"),
         ("objective.one_sided=1", "objective.one_sided=1: expected true or false"),
         ("objective.penalty_weight=null", "objective.penalty_weight=None: expected a number"),
-        ("evaluation.weights=emma", "evaluation.weights=emma were not kept (nearest: ema): expected one of raw, ema"),
+        ("evaluation.weights=emma", "evaluation.weights=emma are unknown (nearest: ema): expected one of raw, ema"),
         ("data.distribution=null", "data.distribution=None"),
         # a value where a component belongs
         ("model.critic=5", "model.critic"),

@@ -6,7 +6,7 @@ import torch
 from kantor.models.adversarial_findings import CHECKS, ON_FAKE, ON_REAL, Setting, checks, optimal_slope
 from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import LOOKS, SETTLED, History
-from kantor.models.spread import REACHED, NEAREST_SAMPLE, SPREAD
+from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
 
 PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False)

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from kantor.models.spread import (
-    REACHED,
     MOST,
     NEAREST_SAMPLE,
+    REACHED,
     SAMPLES,
     SPREAD,
     mean_distance,

@@ -12,9 +12,11 @@ from kantor.errors import UserError
 from kantor.evaluation.score import Score
 from kantor.report.compare import compare, print_comparison
 from kantor.report.comparison import Comparison
+from kantor.report.comparison_figures import curve_drawings, score_drawings
 from kantor.report.comparison_page import to_html
 from kantor.report.comparison_tables import sheets, to_markdown
 from kantor.report.page import write_report
+from kantor.report.palette import ON_BLACK, SERIES
 from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
@@ -26,6 +28,14 @@ def order(comparison: Comparison) -> list[str]:
     return [one.summary.run.path.name for one in comparison.contestants]
 
 
+def labels(comparison: Comparison) -> list[str]:
+    return [method.label for method in comparison.methods]
+
+
+def page_of(comparison: Comparison) -> str:
+    return to_html(comparison, Path("out"), [[] for _ in comparison.rounds], [])
+
+
 def two(make_run: MakeRun, first: Score, second: Score, name: str = "w1") -> list[RunDirectory]:
     config = {"primary_score": name}
     return [
@@ -34,10 +44,26 @@ def two(make_run: MakeRun, first: Score, second: Score, name: str = "w1") -> lis
     ]
 
 
-def seeds(make_run: MakeRun, method: str, config_hash: str, values: list[float]) -> list[RunDirectory]:
+def seeds(make_run: MakeRun, method: str, config_hash: str, values: list[float], **more: Any) -> list[RunDirectory]:
     return [
-        make_run(f"{method}-{seed}", experiment=method, config_hash=config_hash, seed=seed, scores={"w1": score(value)})
+        make_run(
+            f"{method}-{seed}",
+            experiment=method,
+            config_hash=config_hash,
+            seed=seed,
+            scores={"w1": score(value)},
+            **more,
+        )
         for seed, value in enumerate(values)
+    ]
+
+
+def many(make_run: MakeRun, methods: int, runs: int = 3) -> list[RunDirectory]:
+    """Methods with means 1, 2, … and seeds 0.1 apart."""
+    return [
+        run
+        for i in range(methods)
+        for run in seeds(make_run, f"m{i}", f"{i:064x}", [1 + i + 0.1 * k for k in range(runs)])
     ]
 
 
@@ -85,18 +111,40 @@ def test_the_nearest_of_several_evaluations_is_named(make_run: MakeRun, evaluate
     assert "extractor" not in str(caught.value)
 
 
-def test_fewer_than_two_runs_are_refused(make_run: MakeRun):
-    run = make_run("a")
-    for runs in ([], [run], [run, RunDirectory(run.path)]):
-        with pytest.raises(UserError, match="compare needs at least two runs"):
-            compare(runs)
+def test_three_of_four_are_right_and_the_fourth_is_named(make_run: MakeRun, evaluated: Evaluated):
+    """Also where the odd one stands first: whoever lacks what most have is named, and is left out."""
+    odd = make_run("odd", config_hash="0" * 64, evaluations=[evaluated({"w1": score(0.1)}, n_generated=512)])
+    runs = [odd, *many(make_run, 3, 1)]
+    comparison = compare(runs)
+    assert order(comparison) == ["m0-0", "m1-0", "m2-0"]
+    (note,) = [note for note in comparison.notes if note.startswith("Left out")]
+    assert str(odd.path) in note and "protocol.n_generated: 1024 (the others) and 512 (it)" in note
+    assert f"kantor evaluate run={odd.path} evaluation=toy" in note
+
+
+def test_leaving_out_never_leaves_one_method(make_run: MakeRun, evaluated: Evaluated):
+    odd = make_run("odd", config_hash=CLIP, evaluations=[evaluated({"w1": score(0.1)}, n_generated=512)])
+    runs = [odd, *seeds(make_run, "gp", GP, [0.1, 0.2, 0.3])]
+    with pytest.raises(UserError, match=rf"{odd.path} lacks that of the others.*kantor evaluate run={odd.path}"):
+        compare(runs)
 
 
 @pytest.mark.parametrize("settings", [{"bare": True}, {"evaluations": []}])
-def test_a_run_without_scores_is_named_with_the_command(make_run: MakeRun, settings: dict[str, Any]):
-    run = make_run("b", **settings)
-    with pytest.raises(UserError, match=re.escape(f"kantor evaluate run={run.path}")):
-        compare([make_run("a"), run])
+def test_a_run_without_scores_is_left_out_with_the_command(make_run: MakeRun, settings: dict[str, Any]):
+    run = make_run("b", config={"evaluation": {"_target_": None}}, **settings)
+    comparison = compare([run, make_run("a")])
+    assert order(comparison) == ["a"]
+    assert any(note.startswith("Left out, for it has no scores") for note in comparison.notes)
+    assert f"`kantor evaluate run={run.path} evaluation=toy`" in " ".join(comparison.notes)
+    with pytest.raises(UserError, match=f"none of the runs has scores.*kantor evaluate run={run.path} evaluation=toy"):
+        compare([run])
+
+
+def test_runs_have_to_be_there(make_run: MakeRun, tmp_path: Path):
+    with pytest.raises(UserError, match="was given none"):
+        compare([])
+    with pytest.raises(UserError, match="does not exist"):
+        compare([make_run("a"), RunDirectory(tmp_path / "nowhere")])
 
 
 def test_out_must_not_be_a_file(make_run: MakeRun, tmp_path: Path):
@@ -125,7 +173,7 @@ def test_a_run_without_the_primary_score_stands_last(make_run: MakeRun):
     assert order(comparison) == ["b", "a"]
     assert comparison.ranks() == [1, None]
     assert "not computed: diverged" in to_markdown(comparison)
-    assert comparison.verdict == ["The primary score cannot be compared: only demo_b seed 0 has it."]
+    assert "cannot be compared: only demo_b has it, 0.900" in comparison.verdict[0]
 
 
 def test_without_agreement_the_first_shared_score_that_has_a_direction_ranks(make_run: MakeRun):
@@ -136,9 +184,36 @@ def test_without_agreement_the_first_shared_score_that_has_a_direction_ranks(mak
     assert any("different primary scores" in note for note in comparison.notes)
 
 
+def test_the_score_to_rank_by_can_be_chosen(make_run: MakeRun):
+    values = {"a": (0.3, 0.1), "b": (0.2, 0.4)}
+    runs = [
+        make_run(name, config_hash=name * 64, experiment=name, scores={"w1": score(w1), "w2": score(w2),
+                 "critic_w1": score(0.1, better="none")})
+        for name, (w1, w2) in values.items()
+    ]  # fmt: skip
+    assert [order(compare(runs, score=name)) for name in ("w1", "w2")] == [["b", "a"], ["a", "b"]]
+    for name in ("critic_w1", "kid", "w_1"):
+        with pytest.raises(UserError, match=rf"score={name} cannot rank these runs.*expected one of w1, w2"):
+            compare(runs, score=name)
+
+
+def test_a_score_is_compared_where_its_own_protocol_is_equal(make_run: MakeRun, evaluated: Evaluated):
+    def run(name: str, k: int, value: float) -> RunDirectory:
+        entry = evaluated({"w1": score(value), "precision": score(value, better="higher")},
+                          estimators={"w1": {}, "precision": {"k": k}})  # fmt: skip
+        return make_run(name, experiment=name, config_hash=name * 64, evaluations=[entry])
+
+    comparison = compare([run("a", 3, 0.1), run("b", 5, 0.2), run("c", 3, 0.3)])
+    assert len(comparison.rounds) == 1 and comparison.main.ranked_names == ["w1", "precision"]
+    assert [comparison.main.of(method, "precision").values for method in comparison.methods] == [(0.1,), (), (0.3,)]
+    assert [comparison.main.of(method, "w1").values for method in comparison.methods] == [(0.1,), (0.2,), (0.3,)]
+    (note,) = [note for note in comparison.notes if "precision" in note]
+    assert "precision.k: 3 (a seed 0, c seed 0) and 5 (b seed 0)" in note
+
+
 def test_the_last_of_several_evaluations_of_one_protocol_counts(make_run: MakeRun, evaluated: Evaluated):
     twice = [evaluated({"w1": score(value)}, at_step=step) for value, step in ((0.9, 250), (0.01, 500))]
-    comparison = compare([make_run("a", experiment="x"), make_run("b", experiment="y", evaluations=twice)])
+    comparison = compare([make_run("a", config_hash=GP), make_run("b", config_hash=CLIP, evaluations=twice)])
     assert order(comparison) == ["b", "a"]
 
 
@@ -156,80 +231,89 @@ def test_two_runs_told_apart(make_run: MakeRun):
     comparison = compare(two(make_run, score(0.051), score(0.261)))
     # h = 0.003 each over 10 draws: standard error h / t_9, Welch with 18 degrees of freedom gives 0.0039
     assert comparison.verdict == [
-        "Of these runs, demo_a seed 0 has the lowest w1: 0.051 [0.048, 0.054], 0.210 below "
-        "demo_b seed 0 (difference 95% over draws: [0.206, 0.214]).",
-        "One training seed each: a statement about these runs, not about the methods.",
+        "What a test measures (w1, lower is better): demo_a has the lowest, 0.051 [0.048, 0.054] (one run, 95% over "
+        "draws).",
+        "Worse than it: demo_b by 0.210 [0.206, 0.214].",
+        "Worse is what differs at the level of 5%; intervals of differences are 95% over draws.",
+        "One training seed each, where 5 are needed: statements about these runs, not about the methods.",
     ]
 
 
 def test_two_runs_not_told_apart(make_run: MakeRun):
     verdict = compare(two(make_run, score(0.051), score(0.053))).verdict
-    assert "cannot be told apart from demo_b seed 0" in verdict[0]
-    assert "[-0.002, 0.006]" in verdict[0]
+    assert verdict[0].endswith("but the two cannot be told apart.")
+    assert "Not told apart from it: demo_b at 0.053" in verdict[1] and "[-0.002, 0.006]" in verdict[1]
 
 
-@pytest.mark.parametrize(("better", "words"), [("higher", "above"), ("target", "nearer than")])
+@pytest.mark.parametrize(
+    ("better", "words"), [("higher", "the highest"), ("target", "the one nearest to its target 0.5")]
+)
 def test_the_lead_has_its_direction(make_run: MakeRun, better: str, words: str):
     runs = two(make_run, *(score(value, better=better, target=0.5) for value in (0.45, 0.1)), name="s")
-    verdict = compare(runs).verdict[0]
-    assert f"0.350 {words} demo_b seed 0" in verdict
+    verdict = compare(runs).verdict
+    assert f"demo_a has {words}" in verdict[0]
+    assert "Worse than it: demo_b by 0.350" in verdict[1]
 
 
 def test_without_an_interval_there_is_no_claim_on_the_difference(make_run: MakeRun):
-    verdict = compare(two(make_run, score(0.1, half=None), score(0.2))).verdict[0]
-    assert "no interval of the difference" in verdict
+    verdict = " ".join(compare(two(make_run, score(0.1, half=None), score(0.2))).verdict)
+    assert "No interval of the difference" in verdict and "Worse than it" not in verdict
 
 
-def test_below_five_seeds_a_verdict_is_about_these_runs(make_run: MakeRun):
-    runs = seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052])
-    runs += seeds(make_run, "clip", CLIP, [0.2, 0.21, 0.19, 0.2, 0.22])
-    text = " ".join(compare(runs).verdict)
-    assert text.startswith("Of these runs, gp seed 0")
-    assert "4 to 5 training seeds per method, where 5 of each are needed" in text
-    assert "not about the methods" in text
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_runs_that_differ_in_their_seed_are_one_method_at_any_number(make_run: MakeRun, count: int):
+    gp, clip = [0.05, 0.06, 0.055, 0.052][:count], [0.2, 0.21, 0.19, 0.22][:count]
+    comparison = compare([*seeds(make_run, "gp", GP, gp), *seeds(make_run, "clip", CLIP, clip)])
+    assert labels(comparison) == ["gp", "clip"]
+    assert [one.values for one in comparison.scores()] == [tuple(gp), tuple(clip)]
+    text = " ".join(comparison.verdict)
+    assert f"mean of {count} training seeds, 95% over training seeds" in text
+    assert f"{count} training seeds for each method, where 5 are needed: weak evidence about methods." in text
+    assert "gp seed" not in text
 
 
-def test_from_five_seeds_on_it_is_about_methods(make_run: MakeRun):
+def test_from_five_seeds_on_the_evidence_is_not_weak(make_run: MakeRun):
     runs = seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052, 0.058])
     runs += seeds(make_run, "clip", CLIP, [0.2, 0.21, 0.19, 0.2, 0.22])
     comparison = compare(runs)
     text = " ".join(comparison.verdict)
-    assert "these runs" not in text
-    assert "gp has on average the lowest w1: 0.055 [0.050, 0.060] (mean of 5 seeds, 95% over training seeds)." in text
-    assert "gp is 0.149 below clip in w1 (difference 95% over training seeds: [0.135, 0.163], p < 0.001" in text
-    assert "smallest detectable difference at 80% power" in text
-    assert sheets(comparison)[-1].title == "Methods: means over training seeds"
+    assert "weak" not in text and "these runs" not in text
+    assert "gp has the lowest, 0.055 [0.050, 0.060] (mean of 5 training seeds, 95% over training seeds)" in text
+    assert "Worse than it: clip by 0.149 [0.135, 0.163]." in text
+    assert "is found with 80% power" in text
+
+
+def test_one_seed_beside_many_is_held_against_draws(make_run: MakeRun):
+    """Scatter over seeds says nothing of the method that has one."""
+    comparison = compare([*seeds(make_run, "gp", GP, [0.05, 0.06]), *seeds(make_run, "clip", CLIP, [0.2])])
+    (pair,) = comparison.pairs
+    assert pair.covers == "draws"
+    assert "1 to 2 training seeds for each method, where 5 are needed" in comparison.verdict[-1]
 
 
 def test_methods_that_cannot_be_told_apart(make_run: MakeRun):
     runs = seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052, 0.058])
     runs += seeds(make_run, "clip", CLIP, [0.051, 0.06, 0.056, 0.052, 0.058])
-    assert "gp and clip cannot be told apart by w1" in " ".join(compare(runs).verdict)
-
-
-def test_three_methods_are_adjusted(make_run: MakeRun):
-    runs = [
-        run
-        for i, name in enumerate(("x", "y", "z"))
-        for run in seeds(make_run, name, str(i) * 64, [i + 0.1 * k for k in range(5)])
-    ]
-    verdict = compare(runs).verdict
-    assert len(verdict) == 4
-    assert all("Holm over 3 pairs" in sentence for sentence in verdict[1:])
+    assert "the two cannot be told apart" in compare(runs).verdict[0]
 
 
 def test_copies_of_one_seed_are_no_seeds(make_run: MakeRun):
     runs = [make_run(f"{n}{i}", experiment=n, config_hash=h) for n, h in (("gp", GP), ("clip", CLIP)) for i in range(5)]
     comparison = compare(runs)
     assert comparison.verdict[-1].startswith("One training seed each")
-    assert any("copies count once" in note for note in comparison.notes)
+    assert [len(method.runs) for method in comparison.methods] == [1, 1]
+    assert any(note.startswith("Repeats of method and seed") for note in comparison.notes)
     assert len({one.label for one in comparison.contestants}) == 10
 
 
-def test_five_seeds_of_one_method(make_run: MakeRun):
-    verdict = compare(seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052, 0.058])).verdict
-    assert len(verdict) == 1
-    assert verdict[0].startswith("These are 5 training seeds of one method, gp: mean w1 0.055")
+@pytest.mark.parametrize("count", [1, 5])
+def test_one_method_is_not_set_against_itself(make_run: MakeRun, count: int):
+    comparison = compare(seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052, 0.058][:count]))
+    assert comparison.pairs == [] and labels(comparison) == ["gp"]
+    assert "of one method, gp: 0.05" in comparison.verdict[0]
+    assert ("single runs from 0.050 to 0.060" in comparison.verdict[0]) == (count > 1)
+    assert not {"Worse", "told apart"} & set(" ".join(comparison.verdict).split())
+    assert "One method" in page_of(comparison)
 
 
 # marks
@@ -242,10 +326,22 @@ def test_unfinished_runs_budgets_and_samplings_are_marked(make_run: MakeRun, eva
     seen = [f"{family.counters(steps)['images_seen']:,}" for steps in (500, 300)]
     notes = " ".join(compare([make_run("a"), run]).notes)
     assert "demo_a seed 1 is stopped, not finished: scored at step 300." in notes
-    assert f"Budgets differ, images_seen: {seen[0]} (demo_a seed 0), {seen[1]} (demo_a seed 1)." in notes
+    assert f"Budgets differ, real samples seen: {seen[0]} (demo_a seed 0), {seen[1]} (demo_a seed 1)." in notes
     assert "Budgets differ, steps: 500 (demo_a seed 0), 300 (demo_a seed 1)." in notes
     assert f"A step is {family.run.model.step_is}." in notes
     assert "Sampling differs, weights: ema (demo_a seed 0), raw (demo_a seed 1)." in notes
+
+
+def test_what_all_runs_of_a_method_share_is_said_of_the_method(make_run: MakeRun):
+    runs = [*seeds(make_run, "gp", GP, [0.1, 0.2, 0.3]), *seeds(make_run, "clip", CLIP, [0.1, 0.2], steps=300)]
+    assert "Budgets differ, steps: 300 (clip), 500 (gp)." in compare(runs).notes
+
+
+def test_seeds_of_other_code_are_marked(make_run: MakeRun):
+    runs = seeds(make_run, "gp", GP, [0.1, 0.2])
+    assert not any("same code" in note for note in compare(runs).notes)
+    edit(runs[1].environment_json, code={"kantor.models.adversarial.Adversarial": "f" * 64})
+    assert any(note.startswith("Not all seeds ran the same code: gp") for note in compare(runs).notes)
 
 
 def test_how_much_was_drawn_is_said(make_run: MakeRun, evaluated: Evaluated):
@@ -254,17 +350,18 @@ def test_how_much_was_drawn_is_said(make_run: MakeRun, evaluated: Evaluated):
     assert "10 draws of 1,024 samples each" in to_markdown(compare(runs))
     differing = compare([*runs, make_run("c", seed=2, evaluations=[few])])
     assert "2 to 10 draws of 1,024 samples each" in to_markdown(differing)
-    assert "Draws differ: 10 (demo_a seed 0; demo_a seed 1), 2 (demo_a seed 2)." in differing.notes
+    assert "Draws differ: 10 (demo_a seed 0, demo_a seed 1), 2 (demo_a seed 2)." in differing.notes
 
 
-def test_a_foreign_card_is_compared(make_run: MakeRun):
-    run = make_run("pictures")
-    edit(run.card_json, experiment=None, config_hash=None, seed=None, budget={"images_seen": None}, cost={})
-    for path in (run.status_json, run.config_yaml, run.environment_json, run.metrics_csv):
-        path.unlink()
-    comparison = compare([make_run("a"), run])
-    assert {one.label for one in comparison.contestants} == {"demo_a seed 0", "pictures"}
-    assert "None" not in to_markdown(comparison) + to_html(comparison, Path("out"))
+def test_foreign_cards_are_a_method_each(make_run: MakeRun):
+    foreign = [make_run("pictures"), make_run("others")]
+    for run in foreign:
+        edit(run.card_json, experiment="x", config_hash=None, seed=None, budget={"images_seen": None}, cost={})
+        for path in (run.status_json, run.config_yaml, run.environment_json, run.metrics_csv):
+            path.unlink()
+    comparison = compare([make_run("a"), *foreign])
+    assert labels(comparison) == ["demo_a", f"x ({foreign[0].path})", f"x ({foreign[1].path})"]
+    assert "None" not in to_markdown(comparison) + page_of(comparison)
 
 
 # files
@@ -272,41 +369,74 @@ def test_a_foreign_card_is_compared(make_run: MakeRun):
 
 def test_what_is_written(make_run: MakeRun, family: Family, tmp_path: Path):
     scores = [{"w1": score(w1), "modes_covered": score(8, half=0, better="higher")} for w1 in (0.0252, 0.2)]
-    runs = [make_run(f"runs/{name} é", seed=i, scores=scores[i], config={"lr": i}) for i, name in enumerate("ab")]
+    hashes = {"config_hash": GP}, {"config_hash": CLIP}
+    runs = [make_run(f"runs/{name} é", scores=scores[i], experiment=name, **hashes[i]) for i, name in enumerate("ab")]
     for run in runs:
         write_report(run)
-    compare(runs, tmp_path / "out")
-    written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {".kantor", "compare.html", "compare.md", "compare.csv"}
-    html = (tmp_path / "out" / "compare.html").read_text()
+    out = tmp_path / "out"
+    compare(runs, out)
+    assert {path.name for path in out.iterdir()} == {
+        ".kantor", "compare.html", "compare.md", "compare.csv", "compare.tex", "pairs.csv", "figures"
+    }  # fmt: skip
+    figures = {path.name for path in (out / "figures").iterdir()}
+    assert {"toy-w1.svg", "toy-w1.pdf", "toy-modes_covered.pdf", "training-w1.svg"} <= figures
+    assert len(figures) % 2 == 0
+    assert (out / "figures" / "toy-w1.pdf").read_bytes().startswith(b"%PDF")
+    assert "var(--" not in (out / "figures" / "toy-w1.svg").read_text()  # few programs know CSS variables
+    html = (out / "compare.html").read_text()
     assert 'href="../runs/a%20%C3%A9/report.html"' in html
     assert not re.search(r'(?:src|href)="(?!data:|#|\.\./)', html)
-    assert len(re.findall(r"<img ", html)) == len(re.findall(r'<img src="data:image/', html)) == 4
-    assert "at the floor" in html
-    assert "<code>lr</code>" in html
-    assert "no lower bound" in html
+    assert len(re.findall(r"<img ", html)) == len(re.findall(r'<img src="data:image/', html)) == 2
+    assert "<dt>what real data score</dt>" in html and "docs/glossary.md" in html
     assert not re.search(r"\bnan\b", re.sub(r"base64,[^\"]*", "", html).lower())
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "compare.csv").read_text())))
-    assert [(row["score"], row["value"], row["rank"]) for row in rows[:2]] == [
-        ("w1", "0.0252", "1"),
-        ("modes_covered", "8.0", "1"),
+    rows = list(csv.DictReader(io.StringIO((out / "compare.csv").read_text())))
+    assert [(row["method"], row["score"], row["value"], row["rank"]) for row in rows[:2]] == [
+        ("a", "w1", "0.0252", "1"),
+        ("a", "modes_covered", "8.0", "1"),
     ]
     assert len({row["protocol_hash"] for row in rows}) == 1
     assert {(row["weights"], row["sampler"], row["nfe"]) for row in rows} == {("ema", "direct", "1")}
     assert {name: int(rows[0][name]) for name in family.counters(500)} == family.counters(500)
-    assert "0.025 [0.022, 0.028] (at the floor)" in (tmp_path / "out" / "compare.md").read_text()
+    (pair,) = csv.DictReader(io.StringIO((out / "pairs.csv").read_text()))
+    assert (pair["better"], pair["worse"], pair["told_apart"]) == ("a", "b", "true")
+    assert float(pair["difference"]) == pytest.approx(0.1748)
 
 
 @pytest.mark.parametrize(
-    ("count", "head"), [(1, "| run | s0 (lower) |"), (5, "| score | a | b | floor of the first run |")]
+    ("count", "head"), [(1, "| method | s0 (lower) |"), (5, "| score | a | b | what real data score |")]
 )
 def test_what_there_is_more_of_goes_down_the_rows(make_run: MakeRun, count: int, head: str):
-    """Many scores of few runs side by side are wider than any page."""
+    """Many scores of few methods side by side are wider than any page."""
     scores = {f"s{i}": score(0.1 + i) for i in range(count)}
     runs = [make_run(name, scores=scores, config_hash=name * 64, experiment=name) for name in "ab"]
-    text = to_markdown(compare(runs)).replace(" seed 0", "")
+    text = to_markdown(compare(runs))
     assert head in text
     assert text.count("0.1") >= 2
+
+
+def test_a_method_has_one_colour_in_every_figure(make_run: MakeRun):
+    comparison = compare(many(make_run, 8, 1))
+    drawings = [*score_drawings(comparison, comparison.main), *curve_drawings(comparison)]
+    assert len(drawings) >= 2
+    for place in range(8):
+        for drawing in drawings:
+            colours = [line.get_color() for line in drawing.figure.axes[0].lines]
+            assert SERIES[place] in colours
+    assert len(set(SERIES)) == len(set(ON_BLACK)) == len(SERIES) == len(ON_BLACK) >= 20
+
+
+def test_each_seed_is_a_dot(make_run: MakeRun):
+    comparison = compare(seeds(make_run, "gp", GP, [0.05, 0.06, 0.055]))
+    (drawing,) = score_drawings(comparison, comparison.main)
+    lines = [sorted(line.get_xdata()) for line in drawing.figure.axes[0].lines]
+    assert [0.05, 0.055, 0.06] in lines
+
+
+def test_all_curves_of_a_page_have_one_axis(make_run: MakeRun, family: Family):
+    comparison = compare([make_run("a"), make_run("b", config_hash=CLIP, experiment="demo_b")])
+    limits = {drawing.figure.axes[0].get_xlim() for drawing in curve_drawings(comparison)}
+    assert len(limits) == 1
+    assert limits.pop()[1] >= family.counters(500)["images_seen"]
 
 
 def test_a_step_of_each_family_is_said(every_family: dict[str, Family], tmp_path: Path):
@@ -316,30 +446,33 @@ def test_a_step_of_each_family_is_said(every_family: dict[str, Family], tmp_path
         for value, (name, family) in zip((0.1, 0.2), every_family.items(), strict=True)
     )
     comparison = compare([gan, vae])
-    assert comparison.verdict[0].startswith("Of these runs, adversarial seed 0 has the lowest w1")
+    assert "adversarial has the lowest" in comparison.verdict[0]
     steps = [family.run.model.step_is for family in every_family.values()]
-    assert f"A step is {steps[0]} (adversarial seed 0), {steps[1]} (variational seed 0)." in comparison.notes
-    rows = [dict(zip(sheets(comparison)[0].columns, row, strict=True)) for row in sheets(comparison)[0].rows]
-    assert [row["critic_steps"] for row in rows] == ["2,500", "-"]
+    assert f"What a step is differs: {steps[0]} (adversarial), {steps[1]} (variational)." in comparison.notes
+    runs = sheets(comparison)[-1]
+    rows = [dict(zip(runs.columns, row, strict=True)) for row in runs.rows]
+    assert [row["critic steps"] for row in rows] == ["2,500", "-"]
     assert [row["steps"] for row in rows] == ["500", "500"]
-    html = to_html(comparison, tmp_path / "out")
-    assert 'data-label="critic steps">2,500<' in html and 'data-label="critic steps">-<' in html
-    assert 'data-label="sampler">direct<' in html and 'data-label="nfe">1<' in html
+    html = page_of(comparison)
+    assert 'data-label="critic steps" class="number">2,500<' in html
+    assert 'data-label="critic steps" class="number">-<' in html
+    assert 'data-label="sampler">direct<' in html and 'data-label="nfe" class="number">1<' in html
 
 
 def test_hostile_names_are_text(make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     evil = '<script>alert("x")</script>[red]'
-    comparison = compare([make_run("a", experiment=evil), make_run("b", experiment=evil, seed=1)], tmp_path / "out")
+    runs = [make_run("a", experiment=evil), make_run("b", experiment=evil + "2", config_hash=CLIP)]
+    comparison = compare(runs, tmp_path / "out")
     for name in ("compare.html", "compare.md"):
         assert "<script" not in (tmp_path / "out" / name).read_text()
     print_comparison(comparison)
     assert evil in capsys.readouterr().out
 
 
-def test_many_runs(make_run: MakeRun, tmp_path: Path):
-    runs = [make_run(f"r{i}", seed=i, config_hash=str(i) * 64, scores={"w1": score(0.1 * i)}) for i in range(9)]
-    comparison = compare(runs, tmp_path / "out")
-    assert order(comparison) == [f"r{i}" for i in range(9)]
+def test_no_table_in_a_pipe_is_wider_than_a_page(make_run: MakeRun, capsys: pytest.CaptureFixture[str]):
+    print_comparison(compare(many(make_run, 4, 2)))
+    tables = [line for line in capsys.readouterr().out.splitlines() if "───" in line]
+    assert tables and max(map(len, tables)) <= 120
 
 
 def test_a_refusal_stays_readable_however_many_runs_there_are():

@@ -31,15 +31,15 @@ def test_unknown_cells_are_left_out():
 def test_a_curve_keeps_the_colour_of_its_place():
     """So that a run has one colour in all charts of a comparison."""
     curves = [Curve("a", [1, 2], [3.0, 4.0]), Curve("b", [], []), Curve("c", [1, 2], [1.0, 2.0])]
-    whole, second = draw("x", curves), draw("x", [Curve("", [], []), *curves[1:]])
+    whole, second = draw("x", curves, over="steps"), draw("x", [Curve("", [], []), *curves[1:]], over="steps")
     assert whole is not None and second is not None
     assert whole.axes[0].lines[1].get_color() == second.axes[0].lines[0].get_color()
-    assert draw("x", curves[1:2]) is None
+    assert draw("x", curves[1:2], over="steps") is None
 
 
 def test_many_noisy_points_are_faint_below_their_average():
     ys = [(-1.0) ** i for i in range(1000)]
-    figure = draw("x", [Curve("a", list(range(1000)), ys)], smoothed=0.1)
+    figure = draw("x", [Curve("a", list(range(1000)), ys)], smoothed=0.1, over="steps")
     assert figure is not None
     raw, average = figure.axes[0].lines
     assert raw.get_alpha() == 0.25 and average.get_alpha() is None
@@ -47,14 +47,16 @@ def test_many_noisy_points_are_faint_below_their_average():
 
 
 def test_few_points_are_marked():
-    figure = draw("x", [Curve("a", [1, 2, 3], [3.0, 1.0, 2.0])], smoothed=0.1)
+    figure = draw("x", [Curve("a", [1, 2, 3], [3.0, 1.0, 2.0])], smoothed=0.1, over="steps")
     assert figure is not None
     (line,) = figure.axes[0].lines
     assert line.get_marker() == "o" and list(line.get_ydata()) == [3, 1, 2]
 
 
 def test_counts_have_whole_ticks():
-    figure = draw("modes covered", [Curve("a", [1, 2, 3], [7.0, 8.0, 8.0])], marks=[Mark(8.0, "floor")])
+    figure = draw(
+        "modes covered", [Curve("a", [1, 2, 3], [7.0, 8.0, 8.0])], marks=[Mark(8.0, "real data")], over="steps"
+    )
     assert figure is not None
     low, high = figure.axes[0].get_ylim()
     assert [tick for tick in figure.axes[0].get_yticks() if low <= tick <= high] == [7, 8]

@@ -3,7 +3,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from kantor.report.drawing import INK, SERIES, label_ends, new_axes, png, spread, svg
+from kantor.report.drawing import as_file, label_ends, new_axes, png, spread, svg
+from kantor.report.palette import INK, SERIES
 
 
 @pytest.mark.parametrize("wanted", [[0.5, 0.5, 0.5], [0.9, 0.1, 0.12, 0.11], [0.0], [0.3, 0.1, 0.2]])
@@ -49,3 +50,14 @@ def test_ids_of_two_charts_do_not_meet():
 
 def test_png():
     assert png(new_axes("w1")[0], 50).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_files_are_the_same_each_time_and_have_plain_colours(suffix: str, start: bytes):
+    def made() -> bytes:
+        figure, axes = new_axes("w1")
+        axes.plot([0, 1], [0, 1], color=SERIES[0])
+        return as_file(figure, "w1", suffix)
+
+    assert made() == made()
+    assert made().startswith(start) and b"var(" not in made()

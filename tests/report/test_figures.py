@@ -6,14 +6,14 @@ from report_runs import Family, edit
 from kantor.errors import UserError
 from kantor.models.charts import Chart
 from kantor.report.cards import Floor
-from kantor.report.figures import Drawing, score_figures, training_figures, write_figures
+from kantor.report.figures import Drawing, Log, score_figures, training_figures, write_figures
 from kantor.report.page import report_html
 from kantor.report.summary import summarise
 from kantor.runs.directory import RunDirectory
 
 MakeRun = Callable[..., RunDirectory]
 METRICS = {
-    "images_seen": [100.0, 200.0, 300.0],
+    "steps": [100.0, 200.0, 300.0],
     "train/energy_loss": [-1.0, -0.5, -0.2],
     "train/penalty": [0.1, None, 0.2],
     "train/d_real": [None, 0.9, 0.6],
@@ -31,6 +31,7 @@ CHARTS = (
     Chart("estimate", "W1", {"val/w1": "exact", "val/own_w1": "own"}, floor_of="w1"),
 )
 FLOORS = {"w1": Floor(0.06, 0.05, 0.07), "w2": Floor(0.1)}
+LOG = Log(METRICS, CHARTS, FLOORS)
 
 
 def by_name(drawings: list[Drawing]) -> dict[str, Drawing]:
@@ -42,26 +43,26 @@ def lines_of(drawing: Drawing) -> list[list[float]]:
 
 
 def test_a_figure_needs_one_of_its_columns():
-    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    drawn = by_name(training_figures(LOG))
     assert list(drawn) == ["estimate", "losses", "terms", "probabilities", "norms"]
-    assert training_figures({}, CHARTS, FLOORS) == score_figures({}, CHARTS, FLOORS) == []
+    assert training_figures(Log({}, CHARTS)) == score_figures(Log({}, CHARTS)) == []
 
 
 def test_columns_in_no_chart_are_drawn_by_their_names():
-    drawn = by_name([*training_figures(METRICS, (), FLOORS), *score_figures(METRICS, (), FLOORS)])
+    drawn = by_name([*training_figures(Log(METRICS, (), FLOORS)), *score_figures(Log(METRICS, (), FLOORS))])
     assert list(drawn) == ["losses", "terms", "score-w1", "score-own_w1"]
     assert [text.get_text() for text in drawn["losses"].figure.axes[0].texts] == ["energy loss"]
     assert {text.get_text() for text in drawn["terms"].figure.axes[0].texts} == {"penalty", "d real", "d fake", "norm"}
 
 
 def test_what_a_chart_shows_is_neither_a_term_nor_a_score_of_its_own():
-    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    drawn = by_name(training_figures(LOG))
     assert lines_of(drawn["terms"]) == [[0.1, 0.2]]
-    assert score_figures(METRICS, CHARTS, FLOORS) == []
+    assert score_figures(LOG) == []
 
 
 def test_a_chart_has_its_mark_and_its_limits():
-    drawing = by_name(training_figures(METRICS, CHARTS, FLOORS))["probabilities"]
+    drawing = by_name(training_figures(LOG))["probabilities"]
     assert lines_of(drawing) == [[0.9, 0.6], [0.1, 0.4], [0.5, 0.5]]
     axes = drawing.figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["D(x)", "D(G(z))", "½"]
@@ -69,22 +70,22 @@ def test_a_chart_has_its_mark_and_its_limits():
 
 
 def test_values_over_orders_of_magnitude_have_a_logarithmic_axis():
-    drawn = by_name(training_figures(METRICS, CHARTS, FLOORS))
+    drawn = by_name(training_figures(LOG))
     assert drawn["norms"].figure.axes[0].get_yscale() == "log"
     assert drawn["losses"].figure.axes[0].get_yscale() == "linear"
 
 
 def test_a_floor_is_drawn_at_its_value():
-    of_chart = by_name(training_figures(METRICS, CHARTS, FLOORS))["estimate"]
+    of_chart = by_name(training_figures(LOG))["estimate"]
     assert lines_of(of_chart) == [[0.5, 0.1], [0.7, 0.2], [0.06, 0.06]]
-    of_score = by_name(score_figures(METRICS, (), FLOORS))["score-w1"]
+    of_score = by_name(score_figures(Log(METRICS, (), FLOORS)))["score-w1"]
     assert lines_of(of_score) == [[0.5, 0.1], [0.06, 0.06]]
-    assert of_score.alt == "Score w1 over real images seen, with its floor at 0.060"
+    assert of_score.alt == "Score w1 over training steps; real data score 0.060"
 
 
 def test_one_wild_value_does_not_flatten_the_curve():
     losses = [1e6, *(0.01 * i for i in range(999))]
-    (drawing,) = training_figures({"images_seen": list(range(1000)), "train/loss": losses}, (), {})
+    (drawing,) = training_figures(Log({"steps": list(range(1000)), "train/loss": losses}))
     assert drawing.figure.axes[0].get_ylim()[1] < 100
 
 
@@ -97,7 +98,7 @@ def test_figures_are_written_and_the_page_draws_them_once(make_run: MakeRun, fam
     html = report_html(run)
     assert "Figure: contours" in html
     for chart in charts:
-        assert html.count(f'aria-label="{chart.title} over real images seen"') == 1
+        assert html.count(f'aria-label="{chart.title} over training steps"') == 1
     for name in written:
         assert f"Figure: {name}" not in html
 
@@ -129,3 +130,21 @@ def test_charts_that_no_run_declares_are_refused(make_run: MakeRun, charts: list
 
 def test_a_run_declares_its_models_charts(make_run: MakeRun, family: Family):
     assert [chart.file for chart in summarise(make_run("a")).charts] == [c.file for c in family.run.model.charts()]
+
+
+def test_all_charts_of_a_page_have_one_axis():
+    limits = {drawing.figure.axes[0].get_xlim() for drawing in [*training_figures(LOG), *score_figures(LOG)]}
+    assert len(limits) == 1
+
+
+def test_a_network_has_one_name(every_family: dict[str, Family]):
+    """Whatever the logs call it under every objective."""
+    names = {"train/critic_loss": [0.1, 0.2, 0.3], "steps": METRICS["steps"]}
+    for words, label in (({}, "critic loss"), ({"critic": "discriminator"}, "discriminator loss")):
+        (drawing,) = training_figures(Log(names, words=words))
+        assert [text.get_text() for text in drawing.figure.axes[0].texts] == [label]
+
+
+def test_every_chart_says_what_is_good_and_what_is_suspicious(every_family: dict[str, Family]):
+    for drawing in [*training_figures(Log(METRICS, CHARTS[-1:])), *score_figures(LOG)]:
+        assert drawing.caption or drawing.name == "estimate"

@@ -1,11 +1,25 @@
-from kantor.report.cards import read_score
+from kantor.report.cards import Score
 from kantor.report.intervals import dot_intervals
+from kantor.report.methods import MethodScore
 
 
-def test_dots_stand_at_the_values_in_the_order_given():
-    scores = [read_score("w1", {"value": value, "better": "lower"}) for value in (0.1, 0.2)]
-    figure = dot_intervals([("a", scores[0]), ("b", None), ("c", scores[1])], "w1")
+def test_dots_keep_their_places_and_colours():
+    """So that a method has one colour in all charts, also where it lacks a score."""
+    scores = [Score(8.0, 7.5, 8.5, name="modes", better="higher"), Score(7.0, name="modes", better="higher")]
+    methods = [("a", MethodScore(((scores[0], 10),))), ("b", MethodScore(())), ("c", MethodScore(((scores[1], 10),)))]
+    figure = dot_intervals(methods, scores[0], "modes")
     assert figure is not None
-    dots = [(line.get_xdata()[0], line.get_ydata()[0]) for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert dots == [(0.1, 0), (0.2, 2)]
-    assert dot_intervals([("a", None)], "w1") is None
+    axes = figure.axes[0]
+    assert {line.get_ydata()[0] for line in axes.lines} == {0, 2}
+    assert {text.get_text() for text in axes.texts} == {"a", "b", "c"}
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert ticks == [round(tick) for tick in ticks]
+    assert dot_intervals([("b", MethodScore(()))], scores[0], "modes") is None
+
+
+def test_a_wide_interval_does_not_flatten_the_dots():
+    two = MethodScore(((Score(1.0, better="lower"), None), (Score(1.2, better="lower"), None)))
+    figure = dot_intervals([("a", two)], Score(1.0, better="lower"), "w1")
+    assert figure is not None and two.estimate.high is not None and two.estimate.high > 2
+    assert figure.axes[0].get_xlim()[1] < 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from report_runs import Family, edit, score
 
+from kantor.report import units
 from kantor.report.page import write_report
 from kantor.runs.directory import RunDirectory
 
@@ -61,21 +62,21 @@ def test_a_finished_run(make_run: MakeRun, family: Family):
     assert "[0.048, 0.054]" in html
     assert "over draws" in html
     assert "n = 1,024" in html
-    assert "no lower bound" in html
-    assert "<small>what a test measures</small>" in html
+    assert "<dt>what real data score</dt>" in html and "docs/glossary.md" in html
+    assert "<small>what a test measures; good: what is good; suspicious: what is suspicious</small>" in html
     assert "300 MiB" in html
     assert "25 s" in html
     assert html.count("data:image/gif") == 1
     assert html.count("data:image/png") == 4  # newest, two of the film, contours
     assert f"A step is {family.run.model.step_is}." in html
     for name, count in {**family.counters(500), **family.run.model.parameter_counts()}.items():
-        assert re.search(rf"<dt>{name.replace('_', ' ')}( parameters)?</dt><dd>{count:,}</dd>", html)
+        assert re.search(rf"<dt>{units.words(name)}( parameters)?</dt><dd>{count:,}</dd>", html)
     for column in ("weights", "checkpoint", "sampler", "nfe"):
         assert re.search(rf'<th scope="col"[^>]*>{column}</th>', html)
     charts = [chart for chart in family.run.model.charts() if set(chart.lines) & set(family.metrics()[0])]
     scores = [] if any("val/w1" in chart.lines for chart in charts) else ["Score w1"]
     for title in ("Losses", *(chart.title for chart in charts), *scores):
-        assert html.count(f'aria-label="{title} over real images seen') == 1
+        assert html.count(f'aria-label="{title} over training steps') == 1
     assert 'http-equiv="refresh"' not in html
 
 
@@ -119,7 +120,37 @@ def test_only_a_status(make_run: MakeRun):
 
 
 def test_evaluation_none(make_run: MakeRun):
-    assert "No scores yet" in page(make_run("a", evaluations=[]))
+    run = make_run("a", evaluations=[], config={"evaluation": {"_target_": None}})
+    assert f"No scores yet: <code>kantor evaluate run={run.path} evaluation=toy</code> makes them" in page(run)
+
+
+def test_a_page_speaks_of_no_network_by_two_names(make_run: MakeRun, every_family: dict[str, Family]):
+    run = make_run("a", family=every_family["adversarial"])
+    assert "critic steps" in page(run) and "discriminator" not in page(run)
+    edit(run.environment_json, words={"critic": "discriminator"}, charts=[])
+    text = re.sub(r"<details>.*?</details>|<svg.*?</svg>", "", page(run), flags=re.DOTALL)
+    assert "discriminator steps" in text and "critic" not in text
+
+
+def test_a_card_alone_has_a_page(make_run: MakeRun):
+    """Of somebody's samples: scores and what was given, and nothing of a training."""
+    run = make_run("a", experiment="pictures")
+    edit(run.card_json, config_hash=None, seed=None, budget={}, cost={})
+    for path in (run.status_json, run.config_yaml, run.environment_json, run.metrics_csv):
+        path.unlink()
+    html = page(run)
+    check_self_contained(html)
+    assert "<h1>pictures <small></small></h1>" in html
+    assert "0.051" in html and "data:image/png" in html
+    for absent in ("Nothing logged yet", "How it was made", "Budget and cost", "None"):
+        assert absent not in re.sub(r"base64,[^\"]*", "", html)
+
+
+def test_plots_turn_dark_on_dark_pages_and_pictures_do_not(make_run: MakeRun):
+    run = make_run("a")
+    assert page(run).count('class="plot"') == 5  # newest, animation, two of the film, contours
+    edit(run.environment_json, content="pictures")
+    assert 'class="plot"' not in page(run)
 
 
 def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
@@ -133,7 +164,7 @@ def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
     html = page(make_run("a", scores=scores))
     check_self_contained(html)
     assert "not computed: no likelihood" in html
-    assert 'class="at-floor">at the floor' in html
+    assert "at the floor" in html
     assert "target 1" in html
     assert "not ranked" in html
     assert "None" not in re.sub(r"base64,[^\"]*", "", html)
@@ -160,4 +191,5 @@ def test_a_broken_picture_is_left_out(make_run: MakeRun):
 
 def test_the_headline_is_the_primary_score(make_run: MakeRun):
     scores = {"w2": score(0.4), "w1": score(0.051)}
-    assert "<b>w1 0.051</b>" in page(make_run("a", scores=scores))
+    html = page(make_run("a", scores=scores))
+    assert "<b>0.051</b>" in html and "what a test measures (w1), lower is better" in html

@@ -42,7 +42,7 @@ class TrainingProgress(pl.Callback):
         assert isinstance(model, GenerativeModel)
         self._bar.done = self._shown_step = model.steps
         elapsed = max(time.perf_counter() - self._began_at, 1e-9)
-        speed = f"{(model.images_seen - self._began_with) / elapsed:,.0f} images/s"
+        speed = f"{(model.images_seen - self._began_with) / elapsed:,.0f} samples/s"
         self._bar.show(speed=speed, note="" if self.scores is None else self.scores.headline)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -30,7 +30,7 @@ def score_model(run: Assembly) -> dict[str, Any]:
         chosen = {"chosen_by": restore(run, "best")["callbacks"][Scores.__name__]["chosen_by"]}
     processes, n = Processes.current(), evaluation.size(data)
     say_choice(chosen.get("chosen_by"), evaluation)
-    say(f"scoring {evaluation.draws} draws of {n:,} samples, and draws of real ones for the floors")
+    say(f"scoring {evaluation.draws} draws of {n:,} samples, and what real data score")
     work = Work(run.directory.evaluations)
     scores = evaluation.score(model, data, processes, work)
     sampling = {"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen}

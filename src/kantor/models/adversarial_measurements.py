@@ -70,19 +70,23 @@ OF_CLIPPING = Chart(
 
 def charts(objective: AdversarialObjective, networks: Iterable[str], *, has_probabilities: bool) -> tuple[Chart, ...]:
     """Of what is measured with an objective; the networks by their names."""
-    gradients = Chart(
+    return (
+        *(OF_PROBABILITIES if has_probabilities else ()),
+        gradients(networks),
+        *(OF_POTENTIALS if objective.is_wasserstein else ()),
+        *((OF_CLIPPING,) if isinstance(objective, WassersteinClipping) else ()),
+    )
+
+
+def gradients(networks: Iterable[str]) -> Chart:
+    """Of the networks by their names."""
+    return Chart(
         "gradients",
         "Gradient norms",
         {f"train/{name}_gradient": name for name in networks},
         meaning="the Euclidean norm of each network's gradient in its last step",
         good="of one order of magnitude throughout",
         suspicious="a fall to nothing: that network learns no more; jumps by orders of magnitude: steps are too long",
-    )
-    return (
-        *(OF_PROBABILITIES if has_probabilities else ()),
-        gradients,
-        *(OF_POTENTIALS if objective.is_wasserstein else ()),
-        *((OF_CLIPPING,) if isinstance(objective, WassersteinClipping) else ()),
     )
 
 

@@ -1,5 +1,6 @@
 """A generative model as Lightning trains it: what data, callbacks and evaluation know of every family."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -227,8 +228,9 @@ class GenerativeModel(pl.LightningModule, ABC):
         """
         kept = self.weights_kept
         if name not in kept:
+            what = "were not kept" if re.fullmatch(r"ema(:[\d.e-]+)?", name) else "are unknown"
             raise UserError(
-                f"weights={name} were not kept{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages "
+                f"weights={name} {what}{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages "
                 "a run keeps is said when it is trained, by ema.decay=[0.999,0.9999]"
             )
         decay = kept[name]

@@ -9,7 +9,7 @@ from kantor.report.cards import Evaluation, Score
 from kantor.report.contestants import Contestant, read_summaries
 from kantor.report.methods import Method, MethodScore, methods_of, run_labels
 from kantor.report.pairs import Pair, pairs_of
-from kantor.report.protocols import shared_protocols
+from kantor.report.protocols import of_equal_hash, shared_protocols
 from kantor.report.remarks import remarks
 from kantor.report.summary import Summary
 from kantor.report.verdict import verdict
@@ -102,7 +102,11 @@ def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparis
     )
     summaries = [summaries[place] for place in shared.places]
     methods, named = methods_of(summaries)
-    rounds = [Round(chosen[-1].name, chosen[0].protocol_hash, chosen) for chosen in shared.rounds]
+    rounds = []
+    for chosen in shared.rounds:
+        alike, unlike = of_equal_hash(run_labels(methods, summaries), chosen)
+        rounds.append(Round(chosen[-1].name, chosen[0].protocol_hash, alike))
+        named += unlike
     primary, main, chosen_so = ranking_score(summaries, rounds, score)
     methods, order = ranked(methods, rounds[main], primary)
     labels = run_labels(methods, [summaries[place] for place in order])

@@ -79,7 +79,7 @@ class MethodScore:
     def range_text(self) -> str:
         """`0.050 to 0.060`: the lowest and the highest of the runs, to the digits that their difference allows."""
         low, high = min(self.values), max(self.values)
-        half = (high - low) / 2
+        half = None if all(value == int(value) for value in self.values) else (high - low) / 2
         return units.number(low, half) if low == high else f"{units.number(low, half)} to {units.number(high, half)}"
 
     @property

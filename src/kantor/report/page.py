@@ -58,8 +58,10 @@ def report_html(run: RunDirectory) -> str:
 
 def subtitle_of(summary: Summary) -> str:
     """Seed and hash, as far as they are known."""
-    config_hash = summary.config_hash or summary.run.path.name.split("-s")[0]
-    return ", ".join([*([] if summary.seed is None else [f"seed {summary.seed}"]), config_hash[:10]])
+    told = [] if summary.seed is None else [f"seed {summary.seed}"]
+    if summary.config_hash is not None:
+        told.append(summary.config_hash[:10])
+    return ", ".join(told)
 
 
 def progress_view(progress: Progress) -> dict[str, Any] | None:
@@ -84,7 +86,10 @@ def facts_of(summary: Summary) -> list[tuple[str, str]]:
         ("training", units.duration(cost.get("train_seconds"))),
         ("evaluation", units.duration(cost.get("evaluate_seconds"))),
         ("peak memory", units.memory(cost.get("peak_memory_bytes"))),
-        *((f"{name} parameters", units.count(value)) for name, value in (cost.get("parameters") or {}).items()),
+        *(
+            (f"{units.words(name, summary.words)} parameters", units.count(value))
+            for name, value in (cost.get("parameters") or {}).items()
+        ),
         ("processes", units.count(processes)),
     ]
     return [(name, value) for name, value in facts if value != units.MISSING]

@@ -1,9 +1,9 @@
 """Pairs of methods: the difference of their means, and what is left of it after Holm's adjustment.
 
-The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, doi:10.1214/aos/1176345582),
-which need no more of them although the best is known from the same data; any other pair is adjusted over all pairs. A
-pair whose methods have two training seeds each or more is held against the scatter over seeds (Welch), any other against
-that over draws of samples, which says something of these runs only.
+The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, Annals of Statistics 9),
+which need no more pairs although the best is known from the same data; any other pair is adjusted over all pairs. A
+pair whose methods have two training seeds each or more is held against the scatter over seeds (Welch), any other
+against that over draws of samples, which says something of these runs only.
 """
 
 from collections.abc import Sequence

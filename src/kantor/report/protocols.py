@@ -1,8 +1,13 @@
-"""Which measurements runs share. Scores are ranked under one protocol only; else the differing fields are named."""
+"""Which measurements runs share. Scores are ranked under one protocol only; else the differing fields are named.
+
+What all scores of an evaluation share has one hash, each score with its estimator another: a round of a comparison is
+of one of the former, and within it a score is compared where the latter is equal.
+"""
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kantor.errors import UserError
 from kantor.report import units
@@ -81,8 +86,16 @@ EDITED = "protocol_hash, although the protocols read alike (a card was edited, o
 
 
 def differing_fields(names: Sequence[str], chosen: Sequence[Evaluation]) -> list[str]:
-    """`protocol.n_generated: 1024 (outputs/a) and 512 (outputs/b)` for every field that is not the same everywhere."""
-    flat = [flatten(evaluation.protocol, "protocol") for evaluation in chosen]
+    """`protocol.n_generated: 1024 (outputs/a) and 512 (outputs/b)` for every field that is not the same everywhere.
+
+    Estimators are those of single scores.
+    """
+    shared = [{**evaluation.protocol, "estimators": {}} for evaluation in chosen]
+    return unequal_fields(names, [flatten(fields, "protocol") for fields in shared])
+
+
+def unequal_fields(names: Sequence[str], flat: Sequence[dict[str, Any]]) -> list[str]:
+    """`field: value (who) and other value (who else)` for every field that is not the same everywhere."""
     sentences = []
     for path in dict.fromkeys(path for fields in flat for path in fields):
         by_value = holders((units.plain(fields[path]) if path in fields else "absent" for fields in flat), names)
@@ -103,6 +116,28 @@ def few(names: Sequence[str], shown: int = NAMES_SHOWN) -> str:
     """At most so many of some names, and how many more there are."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def of_equal_hash(names: Sequence[str], chosen: Sequence[Evaluation]) -> tuple[list[Evaluation], list[str]]:
+    """The evaluations, each score only where its own hash is that of the most runs, and notes on the others.
+
+    Args:
+        names: of the runs.
+        chosen: their evaluations under one protocol.
+    """
+    kept, notes = [dict(one.scores) for one in chosen], []
+    for name in dict.fromkeys(name for one in chosen for name in one.scores):
+        there = [place for place, one in enumerate(chosen) if name in one.scores]
+        by_hash = holders((chosen[place].scores[name].protocol_hash for place in there), map(str, there))
+        most = max(by_hash.values(), key=len)
+        if len(by_hash) > 1:
+            estimators = [flatten(chosen[place].protocol.get("estimators", {}).get(name), name) for place in there]
+            fields = unequal_fields([names[place] for place in there], estimators) or [f"{name}: {EDITED}"]
+            notes.append(f"Not the same score everywhere, compared where it is that of most: {'; '.join(fields)}.")
+            for place in there:
+                if str(place) not in most:
+                    del kept[place][name]
+    return [replace(one, scores=scores) for one, scores in zip(chosen, kept, strict=True)], notes
 
 
 def distance(a: Evaluation, b: Evaluation) -> int:

@@ -1,8 +1,9 @@
 """What may be said about which method is better: sentences that claim no more than the data carry.
 
 The best by its mean, who cannot be told apart from it, who is worse, in one sentence each however many they are. Told
-apart is what Holm's adjustment over the pairs with the best leaves. Draws are taken as independent between runs; the shared reference
-makes them positively correlated, so the interval of a difference over draws is wide rather than narrow.
+apart is what Holm's adjustment over the pairs with the best leaves. Draws are taken as independent between runs; the
+shared reference makes them positively correlated, so that the interval of a difference over draws is wide rather than
+narrow.
 """
 
 from collections.abc import Sequence

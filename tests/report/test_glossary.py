@@ -1,0 +1,56 @@
+"""docs/glossary.md says of terms, scores and charts what pages say, and leaves none out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from kantor.evaluation.picture_scores import PICTURE_SCORES
+from kantor.evaluation.picture_tests import PICTURE_TESTS
+from kantor.evaluation.point_scores import POINT_SCORES
+from kantor.models import adversarial_measurements as adversarial
+from kantor.models import base, spread
+from kantor.models.charts import Chart
+from kantor.report import glossary
+
+GLOSSARY = (Path(__file__).parents[2] / glossary.PLACE).read_text(encoding="utf-8")
+GRADIENTS = adversarial.gradients(["generator"])
+CHARTS = (
+    *glossary.CHARTS,
+    *(*adversarial.OF_PROBABILITIES, *adversarial.OF_POTENTIALS, adversarial.OF_CLIPPING, GRADIENTS),
+    *(spread.CHART, base.LEARNING_RATES),
+)
+
+
+def row(name: str, said: Iterable[str]) -> str:
+    return "| " + " | ".join([name, *(text.replace("|", r"\|") for text in said)]) + " |"
+
+
+@pytest.mark.parametrize(
+    ("heading", "scores"), [("points", POINT_SCORES), ("pictures", (*PICTURE_SCORES, *PICTURE_TESTS))]
+)
+def test_every_score_is_there_in_its_own_words(heading: str, scores: tuple):
+    section = GLOSSARY.partition(f"## Scores of {heading}")[2].partition("\n## ")[0]
+    rows = [row(f"`{one.name}`", (one.words.meaning, one.words.good, one.words.suspicious)) for one in scores]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == rows
+
+
+def test_every_chart_is_there_in_its_own_words():
+    section = GLOSSARY.partition("## Charts")[2].partition("\n## ")[0]
+    rows = [row(f"{one.title}", (one.meaning, one.good, one.suspicious)) for one in CHARTS]
+    assert [line for line in section.splitlines() if line.startswith("| ")][1:] == rows
+    assert all(one.meaning and one.good and one.suspicious for one in CHARTS)
+
+
+def test_every_term_is_there():
+    section = GLOSSARY.partition("## Words")[2].partition("\n## ")[0]
+    assert [line for line in section.splitlines() if line.startswith("- ")] == [
+        f"- **{term}**: {said}" for term, said in sorted(glossary.TERMS.items(), key=lambda pair: pair[0].lower())
+    ]
+    assert {*glossary.OF_RUN, *glossary.OF_COMPARISON} <= set(glossary.TERMS)
+
+
+def test_a_chart_says_it_in_a_sentence():
+    chart = Chart("x", "X", {}, meaning="what it is", good="low", suspicious="high")
+    assert glossary.sentence(chart) == "What it is; good: low; suspicious: high."
+    assert glossary.sentence(Chart("x", "X", {})) == ""
