@@ -105,7 +105,7 @@ EVALUATE = Command(
         Key("run=DIR", "or run=latest", run_names),
         Key("images=PATH", "somebody's samples: an .npz file or a directory of pictures"),
         of_group("data", "what they are scored against; data.* changes it"),
-        Key("out=DIR", "gets their card"),
+        Key("out=DIR", "gets their card and page"),
         of_group("evaluation", "see `kantor list evaluations`"),
         of_group("extractor", "other features than the evaluation's own; extractor.* changes them"),
         Key("evaluation.n=1024", "samples in a draw; part of the protocol: only equal protocols are compared"),

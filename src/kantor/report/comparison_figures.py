@@ -56,7 +56,7 @@ def curve_drawings(comparison: Comparison) -> list[Drawing]:
         )  # fmt: skip
         assert figure is not None
         alt = f"{score} of each method over {units.words(X)}"
-        drawings.append(Drawing(f"training-{score}", alt, figure, f"{score}: {glossary.WHILE_TRAINING}."))
+        drawings.append(Drawing(f"training-{score}", alt, figure))
     return drawings
 
 

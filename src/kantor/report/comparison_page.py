@@ -54,6 +54,7 @@ def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing
         curves=[shown(drawing) for drawing in curves],
         differences=differences([comparison.contestants[method.runs[0]].summary for method in comparison.methods]),
         primary=comparison.primary,
+        while_training=glossary.WHILE_TRAINING,
         glossary=glossary.entries(glossary.OF_COMPARISON, examples_of(comparison)),
         glossary_place=glossary.PLACE,
     )

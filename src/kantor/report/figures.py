@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kantor.atomic import replacing
 from kantor.models.charts import Chart
 from kantor.report import glossary, units
-from kantor.report.cards import Floor
+from kantor.report.cards import Score
 from kantor.report.curves import Column, Curve, Mark, between, draw, floor_marks, known, log_when_wide, without_spikes
 from kantor.report.drawing import png
 from kantor.report.summary import Summary, summarise
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Metrics = Mapping[str, Column]
-Floors = Mapping[str, Floor]
 X = "steps"
 OVER = "training steps"
 SMOOTHED = 0.03  # share of a curve that one point of its moving average takes
@@ -51,19 +50,23 @@ class Log:
     Attributes:
         metrics: by column.
         charts: those that the model declares.
-        floors: what real data score, by score.
+        scores: of the card, by name.
         words: the model's own, in place of others.
     """
 
     metrics: Metrics
     charts: Sequence[Chart] = ()
-    floors: Floors = field(default_factory=dict)
+    scores: Mapping[str, Score] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, summary: Summary) -> "Log":
         """A run's."""
-        return cls(summary.run.metrics(), summary.charts, summary.floors, summary.words)
+        return cls(summary.run.metrics(), summary.charts, summary.scores, summary.words)
+
+    def marks(self, score: str) -> list[Mark]:
+        """What real data score."""
+        return floor_marks(self.scores[score].floor) if score in self.scores else []
 
     @property
     def reach(self) -> float | None:
@@ -80,7 +83,7 @@ class Log:
         there = [(name, label) for name, label in chart.lines.items() if name in self.metrics]
         curves = [Curve(label, self.metrics[X], self.metrics[name]) for name, label in there if X in self.metrics]
         marks = [] if chart.mark is None else [Mark(*chart.mark)]
-        marks += [] if chart.floor_of is None else floor_marks(self.floors.get(chart.floor_of))
+        marks += [] if chart.floor_of is None else self.marks(chart.floor_of)
         scale = log_when_wide if chart.limits is None else between(*chart.limits)
         return draw(chart.title, curves, over=OVER, reach=self.reach, scale=scale, smoothed=SMOOTHED, marks=marks)
 
@@ -111,13 +114,13 @@ def score_figures(log: Log) -> list[Drawing]:
     for column in columns_with_values(log.metrics, "val/"):
         if column not in declared:
             score = column.removeprefix("val/")
-            floor = log.floors.get(score)
+            marks, known_of = log.marks(score), log.scores.get(score)
             curve = Curve("", log.metrics[X], log.metrics[column])
-            figure = draw(units.words(column), [curve], over=OVER, reach=log.reach, marks=floor_marks(floor))
+            figure = draw(units.words(column), [curve], over=OVER, reach=log.reach, marks=marks)
             assert figure is not None
-            against = "" if floor is None else f"; real data score {floor.value_text}"
-            alt = f"Score {score} over {OVER}{against}"
-            figures.append(Drawing(f"score-{score}", alt, figure, f"{score}: {glossary.WHILE_TRAINING}."))
+            against = "".join(f"; real data score {units.number(mark.value)}" for mark in marks)
+            caption = "" if known_of is None else glossary.sentence(known_of)
+            figures.append(Drawing(f"score-{score}", f"Score {score} over {OVER}{against}", figure, caption))
     return figures
 
 

@@ -38,6 +38,8 @@ def report_html(run: RunDirectory) -> str:
         "report.html",
         run=summary,
         subtitle=subtitle_of(summary),
+        standing=standing_of(summary.primary),
+        while_training=glossary.WHILE_TRAINING,
         refresh=REFRESH_SECONDS if summary.state == "running" else None,
         written=now(),
         progress=progress_view(progress_of(summary)),
@@ -50,7 +52,7 @@ def report_html(run: RunDirectory) -> str:
         figures=other_figures(summary),
         config_yaml=run.config_yaml.read_text(encoding="utf-8") if summary.config else "",
         environment=environment_of(summary),
-        glossary=glossary.entries(glossary.OF_RUN, scores_of(summary)),
+        glossary=glossary.entries(glossary.OF_RUN, summary.scores),
         glossary_place=glossary.PLACE,
         attempts=[{**dict.fromkeys(ATTEMPT), **attempt} for attempt in summary.status.get("attempts") or []],
     )
@@ -62,6 +64,17 @@ def subtitle_of(summary: Summary) -> str:
     if summary.config_hash is not None:
         told.append(summary.config_hash[:10])
     return ", ".join(told)
+
+
+def standing_of(score: Score | None) -> str:
+    """How sure a score is, what real data score, and what that says."""
+    if score is None:
+        return ""
+    over = f" over {score.covers}" if score.covers else ""
+    real = None if score.floor is None else f"real data score {score.floor_text}"
+    parts = [f"95% interval {score.interval_text}{over}" if score.has_interval else None, real, score.reading]
+    said = "; ".join(part for part in parts if part)
+    return said[:1].upper() + said[1:]
 
 
 def progress_view(progress: Progress) -> dict[str, Any] | None:
@@ -93,11 +106,6 @@ def facts_of(summary: Summary) -> list[tuple[str, str]]:
         ("processes", units.count(processes)),
     ]
     return [(name, value) for name, value in facts if value != units.MISSING]
-
-
-def scores_of(summary: Summary) -> dict[str, Score]:
-    """Every score of the page by its name."""
-    return {name: score for one in summary.evaluations for name, score in one.scores.items()}
 
 
 def findings_of(summary: Summary) -> list[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kantor.models.charts import Chart
 from kantor.report import units
-from kantor.report.cards import Evaluation, Floor, Score, read_evaluations
+from kantor.report.cards import Evaluation, Score, read_evaluations
 from kantor.runs.directory import RunDirectory, damaged
 
 
@@ -87,8 +87,9 @@ class Summary:
 
     @property
     def content(self) -> str:
-        """What the data are of, "points" or "pictures"; empty of somebody's samples."""
-        return str(self.environment.get("content") or "")
+        """What the data are of: "points" or "pictures"; of somebody's samples points are what is scored as it is."""
+        as_they_are = any(one.protocol.get("extractor") == "identity" for one in self.evaluations)
+        return str(self.environment.get("content") or ("points" if as_they_are else "pictures"))
 
     @property
     def scoring_command(self) -> str:
@@ -109,10 +110,9 @@ class Summary:
         return next((score for score in reversed(scores) if score is not None and score.value is not None), None)
 
     @property
-    def floors(self) -> dict[str, Floor]:
-        """The floors by score; of several evaluations the last that has one."""
-        scores = [(name, score) for one in self.evaluations for name, score in one.scores.items()]
-        return {name: score.floor for name, score in scores if score.floor is not None}
+    def scores(self) -> dict[str, Score]:
+        """Every score by its name; of several evaluations the last that has it."""
+        return {name: score for one in self.evaluations for name, score in one.scores.items()}
 
     @property
     def charts(self) -> list[Chart]:
