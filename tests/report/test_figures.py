@@ -83,7 +83,7 @@ def test_a_floor_is_drawn_at_its_value():
     assert lines_of(of_chart) == [[0.5, 0.1], [0.7, 0.2], [0.06, 0.06]]
     of_score = by_name(score_figures(Log(METRICS, (), SCORES)))["score-w1"]
     assert lines_of(of_score) == [[0.5, 0.1], [0.06, 0.06]]
-    assert of_score.alt == "Score w1 over training steps; real data score 0.060"
+    assert of_score.alt == "Score w1 over training steps; real data score 0.060 [0.050, 0.070]"
 
 
 def test_one_wild_value_does_not_flatten_the_curve():

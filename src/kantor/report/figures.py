@@ -114,12 +114,12 @@ def score_figures(log: Log) -> list[Drawing]:
     for column in columns_with_values(log.metrics, "val/"):
         if column not in declared:
             score = column.removeprefix("val/")
-            marks, known_of = log.marks(score), log.scores.get(score)
+            marks, of_card = log.marks(score), log.scores.get(score)
             curve = Curve("", log.metrics[X], log.metrics[column])
             figure = draw(units.words(column), [curve], over=OVER, reach=log.reach, marks=marks)
             assert figure is not None
-            against = "".join(f"; real data score {units.number(mark.value)}" for mark in marks)
-            caption = "" if known_of is None else glossary.sentence(known_of)
+            against = "" if not marks or of_card is None else f"; real data score {of_card.floor_text}"
+            caption = "" if of_card is None else glossary.sentence(of_card)
             figures.append(Drawing(f"score-{score}", f"Score {score} over {OVER}{against}", figure, caption))
     return figures
 

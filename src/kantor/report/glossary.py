@@ -16,7 +16,7 @@ TERMS: dict[str, str] = {
     "budget": "How much a run may consume: training steps, real samples or minutes.",
     "checkpoint": "The weights that were scored: the last, or the best by a score while training.",
     "critic": "The network that scores samples in a Wasserstein model: high on real ones, low on generated ones.",
-    "discriminator": "The network that gives the logit of a sample's being real, in a GAN that is no Wasserstein model.",
+    "discriminator": "The network that gives the logit of a sample's being real, in any other GAN.",
     "draw": "A fresh set of samples that is scored by itself; the value of a score is the mean over draws.",
     "extractor": "The network whose features of pictures are compared; other features make other scores.",
     "floor": "In cards, CSV files and code the name of what real data score.",

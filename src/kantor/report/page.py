@@ -103,7 +103,7 @@ def facts_of(summary: Summary) -> list[tuple[str, str]]:
             (f"{units.words(name, summary.words)} parameters", units.count(value))
             for name, value in (cost.get("parameters") or {}).items()
         ),
-        ("processes", units.count(processes)),
+        ("processes", units.count(processes if summary.config_hash is not None else None)),
     ]
     return [(name, value) for name, value in facts if value != units.MISSING]
 
