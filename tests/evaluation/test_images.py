@@ -30,8 +30,7 @@ from kantor.evaluation import logit_scores, picture_scores, picture_tests
 from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.extractors.own import Own
 from kantor.evaluation.picture_comparison import BANDWIDTHS
-from kantor.evaluation.score import NO_DRAWS
-from kantor.evaluation.score_definition import Kind, kinds
+from kantor.evaluation.score_definition import kinds
 from kantor.metrics.frechet import frechet_distance
 from kantor.metrics.kernel import Discrepancy, GaussianKernel, kid
 from kantor.metrics.neighbours import Distances, coverage, density, one_nn_accuracy, precision, recall
@@ -39,7 +38,7 @@ from kantor.metrics.statistics import Statistics
 from kantor.processes import Processes
 
 KINDS, CLASS_KINDS = kinds(picture_scores.FEATURE_SCORES), kinds(logit_scores.LOGIT_SCORES)
-TWO_SAMPLE = tuple(kinds(picture_tests.TWO_SAMPLE))
+TESTS = tuple(kinds([*picture_tests.TWO_SAMPLE, *picture_tests.VARIETY]))
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +48,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 def test_real_pictures_score_at_their_floor():
     found = score(fresh_draws())
-    assert list(found) == [*KINDS, *TWO_SAMPLE]
+    assert list(found) == [*KINDS, *TESTS]
     for name in KINDS:
         entry = found[name]
         estimate, floor = entry.estimate, entry.floor.estimate
@@ -200,7 +199,8 @@ def test_floors_are_disjoint_pictures_of_the_test_split(monkeypatch):
     score(fresh_draws(5, 30), SMALL, data)
     rows, times = np.unique(np.concatenate(taken), return_counts=True)
     assert len(rows) == 150  # five draws of 30
-    assert set(times) == {2}  # to know the pictures, and to see their features
+    assert set(times) == {2, 3}  # to know the pictures, and to see their features
+    assert (times == 3).sum() == 30  # the first are what the test of coverage compares with
 
 
 def test_samples_are_kept_as_uint8():
@@ -261,7 +261,7 @@ def test_the_protocol_says_all_that_two_people_must_share():
     protocol = EVALUATION.protocol(data)
     assert protocol.data == {"name": "album", "fingerprint": data.fingerprint}
     assert protocol.extractor == Pixels(None).identity()
-    assert set(protocol.estimators) == {*KINDS, *TWO_SAMPLE}
+    assert set(protocol.estimators) == {*KINDS, *TESTS}
     assert {protocol.estimators[name]["k"] for name in ("precision", "recall", "density", "coverage")} == {5}
 
 
@@ -279,7 +279,7 @@ def test_neighbours_are_part_of_the_protocol_of_the_scores_that_take_them():
     one, other = (replace(EVALUATION, neighbours=k).protocol(Album()) for k in (3, 5))
     assert one.hash == other.hash
     differ = {name for name in one.estimators if one.hash_of(name) != other.hash_of(name)}
-    assert differ == {"precision", "recall", "density", "coverage"}
+    assert differ == {"precision", "recall", "density", "coverage", "coverage_p"}
 
 
 def test_other_data_are_another_protocol():
@@ -289,9 +289,9 @@ def test_other_data_are_another_protocol():
 
 def test_scores_are_read_as_their_kind_says():
     found = score(fresh_draws(2, 30), SMALL)
-    assert EVALUATION.kinds(Album()) == KINDS | dict.fromkeys(TWO_SAMPLE, Kind("none"))
+    assert list(EVALUATION.kinds(Album())) == [*KINDS, *TESTS]
     assert {name: (entry.kind.better, entry.kind.target) for name, entry in found.items()} == {
-        **dict.fromkeys(TWO_SAMPLE, ("none", None)),
+        **dict.fromkeys(TESTS, ("none", None)),
         "kid": ("lower", None),
         "frechet_distance": ("lower", None),
         "mmd": ("lower", None),
@@ -314,7 +314,7 @@ def test_sizes_out_of_range_are_refused_by_name(name, value):
 def test_a_classifier_s_scores_come_with_its_features():
     evaluation = replace(SMALL, extractor=Halves())
     found = score(fresh_draws(5, 30), evaluation)
-    assert list(found) == [*KINDS, *CLASS_KINDS, *TWO_SAMPLE]
+    assert list(found) == [*KINDS, *CLASS_KINDS, *TESTS]
     assert list(evaluation.protocol(Album()).estimators) == list(found)
     assert 1 <= found["mode_score"].estimate.value <= found["inception_score"].estimate.value <= 3
     alike = score([np.full((30, *SHAPE), 128, np.uint8)], evaluation)
@@ -380,12 +380,13 @@ def test_fewer_than_ten_draws_have_intervals_where_one_draw_knows_its_spread(cou
     draws = [noise(draw, 1) for draw in fresh_draws(count)]
     found = score(draws, replace(EVALUATION, draws=count, extractor=Halves()))
     assert {name for name, entry in found.items() if entry.estimate.low is None} == {
-        *WITHOUT, *ALIKE, *TWO_SAMPLE
+        *WITHOUT, *ALIKE, *TESTS
     }  # fmt: skip
     for name in KINDS | CLASS_KINDS:
         entry = found[name]
         plain = entry.plain()
-        assert entry.floor.estimate.low is None and plain["floor"]["reason"] == NO_DRAWS
+        assert (entry.floor.estimate.low is None) == (name in {*WITHOUT, *ALIKE, "precision"}), name
+        assert ("reason" in plain["floor"]) == (entry.floor.estimate.low is None)
         if name in WITHOUT:
             assert plain["reason"].startswith("no interval from fewer than 10 draws: ")
         elif name in ALIKE:

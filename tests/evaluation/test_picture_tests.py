@@ -15,7 +15,9 @@ from kantor.metrics.frechet import frechet_distance_of_features, frechet_infinit
 from kantor.metrics.memorisation import memorisation
 from kantor.metrics.transport import wasserstein
 
-TWO_SAMPLE, MEMORY = ([test.name for test in tests] for tests in (picture_tests.TWO_SAMPLE, picture_tests.MEMORY))
+TWO_SAMPLE, VARIETY, MEMORY = (
+    [test.name for test in tests] for tests in (picture_tests.TWO_SAMPLE, picture_tests.VARIETY, picture_tests.MEMORY)
+)
 WITH_MEMORY = replace(EVALUATION, memory=600, draws=1)
 
 
@@ -25,7 +27,7 @@ def pixels_of(images):
 
 def test_fresh_pictures_are_neither_apart_nor_copies():
     found = values(score([pictures(100, 77)], WITH_MEMORY))
-    for name in (*TWO_SAMPLE, "memorisation_p"):
+    for name in (*TWO_SAMPLE, *VARIETY, "memorisation_p"):
         assert 0.01 < found[name] <= 1, name
     assert found["memorisation"] == pytest.approx(0.5, abs=0.1)
 
@@ -35,18 +37,33 @@ def test_copies_of_the_reference_are_seen():
     found = values(score([reference(data)], WITH_MEMORY, data))
     assert found["one_nn_p_copied"] == pytest.approx(1 / 1000)
     assert found["one_nn_p_apart"] == 1
-    assert found["memorisation"] == 1
+    assert found["memorisation"] == pytest.approx(1)
     assert found["memorisation_p"] < 1e-20
+    assert found["coverage_p"] > 0.1
 
 
 def test_copies_of_training_pictures_beyond_the_reference_are_seen_by_the_memorisation_test_alone():
     data = Album()
     copies = data.train.take(EVALUATION.real(data).memory(600)[500:]).numpy()
     found = values(score([copies], WITH_MEMORY, data))
-    assert found["memorisation"] == 1 and found["memorisation_p"] < 1e-20
+    assert found["memorisation"] == pytest.approx(1) and found["memorisation_p"] < 1e-20
     assert found["one_nn_p_copied"] > 0.01 < found["one_nn_p_apart"]
     fewer = values(score([copies], replace(WITH_MEMORY, memory=500), data))
     assert fewer["memorisation"] < 0.9
+
+
+def test_a_test_does_not_depend_on_which_others_are_asked_for():
+    drawn = [pictures(100, 77)]
+    all_of_them = values(score(drawn, WITH_MEMORY))
+    for test in (*TWO_SAMPLE, *VARIETY, *MEMORY):
+        assert values(score(drawn, replace(WITH_MEMORY, scores=[test]))) == {test: all_of_them[test]}
+
+
+def test_few_pictures_and_a_part_of_them_reach_less_than_held_out_ones():
+    data, bright = Album(), pictures(1000, 78)
+    bright = bright[bright.mean((1, 2, 3)).argsort()[-100:]]
+    for drawn in (pictures(5, 77).repeat(20, 0), bright):
+        assert values(score([drawn], WITH_MEMORY, data))["coverage_p"] == pytest.approx(1 / 1000)
 
 
 def test_pictures_of_something_else_are_told_apart():
@@ -86,10 +103,13 @@ def test_p_values_of_real_pictures_are_not_always_small():
 
 def test_tests_have_no_interval_no_floor_and_rank_nothing():
     found = score([pictures(100, r) for r in range(10)], replace(WITH_MEMORY, draws=10))
-    for name in (*TWO_SAMPLE, *MEMORY):
+    for name in (*TWO_SAMPLE, *VARIETY, *MEMORY):
         plain = found[name].plain()
         assert plain["better"] == "none" and "floor" not in plain
-        assert plain["low"] is None and plain["reason"] == "a test of one draw: no interval and no floor"
+        assert (
+            plain["low"] is None
+            and plain["reason"] == "a test of one draw: no interval, and nothing to hold it against"
+        )
 
 
 @pytest.mark.parametrize("size", [0, -1])

@@ -161,6 +161,8 @@ def test_a_score_is_written_as_the_card_has_it():
         "values": [0.4, 0.6],
         "covers": "draws",
         "better": "target",
+        "aspect": "whole",
+        "depends_on_n": True,
         "target": 0.98889,
         **IN_WORDS,
         "floor": {

@@ -164,7 +164,7 @@ def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
     html = page(make_run("a", scores=scores))
     check_self_contained(html)
     assert "not computed: no likelihood" in html
-    assert "at the floor" in html
+    assert 'class="at-floor">as real data' in html
     assert "target 1" in html
     assert "not ranked" in html
     assert "None" not in re.sub(r"base64,[^\"]*", "", html)

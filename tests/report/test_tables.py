@@ -38,7 +38,7 @@ def test_a_score_table(evaluated: Evaluated):
     assert sheet.rows == [
         ("w1", "0.051", "[0.048, 0.054]", "draws", floor, "lower is better", "worse than real data"),
         ("nll", "-", "-", "-", floor, "lower is better", "not computed: none here"),
-        ("kid", "0.0255", "[0.0245, 0.0265]", "draws", floor, "lower is better", "at the floor"),
+        ("kid", "0.0255", "[0.0245, 0.0265]", "draws", floor, "lower is better", "as real data"),
     ]
 
 
@@ -69,7 +69,7 @@ def test_print_card_says_what_a_floor_is(make_run: MakeRun, capsys: pytest.Captu
     print_card(make_run("a").card())
     out = capsys.readouterr().out
     assert "0.051" in out and "direct" in out
-    assert "no lower bound" in out
+    assert "never merit" in out
     print_card(make_run("b", evaluations=[]).card())
     assert capsys.readouterr().out == ""
 

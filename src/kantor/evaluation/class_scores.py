@@ -6,7 +6,7 @@ from torch import Tensor
 
 from kantor.evaluation import spreads
 from kantor.evaluation.picture_comparison import PictureComparison, PictureScore
-from kantor.evaluation.score import Kind, Words
+from kantor.evaluation.score import NOT_NEGATIVE, SHARE, Kind, Words
 from kantor.evaluation.spreads import Spread, only_over_draws
 from kantor.metrics.frechet import frechet_distance_of_features
 
@@ -47,7 +47,7 @@ def within_classes(comparison: PictureComparison) -> float | str:
 CONDITIONAL_SCORES = (
     PictureScore(
         name="class_accuracy",
-        kind=Kind("higher"),
+        kind=Kind("higher", aspect="fidelity", depends_on_n=False, bounds=SHARE),
         words=Words(
             meaning="share of samples that show the class asked for",
             good="as high as what real data score",
@@ -65,7 +65,7 @@ CONDITIONAL_SCORES = (
     ),
     PictureScore(
         name="frechet_within_classes",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="mean Fréchet distance within a class",
             good="as low as what real data score",

@@ -64,7 +64,7 @@ class Contest:
             if r < draws:
                 return DrawScores.of(self.scores, reference.compare(features_of(r)), with_spreads=draws < LEAST_DRAWS)
             held_out = self.real_features(data.test, real.floor(r - draws), device=device)
-            return DrawScores.of(self.scores, reference.compare(held_out), with_spreads=False)
+            return DrawScores.of(self.scores, reference.compare(held_out), with_spreads=floors < LEAST_DRAWS)
 
         *results, tested = pieces(piece, draws + floors + 1, processes)
         dimensions = target.features.shape[1]
@@ -112,6 +112,7 @@ class Contest:
             generated=drawn,
             training=training,
             held_out=lambda: self.features.of_real(self.data.test, real.floor(0), device=device),
-            rng=keyed.generator(self.seed, "permutations"),
+            k=self.setting.k,
+            rng=lambda purpose: keyed.generator(self.seed, purpose),
         )
         return DrawScores.of(self.tests, first, with_spreads=True)

@@ -1,5 +1,6 @@
 """Scores of the classes that an extractor sees in pictures, where it is a classifier."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from kantor.evaluation import spreads
 from kantor.evaluation.picture_comparison import PictureComparison, PictureScore
-from kantor.evaluation.score import Kind, Words
+from kantor.evaluation.score import NOT_NEGATIVE, SHARE, Kind, Words
 from kantor.evaluation.spreads import Spread
 from kantor.metrics import logits
 from kantor.metrics.divergences import jensen_shannon, total_variation
@@ -51,7 +52,7 @@ def of_classes(
 LOGIT_SCORES = (
     of_classes(
         "inception_score",
-        Kind("higher"),
+        Kind("higher", bounds=(1.0, math.inf)),
         Words(
             meaning="Inception score",
             good="as high as what real data score",
@@ -64,7 +65,7 @@ LOGIT_SCORES = (
     ),
     of_classes(
         "mode_score",
-        Kind("higher"),
+        Kind("higher", bounds=NOT_NEGATIVE),
         Words(
             meaning="mode score",
             good="as high as what real data score",
@@ -77,7 +78,7 @@ LOGIT_SCORES = (
     ),
     of_classes(
         "tv",
-        Kind("lower"),
+        Kind("lower", bounds=SHARE),
         Words(
             meaning="total variation of class shares",
             good="as low as what real data score",
@@ -90,7 +91,7 @@ LOGIT_SCORES = (
     ),
     of_classes(
         "js",
-        Kind("lower"),
+        Kind("lower", bounds=(0.0, math.log(2))),
         Words(
             meaning="Jensen-Shannon divergence of class shares, nats",
             good="as low as what real data score",

@@ -9,7 +9,7 @@ from kantor.evaluation import spreads
 from kantor.evaluation.class_scores import CONDITIONAL_SCORES
 from kantor.evaluation.logit_scores import LOGIT_SCORES
 from kantor.evaluation.picture_comparison import BANDWIDTHS, PictureComparison, PictureScore, PictureSetting
-from kantor.evaluation.score import Kind, Words
+from kantor.evaluation.score import NOT_NEGATIVE, SHARE, Kind, Words
 from kantor.evaluation.shape_scores import SHAPE_SCORES
 from kantor.evaluation.spreads import only_over_draws
 from kantor.metrics import kernel, neighbours
@@ -55,7 +55,7 @@ def balls_around(comparison: PictureComparison) -> Tensor:
 FEATURE_SCORES = (
     PictureScore(
         name="kid",
-        kind=Kind("lower"),
+        kind=Kind("lower", depends_on_n=False),
         words=Words(
             meaning="kernel distance of features",
             good="as low as what real data score, which is near 0 and may be negative: the estimate has no bias",
@@ -69,7 +69,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="frechet_distance",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="Fréchet distance of features",
             good="as low as what real data score at the same n: it has a bias that shrinks with n",
@@ -84,7 +84,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="mmd",
-        kind=Kind("lower"),
+        kind=Kind("lower", depends_on_n=False),
         words=Words(
             meaning="maximum mean discrepancy",
             good="as low as what real data score, which is near 0 and may be negative: the estimate has no bias",
@@ -103,7 +103,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="precision",
-        kind=Kind("higher"),
+        kind=Kind("higher", aspect="fidelity", depends_on_n=False, bounds=SHARE),
         words=Words(
             meaning="share of samples inside the real manifold",
             good="as high as what real data score",
@@ -117,7 +117,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="recall",
-        kind=Kind("higher"),
+        kind=Kind("higher", aspect="variety", bounds=SHARE),
         words=Words(
             meaning="share of real data inside the generated manifold",
             good="as high as what real data score",
@@ -131,7 +131,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="density",
-        kind=Kind("target", 1.0),
+        kind=Kind("target", 1.0, aspect="fidelity", depends_on_n=False, bounds=NOT_NEGATIVE),
         words=Words(
             meaning="real neighbourhoods around a sample",
             good="near 1, as real data have",
@@ -145,7 +145,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="coverage",
-        kind=Kind("higher"),
+        kind=Kind("higher", aspect="variety", bounds=SHARE),
         words=Words(
             meaning="share of real neighbourhoods that are hit",
             good="as high as what real data score",
@@ -159,7 +159,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="one_nn_accuracy",
-        kind=Kind("target", 0.5),
+        kind=Kind("target", 0.5, aspect="nearness", bounds=SHARE),
         words=Words(
             meaning="1-nearest-neighbour two-sample accuracy",
             good="0.5: samples and real pictures cannot be told apart",
@@ -173,7 +173,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="one_nn_real",
-        kind=Kind("target", 0.5),
+        kind=Kind("target", 0.5, aspect="nearness", bounds=SHARE),
         words=Words(
             meaning="the same, of real pictures alone",
             good="0.5",
@@ -187,7 +187,7 @@ FEATURE_SCORES = (
     ),
     PictureScore(
         name="one_nn_generated",
-        kind=Kind("target", 0.5),
+        kind=Kind("target", 0.5, aspect="nearness", bounds=SHARE),
         words=Words(
             meaning="the same, of generated pictures alone",
             good="0.5",
@@ -243,7 +243,7 @@ def transport(name: str, order: int, words: Words) -> PictureScore:
 
     return PictureScore(
         name=name,
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=NOT_NEGATIVE),
         words=words,
         function=wasserstein,
         source=f"Kantorovich 1942, order {order}; solved exactly by the network simplex of Bonneel et al. 2011",

@@ -4,6 +4,7 @@ A p-value is no score: it is not averaged over draws, has no floor, and ranks no
 for is seen, and uniform in (0, 1] where one law made both sets.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +14,14 @@ import numpy as np
 
 from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.picture_comparison import PictureSetting
-from kantor.evaluation.score import Kind, Words
+from kantor.evaluation.score import Aspect, Kind, Value, Words
 from kantor.evaluation.score_definition import ScoreDefinition
-from kantor.metrics.memorisation import Memorisation, memorisation
+from kantor.metrics.memorisation import CELLS, Memorisation, memorisation
 from kantor.metrics.two_sample import TwoSampleTest, one_nn_test
+from kantor.metrics.variety import coverage_test
 
 PERMUTATIONS = 999
-"""No p-value of the two-sample test is below 0.001."""
+"""No p-value of a permutation test is below 0.001."""
 
 AT_MOST = 5000
 """Pictures of each side that are looked at: enough to see what matters, and distances grow with their square."""
@@ -34,26 +36,43 @@ class FirstDraw:
         generated: the draw.
         training: makes those of pictures that may have been learned by heart.
         held_out: makes those of pictures that cannot.
-        rng: draws the permutations.
+        k: neighbours that span a ball.
+        rng: draws what a purpose names.
     """
 
     real: Features
     generated: Features
     training: Callable[[], Features]
     held_out: Callable[[], Features]
-    rng: np.random.Generator
+    k: int
+    rng: Callable[[str], np.random.Generator]
+
+    @cached_property
+    def fresh(self) -> Features:
+        """Of held-out pictures."""
+        return self.held_out()
 
     @cached_property
     def two_sample(self) -> TwoSampleTest:
         """Whether one law could have made both."""
         sets = self.real.features[:AT_MOST], self.generated.features[:AT_MOST]
-        return one_nn_test(*sets, self.rng, permutations=PERMUTATIONS)
+        return one_nn_test(*sets, self.rng("permutations"), permutations=PERMUTATIONS)
+
+    def coverage_p(self) -> float:
+        """How sure it is that the draw covers less than held-out pictures do."""
+        real, held_out, drawn = (each.features[:AT_MOST] for each in (self.real, self.fresh, self.generated))
+        return coverage_test(real, held_out, drawn, self.rng("coverage"), k=self.k, permutations=PERMUTATIONS)
 
     @cached_property
     def memorisation(self) -> Memorisation:
         """Whether the draw is nearer to the training pictures than held-out ones are."""
-        held_out, drawn = self.held_out().features[:AT_MOST], self.generated.features[:AT_MOST]
+        held_out, drawn = self.fresh.features[:AT_MOST], self.generated.features[:AT_MOST]
         return memorisation(self.training().features, held_out, drawn)
+
+    def share_nearer(self) -> Value:
+        """That of the memorisation test, or the reason why it has none."""
+        share = self.memorisation.share_nearer
+        return "no held-out picture lies where samples do" if math.isnan(share) else share
 
 
 PictureTest = ScoreDefinition[PictureSetting, FirstDraw]
@@ -61,9 +80,10 @@ PictureTest = ScoreDefinition[PictureSetting, FirstDraw]
 
 def picture_test(
     name: str,
+    aspect: Aspect,
     words: Words,
     estimator: Callable[[PictureSetting], dict[str, Any]],
-    compute: Callable[[FirstDraw], float],
+    compute: Callable[[FirstDraw], Value],
     *,
     function: Callable[..., Any],
     source: str,
@@ -72,13 +92,13 @@ def picture_test(
     """A test, which is read as it is."""
     return ScoreDefinition(
         name=name,
-        kind=Kind("none"),
+        kind=Kind("none", aspect=aspect),
         words=words,
         function=function,
         source=source,
         estimator=estimator,
         compute=compute,
-        spread="a test of one draw: no interval and no floor",
+        spread="a test of one draw: no interval, and nothing to hold it against",
         applies=applies,
     )
 
@@ -94,8 +114,9 @@ def distances(setting: PictureSetting) -> dict[str, Any]:
         "draw": "first",
         "at_most": AT_MOST,
         "training": setting.memory,
-        "distance": "euclidean, nearest",
-        "test": "Mann-Whitney, one-sided",
+        "distance": "euclidean, nearest, over that one's own from its nearest",
+        "cells": {"k-means, at most": CELLS},
+        "test": "Mann-Whitney within cells, one-sided",
     }
 
 
@@ -109,6 +130,7 @@ OF_COPYING = "Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675"
 TWO_SAMPLE = (
     picture_test(
         "one_nn_p_apart",
+        "apart",
         Words(
             meaning="p-value: told apart from real pictures",
             good="above 0.05: this many samples cannot be told from real pictures",
@@ -121,6 +143,7 @@ TWO_SAMPLE = (
     ),
     picture_test(
         "one_nn_p_copied",
+        "copied",
         Words(
             meaning="p-value: lying on the reference's pictures",
             good="above 0.05: samples are not nearer to the reference than its pictures are to one another",
@@ -132,26 +155,43 @@ TWO_SAMPLE = (
         source=OF_PERMUTATIONS,
     ),
 )
+VARIETY = (
+    picture_test(
+        "coverage_p",
+        "narrow",
+        Words(
+            meaning="p-value: covering less than held-out pictures",
+            good="above 0.05: samples reach as many places as fresh pictures do",
+            suspicious="below 0.05: something real is not made",
+        ),
+        lambda setting: {**permuted(setting), "k": setting.k},
+        lambda draw: draw.coverage_p(),
+        function=coverage_test,
+        source="coverage of Naeem et al. 2020, arXiv:2002.09797; p-values as in Phipson and Smyth 2010",
+    ),
+)
 MEMORY = (
     picture_test(  # 0.5 for what is as far away as fresh pictures
         "memorisation",
+        "whole",
         Words(
-            meaning="share of samples nearer to training pictures than held-out ones",
+            meaning="share of samples nearer to training pictures than held-out ones like them",
             good="0.5: as near as fresh pictures are",
             suspicious="near 1: copies of training pictures; near 0: samples are far from all of them",
         ),
         distances,
-        lambda draw: draw.memorisation.share_nearer,
+        lambda draw: draw.share_nearer(),
         function=memorisation,
         source=OF_COPYING,
         applies=has_memory,
     ),
     picture_test(
         "memorisation_p",
+        "memorised",
         Words(
-            meaning="p-value: nearer to training pictures than held-out ones",
+            meaning="p-value: nearer to training pictures than held-out ones like them",
             good="above 0.05: no copying is seen",
-            suspicious="below 0.05: training pictures are repeated",
+            suspicious="below 0.05: training pictures are repeated or, where coverage is low too, blurred",
         ),
         distances,
         lambda draw: draw.memorisation.p_value,
@@ -160,4 +200,4 @@ MEMORY = (
         applies=has_memory,
     ),
 )
-PICTURE_TESTS = (*TWO_SAMPLE, *MEMORY)
+PICTURE_TESTS = (*TWO_SAMPLE, *VARIETY, *MEMORY)

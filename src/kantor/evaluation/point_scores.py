@@ -10,7 +10,7 @@ import numpy as np
 
 from kantor.data.points import GaussianMixture, Line, PointDistribution, Points
 from kantor.errors import NonFiniteError
-from kantor.evaluation.score import NO_DRAWS, Kind, Words
+from kantor.evaluation.score import NO_DRAWS, NOT_NEGATIVE, SHARE, Kind, Words
 from kantor.evaluation.score_definition import ScoreDefinition
 from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
@@ -92,12 +92,9 @@ class PointScore(ScoreDefinition[PointSetting, PointComparison]):
     """A score of points.
 
     Attributes:
-        stratified_floor: whether its floor is that of real points spread evenly, as the reference is, rather than of
-            plain draws: of a distance between point sets, the chance of plain draws would be most of the floor.
         spread: points cost too little for one draw to say how sure it is.
     """
 
-    stratified_floor: bool
     spread: str = NO_DRAWS
 
 
@@ -116,7 +113,7 @@ def _exact(setting: PointSetting) -> dict[str, Any]:
 POINT_SCORES = (
     PointScore(
         name="modes_covered",
-        kind=Kind("higher"),
+        kind=Kind("higher", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="modes that receive samples",
             good="all of them, as real data have",
@@ -135,11 +132,10 @@ POINT_SCORES = (
             )
         ),
         applies=_has_modes,
-        stratified_floor=False,
     ),
     PointScore(
         name="within_3_sigma",
-        kind=Kind("target", WITHIN_TARGET),
+        kind=Kind("target", WITHIN_TARGET, aspect="fidelity", depends_on_n=False, bounds=SHARE),
         words=Words(
             meaning="share of samples within 3 sigma of a mode",
             good="near its target, the share of a Gaussian's own mass",
@@ -152,11 +148,10 @@ POINT_SCORES = (
             comparison.points, comparison.mixture.modes, comparison.mixture.sigma, radius=MODE_RADIUS
         ),
         applies=_has_modes,
-        stratified_floor=False,
     ),
     PointScore(
         name="mode_kl",
-        kind=Kind("lower"),
+        kind=Kind("lower", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="KL of the mode histogram, nats",
             good="as low as what real data score: modes are as frequent as they should be",
@@ -167,11 +162,10 @@ POINT_SCORES = (
         estimator=lambda setting: {"histogram": "nearest mode", "against": "equal shares", "unit": "nats"},
         compute=lambda comparison: modes.mode_kl(comparison.points, comparison.mixture.modes),
         applies=_has_modes,
-        stratified_floor=False,
     ),
     PointScore(
         name="tv",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=SHARE),
         words=Words(
             meaning="total variation",
             good="as low as what real data score; 0 for equal histograms",
@@ -182,11 +176,10 @@ POINT_SCORES = (
         estimator=lambda setting: {"histogram": "common grid", "bins": setting.bins},
         compute=lambda comparison: divergences.total_variation(*comparison.histograms),
         applies=_is_line,
-        stratified_floor=False,
     ),
     PointScore(
         name="js",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=(0.0, math.log(2))),
         words=Words(
             meaning="Jensen-Shannon divergence, nats",
             good="as low as what real data score; 0 for equal histograms",
@@ -197,11 +190,10 @@ POINT_SCORES = (
         estimator=lambda setting: {"histogram": "common grid", "unit": "nats", "bins": setting.bins},
         compute=lambda comparison: divergences.jensen_shannon(*comparison.histograms),
         applies=_is_line,
-        stratified_floor=False,
     ),
     PointScore(
         name="w1",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="exact Wasserstein-1 distance",
             good="as low as what real data score at the same n",
@@ -211,11 +203,10 @@ POINT_SCORES = (
         source="Kantorovich 1942; solved by the network simplex of Bonneel et al. 2011",
         estimator=_exact,
         compute=lambda comparison: comparison.w1,
-        stratified_floor=True,
     ),
     PointScore(
         name="w2",
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=NOT_NEGATIVE),
         words=Words(
             meaning="exact Wasserstein-2 distance",
             good="as low as what real data score at this size",
@@ -225,11 +216,10 @@ POINT_SCORES = (
         source="Kantorovich 1942, with squared costs; solved by the network simplex of Bonneel et al. 2011",
         estimator=_exact,
         compute=lambda comparison: wasserstein(comparison.reference, comparison.points, order=2),
-        stratified_floor=True,
     ),
     PointScore(
         name="critic_w1",
-        kind=Kind("none"),
+        kind=Kind("none", aspect="bound"),
         words=Words(
             meaning="the critic's own estimate of W1",
             good="near w1, which it cannot exceed: then the critic is well trained",
@@ -240,7 +230,6 @@ POINT_SCORES = (
         estimator=lambda setting: {"slope": "largest between any two points", "arithmetic": "float64"},
         compute=lambda comparison: comparison.critic_w1(),
         applies=lambda setting: setting.has_potential,
-        stratified_floor=True,
     ),
 )
 """In the order of tables."""

@@ -45,13 +45,9 @@ class PointReference:
         return PointComparison(self.setting, self.points, points, self.potential)
 
     def floor(self, seed: int, r: int) -> DrawScores:
-        """What draw r of fresh real points scores, plain or stratified as each score asks for."""
-        n, distribution = len(self.points), self.setting.distribution
-        comparisons = {
-            even: self.compare(distribution.sample(n, keyed.generator(seed, "floor", r), stratified=even))
-            for even in (False, True)
-        }
-        return DrawScores({score.name: score.compute(comparisons[score.stratified_floor]) for score in self.scores}, {})
+        """What draw r of fresh real points scores: plain ones, as a perfect generator would draw them."""
+        points = self.setting.distribution.sample(len(self.points), keyed.generator(seed, "floor", r), stratified=False)
+        return DrawScores.of(self.scores, self.compare(points), with_spreads=True)
 
 
 @dataclass(frozen=True, kw_only=True)

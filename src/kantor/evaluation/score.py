@@ -1,5 +1,6 @@
 """What draws score: a number with its error, every draw's own, and what real data score beside it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -7,6 +8,18 @@ from typing import Any, Literal
 from kantor.metrics.intervals import Estimate
 
 Better = Literal["lower", "higher", "target", "none"]
+
+Aspect = Literal["whole", "fidelity", "variety", "nearness", "bound", "apart", "copied", "memorised", "narrow"]
+"""What a score speaks of, for readings, which know one score by the others.
+
+"fidelity": whether each sample looks real; "variety": whether all samples together reach everything; "nearness":
+whether samples and real data are mixed, so that too low a value is of copies; "bound": a bound of another score. Of
+p-values, what is seen where they are small: "apart" from real data, "copied" from the reference, "memorised" training
+data, "narrow" beside fresh data. Else "whole".
+"""
+
+SHARE = (0.0, 1.0)
+NOT_NEGATIVE = (0.0, math.inf)
 
 Value = float | str
 """What one draw scores, or the reason why it has no score."""
@@ -21,10 +34,16 @@ class Kind:
     Attributes:
         better: which way is better.
         target: the best value, when neither lower nor higher is better.
+        aspect: what it speaks of.
+        depends_on_n: its mean is another one for draws of another size.
+        bounds: values that it cannot leave, and neither can its interval.
     """
 
     better: Better
     target: float | None = None
+    aspect: Aspect = "whole"
+    depends_on_n: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether a value is better than the best so far."""
@@ -127,6 +146,8 @@ class Score(Measured):
             **super().plain(),
             "covers": "draws",
             "better": self.kind.better,
+            "aspect": self.kind.aspect,
+            "depends_on_n": self.kind.depends_on_n,
             **({} if self.kind.target is None else {"target": self.kind.target}),
             **asdict(self.words),
             **asdict(self.origin),

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from kantor.evaluation.score import Floor, Kind, Origin, Score, Value, Words
 from kantor.evaluation.spreads import Spread, estimated
+from kantor.metrics.intervals import Estimate
 
 Setting = TypeVar("Setting")
 Comparison = TypeVar("Comparison")
@@ -66,13 +67,11 @@ class ScoreDefinition(Generic[Setting, Comparison]):
             barred: why there can be no interval; None where there can.
             floor_barred: why the floor can have none.
         """
-        values, spreads = [draw.values[self.name] for draw in draws], [draw.spreads.get(self.name) for draw in draws]
         floor = None
         if floors:
-            real = [draw.values[self.name] for draw in floors]
-            estimate, reason = estimated(real, [], floor_barred)
+            real, estimate, reason = self._measured(floors, floor_barred)
             floor = Floor(draws=real, estimate=estimate, reason=reason, n=floor_n, kind=floor_kind)
-        estimate, reason = estimated(values, spreads, barred)
+        values, estimate, reason = self._measured(draws, barred)
         return Score(
             draws=values,
             estimate=estimate,
@@ -82,6 +81,13 @@ class ScoreDefinition(Generic[Setting, Comparison]):
             origin=Origin(function=f"{self.function.__module__}.{self.function.__qualname__}", source=self.source),
             floor=floor,
         )
+
+    def _measured(
+        self, draws: Sequence["DrawScores"], barred: str | None
+    ) -> tuple[list[Value], Estimate | None, str | None]:
+        values, spreads = [draw.values[self.name] for draw in draws], [draw.spreads.get(self.name) for draw in draws]
+        estimate, reason = estimated(values, spreads, barred)
+        return values, None if estimate is None else estimate.within(self.kind.bounds), reason
 
 
 @dataclass(frozen=True)

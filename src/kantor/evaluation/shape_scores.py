@@ -16,7 +16,7 @@ from kantor.data import shapes
 from kantor.evaluation import spreads
 from kantor.evaluation.extractors.classifiers import WEIGHTS
 from kantor.evaluation.picture_comparison import PictureComparison, PictureScore
-from kantor.evaluation.score import Kind, Words
+from kantor.evaluation.score import NOT_NEGATIVE, SHARE, Kind, Words
 from kantor.evaluation.shape_detection import BRIGHT, DETECTOR, LEAST, REGIONS, STEP, Detections
 from kantor.evaluation.spreads import Spread
 from kantor.metrics.divergences import total_variation
@@ -43,6 +43,7 @@ def of_shapes(
     estimator: dict[str, Any],
     distance: Callable[[Detections, Detections], float],
     *,
+    bounds: tuple[float, float],
     function: Callable[..., Any],
     source: str,
 ) -> PictureScore:
@@ -57,7 +58,7 @@ def of_shapes(
 
     return PictureScore(
         name=name,
-        kind=Kind("lower"),
+        kind=Kind("lower", bounds=bounds),
         words=words,
         function=function,
         source=source,
@@ -107,6 +108,7 @@ SHAPE_SCORES = (
         ),
         {**COUNTS, "histogram": "pictures by their number of shapes"},
         lambda real, generated: total_variation(shares_of_counts(real), shares_of_counts(generated)),
+        bounds=SHARE,
         function=total_variation,
         source="half the sum of absolute differences of two histograms",
     ),
@@ -119,6 +121,7 @@ SHAPE_SCORES = (
         ),
         {**COUNTS, "histogram": "shapes by their kind, and pictures without any"},
         lambda real, generated: total_variation(shares_of_kinds(real), shares_of_kinds(generated)),
+        bounds=SHARE,
         function=total_variation,
         source="half the sum of absolute differences of two histograms",
     ),
@@ -131,6 +134,7 @@ SHAPE_SCORES = (
         ),
         {**PATCHES, "distance": "2 x sliced W1 in RGB, levels", "directions": DIRECTIONS},
         lambda real, generated: sliced_w1_in_space(colours_of_regions(real), colours_of_regions(generated)),
+        bounds=NOT_NEGATIVE,
         function=sliced_w1_in_space,
         source="Bonneel et al. 2015, sliced over fixed directions",
     ),
@@ -143,6 +147,7 @@ SHAPE_SCORES = (
         ),
         {**PATCHES, "distance": "W1, pixels"},
         lambda real, generated: float(w1_on_lines(areas_of_regions(real), areas_of_regions(generated))[0]),
+        bounds=NOT_NEGATIVE,
         function=w1_on_lines,
         source="Villani 2009: on a line, the area between the distribution functions",
     ),

@@ -1,7 +1,7 @@
 """What card.json says, as values: estimates with intervals, floors, scores, evaluations.
 
-A floor is what fresh real data score against the same reference at the same sample size. It is itself random and no
-lower bound: a model that has memorised the training data goes below it.
+A floor is what fresh real data score against the same reference. What is said of a score beside it stands in
+`readings`.
 """
 
 import math
@@ -12,13 +12,11 @@ from typing import Any
 from kantor.report import units
 
 FLOOR_NOTE = (
-    "A floor is what fresh real data score against the same reference, at the n that it names; it is itself random and "
-    "no lower bound: a model that memorised its training data goes below it."
+    "What real data score (the floor) is what fresh ones score against the same reference, at the n that is named. It "
+    "is random itself and no bound: beyond it lie copies, too little variety and points that are too even, never merit."
 )
 SAMPLING = ("weights", "checkpoint", "sampler", "nfe")
 """What is known of every sampling; a sampler's settings come after them."""
-UNBIASED = frozenset({"kid", "mmd", "density"})
-"""Scores whose mean does not depend on n: a floor of another n has the same."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class Floor(Estimate):
     n: int | None = None
     kind: str = ""
     """Where the real data come from."""
+    reason: str | None = None
     values: tuple[float | None, ...] = ()
     """Of each draw."""
 
@@ -97,6 +96,10 @@ class Score(Estimate):
     floor: Floor | None = None
     better: str = "none"
     target: float | None = None
+    aspect: str = "whole"
+    """What it speaks of, see `kantor.evaluation.score`."""
+    depends_on_n: bool = True
+    """Its mean is another one for draws of another size."""
     reason: str | None = None
     n: int | None = None
     """Generated samples in a draw."""
@@ -116,43 +119,11 @@ class Score(Estimate):
         return value if self.better == "lower" else -value
 
     @property
-    def floor_compares(self) -> bool:
-        """Whether the floor is of as many samples as the score, or of a score that does not depend on n."""
-        assert self.floor is not None
-        return self.name in UNBIASED or None in (self.n, self.floor.n) or self.n == self.floor.n
-
-    @property
     def floor_text(self) -> str:
         """`0.025 [0.024, 0.026] (n = 1,024)`, or a dash."""
         if self.floor is None or self.floor.value is None:
             return units.MISSING
         return self.floor.text + (f" ({self.floor.n_text})" if self.floor.n_text else "")
-
-    @property
-    def at_floor(self) -> bool:
-        """Whether a ranked score's interval overlaps the floor's."""
-        if self.better == "none" or (self.floor is not None and not self.floor_compares):
-            return False
-        ours, floors = self.ends(), None if self.floor is None else self.floor.ends()
-        return ours is not None and floors is not None and ours[0] <= floors[1] and floors[0] <= ours[1]
-
-    @property
-    def reading(self) -> str:
-        """The score against its floor, in words."""
-        if self.value is None:
-            return f"not computed: {self.reason or 'no reason given'}"
-        if self.floor is None or self.floor.value is None or self.better == "none":
-            return ""
-        if not self.floor_compares:
-            return f"no reading: the floor is of n = {self.floor.n:,}"
-        if self.at_floor:
-            return "at the floor"
-        ours, floors = self.badness(self.value), self.badness(self.floor.value)
-        if ours is None or floors is None or ours > floors:
-            return "worse than real data"
-        if self.better == "target":
-            return "as near to its target as real data"
-        return "better than real data: memorised?"
 
 
 @dataclass(frozen=True)
@@ -208,6 +179,7 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
             high,
             n=given.get("n"),
             kind=given.get("kind") or "",
+            reason=given.get("reason"),
             values=tuple(map(finite, given.get("values") or ())),
         )
     better = entry.get("better")
@@ -227,6 +199,8 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
         floor=floor,
         better=better if better in ("lower", "higher", "target") else "none",
         target=finite(entry.get("target")),
+        aspect=entry.get("aspect") or "whole",
+        depends_on_n=entry.get("depends_on_n", True) is not False,
         reason=entry.get("reason"),
         n=n,
     )

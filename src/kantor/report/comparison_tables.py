@@ -4,6 +4,7 @@ from kantor.report import units
 from kantor.report.cards import FLOOR_NOTE, sampling_keys
 from kantor.report.comparison import Comparison, Round
 from kantor.report.methods import Method, MethodScore
+from kantor.report.readings import readings
 from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
 
 PAIRS_LISTED = 15
@@ -58,8 +59,7 @@ def reading(one: Round, method: Method, name: str) -> str:
     """What is said of the score of a method's runs, each reading once, with how many say so when they differ."""
     said: dict[str, int] = {}
     for place in method.runs:
-        score = one.evaluations[place].scores.get(name)
-        words = "absent" if score is None else score.reading
+        words = readings(one.evaluations[place]).get(name, "absent")
         said[words] = said.get(words, 0) + 1
     if len(said) == 1:
         return next(iter(said)) or units.MISSING
@@ -182,10 +182,11 @@ def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: 
         run += [summary.experiment, summary.config_hash, summary.seed, each.state]
         run += [*map(summary.counters.get, counters), summary.cost.get("train_seconds")]
         run += [*map(evaluation.sampling.get, sampling), evaluation.name, evaluation.at_step, evaluation.protocol_hash]
+        by_name = readings(evaluation)
         for score in evaluation.scores.values():
             floor = score.floor
             floors = [None] * 4 if floor is None else [floor.value, floor.low, floor.high, floor.n]
-            goal = [score.better, score.target, score.reading]
+            goal = [score.better, score.target, by_name[score.name]]
             rows.append([*run, score.name, score.value, score.low, score.high, score.covers, *floors, *goal])
     return rows
 

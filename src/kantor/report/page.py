@@ -6,12 +6,13 @@ from typing import Any
 
 from kantor.atomic import write_text
 from kantor.report import figures, glossary, pictures, units
-from kantor.report.cards import Score, flatten
+from kantor.report.cards import flatten
 from kantor.report.drawing import svg
 from kantor.report.figures import Log
 from kantor.report.health import Finding, read_findings
 from kantor.report.pictures import Picture, chart
 from kantor.report.progress import Progress, progress_of
+from kantor.report.readings import AS_REAL, readings
 from kantor.report.summary import Summary, summarise
 from kantor.report.tables import evaluation_sheet
 from kantor.report.templating import render
@@ -38,7 +39,9 @@ def report_html(run: RunDirectory) -> str:
         "report.html",
         run=summary,
         subtitle=subtitle_of(summary),
-        standing=standing_of(summary.primary),
+        standing=standing_of(summary),
+        as_real=AS_REAL,
+        readings=readings,
         while_training=glossary.WHILE_TRAINING,
         refresh=REFRESH_SECONDS if summary.state == "running" else None,
         written=now(),
@@ -66,13 +69,15 @@ def subtitle_of(summary: Summary) -> str:
     return ", ".join(told)
 
 
-def standing_of(score: Score | None) -> str:
-    """How sure a score is, what real data score, and what that says."""
-    if score is None:
+def standing_of(summary: Summary) -> str:
+    """How sure the primary score is, what real data score, and what that says."""
+    if summary.judged is None:
         return ""
+    score = summary.judged.scores[summary.primary_name]
     over = f" over {score.covers}" if score.covers else ""
     real = None if score.floor is None else f"real data score {score.floor_text}"
-    parts = [f"95% interval {score.interval_text}{over}" if score.has_interval else None, real, score.reading]
+    parts = [f"95% interval {score.interval_text}{over}" if score.has_interval else None, real]
+    parts.append(readings(summary.judged)[score.name])
     said = "; ".join(part for part in parts if part)
     return said[:1].upper() + said[1:]
 

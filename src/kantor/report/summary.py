@@ -104,10 +104,15 @@ class Summary:
         return str(self.config.get("primary_score") or "")
 
     @property
+    def judged(self) -> Evaluation | None:
+        """The last evaluation that has a value of the primary score."""
+        scores = [(one, one.scores.get(self.primary_name)) for one in reversed(self.evaluations)]
+        return next((one for one, score in scores if score is not None and score.value is not None), None)
+
+    @property
     def primary(self) -> Score | None:
-        """The primary score, of the last evaluation that has a value of it."""
-        scores = [one.scores.get(self.primary_name) for one in self.evaluations]
-        return next((score for score in reversed(scores) if score is not None and score.value is not None), None)
+        """The primary score of that."""
+        return None if self.judged is None else self.judged.scores[self.primary_name]
 
     @property
     def scores(self) -> dict[str, Score]:

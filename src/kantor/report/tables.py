@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kantor.report import units
 from kantor.report.cards import FLOOR_NOTE, Evaluation, read_evaluations, sampling_keys
+from kantor.report.readings import readings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,6 +62,7 @@ def cell(value: object) -> str:
 def score_sheet(evaluation: Evaluation) -> Sheet:
     """An evaluation's score table, in the card's order."""
     columns = ("score", "value", "95% interval", "covers", REAL, "goal", "reading")
+    said = readings(evaluation)
     rows = [
         (
             score.name,
@@ -69,7 +71,7 @@ def score_sheet(evaluation: Evaluation) -> Sheet:
             (score.covers if score.has_interval else "") or units.MISSING,
             score.floor_text,
             score.goal,
-            score.reading,
+            said[score.name],
         )
         for score in evaluation.scores.values()
     ]

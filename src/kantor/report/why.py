@@ -10,6 +10,7 @@ from pathlib import Path
 from kantor.errors import UserError, nearest
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score, flatten
+from kantor.report.readings import readings
 from kantor.report.summary import Summary
 
 LEAST_DRAWS = 10
@@ -43,7 +44,7 @@ def explained(summary: Summary, name: str | None, evaluation: str | None) -> Exp
     others = [other for other in one.scores if other != score.name]
     rows = [
         ("what it is", f"{score.meaning}; {score.goal}. Good: {score.good}. Suspicious: {score.suspicious}."),
-        ("reading", score.reading),
+        ("reading", readings(one)[score.name]),
         ("real data", real_data(one, (summary.environment.get("data") or {}).get("fingerprint"))),
         ("samples", samples(one)),
         ("features", features(one)),
