@@ -12,7 +12,10 @@ from kantor.errors import UserError
 from kantor.marks import MARK, check_apart, claim
 from kantor.runs.directory import RunDirectory
 
-WORDS = ("experiment=celeba_dcgan_quick", "data=folder", "data.image_size=64", "evaluation=none", "pictures=none")
+WORDS = (
+    "experiment=mnist_gan_mlp_quick", "data=folder", "data.image_size=28", "data.mode=L", "evaluation=none",
+    "pictures=none",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def photos(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
     for level in range(6):
-        Image.new("L", (64, 64), 40 * level).save(tmp_path / f"{level}.png")
+        Image.new("L", (28, 28), 40 * level).save(tmp_path / f"{level}.png")
     return tmp_path
 
 
@@ -29,12 +32,11 @@ def test_runs_below_the_data_are_left_out_and_not_to_be_named_there(photos):
     run = checked(*WORDS, "data.root=.")
     run.directory.create()
     (run.directory.samples).mkdir()
-    Image.new("L", (64, 64)).save(run.directory.samples / "grid.png")
+    Image.new("L", (28, 28)).save(run.directory.samples / "grid.png")
     assert checked(*WORDS, "data.root=.").directory.path == run.directory.path  # the fingerprint is what it was
-    for place in ("outputs", "elsewhere/runs", str(photos / "runs")):
+    for place in ("outputs", str(photos / "runs")):
         with pytest.raises(UserError, match=r"outputs=.* lies in \., whose pictures are data"):
             checked(*WORDS, "data.root=.", f"outputs={place}")
-    assert checked(*WORDS, "data.root=.", f"outputs={photos.parent / 'runs'}").directory.path.parts
 
 
 def test_samples_are_not_written_among_what_a_run_learned_from(photos):

@@ -183,9 +183,14 @@ def test_pictures_as_png_have_the_partition_of_the_jpegs(tmp_path):
     assert numbers(data(tmp_path).load("test")) == list(range(20, 24))
 
 
-def test_without_a_partition_the_rule_says_so(root):
+def test_without_a_partition_the_rule_says_so(root, capsys):
     rule = "the 5% of the pictures with the lowest digests of their pixels, for want of the official one"
     assert data(root).split_rule == rule
+    data(root).load("train")
+    assert f"kantor: celeba: held out are {rule}\n" in capsys.readouterr().err
+    partition(root, OFFICIAL)
+    data(root).load("train")
+    assert "held out are" not in capsys.readouterr().err
 
 
 def test_missing_files_are_named_with_their_source(tmp_path):

@@ -236,6 +236,12 @@ def test_arrays_of_another_kind_are_refused(tmp_path, samples, given):
         read_samples(tmp_path / "x.npz", data(), np.arange)
 
 
+def test_masks_that_are_given_for_pictures_are_said_to_be_almost_black(tmp_path, capsys):
+    np.savez(tmp_path / "masks.npz", samples=np.ones((4, 64, 64, 3), np.uint8))
+    read_samples(tmp_path / "masks.npz", data(), np.arange)
+    assert "no level is above 1 of 255: the pictures are almost black" in capsys.readouterr().err
+
+
 def test_files_that_are_none_are_refused(tmp_path, write):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="there is no picture in it"):

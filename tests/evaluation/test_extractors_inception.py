@@ -138,6 +138,15 @@ def test_published_weights_are_downloaded_once(tmp_path, places, monkeypatch):
 
 
 @pytest.mark.parametrize("place", [0, 1])
+def test_a_link_to_a_disk_that_is_not_there_is_not_replaced(tmp_path, places, place):
+    places[place].mkdir(parents=True)
+    (places[place] / "weights.pth").symlink_to(tmp_path / "unmounted" / "weights.pth")
+    with pytest.raises(UserError, match=r"weights\.pth is no file, or a link to none"):
+        published(b"numbers", "http://127.0.0.1:9/").path()
+    assert (places[place] / "weights.pth").is_symlink()
+
+
+@pytest.mark.parametrize("place", [0, 1])
 def test_weights_in_a_cache_are_taken_if_they_are_right(places, place):
     places[place].mkdir(parents=True)
     path = places[place] / "weights.pth"

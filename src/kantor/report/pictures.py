@@ -83,7 +83,7 @@ def thumbnail(path: Path) -> Picture | None:
     """A picture of the filmstrip, shrunk. None when it cannot be read."""
     text = step_text(path)
     try:
-        uri, pixelated = shrunk(path, path.stat().st_mtime_ns)
+        uri, pixelated = shrunk(path, path.stat().st_ctime_ns)  # which no copy preserves
     except (OSError, ValueError):
         return None
     return Picture(f"Samples at {text}", text, uri, pixelated=pixelated)

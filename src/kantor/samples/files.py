@@ -14,7 +14,7 @@ from kantor.data import levels
 from kantor.data.decode import BrokenImage, Decoded, ExactDecoder, lossy_codec
 from kantor.data.manifest import Manifest, threads
 from kantor.data.module import BlockData
-from kantor.data.notes import Notes
+from kantor.data.notes import BLACK, Notes
 from kantor.errors import UserError
 from kantor.marks import MARK, claim
 from kantor.messages import say
@@ -133,7 +133,10 @@ def read_samples(path: Path, data: BlockData, select: Selection) -> np.ndarray:
     samples = read_array(path, expected)
     if samples.dtype != np.uint8 or samples.shape[1:] != (height, width, channels):
         raise UserError(f"images={path}: `samples` is {samples.dtype} of shape {samples.shape}; {expected}")
-    return np.ascontiguousarray(samples[select(len(samples))].transpose(0, 3, 1, 2))
+    chosen = np.ascontiguousarray(samples[select(len(samples))].transpose(0, 3, 1, 2))
+    if 0 < chosen.max(initial=0) <= BLACK:
+        say(f"images={path}: no level is above {chosen.max()} of 255: the pictures are almost black")
+    return chosen
 
 
 def read_pictures(directory: Path, *, channels: int, side: int, select: Selection) -> np.ndarray:
