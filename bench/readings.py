@@ -190,6 +190,21 @@ def read(scores: dict[str, Score], n: int) -> dict[str, str]:
 
 
 OF = {"pictures": (of_pictures, N), "points": (of_points, TOY.n)}
+COLUMNS = {"as real data": ("as ",), "worse": ("worse",), "beyond": ("beyond",)}
+SEEN = {
+    "one_nn_p_apart": "told apart",
+    "one_nn_p_copied": "lying on",
+    "coverage_p": "reaching less",
+    "memorisation_p": "memorised",
+    "critic_w1": "below 0",
+}
+"""What is counted of scores that are not ranked: how what is said of them begins."""
+
+
+def cell(name: str, said: Counter[str]) -> str:
+    """How often a score was read as which, or what a test has seen how often."""
+    begins = [(SEEN[name],)] if name in SEEN else COLUMNS.values()
+    return " / ".join(str(sum(count for text, count in said.items() if text.startswith(each))) for each in begins)
 
 
 def main() -> None:
@@ -205,12 +220,16 @@ def main() -> None:
         for seed in range(words.seeds):
             for generator, scores in score(seed).items():
                 for name, said in read(scores, n).items():
-                    counted[generator][name][said.split(": no interval")[0]] += 1
-        for generator, by_score in counted.items():
-            print(f"\n{what}: {generator}, of {words.seeds} seeds\n\n| score | readings |\n| --- | --- |")
-            for name, said in by_score.items():
-                told = "; ".join(f"{text or 'nothing'} {count}" for text, count in said.most_common())
-                print(f"| `{name}` | {told} |")
+                    counted[name][generator][said] += 1
+        names = PICTURES if what == "pictures" else POINTS
+        print(f"\n{what}, of {words.seeds} seeds: {' / '.join(COLUMNS)}; the rest has no reading\n")
+        print("| score | " + " | ".join(names) + " |")
+        print("| --- " * (1 + len(names)) + "|")
+        for name, by_generator in counted.items():
+            if all(set(said) == {""} for said in by_generator.values()):
+                continue
+            title = f"`{name}`" + (f": {SEEN[name]}" if name in SEEN else "")
+            print(f"| {title} | " + " | ".join(cell(name, by_generator[each]) for each in names) + " |")
     print(f"\n{time.process_time() - began:.0f} CPU seconds")
 
 

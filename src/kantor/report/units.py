@@ -7,25 +7,30 @@ from collections.abc import Mapping
 MISSING = "-"
 
 
-def decimals(half_width: float) -> int:
-    """How many decimals a number with this half-width of its interval deserves.
+MOST_DECIMALS = 6
+"""Numbers that need more are written as powers of ten."""
+
+
+def places(half_width: float) -> int:
+    """The decimal place down to which a number with this half-width of its interval is known; before the point below 0.
 
     One digit of the half-width, two when its first digit is 1 or 2 (the Particle Data Group's rule, simplified).
     """
-    if half_width <= 0 or not math.isfinite(half_width):
-        return 0
     exponent = math.floor(math.log10(half_width))
     first = int(half_width / 10.0**exponent + 1e-9)
-    return min(8, max(0, -exponent + (1 if first < 3 else 0)))
+    return -exponent + (1 if first < 3 else 0)
 
 
 def number(value: float | None, half_width: float | None = None) -> str:
     """`value` to the decimals of `half_width`; without one to four significant digits. None: a dash."""
     if value is None or not math.isfinite(value):
         return MISSING
-    if half_width is not None and half_width > 0:
-        places = decimals(half_width)
-        return f"{round(value, places) + 0.0:.{places}f}"  # no -0.000
+    if half_width is not None and 0 < half_width < math.inf:
+        digits = max(places(half_width), 0)
+        rounded = round(value, digits) + 0.0  # no -0.000
+        if digits <= MOST_DECIMALS:
+            return f"{rounded:.{digits}f}"
+        return f"{rounded:.{digits + math.floor(math.log10(abs(rounded)))}e}" if rounded else "0"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.4g}"
