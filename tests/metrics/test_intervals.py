@@ -75,3 +75,12 @@ def test_groups_are_equal_parts_of_the_whole(n, groups):
     sizes = {len(part) for part in found}
     assert max(sizes) - min(sizes) <= 1
     assert len(parts) == groups
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.9, 1.1, (0.9, 1.0)), (-0.1, 0.2, (0.0, 0.2)), (0.1, 0.2, (0.1, 0.2))]
+)
+def test_an_interval_ends_where_a_share_does(low, high, expected):
+    found = Estimate((low + high) / 2, low, high).within((0.0, 1.0))
+    assert (found.value, found.low, found.high) == ((low + high) / 2, *expected)
+    assert Estimate(0.5, None, None).within((0.0, 1.0)) == Estimate(0.5, None, None)
