@@ -7,14 +7,17 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from every_objective import OBJECTIVES
-from tiny import ADAM, RMSPROP, TinyImages, fit, gan, image_cgan, points, same, samples, state
+from tiny import ADAM, RMSPROP, TinyImages, fit, gan, image_cgan, mlp, points, same, samples, state
 from torch import nn
 
 from kantor import keyed
 from kantor.data.points import GaussianMixture
 from kantor.data.share import Share
+from kantor.data.stream import Block
 from kantor.models.adversarial import Adversarial
+from kantor.models.adversarial_measurements import of_probabilities
 from kantor.models.critic_steps import Bursts, Constant
+from kantor.models.health import LOOKS, History
 from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping, WassersteinGradientPenalty
 from kantor.objectives.relativistic import Relativistic
 
@@ -296,3 +299,45 @@ def test_training_lowers_the_distance():
     end = samples(model, n=500, seed=0).mean(0)
     goal = torch.tensor([2.0, 0.0])
     assert (end - goal).norm() < 0.3 * (begin - goal).norm()
+
+
+class Ending(torch.nn.Module):
+    """A critic of points with something behind its linear layer."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.network, self.end = mlp(2, 1), end
+
+    def forward(self, x):
+        return self.end(self.network(x)).squeeze(1)
+
+
+ENDS = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.nn.Tanh(),
+    "clamp": lambda y: y.clamp(-1, 1),
+    "hardsigmoid": torch.nn.Hardsigmoid(),
+}
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES.keys())
+@pytest.mark.parametrize("end", ENDS)
+def test_a_critic_with_bounded_numbers_is_noticed_at_the_start(end, objective, capsys):
+    gan(critic=lambda: Ending(ENDS[end]), objective=objective).check_shapes((2,))
+    said = capsys.readouterr().err
+    assert said.count(f"model.critic ends in a {end}, and {type(objective).__name__} expects") == objective.unbounded
+    gan(critic=lambda: Ending(torch.nn.LeakyReLU(0.2)), objective=objective).check_shapes((2,))
+    gan(objective=objective).check_shapes((2,))
+    assert capsys.readouterr().err == ""
+
+
+def test_logits_that_a_sigmoid_squashed_are_found_while_training():
+    """They stay in (0, 1), and D in (½, 0.73); without the sigmoid nothing is found."""
+    for end, found in ((torch.sigmoid, {"squashed_logits"}), (torch.nn.Identity(), set())):
+        model = gan(critic=lambda end=end: Ending(end))
+        history = History({}, {}, (), 0)
+        for step in range(LOOKS):
+            block = Block(torch.randn(1, 64, 2))
+            d_real, d_fake = model.probabilities(block, keyed.Rng(step))
+            history = history.then({name: value.item() for name, value in of_probabilities(d_real, d_fake).items()})
+        assert {name for name, check in model.checks().items() if check(history)} - {"perfect_discriminator"} == found

@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from kantor.models.adversarial_findings import CHECKS, ON_FAKE, ON_REAL, Setting, checks, optimal_slope
-from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, D_HIGHEST, D_LOWEST, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import LOOKS, SETTLED, History
 from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
+from kantor.objectives.least_squares import LeastSquares
 
-PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False)
+PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False, logits=False)
+LOGITS = replace(PLAIN, logits=True)
 CLIPS = replace(PLAIN, clipped=True, without_normalisation="model.critic.normalise=null")
 
 
@@ -39,14 +41,15 @@ def told(*looks, setting=PLAIN):
 
 
 def test_each_check_has_the_name_of_its_ailment():
-    assert list(checks(PLAIN)) == [check.__name__ for check in CHECKS] and len(set(CHECKS)) == 6
+    assert list(checks(PLAIN)) == [check.__name__ for check in CHECKS] and len(set(CHECKS)) == 7
 
 
 @pytest.mark.parametrize(
     ("objective", "critic", "expected"),
     [
-        (NonSaturating(), torch.nn.Linear(2, 1), PLAIN),
-        (Minimax(), torch.nn.Linear(2, 1), replace(PLAIN, saturating=True)),
+        (NonSaturating(), torch.nn.Linear(2, 1), LOGITS),
+        (LeastSquares(), torch.nn.Linear(2, 1), PLAIN),
+        (Minimax(), torch.nn.Linear(2, 1), replace(LOGITS, saturating=True)),
         (WassersteinClipping(clip=0.1, spare_normalisation=False), torch.nn.BatchNorm1d(2), CLIPS),
         (WassersteinGradientPenalty(penalty_weight=0.0, one_sided=False), torch.nn.Linear(2, 1),
          replace(PLAIN, penalty_weight=0.0)),
@@ -67,6 +70,7 @@ AILING = {
     "perfect_discriminator": ({ACCURACY: 1.0}, PLAIN),
     "clipped_weights": ({CLIPPED: 0.97, SLOPE: 1e-4}, CLIPS),
     "wrong_slope": ({SLOPE: 20.0}, PLAIN),
+    "squashed_logits": ({D_LOWEST: 0.52, D_HIGHEST: 0.73}, LOGITS),
     "constant_critic": ({SLOPE: 1e-7, CLIPPED: 0.3}, CLIPS),
 }
 
@@ -74,7 +78,10 @@ AILING = {
 @pytest.mark.parametrize("check", AILING)
 def test_one_measurement_that_differs_is_enough_for_silence(check):
     look, setting = AILING[check]
-    ailing, well = [look] * LOOKS, {**apart(0.9, 0.6), ACCURACY: 0.8, CLIPPED: 0.5, SLOPE: 1.0}
+    ailing, well = (
+        [look] * LOOKS,
+        {**apart(0.9, 0.6), ACCURACY: 0.8, CLIPPED: 0.5, SLOPE: 1.0, D_LOWEST: 0.2, D_HIGHEST: 0.8},
+    )
     assert told(*ailing, setting=setting) == {check}
     assert told(*ailing[1:], setting=setting) == set()
     for place in range(LOOKS):
@@ -127,6 +134,13 @@ def test_samples_that_still_move_apart_are_no_collapse(nearest):
         growing = [apart(0.8, 0.0, nearest * 1.1**k) for k in range(LOOKS)]
     assert told(*growing) == set()
     assert told(*growing[::-1]) == {"mode_collapse"}
+
+
+def test_a_spot_that_is_spread_while_it_moves_is_a_collapse():
+    """As all points of a collapsed game on 8 Gaussians; a generator that fails once and recovers is none."""
+    assert told(*(apart(spread, 0.05) for spread in (0.07, 0.06, 0.18, 0.08, 0.07))) == {"mode_collapse"}
+    assert told(*(apart(spread, 0.05) for spread in (0.07, 0.06, 0.4, 0.08, 0.07))) == set()
+    assert told(*(apart(spread, 0.05) for spread in (0.12, 0.06, 0.12, 0.12, 0.07))) == set()
 
 
 def test_samples_that_lie_close_together_at_the_beginning_are_no_collapse_yet():

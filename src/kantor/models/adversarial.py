@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
+from kantor.messages import say
 from kantor.models import adversarial_findings, adversarial_measurements
 from kantor.models.adversarial_measurements import gradient_norms, of_potential, of_probabilities
 from kantor.models.base import GenerativeModel, Limits, Part, evaluating
@@ -24,7 +25,7 @@ from kantor.models.optimisation import Optimisation, OptimizerFactory, check_fac
 from kantor.models.schedules import Schedule
 from kantor.models.spread import CHART, spread
 from kantor.objectives.adversarial import AdversarialObjective
-from kantor.objectives.critic import Critic
+from kantor.objectives.critic import Critic, squashing
 from kantor.objectives.distance_estimate import DistanceEstimate
 
 
@@ -304,6 +305,12 @@ class Adversarial(GenerativeModel):
         if tuple(values.shape) != (2,):
             raise UserError(
                 f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"
+            )
+        end = squashing(values)
+        if end is not None and self.objective.unbounded:
+            say(
+                f"model.critic ends in a {end}, and {type(self.objective).__name__} expects numbers without bounds: "
+                f"the {self.critic_name} cannot say how sure it is. Let it end in a linear layer"
             )
 
     def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 
+import torch
 from torch import nn
 
-from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
+from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, D_HIGHEST, D_LOWEST, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import SETTLED, Check, History, advice
 from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.objectives.adversarial import (
@@ -35,21 +37,25 @@ class Setting:
         without_normalisation: the words that make a critic without the batch normalisation that it has; None where it
             has none.
         saturating: whether the generator minimises log(1 - D).
+        logits: whether the discriminator's numbers are logits, so that at 0 D is ½.
     """
 
     penalty_weight: float | None
     clipped: bool
     without_normalisation: str | None
     saturating: bool
+    logits: bool
 
     @classmethod
     def of(cls, objective: AdversarialObjective, critic: nn.Module) -> "Setting":
         """That of an objective and its critic."""
+        at_zero = objective.probability(torch.zeros(1))
         return cls(
             penalty_weight=objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None,
             clipped=isinstance(objective, WassersteinClipping),
             without_normalisation=without_normalisation(critic),
             saturating=isinstance(objective, Minimax),
+            logits=at_zero is not None and at_zero.item() == 0.5,
         )
 
     @property
@@ -62,13 +68,13 @@ class Setting:
 
 def mode_collapse(setting: Setting, history: History) -> str | None:
     """All samples are nearly one and do not move apart, or each has a twin; or samples have come closer to each other,
-    all or in groups, while coverage fell by half.
+    all or in groups, while coverage fell by half. All on one spot are spread a little while they move to the next.
     """
     spread, nearest, coverage = (history.last(name) for name in (SPREAD, NEAREST_SAMPLE, REACHED))
     if not spread:
         return None
     settled = history.count >= SETTLED
-    one = settled and max(spread) < 0.1 and spread[-1] <= 1.25 * spread[0]
+    one = settled and median(spread) < 0.1 and max(spread) < 0.25 and spread[-1] <= 1.25 * spread[0]
     few = settled and max(nearest) < 0.1 and nearest[-1] <= 1.25 * nearest[0]
     fallen = (history.halved(SPREAD) or history.halved(NEAREST_SAMPLE)) and history.halved(REACHED)
     if not (one or few or fallen):
@@ -167,7 +173,27 @@ def constant_critic(setting: Setting, history: History) -> str | None:
     )
 
 
-CHECKS = (mode_collapse, vanishing_gradient, perfect_discriminator, wrong_slope, clipped_weights, constant_critic)
+def squashed_logits(setting: Setting, history: History) -> str | None:
+    """No logit is below 0 and none above 1, over many batches: D is between ½ and σ(1) for all samples."""
+    lowest, highest = history.last(D_LOWEST), history.last(D_HIGHEST)
+    if not setting.logits or not lowest or min(lowest) < 0.5 or max(highest) > 1 / (1 + math.exp(-1)) + 1e-6:
+        return None
+    return (
+        "squashed logits: all numbers of the discriminator are between 0 and 1, as if it ended in a sigmoid. The loss "
+        "has one of its own, so that nothing can be found more likely generated than real. "
+        + advice("a discriminator that ends in a linear layer, without a sigmoid")
+    )
+
+
+CHECKS = (
+    mode_collapse,
+    vanishing_gradient,
+    perfect_discriminator,
+    wrong_slope,
+    clipped_weights,
+    constant_critic,
+    squashed_logits,
+)
 
 
 def checks(setting: Setting) -> Mapping[str, Check]:

@@ -14,6 +14,7 @@ from kantor.objectives.penalties import slopes
 GENERATOR_GRADIENT = "train/generator_gradient"
 SLOPE, CLIPPED = "train/critic_slope", "train/clipped_share"
 D_REAL, D_FAKE, ACCURACY = "train/d_real", "train/d_fake", "train/discriminator_accuracy"
+D_LOWEST, D_HIGHEST = "train/d_lowest", "train/d_highest"
 
 OF_PROBABILITIES = (
     Chart(
@@ -135,9 +136,16 @@ def clipped_share(weights: Iterable[Tensor], clip: float) -> Tensor:
 
 
 def of_probabilities(d_real: Tensor, d_fake: Tensor) -> dict[str, Tensor]:
-    """Mean D(x), mean D(G(z)), and the share of both taken for what they are, each of (B,) → a scalar.
+    """Mean D(x), mean D(G(z)), the share of both taken for what they are, and the lowest and highest D of both, each of
+    (B,) → a scalar.
 
     When neither network can improve both means are ½ (Goodfellow et al. 2014, arXiv:1406.2661, proposition 1).
     """
     right = torch.cat([d_real > 0.5, d_fake < 0.5])
-    return {D_REAL: d_real.mean(), D_FAKE: d_fake.mean(), ACCURACY: right.float().mean()}
+    return {
+        D_REAL: d_real.mean(),
+        D_FAKE: d_fake.mean(),
+        ACCURACY: right.float().mean(),
+        D_LOWEST: torch.minimum(d_real.min(), d_fake.min()),
+        D_HIGHEST: torch.maximum(d_real.max(), d_fake.max()),
+    }

@@ -31,6 +31,8 @@ class AdversarialObjective(ABC):
     """Whether the critic stands for a potential, whose difference of means estimates W1 (up to its slope)."""
     has_zero: ClassVar[bool] = True
     """Whether a critic's 0 means something; False where a constant added to all its numbers changes no loss."""
+    unbounded: ClassVar[bool] = True
+    """Whether a critic's numbers have to be free; False where they are drawn to labels that bounded ones can reach."""
     double_backward: ClassVar[bool] = False
     """Whether the critic's loss differentiates its gradient: such a critic can be neither compiled nor run in fp16."""
 

@@ -9,6 +9,28 @@ Critic = Callable[[Tensor], Tensor]
 """(B, …) → (B,): a score in Wasserstein models, a logit in GANs."""
 
 
+SQUASHING = ("Sigmoid", "Tanh", "Softmax", "LogSigmoid", "Hardtanh", "Hardsigmoid", "Clamp")
+RESHAPING = ("View", "UnsafeView", "Squeeze", "Unsqueeze", "Select", "Slice", "Reshape", "Mean", "ToCopy", "Expand")
+"""The functions that bound what they are given, and those that change no number, by the names of torch's graph."""
+
+
+def squashing(values: Tensor) -> str | None:
+    """The function that a critic ends in, when it bounds the numbers; None where they can be any.
+
+    Args:
+        values: what a critic gave, with its graph.
+    """
+    step = values.grad_fn
+    while step is not None:
+        name = step.name().partition("Backward")[0]
+        if name in SQUASHING:
+            return name.lower()
+        if name not in RESHAPING:
+            return None
+        step = step.next_functions[0][0]
+    return None
+
+
 def without_normalisation(critic: nn.Module) -> str | None:
     """The words that make a critic without batch normalisation, key=null; None where it has none.
 

@@ -1,6 +1,7 @@
 """The least-squares loss: scores are drawn to labels, from both sides (Mao et al. 2017, arXiv:1611.04076)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -15,6 +16,8 @@ class LeastSquares(AdversarialObjective):
 
     The paper's equation 2 with its labels a = 0, b = c = 1. f is the score itself, not a logit.
     """
+
+    unbounded: ClassVar[bool] = False
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: ½E(f(x) - 1)²; `fake`: ½E f(G(z))²."""
