@@ -75,6 +75,14 @@ def test_modules_are_imported(name):
     assert importlib.import_module(name.removesuffix(".py").replace("/", ".")).__doc__
 
 
+def test_what_is_written_on_the_page_passes_the_checks_of_the_page():
+    tests = vars(importlib.import_module("mylab.test_mylab"))
+    called = [test() for name, test in tests.items() if name.startswith("test_")]
+    assert len(called) == 4
+    (score,) = (text for _, language, text in blocks() if language == "python" and "check_score(" in text)
+    exec(score, {})
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_are_accepted(place, command):
     words = shlex.split(command)[2:]

@@ -8,6 +8,7 @@ from scipy.stats import norm
 from kantor.data import points
 from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25, identity
 from kantor.errors import UserError
+from kantor.testing import check_distribution
 
 ALL = {
     "gaussians8": gaussians8(spread=0.1, scale=1.414),
@@ -67,29 +68,8 @@ def test_sigma_is_in_the_units_of_the_data(distribution, sigma):
 
 
 @each
-@pytest.mark.parametrize("stratified", [False, True])
-@pytest.mark.parametrize("n", [1, 7, 100])
-def test_draws_are_n_float64_points(distribution, stratified, n):
-    drawn = distribution.sample(n, rng(), stratified=stratified)
-    assert drawn.shape == (n, 2) and drawn.dtype == np.float64
-    assert np.isfinite(drawn).all()
-
-
-@each
-@pytest.mark.parametrize("stratified", [False, True])
-def test_equal_generators_draw_equal_points(distribution, stratified):
-    first, again, other = (distribution.sample(50, rng(seed), stratified=stratified) for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert not (first == other).all()
-
-
-@each
-def test_stratified_draws_come_in_random_order(distribution):
-    """A model or a split must not be able to tell the strata by position: no half is systematically elsewhere."""
-    drawn = distribution.sample(4000, rng(), stratified=True)
-    halves = drawn[:2000].mean(0) - drawn[2000:].mean(0)
-    assert np.abs(halves) == pytest.approx(0, abs=6 * drawn.std(0).max() / math.sqrt(1000))
-    assert abs(np.corrcoef(np.arange(4000), drawn[:, 1])[0, 1]) < 0.1
+def test_every_distribution_is_what_data_take(distribution):
+    check_distribution(distribution)
 
 
 @pytest.mark.parametrize("name", ["gaussians8", "gaussians25"])

@@ -10,6 +10,7 @@ from kantor.evaluation.extractors import Pixels
 from kantor.evaluation.extractors.classifiers import mnist_cnn, shapes_cnn
 from kantor.evaluation.extractors.modules import Module
 from kantor.evaluation.extractors.pixels import area_weights
+from kantor.testing import check_extractor
 
 
 def pictures(n=6, shape=(3, 8, 8), seed=0):
@@ -78,19 +79,8 @@ def test_the_mean_is_kept(extractor):
 
 
 @every
-def test_a_pictures_features_do_not_depend_on_the_others(extractor, shape):
-    images = pictures(70, shape)  # more than one batch of any of them
-    whole = extractor(images)
-    assert whole.features.dtype == torch.float64 and whole.features.ndim == 2
-    assert (whole.features[0] != whole.features[1]).any()  # pictures are seen
-    for pieces in (images.split(1)[:5], images.split(3), images.split(64)):
-        found = torch.cat([extractor(piece).features for piece in pieces])
-        assert torch.equal(found, whole.features[: len(found)])
-    assert torch.equal(extractor(images.flip(0)).features, whole.features.flip(0))
-    if whole.logits is not None:
-        assert whole.logits.dtype == torch.float64 and len(whole.logits) == 70
-        assert torch.equal(extractor(images.flip(0)).logits, whole.logits.flip(0))
-    assert torch.equal(images, pictures(70, shape))  # and are left alone
+def test_every_extractor_is_what_an_evaluation_takes(extractor, shape):
+    check_extractor(extractor, pictures(70, shape))  # more than one batch of any of them
 
 
 @each
@@ -110,14 +100,6 @@ def test_wrong_types_and_shapes_are_refused(extractor, shape):
     }.items():
         with pytest.raises(UserError, match=message):
             extractor(wrong)
-
-
-@every
-def test_identities_are_plain_and_the_same_when_asked_again(extractor, shape):
-    extractor.prepare()
-    first = sha256(extractor.identity())
-    extractor(pictures(1, shape))
-    assert sha256(extractor.identity()) == first
 
 
 def test_extractors_are_told_apart():

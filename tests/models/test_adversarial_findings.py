@@ -181,7 +181,7 @@ def test_noise_that_becomes_pictures_is_no_collapse():
     ids=["clipped", "normalised", "saturating", "plain"],
 )
 def test_no_remedy_is_what_the_run_has_already(check, penalised, own):
-    setting = replace(PLAIN, penalty_weight=10.0 if penalised else None, **own)
+    setting = replace(LOGITS, penalty_weight=10.0 if penalised else None, **own)
     looks = [
         {GENERATOR_GRADIENT: 1.0},
         *[
@@ -193,6 +193,8 @@ def test_no_remedy_is_what_the_run_has_already(check, penalised, own):
                 ON_REAL: 0.0,
                 ON_FAKE: 0.0,
                 GENERATOR_GRADIENT: 0.0,
+                D_LOWEST: 0.5,
+                D_HIGHEST: 0.7,
             }
         ]
         * LOOKS,
@@ -202,8 +204,8 @@ def test_no_remedy_is_what_the_run_has_already(check, penalised, own):
         assert check == ("wrong_slope" if setting.clipped else "constant_critic")
         return
     assert message.count("Try ") == 1
-    assert ("objective=wasserstein_gp" in message) == (not penalised)
+    assert ("objective=wasserstein_gp" in message) == (not penalised and check != "squashed_logits")
     assert "objective=non_saturating" not in message or setting.saturating
     without = setting.without_normalisation
     assert "normalis" not in message or without in message
-    assert without is None or penalised or without in message
+    assert without is None or penalised or without in message or check == "squashed_logits"

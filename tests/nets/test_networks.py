@@ -24,6 +24,7 @@ from kantor.nets.mlp import MLP
 from kantor.nets.shift import Shift
 from kantor.nets.skip_critic import Halving, Shortcut, SkipCritic
 from kantor.nets.spectral import Times
+from kantor.testing import check_network
 
 
 def count_parameters(network):
@@ -106,68 +107,10 @@ def test_every_network_is_tested():
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 
 
-def check_shapes(network, size_in, size_out, batch):
-    assert network(torch.randn(batch, *size_in)).shape == (batch, *size_out)
-
-
 @each
-@pytest.mark.parametrize("batch", [1, 5])
-def test_shapes(make, size_in, size_out, batch):
-    check_shapes(make(), size_in, size_out, batch)
-
-
-def check_samples_do_not_influence_each_other(network, size_in):
-    torch.manual_seed(0)
-    x = torch.randn(5, *size_in, requires_grad=True)
-    y = network(x)
-    alone = torch.cat([network(x[i : i + 1]) for i in range(5)])
-    torch.testing.assert_close(y, alone, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(network(x.flip(0)), y.flip(0), rtol=1e-5, atol=1e-6)
-    (gradient,) = torch.autograd.grad(y[2].sum(), x)
-    assert gradient[[0, 1, 3, 4]].abs().max() == 0
-    assert gradient[2].abs().max() > 0
-
-
-@each
-def test_samples_do_not_influence_each_other(make, size_in, size_out):
+def test_every_network_is_what_a_model_takes(make, size_in, size_out):
     torch.manual_seed(1)
-    check_samples_do_not_influence_each_other(make(), size_in)
-
-
-class BatchMeanCritic(nn.Module):
-    """Mutation "batch-mean critic": one number for the whole batch, handed to everyone."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = mlp(outputs=None)
-
-    def forward(self, x):
-        return self.inner(x).mean().expand(len(x))
-
-
-class BatchCentredCritic(nn.Module):
-    """What batch normalisation does to a penalised critic."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = mlp(outputs=None)
-
-    def forward(self, x):
-        return self.inner(x - x.mean(0))
-
-
-@pytest.mark.parametrize("mutant", [BatchMeanCritic, BatchCentredCritic])
-def test_the_check_sees_critics_that_mix_samples(mutant):
-    torch.manual_seed(1)
-    with pytest.raises(AssertionError):
-        check_samples_do_not_influence_each_other(mutant(), (2,))
-
-
-@pytest.mark.parametrize("mutant", [lambda x: x.mean(), lambda x: x.sum(1, keepdim=True), lambda x: x.mean(0)])
-def test_critics_that_do_not_return_one_number_per_sample_are_seen(mutant):
-    """Mutation "batch-mean critic", scalar form, and (B, 1), which would broadcast (B,) to (B, B) elsewhere."""
-    with pytest.raises(AssertionError):
-        check_shapes(mutant, (2,), (), 5)
+    check_network(make(), takes=size_in, gives=size_out)
 
 
 @pytest.mark.parametrize(
