@@ -111,7 +111,8 @@ def drawing(run):
 
 @each_experiment
 def test_experiments_compose_and_are_accepted(experiment, capsys):
-    """They draw, no critic of theirs is bounded; and health checks, which want several measurements that agree, have them before a run is half over."""
+    """They draw, and no critic of theirs is bounded; health checks, which want several measurements that agree, have
+    them before a run is half over."""
     configuration = composed(f"experiment={experiment}")
     run = check_run(configuration)
     assert "ends in a" not in capsys.readouterr().err

@@ -1,16 +1,15 @@
 """Checks of samplers."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from kantor import keyed
 from kantor.models.base import GenerativeModel
+from kantor.samplers.direct import Sampler
 from kantor.testing.faults import fail, plain_json
 
 
-def check_sampler(sampler: Any, model: GenerativeModel, *, gives: tuple[int, ...]) -> None:
+def check_sampler(sampler: Sampler, model: GenerativeModel, *, gives: tuple[int, ...]) -> None:
     """Check a sampler with a model that draws by it: keyed, finite, of the right shape.
 
     Args:
@@ -21,7 +20,8 @@ def check_sampler(sampler: Any, model: GenerativeModel, *, gives: tuple[int, ...
     Raises:
         AssertionError: it is not like that.
     """
-    if not isinstance(sampler, model.sampler_kind):
+    fits = isinstance(sampler, model.sampler_kind)
+    if not fits:
         fail(f"{type(model).__name__} draws by {model.sampler_kind.__name__}", f"not by {type(sampler).__name__}")
     plain_json(sampler.describe(), "describe()")
 
