@@ -1,5 +1,5 @@
-"""Every test of a run is made twice: of a Wasserstein GAN, and of a variational autoencoder, which has no network that
-judges samples, and no counters of its own.
+"""Every test of a run is made twice, of a comparison once: of a Wasserstein GAN, and of a variational autoencoder,
+which has no network that judges samples, and no counters of its own.
 """
 
 from collections.abc import Callable

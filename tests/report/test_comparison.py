@@ -24,6 +24,12 @@ Evaluated = Callable[..., dict[str, Any]]
 GP, CLIP = "1" * 64, "2" * 64
 
 
+@pytest.fixture
+def family(every_family: dict[str, Family]) -> Family:
+    """One is enough: a comparison knows no family but by its counters, of which a test below has both."""
+    return every_family["adversarial"]
+
+
 def order(comparison: Comparison) -> list[str]:
     return [one.summary.run.path.name for one in comparison.contestants]
 
@@ -256,8 +262,11 @@ def test_the_lead_has_its_direction(make_run: MakeRun, better: str, words: str):
 
 
 def test_without_an_interval_there_is_no_claim_on_the_difference(make_run: MakeRun):
-    verdict = " ".join(compare(two(make_run, score(0.1, half=None), score(0.2))).verdict)
-    assert "No interval of the difference" in verdict and "Worse than it" not in verdict
+    comparison = compare(two(make_run, score(0.1, half=None), score(0.2)))
+    verdict = " ".join(comparison.verdict)
+    assert comparison.verdict[0].endswith("but their difference has no interval.")
+    assert "No interval of the difference" in verdict
+    assert "Worse" not in verdict and "told apart" not in verdict and "Holm" not in to_markdown(comparison)
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
@@ -295,6 +304,12 @@ def test_methods_that_cannot_be_told_apart(make_run: MakeRun):
     runs = seeds(make_run, "gp", GP, [0.05, 0.06, 0.055, 0.052, 0.058])
     runs += seeds(make_run, "clip", CLIP, [0.051, 0.06, 0.056, 0.052, 0.058])
     assert "the two cannot be told apart" in compare(runs).verdict[0]
+
+
+def test_equal_settings_are_one_method_whatever_the_experiment_is_called(make_run: MakeRun):
+    runs = [make_run(name, experiment=name, seed=seed) for seed, name in enumerate("ab")]
+    comparison = compare(runs)
+    assert [len(method.runs) for method in comparison.methods] == [2] and comparison.pairs == []
 
 
 def test_copies_of_one_seed_are_no_seeds(make_run: MakeRun):

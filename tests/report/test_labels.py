@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from report_runs import Family
 
 from kantor.report.labels import method_labels, settings_apart
 from kantor.report.summary import summarise
@@ -50,6 +51,12 @@ def test_more_keys_than_fit_are_those_that_tell_apart():
     """All combinations of two of the keys; the others go along with the first."""
     settings = [{"a": i, "b": j, "c": i, "d": 2 * i, "e": -i} for i in (1, 2) for j in (1, 2)]
     assert settings_apart(settings) == ["a=1 b=1", "a=1 b=2", "a=2 b=1", "a=2 b=2"]
+
+
+@pytest.fixture
+def family(every_family: dict[str, Family]) -> Family:
+    """One is enough: names are of configurations."""
+    return every_family["adversarial"]
 
 
 def label_of(make_run: MakeRun, *runs: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from report_runs import score
+from report_runs import Family, score
 
 from kantor.report.compare import compare
 from kantor.report.comparison_latex import to_latex
@@ -18,6 +18,12 @@ COMMANDS = {
     *("textbackslash", "textasciicircum", "textasciitilde", "pm", "times", "cdot", "dots", "varepsilon", "sigma"),
     *("mu", "lambda", "surd", "leq", "geq", "to", "frac"),
 }
+
+
+@pytest.fixture
+def family(every_family: dict[str, Family]) -> Family:
+    """One is enough: tables are of scores."""
+    return every_family["adversarial"]
 
 
 def check(text: str) -> None:

@@ -33,6 +33,8 @@ def compare(runs: Sequence[RunDirectory], out: Path | None = None, score: str | 
         UserError: no run has scores, they share no protocol, or not the score, or `out` is a file or cannot be written
             to; nothing is written then.
     """
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"out={out} is a file: name a directory, out=DIR")
     comparison = compared(runs, score)
     if out is not None:
         write(comparison, out)

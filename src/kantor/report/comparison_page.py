@@ -9,7 +9,6 @@ from urllib.parse import quote
 import numpy as np
 
 from kantor.report import glossary, pictures, units
-from kantor.report.cards import Score
 from kantor.report.comparison import Comparison, Round
 from kantor.report.comparison_figures import X
 from kantor.report.comparison_tables import heading, method_sheet, pair_sheets, reading, real_text, run_sheet
@@ -55,14 +54,9 @@ def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing
         differences=differences([comparison.contestants[method.runs[0]].summary for method in comparison.methods]),
         primary=comparison.primary,
         while_training=glossary.WHILE_TRAINING,
-        glossary=glossary.entries(glossary.OF_COMPARISON, examples_of(comparison)),
+        glossary=glossary.entries(glossary.OF_COMPARISON),
         glossary_place=glossary.PLACE,
     )
-
-
-def examples_of(comparison: Comparison) -> dict[str, Score]:
-    """Every score of the page by its name."""
-    return {name: one.example(name) for one in comparison.rounds for name in one.score_names}
 
 
 def title_of(comparison: Comparison) -> str:

@@ -127,11 +127,12 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
         for pair in listed
     ]  # fmt: skip
     title = f"Pairs of methods by {comparison.primary}" + ("" if listed == pairs else ": the best with each other one")
-    others = f", of others over all {len(pairs)}" if len(listed) > pairs[0].family else ""
-    caption = (
-        "95% interval of each difference by itself; p of pairs with the best by Holm's adjustment over these "
-        f"{pairs[0].family}{others}"
-    )
+    families = {pair.better == 0: pair.family for pair in listed if pair.p is not None}
+    caption = "95% interval of each difference by itself"
+    if True in families:
+        caption += f"; p of pairs with the best by Holm's adjustment over these {families[True]}"
+    if False in families:
+        caption += f", of others over all {families[False]}"
     columns = ("better", "worse", "difference", "95% interval", "over", "p", "told apart")
     return [Sheet(title, columns, rows, frozenset({"difference", "95% interval", "p"}), caption)]
 

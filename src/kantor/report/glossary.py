@@ -3,7 +3,7 @@
 What is said of a score comes from its card, and of a chart from the model that declares it; here is the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from kantor.models.charts import Chart
 from kantor.report.cards import Score
@@ -74,9 +74,6 @@ def sentence(one: Score | Chart) -> str:
     return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
-def entries(terms: Iterable[str], scores: Mapping[str, Score]) -> list[tuple[str, str]]:
-    """What a page's glossary says: its terms, then its scores."""
-    return [
-        *((term, TERMS[term]) for term in terms),
-        *((name, sentence(score)) for name, score in scores.items() if sentence(score)),
-    ]
+def entries(terms: Iterable[str]) -> list[tuple[str, str]]:
+    """What a page's glossary says; what its scores and charts are stands beside them."""
+    return [(term, TERMS[term]) for term in terms]

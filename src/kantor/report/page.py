@@ -55,7 +55,7 @@ def report_html(run: RunDirectory) -> str:
         figures=other_figures(summary),
         config_yaml=run.config_yaml.read_text(encoding="utf-8") if summary.config else "",
         environment=environment_of(summary),
-        glossary=glossary.entries(glossary.OF_RUN, summary.scores),
+        glossary=glossary.entries(glossary.OF_RUN),
         glossary_place=glossary.PLACE,
         attempts=[{**dict.fromkeys(ATTEMPT), **attempt} for attempt in summary.status.get("attempts") or []],
     )

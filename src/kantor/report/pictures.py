@@ -127,9 +127,10 @@ def newest(run: RunDirectory) -> Path | None:
 def hero(run: RunDirectory, who: str) -> list[Picture]:
     """The newest picture of samples, and their animation."""
     path = newest(run)
-    still = (
-        None if path is None else embed(path, f"Samples of {who} at {step_text(path)}", f"Samples at {step_text(path)}")
-    )
+    still = None
+    if path is not None:
+        when = step_text(path) if step_of(path) is None else f"at {step_text(path)}"
+        still = embed(path, f"Samples of {who}, {when}", f"Samples, {when}")
     animation = embed(run.samples / "samples.gif", f"Animation of samples of {who} during training", "During training")
     return there([still, animation])
 

@@ -52,12 +52,32 @@ def headline(
         return [f"{what} of one method, {labels[0]}: {value}{runs}."]
     if len(there) == 1:
         return [f"{what} cannot be compared: only {labels[0]} has it, {value}."]
-    ties = [pair for pair in pairs if pair.better == 0 and not pair.told_apart]
-    joint = f", but {len(ties)} of the other {len(there) - 1} cannot be told apart from it" if ties else ""
-    if len(there) == 2 and ties:
-        joint = ", but the two cannot be told apart"
     of = f"of {len(there)} methods " if len(there) > 2 else ""
-    return [f"{what}: {of}{labels[0]} has {superlative(score)}, {value}{joint}."]
+    with_best = [pair for pair in pairs if pair.better == 0]
+    return [f"{what}: {of}{labels[0]} has {superlative(score)}, {value}{reservation(with_best)}."]
+
+
+def reservation(pairs: Sequence[Pair]) -> str:
+    """Of how many of the others the best cannot be said to be better.
+
+    Args:
+        pairs: those with the best.
+    """
+    tied = sum(pair.difference is not None and not pair.told_apart for pair in pairs)
+    untested = sum(pair.difference is None for pair in pairs)
+    if len(pairs) == 1:
+        return (
+            ", but the two cannot be told apart"
+            if tied
+            else ", but their difference has no interval"
+            if untested
+            else ""
+        )
+    said = [
+        *([f"{tied} of the other {len(pairs)} cannot be told apart from it"] if tied else []),
+        *([f"the difference to {untested} of the other {len(pairs)} has no interval"] if untested else []),
+    ]
+    return f", but {' and '.join(said)}" if said else ""
 
 
 def superlative(score: Score) -> str:
