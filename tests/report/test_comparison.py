@@ -128,6 +128,11 @@ def test_three_of_four_are_right_and_the_fourth_is_named(make_run: MakeRun, eval
     assert f"kantor evaluate run={odd.path} evaluation=toy" in note
 
 
+def test_of_one_method_seeds_can_be_left_out(make_run: MakeRun, evaluated: Evaluated):
+    odd = make_run("odd", config_hash=GP, seed=7, evaluations=[evaluated({"w1": score(0.1)}, n_generated=512)])
+    assert order(compare([odd, *seeds(make_run, "gp", GP, [0.1, 0.2])])) == ["gp-0", "gp-1"]
+
+
 def test_leaving_out_never_leaves_one_method(make_run: MakeRun, evaluated: Evaluated):
     odd = make_run("odd", config_hash=CLIP, evaluations=[evaluated({"w1": score(0.1)}, n_generated=512)])
     runs = [odd, *seeds(make_run, "gp", GP, [0.1, 0.2, 0.3])]

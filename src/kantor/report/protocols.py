@@ -37,7 +37,7 @@ def shared_protocols(
 ) -> Shared:
     """The protocols that all runs share, or most of them.
 
-    Runs that lack what more than half of the runs have are left out, as long as two methods remain.
+    Runs that lack what more than half of the runs have are left out, as long as two methods remain, or the one there is.
 
     Args:
         names: the runs' paths, for messages.
@@ -50,7 +50,8 @@ def shared_protocols(
     last = [{evaluation.protocol_hash: evaluation for evaluation in ours} for ours in evaluations]
     most = most_held(last)
     places = [place for place, ours in enumerate(last) if most[0] in ours]
-    if len(places) < len(last) and (2 * len(places) <= len(last) or len({methods[place] for place in places}) < 2):
+    too_few = len({methods[place] for place in places}) < min(2, len(set(methods)))
+    if len(places) < len(last) and (2 * len(places) <= len(last) or too_few):
         raise UserError(unlike(names, evaluations))
     shared = [key for key in last[places[0]] if all(key in last[place] for place in places)]
     rounds = [[last[place][key] for place in places] for key in shared]
