@@ -37,7 +37,7 @@ def shared_protocols(
 ) -> Shared:
     """The protocols that all runs share, or most of them.
 
-    Runs that lack what more than half of the runs have are left out, as long as two methods remain, or the one there is.
+    Runs that lack what more than half of the runs have are left out, as long as two methods remain (or the only one).
 
     Args:
         names: the runs' paths, for messages.
