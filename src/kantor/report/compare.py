@@ -16,7 +16,7 @@ from kantor.report.comparison_figures import curve_drawings, score_drawings
 from kantor.report.comparison_latex import to_latex
 from kantor.report.comparison_page import to_html
 from kantor.report.comparison_tables import pairs_csv, sheets, to_csv, to_markdown
-from kantor.report.drawing import as_file
+from kantor.report.drawing import as_file, settle
 from kantor.report.tables import console, page_width, terminal
 from kantor.runs.directory import RunDirectory
 
@@ -49,6 +49,9 @@ def write(comparison: Comparison, out: Path) -> None:
         UserError: `out` is a file or cannot be written to.
     """
     scores, curves = [score_drawings(comparison, one) for one in comparison.rounds], curve_drawings(comparison)
+    drawings = [*(each for one in scores for each in one), *curves]
+    for drawing in drawings:
+        settle(drawing.figure)
     texts = {
         "compare.html": to_html(comparison, out, scores, curves),
         "compare.md": to_markdown(comparison),
@@ -57,7 +60,7 @@ def write(comparison: Comparison, out: Path) -> None:
         "pairs.csv": pairs_csv(comparison),
     }
     files = {name: text.encode() for name, text in texts.items()}
-    for drawing in [*(each for one in scores for each in one), *curves]:
+    for drawing in drawings:
         for suffix in ("svg", "pdf"):
             name = re.sub(r"[^\w.-]+", "-", drawing.name)
             files[f"figures/{name}.{suffix}"] = as_file(drawing.figure, drawing.name, suffix)

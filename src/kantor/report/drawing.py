@@ -129,6 +129,12 @@ def whole_numbers(axes: "Axes", which: str, values: Sequence[float]) -> None:
         axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
+def settle(figure: "Figure") -> None:
+    """Lay a finished figure out for good, so that drawing it several times does so once."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
 def as_file(figure: "Figure", name: str, suffix: str) -> bytes:
     """The figure as a file, the same bytes each time.
 
