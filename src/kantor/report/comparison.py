@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from kantor.errors import UserError, nearest
 from kantor.report import units
@@ -10,6 +11,7 @@ from kantor.report.contestants import Contestant, read_summaries
 from kantor.report.methods import Method, MethodScore, methods_of, run_labels
 from kantor.report.pairs import Pair, pairs_of
 from kantor.report.protocols import of_equal_hash, shared_protocols
+from kantor.report.readings import readings
 from kantor.report.remarks import remarks
 from kantor.report.summary import Summary
 from kantor.report.verdict import verdict
@@ -37,6 +39,11 @@ class Round:
     def example(self, name: str) -> Score:
         """A score of some run, for what all of them have in common: direction, meaning, what real data score."""
         return next(evaluation.scores[name] for evaluation in self.evaluations if name in evaluation.scores)
+
+    @cached_property
+    def readings(self) -> list[dict[str, str]]:
+        """What is said of each run's scores."""
+        return [readings(evaluation) for evaluation in self.evaluations]
 
     def of(self, method: Method, name: str) -> MethodScore:
         """A score of a method."""

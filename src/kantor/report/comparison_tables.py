@@ -4,7 +4,6 @@ from kantor.report import units
 from kantor.report.cards import FLOOR_NOTE, sampling_keys
 from kantor.report.comparison import Comparison, Round
 from kantor.report.methods import Method, MethodScore
-from kantor.report.readings import readings
 from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
 
 PAIRS_LISTED = 15
@@ -59,7 +58,7 @@ def reading(one: Round, method: Method, name: str) -> str:
     """What is said of the score of a method's runs, each reading once, with how many say so when they differ."""
     said: dict[str, int] = {}
     for place in method.runs:
-        words = readings(one.evaluations[place]).get(name, "absent")
+        words = one.readings[place].get(name, "absent")
         said[words] = said.get(words, 0) + 1
     if len(said) == 1:
         return next(iter(said)) or units.MISSING
@@ -176,18 +175,18 @@ def to_csv(comparison: Comparison) -> str:
 def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: list[str]) -> list[list[object]]:
     """A round's rows of compare.csv."""
     rows: list[list[object]] = []
-    ranks = comparison.ranks()
-    for each, evaluation, place in zip(comparison.contestants, one.evaluations, comparison.places(), strict=True):
+    ranks, places = comparison.ranks(), comparison.places()
+    runs = zip(comparison.contestants, one.evaluations, one.readings, places, strict=True)
+    for each, evaluation, said, place in runs:
         summary = each.summary
         run: list[object] = [comparison.methods[place].label, ranks[place], each.path]
         run += [summary.experiment, summary.config_hash, summary.seed, each.state]
         run += [*map(summary.counters.get, counters), summary.cost.get("train_seconds")]
         run += [*map(evaluation.sampling.get, sampling), evaluation.name, evaluation.at_step, evaluation.protocol_hash]
-        by_name = readings(evaluation)
         for score in evaluation.scores.values():
             floor = score.floor
             floors = [None] * 4 if floor is None else [floor.value, floor.low, floor.high, floor.n]
-            goal = [score.better, score.target, by_name[score.name]]
+            goal = [score.better, score.target, said[score.name]]
             rows.append([*run, score.name, score.value, score.low, score.high, score.covers, *floors, *goal])
     return rows
 
