@@ -1,4 +1,4 @@
-from kantor.report.cards import Score
+from kantor.report.cards import Floor, Score
 from kantor.report.intervals import dot_intervals
 from kantor.report.methods import MethodScore
 
@@ -23,3 +23,12 @@ def test_a_wide_interval_does_not_flatten_the_dots():
     figure = dot_intervals([("a", two)], Score(1.0, better="lower"), "w1")
     assert figure is not None and two.estimate.high is not None and two.estimate.high > 2
     assert figure.axes[0].get_xlim()[1] < 2
+
+
+def test_target_and_real_data_stay_in_sight():
+    example = Score(0.5, better="target", target=0.99, floor=Floor(0.985, 0.98, 0.99))
+    close = MethodScore(tuple((Score(value, better="target", target=0.99), None) for value in (0.5, 0.501)))
+    figure = dot_intervals([("a", close)], example, "within 3 sigma")
+    assert figure is not None
+    low, high = figure.axes[0].get_xlim()
+    assert low < 0.5 and high > 0.99

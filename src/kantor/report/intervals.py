@@ -45,7 +45,8 @@ def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, ti
         )  # fmt: skip
     axes.set_yticks([])
     axes.set_ylim(len(methods) - 0.6, -0.9)
-    fit_values(axes, [value for _, one in there for value in one.values])
+    marks = [example.target, *((example.floor.ends() or ()) if example.floor is not None else ())]
+    fit_values(axes, [value for _, one in there for value in one.values], [mark for mark in marks if mark is not None])
     axes.set_xlabel("; ".join(caption), color=MUTED, fontsize=SIZE - 1)
     return figure
 
@@ -63,11 +64,14 @@ def draw_method(axes: "Axes", row: int, one: MethodScore) -> None:
     axes.plot([estimate.value], [row], "o", color=colour, markersize=6.5)
 
 
-def fit_values(axes: "Axes", values: Sequence[float]) -> None:
-    """Limits near the values, so that bars may go on beyond the edge; whole ticks and some room for counts."""
+def fit_values(axes: "Axes", values: Sequence[float], marks: Sequence[float]) -> None:
+    """Limits near values and marks, so that bars may go on beyond the edge; whole ticks and some room for counts."""
     low, high = axes.get_xlim()
     if all(value == int(value) for value in values):
         low, high = min(low, min(values) - 1), max(high, max(values) + 1)
     reach = 3 * (max(values) - min(values)) or high - low  # an interval from two seeds would flatten all dots
-    axes.set_xlim(max(low, min(values) - reach), min(high, max(values) + reach))
+    room = 0.03 * (high - low)
+    lowest = min([min(values) - reach, *(mark - room for mark in marks)])
+    highest = max([max(values) + reach, *(mark + room for mark in marks)])
+    axes.set_xlim(max(low, lowest), min(high, highest))
     whole_numbers(axes, "x", values)
