@@ -26,7 +26,7 @@ from kantor.errors import UserError
 from kantor.models.adversarial_findings import ON_FAKE, ON_REAL
 from kantor.models.adversarial_measurements import ACCURACY, CLIPPED, GENERATOR_GRADIENT, SLOPE
 from kantor.models.health import LOOKS, SETTLED, History
-from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD
+from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.runs.identity import code_hashes, config_hash
 
 EXPERIMENTS = options("experiment", [])
@@ -211,7 +211,7 @@ def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment):
     assert run.model.images_seen == 4 * run.model.batches_before(2)
     reloaded = assemble(configuration.replaced("seed", 99)).model
     reloaded.load_state_dict(run.model.state_dict())
-    for weights in ("ema", "raw"):
+    for weights in run.model.weights_kept:
         found = samples(run.model, weights, sampler=run.sampler)
         assert found.shape == (5, *run.data.sample_shape)
         assert torch.equal(found, samples(reloaded, weights, sampler=run.sampler))
@@ -324,7 +324,7 @@ def test_what_health_checks_say_to_try_can_be_tried(experiment):
     """Words such as objective=wasserstein_gp are taken together, other keys are there."""
     run = assemble(narrowed(composed(f"experiment={experiment}")))
     plain = run.configuration.plain
-    look = {SPREAD: 0.0, NEAREST_SAMPLE: 0.0, COVERAGE: 0.0, GENERATOR_GRADIENT: 0.0}
+    look = {SPREAD: 0.0, NEAREST_SAMPLE: 0.0, REACHED: 0.0, GENERATOR_GRADIENT: 0.0}
     look |= {CLIPPED: 1.0} if "Clipping" in plain["objective"]["_target_"] else {}
     is_wasserstein = "Wasserstein" in plain["objective"]["_target_"]
     look |= {SLOPE: 0.0, ON_REAL: 0.0, ON_FAKE: 0.0} if is_wasserstein else {ACCURACY: 1.0}

@@ -13,18 +13,20 @@ from kantor.models.adversarial_measurements import (
     ACCURACY,
     CLIPPED,
     D_FAKE,
+    D_HIGHEST,
+    D_LOWEST,
     D_REAL,
     GENERATOR_GRADIENT,
     SLOPE,
     clipped_share,
     gradient_norm,
 )
-from kantor.models.spread import COVERAGE, NEAREST_SAMPLE, SPREAD, spread
+from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD, spread
 from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping
 from kantor.samplers.direct import Direct
 
-OF_ALL = {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, COVERAGE}
-OF_A_GAN = OF_ALL | {D_REAL, D_FAKE, ACCURACY, "train/discriminator_gradient"}
+OF_ALL = {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, REACHED}
+OF_A_GAN = OF_ALL | {D_REAL, D_FAKE, D_LOWEST, D_HIGHEST, ACCURACY, "train/discriminator_gradient"}
 OF_A_POTENTIAL = OF_ALL | {SLOPE, "train/critic_gradient"}
 MEASURED = {
     "non_saturating": OF_A_GAN,

@@ -19,7 +19,7 @@ from kantor.errors import require_positive
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
 
-SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.1
+SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.4
 """Inches: of the square, around it, and of a colour bar with its words."""
 
 

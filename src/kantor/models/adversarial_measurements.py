@@ -20,7 +20,7 @@ OF_PROBABILITIES = (
     Chart(
         "probabilities",
         "How real the discriminator finds samples",
-        {D_REAL: "D(x)", D_FAKE: "D(G(z))"},
+        {D_REAL: "D(x)", D_FAKE: "D(G(z))", D_LOWEST: "lowest", D_HIGHEST: "highest"},
         mark=(0.5, "½"),
         limits=(0, 1),
         meaning="the mean probability of being real that the discriminator gives to real and to generated samples",
