@@ -11,7 +11,7 @@ from kantor.data.module import PointData
 from kantor.data.points import Line, SwissRoll, gaussians8, gaussians25
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.protocol import Draw, Protocol
-from kantor.evaluation.score import Floor, Kind, Origin, Score, Words
+from kantor.evaluation.score import NOT_NEGATIVE, Floor, Kind, Origin, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.samplers.direct import Direct
 
@@ -150,7 +150,7 @@ IN_WORDS = {
 
 def test_a_score_is_written_as_the_card_has_it():
     floor = Floor(draws=[0.08, 0.12], estimate=Estimate(0.1, 0.05, 0.15), n=64, kind="fresh draws")
-    target = Kind("target", 0.98889)
+    target = Kind("target", 0.98889, bounds=NOT_NEGATIVE)
     score = Score(
         draws=[0.4, 0.6], estimate=Estimate(0.5, 0.4, 0.6), kind=target, words=WORDS, origin=ORIGIN, floor=floor
     )
@@ -163,6 +163,7 @@ def test_a_score_is_written_as_the_card_has_it():
         "better": "target",
         "aspect": "whole",
         "depends_on_n": True,
+        "bounds": [0.0, None],
         "target": 0.98889,
         **IN_WORDS,
         "floor": {

@@ -1,11 +1,14 @@
 """Pairs of methods and what is said of them, without run directories: scores over seeds are enough."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
-from kantor.report.cards import Score
+from kantor.report.cards import Score, read_score
 from kantor.report.methods import Method, MethodScore
 from kantor.report.pairs import pairs_of
-from kantor.report.statistics import mean_of, welch
+from kantor.report.statistics import interval_of, mean_of, welch
 from kantor.report.verdict import verdict
 
 W1 = Score(0.0, name="w1", meaning="exact Wasserstein-1 distance", better="lower")
@@ -61,3 +64,40 @@ def test_a_method_without_the_score_is_in_no_pair():
     scores = [*equidistant(2), MethodScore(())]
     assert [(pair.better, pair.worse) for pair in pairs_of(scores)] == [(0, 1)]
     assert "of 3 methods" not in said(scores)[0]
+
+
+@pytest.mark.parametrize(("bounds", "low", "high"), [([0, 1], 0, 1), ([0, None], 0, None), (None, None, None)])
+def test_an_interval_over_seeds_ends_where_the_score_can_be(bounds, low, high):
+    """Of two seeds it is thirteen times as wide as they are apart: a share of [-0.23, 1.32] was printed."""
+    one = MethodScore(
+        tuple((read_score("share", {"value": value, "better": "higher", "bounds": bounds}), 10) for value in (0.2, 0.9))
+    )
+    whole = interval_of(mean_of([0.2, 0.9]))
+    assert (one.estimate.low, one.estimate.high) == (
+        whole[0] if low is None else low, whole[1] if high is None else high
+    )  # fmt: skip
+    assert one.over_seeds().standard_error == mean_of([0.2, 0.9]).standard_error  # what is known of it is not cut
+
+
+@pytest.mark.parametrize("values", [(8.0, 8.0), (0.9, 0.9, 0.9), (0.9, 0.9 + 1e-9)])
+def test_seeds_that_score_the_same_have_no_interval(values):
+    assert over_seeds(*values).estimate.text == f"{values[0]:g}"
+
+
+def test_without_scatter_over_seeds_nothing_is_told_apart_and_equal_ones_are_called_equal():
+    eight, seven, scattered = over_seeds(8.0, 8.0), over_seeds(9.0, 9.0), over_seeds(8.5, 9.5, 10.5)
+    (pair,) = pairs_of([eight, seven])
+    assert (pair.difference, pair.p, pair.told_apart) == (None, None, False)
+    assert said([eight, seven])[0].endswith("m0 has the lowest, 8 (mean of 2 training seeds), but their difference has "
+                                            "no interval.")  # fmt: skip
+    assert said([eight, eight])[0].endswith("m0 has the lowest, 8 (mean of 2 training seeds), and the other is equal.")
+    text = said([eight, eight, eight, scattered])
+    assert "and 2 of the other 3 are equal" in text[0] and "Equal to it: m1; m2." in text
+
+
+def test_the_error_of_an_interval_that_was_cut_is_not_cut_with_it():
+    whole = Score(0.01, -0.03, 0.05, name="w1", better="lower")
+    cut = replace(whole, low=0.0)
+    assert cut.half_width < 0.04
+    of = [MethodScore(((one, None),)).over_draws() for one in (whole, cut)]
+    assert of[0].standard_error == pytest.approx(of[1].standard_error) and math.isinf(of[1].df)

@@ -46,10 +46,19 @@ def test_without_spread_the_difference_is_exact(a: float, b: float, p: float):
 
 
 def test_an_interval_gives_its_standard_error_back():
-    low, high = interval_of(mean_of(B))
-    recovered = mean_from_interval(float(np.mean(B)), (high - low) / 2, len(B))
-    assert recovered.standard_error == pytest.approx(stats.sem(B))
-    assert (low, high) == pytest.approx(stats.t.interval(0.95, len(B) - 1, np.mean(B), stats.sem(B)))
+    draws = A + B
+    low, high = interval_of(mean_of(draws))
+    recovered = mean_from_interval(float(np.mean(draws)), (high - low) / 2, len(draws))
+    assert recovered.standard_error == pytest.approx(stats.sem(draws))
+    assert (low, high) == pytest.approx(stats.t.interval(0.95, len(draws) - 1, np.mean(draws), stats.sem(draws)))
+
+
+@pytest.mark.parametrize("draws", [2, 3, 9])
+def test_the_error_of_few_draws_is_that_from_within_and_no_smaller(draws: int):
+    """A quantile of draws - 1 degrees, which the interval was not made with, would make of it a sixth."""
+    made = 0.2 * stats.t.ppf(0.975, 19 * draws)
+    assert mean_from_interval(1.0, made, draws).standard_error == pytest.approx(0.2, rel=0.05)
+    assert mean_from_interval(1.0, made, draws).standard_error > 0.2
 
 
 def test_without_draws_half_widths_add_in_quadrature():

@@ -31,7 +31,7 @@ def test_every_part_of_a_number_is_told(make_run, evaluated):
     assert told["formula"].endswith("solver exact, ground euclidean, arithmetic float64")
     assert told["value"] == "0.051, the mean over draws: " + ", ".join(["0.051"] * 10)
     assert told["interval"].startswith("[0.048, 0.054], mean ± t·s/√R over R = 10 fresh draws")
-    assert told["real data score"].startswith("0.0250 [0.0240, 0.0260]: 10 times 1,024 real samples (fresh draws)")
+    assert told["real data score"].startswith("0.0250 [0.0240, 0.0260]: 10 draws of 1,024 real samples (fresh draws)")
     assert "evaluation.n (now 512)" in told["would change it"]
     assert "evaluation.draws=40 would make ± 0.0015 of it" in told["would change it"]
     assert told["protocol"].startswith(summarise(run).evaluations[0].scores["w1"].protocol_hash)

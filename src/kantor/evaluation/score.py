@@ -148,6 +148,7 @@ class Score(Measured):
             "better": self.kind.better,
             "aspect": self.kind.aspect,
             "depends_on_n": self.kind.depends_on_n,
+            "bounds": [end if math.isfinite(end) else None for end in self.kind.bounds],
             **({} if self.kind.target is None else {"target": self.kind.target}),
             **asdict(self.words),
             **asdict(self.origin),

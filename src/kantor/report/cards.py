@@ -38,6 +38,13 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
     @property
+    def longer_side(self) -> float | None:
+        """The half-width that the interval had before an end was cut off where the value cannot be."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        return max(self.high - self.value, self.value - self.low)
+
+    @property
     def value_text(self) -> str:
         """The value to the digits its interval allows."""
         return units.number(self.value, self.half_width)
@@ -100,6 +107,8 @@ class Score(Estimate):
     """What it speaks of, see `kantor.evaluation.score`."""
     depends_on_n: bool = True
     """Its mean is another one for draws of another size."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """Values that it cannot leave."""
     reason: str | None = None
     n: int | None = None
     """Generated samples in a draw."""
@@ -167,6 +176,12 @@ def finite(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
+def bounds_of(entry: object) -> tuple[float, float]:
+    """Bounds out of the card's entry, where null is none."""
+    low, high = map(finite, entry) if isinstance(entry, list) and len(entry) == 2 else (None, None)
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
 def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
     """A score out of the card's entry, of so many samples in a draw."""
     given = entry.get("floor")
@@ -201,6 +216,7 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
         target=finite(entry.get("target")),
         aspect=entry.get("aspect") or "whole",
         depends_on_n=entry.get("depends_on_n", True) is not False,
+        bounds=bounds_of(entry.get("bounds")),
         reason=entry.get("reason"),
         n=n,
     )

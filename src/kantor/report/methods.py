@@ -7,7 +7,7 @@ and no training.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kantor.report import units
 from kantor.report.cards import Estimate, Evaluation, Score
@@ -69,10 +69,14 @@ class MethodScore:
 
     @property
     def estimate(self) -> Estimate:
-        """The mean over seeds with its interval; of one run its own."""
+        """The mean over seeds with its interval, which ends where the score can be, and which there is none of where
+        all seeds score the same; of one run its own."""
         if len(self.entries) > 1:
             mean = mean_of(self.values)
-            return Estimate(mean.value, *interval_of(mean))
+            if alike(self.values):
+                return Estimate(mean.value)
+            (low, high), (least, most) = interval_of(mean), self.entries[0][0].bounds
+            return Estimate(mean.value, max(low, least), min(high, most))
         return self.entries[0][0] if self.entries else Estimate(None)
 
     @property
@@ -89,18 +93,21 @@ class MethodScore:
         return math.fsum(bad) / len(bad) if bad else None
 
     def over_seeds(self) -> Mean | None:
-        """The badness with the error of its mean over training seeds; None of one run."""
+        """The badness with the error of its mean over training seeds, 0 where all are the same; None of one run."""
         bad = self._badness()
-        return mean_of(bad) if len(bad) > 1 else None
+        if len(bad) < 2:
+            return None
+        mean = mean_of(bad)
+        return replace(mean, standard_error=0.0) if alike(bad) else mean
 
     def over_draws(self) -> Mean | None:
         """The badness of these runs with the error that draws leave it; None when a run has no interval."""
         parts = []
         for score, draws in self.entries:
-            bad, half_width = score.badness(score.value), score.half_width
-            if bad is None or half_width is None:
+            bad, side = score.badness(score.value), score.longer_side
+            if bad is None or side is None:
                 return None
-            parts.append(mean_from_interval(bad, half_width, draws if score.covers == "draws" else None))
+            parts.append(mean_from_interval(bad, side, draws if score.covers == "draws" else None))
         if not parts:
             return None
         mean = math.fsum(part.value for part in parts) / len(parts)
@@ -110,6 +117,11 @@ class MethodScore:
     def _badness(self) -> list[float]:
         bad = [score.badness(score.value) for score, _ in self.entries]
         return [value for value in bad if value is not None]
+
+
+def alike(values: Sequence[float]) -> bool:
+    """Whether all are the same to 6 digits: what is left of their scatter is rounding."""
+    return len({f"{value:.6g}" for value in values}) == 1
 
 
 def methods_of(summaries: Sequence[Summary]) -> tuple[list[Method], list[str]]:

@@ -5,19 +5,17 @@ copies of training data, or points that are spread more evenly than chance sprea
 scores of the evaluation say, or it is not known.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.report import units
 from kantor.report.cards import Estimate, Evaluation, Floor, Score
+from kantor.report.statistics import Mean, mean_from_interval, welch
 
 LEVEL = 0.01
 """How often real data may be told from real data, by one score. An evaluation has a dozen of them."""
-
-LEAST = 10
-"""Draws whose scatter makes an interval; fewer have theirs from within, with at least 19 degrees of freedom each."""
 
 AS_REAL = "as real data"
 WORSE = "worse than real data"
@@ -80,53 +78,23 @@ def differ(score: Score, floor: Floor) -> bool | None:
     """Whether a score and its floor differ at `LEVEL`: Welch's t-test by their intervals. Where draws are so alike that
     there is none: whether all draws of the one are on one side of all of the other, which of ten and ten happens by
     chance twice in 184,756 times. None where neither can be said."""
-    ours, real = Error.of(score, score.values), Error.of(floor, floor.values)
+    ours, real = mean_behind(score, score.values), mean_behind(floor, floor.values)
     if ours is not None and real is not None:
-        return apart(ours, real)
+        return welch(ours, real).p < LEVEL
     values, reals = ([value for value in each.values if value is not None] for each in (score, floor))
-    if min(len(values), len(reals)) < LEAST:
+    if min(len(values), len(reals)) < LEAST_DRAWS:
         return None
     if {units.number(value) for value in values} == {units.number(value) for value in reals}:
         return False
     return True if max(values) < min(reals) or max(reals) < min(values) else None
 
 
-@dataclass(frozen=True)
-class Error:
-    """A value with its standard error.
-
-    Attributes:
-        value: the mean of draws.
-        error: of that mean.
-        degrees: of freedom of the error.
-    """
-
-    value: float
-    error: float
-    degrees: int
-
-    @classmethod
-    def of(cls, estimate: Estimate, values: tuple[float | None, ...]) -> "Error | None":
-        """From a 95% interval, of which one end may be cut off where the value cannot be; None without an interval."""
-        from scipy.special import stdtrit  # a fifth of a second of import: only where it is needed
-
-        if estimate.value is None or estimate.low is None or estimate.high is None:
-            return None
-        draws = len(values) or LEAST
-        degrees = draws - 1 if draws >= LEAST else 19 * draws
-        half = max(estimate.high - estimate.value, estimate.value - estimate.low)
-        return cls(estimate.value, half / float(stdtrit(degrees, 0.975)), degrees)
-
-
-def apart(one: Error, other: Error) -> bool:
-    """Whether two means differ at `LEVEL` (Welch 1947)."""
-    from scipy.special import stdtrit
-
-    variances = one.error**2, other.error**2
-    if sum(variances) == 0:
-        return one.value != other.value
-    degrees = sum(variances) ** 2 / (variances[0] ** 2 / one.degrees + variances[1] ** 2 / other.degrees)
-    return abs(one.value - other.value) > float(stdtrit(degrees, 1 - LEVEL / 2)) * math.sqrt(sum(variances))
+def mean_behind(estimate: Estimate, values: tuple[float | None, ...]) -> Mean | None:
+    """A mean over draws with its error, from its 95% interval; None where it has none."""
+    side = estimate.longer_side
+    if estimate.value is None or side is None:
+        return None
+    return mean_from_interval(estimate.value, side, len(values) or LEAST_DRAWS)
 
 
 def why_none(score: Score, floor: Floor) -> str:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kantor.metrics.intervals import LEAST_DRAWS
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -56,11 +58,12 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def mean_from_interval(value: float, half_width: float, draws: int | None) -> Mean:
-    """Mean with the standard error behind a 95% t-interval over `draws` draws, h = t·s/√R.
+    """Mean with the standard error behind a 95% interval: of ten draws or more a t-interval, h = t·s/√R.
 
-    Unknown `draws` (a jackknife over groups): the normal quantile, which never understates the error.
+    Of fewer, or of unknown ones, the error was estimated inside each, with 19 degrees of freedom or more: the normal
+    quantile, which never understates it.
     """
-    df = math.inf if draws is None else draws - 1
+    df = math.inf if draws is None or draws < LEAST_DRAWS else draws - 1
     return Mean(value, half_width / t_quantile(0.975, df), df)
 
 

@@ -75,6 +75,11 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{round(value):,}"
 
 
+def counted(value: float | None, what: str) -> str:
+    """`1 draw`, `10 draws`."""
+    return f"{count(value)} {what}{'' if value == 1 else 's'}"
+
+
 def short_count(value: float) -> str:
     """A count for an axis: `0`, `500`, `250k`, `1.5M`."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -6,6 +6,7 @@ shared reference makes them positively correlated, so that the interval of a dif
 narrow.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from kantor.report import units
@@ -15,6 +16,8 @@ from kantor.report.pairs import LEVEL, Pair
 from kantor.report.statistics import smallest_detectable
 
 NAMED = 6
+EQUAL, WORSE, TIED = "Equal to it", "Worse than it", "Not told apart from it"
+UNTESTED = "No interval of the difference to it (that needs one of each, or seeds that scatter)"
 SUPERLATIVE = {"lower": "the lowest", "higher": "the highest"}
 
 
@@ -63,21 +66,28 @@ def reservation(pairs: Sequence[Pair]) -> str:
     Args:
         pairs: those with the best.
     """
-    tied = sum(pair.difference is not None and not pair.told_apart for pair in pairs)
-    untested = sum(pair.difference is None for pair in pairs)
+    count = Counter(standing_of(pair) for pair in pairs)
     if len(pairs) == 1:
-        return (
-            ", but the two cannot be told apart"
-            if tied
-            else ", but their difference has no interval"
-            if untested
-            else ""
-        )
+        (one,) = count
+        return {
+            EQUAL: ", and the other is equal",
+            TIED: ", but the two cannot be told apart",
+            UNTESTED: ", but their difference has no interval",
+        }.get(one, "")
+    others = f"of the other {len(pairs)}"
+    equal = f", and {count[EQUAL]} {others} {'is' if count[EQUAL] == 1 else 'are'} equal" if count[EQUAL] else ""
     said = [
-        *([f"{tied} of the other {len(pairs)} cannot be told apart from it"] if tied else []),
-        *([f"the difference to {untested} of the other {len(pairs)} has no interval"] if untested else []),
+        *([f"{count[TIED]} {others} cannot be told apart from it"] if count[TIED] else []),
+        *([f"the difference to {count[UNTESTED]} {others} has no interval"] if count[UNTESTED] else []),
     ]
-    return f", but {' and '.join(said)}" if said else ""
+    return equal + (f", but {' and '.join(said)}" if said else "")
+
+
+def standing_of(pair: Pair) -> str:
+    """How the worse of a pair stands to the better, where the better is the best."""
+    if pair.difference is None:
+        return UNTESTED if pair.gap else EQUAL
+    return WORSE if pair.told_apart else TIED
 
 
 def superlative(score: Score) -> str:
@@ -96,17 +106,13 @@ def standing(labels: Sequence[str], scores: Sequence[MethodScore], pairs: Sequen
     """How the others stand to the best, grouped."""
     groups: dict[str, list[str]] = {}
     for pair in pairs:
-        label = labels[pair.worse]
-        if pair.difference is None:
-            groups.setdefault("No interval of the difference to it (that needs one of each)", []).append(
-                f"{label} at {scores[pair.worse].estimate.text}"
-            )
-        elif pair.told_apart:
-            groups.setdefault("Worse than it", []).append(f"{label} by {pair.gap_text} {pair.interval_text}")
-        else:
-            groups.setdefault("Not told apart from it", []).append(
-                f"{label} at {scores[pair.worse].estimate.text}, difference {pair.interval_text}, {pair.p_text}"
-            )
+        found, at = standing_of(pair), f"{labels[pair.worse]} at {scores[pair.worse].estimate.text}"
+        said = {
+            EQUAL: labels[pair.worse],
+            WORSE: f"{labels[pair.worse]} by {pair.gap_text} {pair.interval_text}",
+            TIED: f"{at}, difference {pair.interval_text}, {pair.p_text}",
+        }
+        groups.setdefault(found, []).append(said.get(found, at))
     return [f"{what}: {listed(who)}." for what, who in groups.items()]
 
 

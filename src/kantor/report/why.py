@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kantor.errors import UserError, nearest
+from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score, flatten
 from kantor.report.readings import readings
 from kantor.report.summary import Summary
 
-LEAST_DRAWS = 10
-"""From as many draws on, an interval is made of their scatter."""
 PROGRAMS = ("kantor", "__main__.py")
 """What the command line calls itself."""
 TOLD_ELSEWHERE = ("name", "fingerprint")
@@ -92,7 +91,7 @@ def real_data(one: Evaluation, of_run: str | None) -> str:
 def samples(one: Evaluation) -> str:
     """Who drew how many."""
     draw, n = one.draw, units.count(one.protocol.get("n_generated"))
-    drawn = f"{units.count(draw.get('draws'))} draws of {n}"
+    drawn = f"{units.counted(draw.get('draws'), 'draw')} of {n}"
     if one.sampling.get("sampler") == "file":
         return f"{drawn}, dealt out at random from {one.sampling.get('checkpoint')}; their SHA-256 is {one.digest}"
     step = "" if one.at_step is None else f" at step {units.count(one.at_step)}"
@@ -152,8 +151,8 @@ def value(score: Score) -> str:
 
 def interval(one: Evaluation, score: Score) -> str:
     """How it was made, and what it covers."""
-    draws, half = one.draw.get("draws") or 0, score.half_width
-    if half is None:
+    draws = one.draw.get("draws") or 0
+    if not score.has_interval:
         return "" if score.value is None else f"none: {score.reason or 'no reason given'}"
     how = (
         f"mean ± t·s/√R over R = {draws} fresh draws"
@@ -172,14 +171,14 @@ def floor(score: Score) -> str:
         return "not measured"
     each = ", ".join(units.number(value, score.floor.half_width) for value in score.floor.values)
     return (
-        f"{score.floor.text}: {len(score.floor.values)} times {units.count(score.floor.n)} real samples "
-        f"({score.floor.kind}) against the same reference, by the same formula: {each}"
+        f"{score.floor.text}: {units.counted(len(score.floor.values), 'draw')} of {units.count(score.floor.n)} real "
+        f"samples ({score.floor.kind}) against the same reference, by the same formula: {each}"
     )
 
 
 def changes(one: Evaluation, score: Score) -> str:
     """What would give another number, and what would change nothing."""
-    draws, half, n = one.draw.get("draws") or 0, score.half_width, units.count(one.protocol.get("n_generated"))
+    draws, half, n = one.draw.get("draws") or 0, score.longer_side, units.count(one.protocol.get("n_generated"))
     from_file = one.sampling.get("sampler") == "file"
     sentences = [
         "Another number, comparable with this: other samples"
