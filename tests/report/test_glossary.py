@@ -12,6 +12,7 @@ from kantor.models import adversarial_measurements as adversarial
 from kantor.models import base, spread
 from kantor.models.charts import Chart
 from kantor.report import glossary
+from kantor.report.readings import LEVEL, P_VALUES
 
 GLOSSARY = (Path(__file__).parents[2] / glossary.PLACE).read_text(encoding="utf-8")
 GRADIENTS = adversarial.gradients(["generator"])
@@ -33,6 +34,11 @@ def test_every_score_is_there_in_its_own_words(heading: str, scores: tuple):
     section = GLOSSARY.partition(f"## Scores of {heading}")[2].partition("\n## ")[0]
     rows = [row(f"`{one.name}`", (one.words.meaning, one.words.good, one.words.suspicious)) for one in scores]
     assert [line for line in section.splitlines() if line.startswith("| `")] == rows
+
+
+def test_p_values_are_called_small_where_readings_find_them_small():
+    for test in (each for each in PICTURE_TESTS if each.kind.aspect in P_VALUES):
+        assert test.words.good.startswith(f"above {LEVEL}:") and test.words.suspicious.startswith(f"below {LEVEL}:")
 
 
 def test_every_chart_is_there_in_its_own_words():

@@ -133,8 +133,8 @@ TWO_SAMPLE = (
         "apart",
         Words(
             meaning="p-value: told apart from real pictures",
-            good="above 0.05: this many samples cannot be told from real pictures",
-            suspicious="below 0.05: they can, which at this n is common and says nothing of how well",
+            good="above 0.01: this many samples cannot be told from real pictures",
+            suspicious="below 0.01: they can, which at this n is common and says nothing of how well",
         ),
         permuted,
         lambda draw: draw.two_sample.p_apart,
@@ -146,8 +146,8 @@ TWO_SAMPLE = (
         "copied",
         Words(
             meaning="p-value: lying on the reference's pictures",
-            good="above 0.05: samples are not nearer to the reference than its pictures are to one another",
-            suspicious="below 0.05: samples repeat pictures of the reference, with little change",
+            good="above 0.01: samples are not nearer to the reference than its pictures are to one another",
+            suspicious="below 0.01: samples repeat pictures of the reference, with little change",
         ),
         permuted,
         lambda draw: draw.two_sample.p_copied,
@@ -161,8 +161,8 @@ VARIETY = (
         "narrow",
         Words(
             meaning="p-value: covering less than held-out pictures",
-            good="above 0.05: samples reach as many places as fresh pictures do",
-            suspicious="below 0.05: something real is not made",
+            good="above 0.01: samples reach as many places as fresh pictures do",
+            suspicious="below 0.01: something real is not made",
         ),
         lambda setting: {**permuted(setting), "k": setting.k},
         lambda draw: draw.coverage_p(),
@@ -190,8 +190,8 @@ MEMORY = (
         "memorised",
         Words(
             meaning="p-value: nearer to training pictures than held-out ones like them",
-            good="above 0.05: no copying is seen",
-            suspicious="below 0.05: training pictures are repeated or, where coverage is low too, blurred",
+            good="above 0.01: no copying is seen",
+            suspicious="below 0.01: training pictures are repeated or, where coverage is low too, blurred",
         ),
         distances,
         lambda draw: draw.memorisation.p_value,
