@@ -2,6 +2,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from report_runs import SAMPLING, Family, edit, score, write_run
 
 from kantor.errors import UserError
-from kantor.evaluation.score import Score
+from kantor.evaluation.score import Kind, Score
 from kantor.report.compare import compare, print_comparison
 from kantor.report.comparison import Comparison
 from kantor.report.comparison_figures import curve_drawings, score_drawings
@@ -272,6 +273,51 @@ def test_without_an_interval_there_is_no_claim_on_the_difference(make_run: MakeR
     assert comparison.verdict[0].endswith("but their difference has no interval.")
     assert "No interval of the difference" in verdict
     assert "Worse" not in verdict and "told apart" not in verdict and "Holm" not in to_markdown(comparison)
+
+
+def test_equal_methods_share_a_rank_and_the_caption_of_their_pairs_is_whole(make_run: MakeRun):
+    runs = two(make_run, score(8.0, half=None, better="higher"), score(8.0, half=None, better="higher"))
+    runs += [make_run("c", experiment="demo_c", config_hash="3" * 64, scores={"w1": score(2.0, better="higher")})]
+    comparison = compare(runs)
+    assert comparison.ranks() == [1, 1, 3]
+    assert "demo_a has the highest, 8 (one run), and 1 of the other 2 is equal" in comparison.verdict[0]
+    (pairs,) = [sheet for sheet in sheets(comparison) if sheet.title.startswith("Pairs")]
+    assert pairs.caption == "95% interval of each difference by itself"
+
+
+def test_where_only_others_than_the_best_can_be_held_together_the_caption_says_so(make_run: MakeRun):
+    runs = two(make_run, score(0.1, half=None), score(0.2))
+    runs += [make_run("c", experiment="demo_c", config_hash="3" * 64, scores={"w1": score(0.3)})]
+    (pairs,) = [sheet for sheet in sheets(compare(runs)) if sheet.title.startswith("Pairs")]
+    assert pairs.caption.endswith("; p by Holm's adjustment, of the others over 1 pair")
+
+
+def test_without_a_primary_score_one_with_intervals_ranks(make_run: MakeRun):
+    """Counts of modes that are 8 in each draw would say nothing."""
+    runs = [
+        make_run(name, experiment=name, config_hash=digit * 64, config={"primary_score": ""},
+                 scores={"modes": score(8.0, half=None, better="higher"), "w1": score(value)})
+        for name, digit, value in (("a", "1", 0.1), ("b", "2", 0.2))
+    ]  # fmt: skip
+    comparison = compare(runs)
+    assert comparison.primary == "w1"
+    assert any("ranked by the first shared one with intervals, w1" in note for note in comparison.notes)
+
+
+def test_what_real_data_score_by_critics_is_no_one_number(make_run: MakeRun):
+    runs = [
+        make_run(name, experiment=name, config_hash=digit * 64,
+                 scores={"w1": score(0.1), "critic_w1": bound})
+        for name, digit, bound in (("a", "1", critics(0.1)), ("b", "2", critics(0.2)))
+    ]  # fmt: skip
+    comparison = compare(runs)
+    (table,) = [sheet for sheet in sheets(comparison) if sheet.title.startswith("Scores")]
+    names, (*_, real) = table.columns, table.rows
+    assert real[names.index("critic_w1")] == "-" and real[names.index("w1 (lower)")].startswith("0.025")
+
+
+def critics(value: float) -> Score:
+    return replace(score(value), kind=Kind("none", aspect="bound"))
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

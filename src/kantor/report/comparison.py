@@ -37,8 +37,10 @@ class Round:
         return [name for name in self.score_names if self.example(name).better != "none"]
 
     def example(self, name: str) -> Score:
-        """A score of some run, for what all of them have in common: direction, meaning, what real data score."""
-        return next(evaluation.scores[name] for evaluation in self.evaluations if name in evaluation.scores)
+        """A score of some run, for what all of them have in common: direction, meaning, what real data score, which by
+        critics each run has its own of."""
+        found = next(evaluation.scores[name] for evaluation in self.evaluations if name in evaluation.scores)
+        return replace(found, floor=None) if found.aspect == "bound" else found
 
     @cached_property
     def readings(self) -> list[dict[str, str]]:
@@ -79,8 +81,9 @@ class Comparison:
         return [self.main.of(method, self.primary) for method in self.methods]
 
     def ranks(self) -> list[int | None]:
-        """Of the methods, 1 for the best; None where the primary score is missing or not ranked."""
-        return [place + 1 if one.badness is not None else None for place, one in enumerate(self.scores())]
+        """Of the methods, 1 for the best, equal ones the same; None where the primary score is missing."""
+        bad = [one.badness for one in self.scores()]
+        return [None if mine is None else 1 + sum(b is not None and b < mine for b in bad) for mine in bad]
 
     def places(self) -> list[int]:
         """Of each run the place of its method."""
@@ -181,8 +184,10 @@ def ranking_score(
         for index, other in everywhere:
             if other == name:
                 return name, index, []
-    index, name = (everywhere or ranked)[0]
-    which = f"ranked by the first {'shared' if everywhere else 'of some'} one, {name}; score=NAME takes another"
+    sure = [(i, name) for i, name in everywhere if all(e.scores[name].has_interval for e in rounds[i].evaluations)]
+    index, name = (sure or everywhere or ranked)[0]
+    what = "shared one with intervals" if sure else "shared one" if everywhere else "of some one"
+    which = f"ranked by the first {what}, {name}; score=NAME takes another"
     if not declared:
         return name, index, [f"The runs declare no primary score; {which}."]
     listed = ", ".join(sorted(declared))

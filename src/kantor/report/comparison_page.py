@@ -128,7 +128,7 @@ def round_view(comparison: Comparison, one: Round, drawings: Sequence[Drawing]) 
     rows = []
     for name in one.score_names:
         cells = [score_cell(one, method, name) for method in comparison.methods]
-        rows.append((heading(one, name), one.example(name), real_text(one, comparison.methods[0], name), cells))
+        rows.append((heading(one, name), one.example(name), one.example(name).floor_text, cells))
     return {"name": one.name, "evaluation": one.evaluations[0], "scores": rows, "charts": [shown(d) for d in drawings]}
 
 

@@ -89,7 +89,7 @@ def score_sheet(comparison: Comparison, one: Round) -> Sheet:
         (method.label, *(score_text(one.of(method, name), reading(one, method, name)) for name in names))
         for method in comparison.methods
     ]
-    columns.append((REAL, *(real_text(one, comparison.methods[0], name) for name in names)))
+    columns.append((REAL, *(one.example(name).floor_text for name in names)))
     heads = [heading(one, name) for name in names]
     table = [("method", *heads), *columns]
     if len(names) > len(columns):
@@ -127,11 +127,13 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
     ]  # fmt: skip
     title = f"Pairs of methods by {comparison.primary}" + ("" if listed == pairs else ": the best with each other one")
     families = {pair.better == 0: pair.family for pair in listed if pair.p is not None}
+    over = [
+        f"{who} over {units.counted(families[best], 'pair')}"
+        for best, who in ((True, "of those with the best"), (False, "of the others"))
+        if best in families
+    ]
     caption = "95% interval of each difference by itself"
-    if True in families:
-        caption += f"; p of pairs with the best by Holm's adjustment over these {families[True]}"
-    if False in families:
-        caption += f", of others over all {families[False]}"
+    caption += f"; p by Holm's adjustment, {', '.join(over)}" if over else ""
     columns = ("better", "worse", "difference", "95% interval", "over", "p", "told apart")
     return [Sheet(title, columns, rows, frozenset({"difference", "95% interval", "p"}), caption)]
 
