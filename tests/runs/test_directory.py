@@ -9,7 +9,7 @@ import pytest
 from kantor.atomic import append_rows, replacing, write_json, write_text
 from kantor.errors import UserError
 from kantor.runs import directory as rundir
-from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, read_json
+from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, named, read_json
 
 
 def names(path):
@@ -314,6 +314,14 @@ def test_evaluations_are_read_oldest_first(run):
         write_json(run.evaluations / f"{name}.json", {"name": name})
         os.utime(run.evaluations / f"{name}.json", ns=(number, number))
     assert [entry["name"] for entry in run.evaluation_files()] == ["z", "a", "m"]
+
+
+def test_somebody_s_samples_below_a_directory_are_found_by_their_card(tmp_path):
+    theirs = tmp_path / "all" / "theirs"
+    theirs.mkdir(parents=True)
+    write_json(theirs / "card.json", {})
+    begin(tmp_path / "all" / "a_run")
+    assert [found.path.name for found in named([str(tmp_path / "all")])] == ["a_run", "theirs"]
 
 
 def test_a_moved_run_works(run, tmp_path):

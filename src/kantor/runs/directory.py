@@ -241,6 +241,12 @@ def find_runs(root: Path) -> list[RunDirectory]:
     return [RunDirectory(path.parent) for path in sorted(root.rglob("status.json"))]
 
 
+def with_cards(root: Path) -> list[RunDirectory]:
+    """Every run below `root` and whatever else has a card, such as somebody's samples, by path."""
+    found = {path.parent for name in ("status.json", "card.json") for path in root.rglob(name)}
+    return [RunDirectory(path) for path in sorted(found)]
+
+
 def latest(root: Path) -> RunDirectory:
     """The run below `root` that was written to last.
 
@@ -266,7 +272,7 @@ def named(paths: list[str]) -> list[RunDirectory]:
             raise UserError(f"{path}: there is nothing there; expected run directories")
         for match in matches:
             directory = RunDirectory(match)
-            below = [directory] if directory.card_json.is_file() or directory.exists else find_runs(Path(match))
+            below = [directory] if directory.card_json.is_file() or directory.exists else with_cards(Path(match))
             if not below:
                 raise UserError(
                     f"{match} is no run and has none below it: expected directories with status.json or card.json"
