@@ -301,7 +301,7 @@ def test_without_a_primary_score_one_with_intervals_ranks(make_run: MakeRun):
     ]  # fmt: skip
     comparison = compare(runs)
     assert comparison.primary == "w1"
-    assert any("ranked by the first shared one with intervals, w1" in note for note in comparison.notes)
+    assert any("ranked by the shared one with the most intervals, w1" in note for note in comparison.notes)
 
 
 def test_what_real_data_score_by_critics_is_no_one_number(make_run: MakeRun):

@@ -12,7 +12,7 @@ from typing import Any
 from kantor.report import units
 
 FLOOR_NOTE = (
-    "What real data score (the floor) is what fresh ones score against the same reference, at the n that is named. It "
+    "What real data score is what fresh ones score against the same reference, at the n that is named. It "
     "is random itself and no bound: beyond it lie copies, too little variety and points that are too even, never merit."
 )
 SAMPLING = ("weights", "checkpoint", "sampler", "nfe")

@@ -184,10 +184,13 @@ def ranking_score(
         for index, other in everywhere:
             if other == name:
                 return name, index, []
-    sure = [(i, name) for i, name in everywhere if all(e.scores[name].has_interval for e in rounds[i].evaluations)]
-    index, name = (sure or everywhere or ranked)[0]
-    what = "shared one with intervals" if sure else "shared one" if everywhere else "of some one"
-    which = f"ranked by the first {what}, {name}; score=NAME takes another"
+
+    def sure(one: tuple[int, str]) -> int:
+        return sum(e.scores[one[1]].has_interval for e in rounds[one[0]].evaluations)
+
+    index, name = max(everywhere, key=sure) if everywhere else ranked[0]
+    what = "the shared one with the most intervals" if everywhere else "the first of some"
+    which = f"ranked by {what}, {name}; score=NAME takes another"
     if not declared:
         return name, index, [f"The runs declare no primary score; {which}."]
     listed = ", ".join(sorted(declared))
