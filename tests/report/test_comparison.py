@@ -417,6 +417,8 @@ def test_how_much_was_drawn_is_said(make_run: MakeRun, evaluated: Evaluated):
     differing = compare([*runs, make_run("c", seed=2, evaluations=[few])])
     assert "2 to 10 draws of 1,024 samples each" in to_markdown(differing)
     assert "Draws differ: 10 (demo_a seed 0, demo_a seed 1), 2 (demo_a seed 2)." in differing.notes
+    one = make_run("d", evaluations=[evaluated({"w1": score(0.1, half=None)}, draws=1)])
+    assert "1 draw of 1,024 samples each" in to_markdown(compare([one]))
 
 
 def test_foreign_cards_are_a_method_each(make_run: MakeRun):

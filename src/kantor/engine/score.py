@@ -30,7 +30,8 @@ def score_model(run: Assembly) -> dict[str, Any]:
         chosen = {"chosen_by": restore(run, "best")["callbacks"][Scores.__name__]["chosen_by"]}
     processes, n = Processes.current(), evaluation.size(data)
     say_choice(chosen.get("chosen_by"), evaluation)
-    say(f"scoring {evaluation.draws} draws of {n:,} samples, and what real data score")
+    draws = "1 draw" if evaluation.draws == 1 else f"{evaluation.draws} draws"
+    say(f"scoring {draws} of {n:,} samples, and what real data score")
     work = Work(run.directory.evaluations)
     scores = evaluation.score(model, data, processes, work)
     sampling = {"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen}

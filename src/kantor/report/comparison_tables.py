@@ -108,7 +108,8 @@ def draws_text(one: Round) -> str:
     draws = (
         units.MISSING if not known else " to ".join(dict.fromkeys(units.count(end) for end in (known[0], known[-1])))
     )
-    return f"{draws} draws of {units.count(one.evaluations[0].protocol.get('n_generated'))} samples each"
+    what = "draw" if known and known[-1] == 1 else "draws"
+    return f"{draws} {what} of {units.count(one.evaluations[0].protocol.get('n_generated'))} samples each"
 
 
 def pair_sheets(comparison: Comparison) -> list[Sheet]:

@@ -11,8 +11,8 @@ from kantor.report.cards import Score
 PLACE = "docs/glossary.md"
 
 TERMS: dict[str, str] = {
-    "95% interval": "Where the number would lie with 95% confidence if what the interval covers were drawn again: "
-    "over draws, other samples of the same weights; over training seeds, other trainings of the same method.",
+    "95% interval": "In 95 of 100 repetitions it holds the mean over all of what it covers: over draws, samples of the "
+    "same weights; over training seeds, trainings of the same method.",
     "budget": "How much a run may consume: training steps, real samples or minutes.",
     "checkpoint": "The weights that were scored: the last, or the best by a score while training.",
     "critic": "The network that scores samples in a Wasserstein model: high on real ones, low on generated ones.",
@@ -33,7 +33,7 @@ TERMS: dict[str, str] = {
     "weak evidence": "Fewer than five training seeds: the interval over seeds is wide, and its width itself uncertain.",
     "weights": "Those of the last step (raw), or their moving average over steps (ema).",
     "what real data score": "The score of fresh real data against the same reference at the n it names: the mark to "
-    "hold a score against. It is itself random and no lower bound: copies of the training data go below it.",
+    "hold a score against. It is itself random and no bound: copies of the training data go beyond it.",
 }
 OF_RUN = (
     "95% interval",
