@@ -126,6 +126,14 @@ def test_the_cause_is_what_the_other_scores_support(others, cause):
     assert read(kid=entry(0.01), **others)["kid"] == f"beyond real data: {cause}"
 
 
+def test_a_test_that_sees_no_want_of_variety_does_not_speak_against_a_score_that_does():
+    assert read(coverage_p=p(0.5, "narrow"), coverage=MANY)["coverage_p"] == "not seen to reach less than real data do"
+    said = read(coverage_p=p(0.5, "narrow"), coverage=FEW)
+    assert said == {
+        "coverage": "worse than real data", "coverage_p": "not seen to reach less by this test, but by other scores"
+    }  # fmt: skip
+
+
 def test_points_are_never_memorised():
     said = read(w1=entry(0.01, kind="fresh draws"), kl=entry(0.1, aspect="variety", kind="fresh draws"))
     assert said["w1"] == "beyond real data: more even than independent draws"
@@ -214,7 +222,7 @@ SAID_OF_REAL = (
     "no reading",
     "not told apart",
     "no copies",
-    "reaching as much",
+    "not seen to reach less than",
     "a lower",
     "below 0",
 )

@@ -185,7 +185,7 @@ def cause(score: Score, seen: Seen) -> str:
 P_VALUES = {
     "apart": ("told apart from real data", "not told apart from real data"),
     "copied": ("lying on the reference's pictures", "no copies of the reference are seen"),
-    "narrow": ("reaching less than real data do", "reaching as much as real data do"),
+    "narrow": ("reaching less than real data do", "not seen to reach less than real data do"),
     "memorised": ("", "no copies are seen"),
 }
 """Of a p-value below `LEVEL`, and of another."""
@@ -197,6 +197,8 @@ def of_p_value(score: Score, seen: Seen) -> str:
     small, large = P_VALUES[score.aspect]
     if score.value >= LEVEL and score.aspect == "apart" and seen.worse:
         return "not told apart by its nearest neighbours, but by other scores"
+    if score.value >= LEVEL and score.aspect == "narrow" and seen.narrow:
+        return "not seen to reach less by this test, but by other scores"
     if score.value >= LEVEL:
         return large
     if score.aspect != "memorised":
