@@ -190,7 +190,7 @@ def test_copies_of_held_out_pictures_are_counted(write, shapes, tmp_path, capsys
     mixed[:4] = data().test.pixels[:4].transpose(0, 2, 3, 1)
     given = {"images": str(write("theirs.npz", mixed)), "data": "purdue_shapes5", "out": str(tmp_path / "card")}
     files.evaluate_files(given, SIZES)
-    said = "kantor: 4 of 40 pictures are copies of held-out pictures: they score as real ones do\n"
+    said = "kantor: 4 of 40 pictures are copies of held-out pictures, no samples of a model\n"
     assert said in capsys.readouterr().err
 
 

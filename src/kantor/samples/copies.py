@@ -32,7 +32,7 @@ def check_copies(draws: Sequence[np.ndarray], data: ImageData) -> None:
         say(f"{copied:,} of {given:,} pictures are copies of training pictures: the scores measure memory")
     held_out = count_copies(draws, data.test)
     if held_out:
-        say(f"{held_out:,} of {given:,} pictures are copies of held-out pictures: they score as real ones do")
+        say(f"{held_out:,} of {given:,} pictures are copies of held-out pictures, no samples of a model")
 
 
 def count_copies(draws: Sequence[np.ndarray], images: ImageSet) -> int:
