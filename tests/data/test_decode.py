@@ -331,6 +331,22 @@ def test_srgb_is_left_as_it_is():
     assert found.remarks == () and (found.pixels == np.asarray(image).transpose(2, 0, 1)).all()
 
 
+def linear():
+    """sRGB's profile, by its name too, but of linear levels, as graphics programs write it."""
+    content = profile("sRGB")
+    curve = content.index(b"para")
+    length = 12 + 4 * 5  # of type 3
+    straight = (b"para" + bytes(8) + struct.pack(">i", 1 << 16)).ljust(length, b"\0")
+    return content.replace(content[curve : curve + length], straight)
+
+
+def test_linear_levels_are_converted_though_their_profile_is_called_srgb():
+    found = decoder().read(encoded(Image.new("RGB", (8, 8), (55, 55, 55)), icc_profile=linear()))
+    # IEC 61966-2-1: 1.055 · (55/255)^(1/2.4) - 0.055, of 255
+    assert found.pixels.max() == found.pixels.min() == pytest.approx(128, abs=1)
+    assert found.remarks == ("are converted from sRGB built-in to sRGB",)
+
+
 def test_transparency_outlives_a_profile():
     image = Image.new("RGBA", (8, 8), (250, 10, 10, 0))
     assert (decoder(alpha="white")(encoded(image, icc_profile=swapped())) == 255).all()

@@ -1,12 +1,17 @@
 """Colour profiles (ICC): what the levels of a picture mean, applied, so that all pictures are in sRGB."""
 
+import functools
 import io
 
+import numpy as np
 from PIL import Image, ImageCms
 
 SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """Pillow's mode by a profile's colour space."""
 GAMMA, TOLERANCE = 1 / 2.2, 0.01  # what sRGB nearly has
+CLOSE = 4
+"""Of 255 levels, by how many sRGB's own profiles move one at most: they differ in tables and rounding."""
+STEPS = range(0, 256, 17)
 LENGTH = 40
 """Letters of a profile's name that are shown."""
 
@@ -21,13 +26,29 @@ def in_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
     if not content:
         return image, _gamma(image)
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
-        name = _shown(ImageCms.getProfileDescription(profile))
-        if "srgb" in name.lower():
+        name, is_srgb = _told(content)
+        if is_srgb:
             return image, None
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
         return _applied(image, profile), f"are converted from {name} to sRGB"
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return image, "have a colour profile that cannot be applied, and is ignored"
+
+
+@functools.lru_cache(maxsize=64)  # a set has few profiles
+def _told(content: bytes) -> tuple[str, bool]:
+    """A profile's name, and whether it is sRGB's by what it does: profiles of linear levels have sRGB in their names too.
+
+    Raises:
+        ImageCms.PyCMSError, OSError, ValueError, TypeError: it is none.
+    """
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+    name = _shown(ImageCms.getProfileDescription(profile))
+    if SPACES.get(profile.profile.xcolor_space.strip()) != "RGB":
+        return name, False
+    colours = np.stack(np.meshgrid(STEPS, STEPS, STEPS), axis=-1).reshape(len(STEPS), -1, 3).astype(np.uint8)
+    moved = np.asarray(_applied(Image.fromarray(colours), profile)).astype(int) - colours
+    return name, bool(np.abs(moved).max() <= CLOSE)
 
 
 def _gamma(image: Image.Image) -> str | None:
