@@ -1,6 +1,7 @@
 """Layout: what the directories below the root of a folder of pictures say. train/ and test/ (or val/) are the splits;
 where every picture lies in a directory, below its split, those are the classes."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,10 @@ TRAIN = frozenset({"train", "training"})
 TEST = frozenset({"test", "testing"})
 VALIDATION = frozenset({"val", "valid", "validation"})
 """Names of directories in small letters; the last are the test split where there is none of the second."""
+LIKE = re.compile(r"(?i:train|training|test|testing|val|valid|validation|dev|eval|held[-_ ]?out)(?![a-z])")
+"""How names begin that seem to be of a split, such as train2017, test_set and trainA."""
+NAMED = 5
+"""Directories that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,44 @@ class Layout:
 
     def remarks(self) -> list[str]:
         """What a user may not have meant."""
+        return [*self._remarks_on_splits(), *self._remarks_on_classes()]
+
+    def _remarks_on_splits(self) -> list[str]:
+        said: list[str] = []
         if self.splits is not None:
             shown = " and ".join(f"{'/, '.join(tops)}/" for tops in self.splits.values())
-            said = [f"{shown} are the splits: data.holdout is not used"]
+            said.append(f"{shown} are the splits: data.holdout is not used")
             others = sum(name is None for name in self._inner)
-            return said + ([f"{others:,} pictures lie in neither, and are left out"] if others else [])
-        alone = [top for top in self.tops if top.lower() in TRAIN | TEST | VALIDATION]
-        taken = "a class" if self.classes is not None else "any other directory"
-        return [f"{top}/ is taken for {taken}: for splits, train/ and test/ (or val/) are expected" for top in alone]
+            said += [f"{others:,} pictures lie in neither, and are left out"] if others else []
+        alike = self._alike
+        for place in alike[:NAMED]:
+            taken = "a class" if place in (self.classes or []) else "any other directory"
+            said.append(
+                f"{place}/ is taken for {taken}: for splits, train/ and test/ (or val/) are expected right below "
+                "data.root"
+            )
+        return said + ([f"so are {len(alike) - NAMED:,} more"] if len(alike) > NAMED else [])
+
+    @cached_property
+    def _alike(self) -> list[str]:
+        """The directories that seem to be splits and are none, of any depth, sorted; below a split, below it."""
+        places = {name.rpartition("/")[0] for name in self._inner if name is not None and "/" in name}
+        parts = [place.split("/") for place in sorted(places)]
+        found = {
+            "/".join(part[: depth + 1]): None
+            for part in parts
+            for depth, name in enumerate(part)
+            if LIKE.match(name) is not None
+        }
+        return list(found)
+
+    def _remarks_on_classes(self) -> list[str]:
+        inner = [name for name in self._inner if name is not None]
+        stray = [name for name in inner if "/" not in name]
+        if not stray or len(stray) == len(inner):
+            return []
+        verb = "lies" if len(stray) == 1 else "lie"
+        return [
+            f"{len(stray):,} of {len(inner):,} pictures {verb} in no directory of a class ({stray[0]}): no directory "
+            "is a class, and there are no labels"
+        ]

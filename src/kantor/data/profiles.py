@@ -37,7 +37,7 @@ def in_srgb(image: Image.Image) -> tuple[Image.Image, str | None]:
 
 @functools.lru_cache(maxsize=64)  # a set has few profiles
 def _told(content: bytes) -> tuple[str, bool]:
-    """A profile's name, and whether it is sRGB's by what it does: profiles of linear levels have sRGB in their names too.
+    """A profile's name, and whether it is sRGB's by what it does: that of linear levels may have sRGB in its name.
 
     Raises:
         ImageCms.PyCMSError, OSError, ValueError, TypeError: it is none.
