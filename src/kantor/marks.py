@@ -11,11 +11,18 @@ TEXT = "kantor wrote this directory: what is in it belongs to no data set.\n"
 OF_RUNS = {"status.json", "config.yaml"}
 
 
-def claim(directory: Path) -> None:
-    """Make a directory, and mark it where nothing lies in it yet: what lies there is the user's."""
+def claim(directory: Path, ours: Collection[str] = ()) -> None:
+    """Make a directory, and mark it where nothing lies in it yet but files with names of ours: what lies there is the
+    user's."""
     directory.mkdir(parents=True, exist_ok=True)
-    if not any(directory.iterdir()):
+    if is_ours(directory, ours) and not (directory / MARK).exists():
         (directory / MARK).write_text(TEXT, encoding="utf-8")
+
+
+def is_ours(directory: Path, ours: Collection[str] = ()) -> bool:
+    """Whether a directory is marked, or would be by `claim()`; also of one that is not there yet."""
+    names = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    return MARK in names or names.issubset(ours)
 
 
 def is_claimed(names: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from kantor.data import pixels
 from kantor.data.share import Share
+from kantor.marks import MARK
 from kantor.samples.batches import Alone, first_batch
 
 SHOWN = 128  # pixels of a picture of 64
@@ -166,6 +167,46 @@ def test_the_card_of_the_working_directory_is_no_data(card, tmp_path):
     first, second = card(*words), card(*words)
     assert first["fingerprint"] == second["fingerprint"] and first["count"] == second["count"]
     assert second["note"] == "left out, since kantor wrote it: cache/, outputs/data/folder/"
+
+
+def test_what_older_versions_left_is_no_data_either(card, tmp_path):
+    """They did not mark what they wrote."""
+    for level in range(10):
+        Image.new("L", (8, 8), level).save(tmp_path / f"{level}.png")
+    (tmp_path / "outputs" / "data" / "folder").mkdir(parents=True)
+    Image.new("L", (8, 8), 77).save(tmp_path / "outputs" / "data" / "folder" / "folder.png")
+    words = ["folder", "data.root=.", "data.image_size=8"]
+    card(*words)
+    rows = card(*words)
+    assert rows["count"] == "9 to train on, 1 held out" and "outputs/data/folder/" in rows["note"]
+
+
+def test_a_place_below_the_data_with_files_of_the_users_is_refused_though_it_is_the_usual_one(kantor, tmp_path):
+    for level in range(10):
+        Image.new("L", (8, 8), level).save(tmp_path / f"{level}.png")
+    (tmp_path / "outputs" / "data" / "folder").mkdir(parents=True)
+    (tmp_path / "outputs" / "data" / "folder" / "note.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    said = kantor("data", "folder", "data.root=.", "data.image_size=8", check=2).stderr
+    assert "out=outputs/data/folder lies in ., whose pictures are data" in said
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["gaussians8.png", "gaussians8_first_batch.png"])
+@pytest.mark.parametrize("beside", [[], ["note.txt"]])
+def test_a_picture_of_the_users_is_not_overwritten_but_one_of_ours_is(kantor, tmp_path, name, beside):
+    (tmp_path / "mine").mkdir()
+    Image.new("L", (8, 8), 7).save(tmp_path / "mine" / name)
+    for other in beside:
+        (tmp_path / "mine" / other).touch()
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").iterdir()}
+    said = kantor("data", "gaussians8", "out=mine", check=2).stderr
+    assert f"mine/{name} is there already, and does not say that kantor made it: name another directory" in said
+    assert {path: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == before
+    (tmp_path / "mine" / name).unlink()
+    for _ in range(2):
+        kantor("data", "gaussians8", "out=mine")
+    assert (tmp_path / "mine" / MARK).exists() == (beside == [])
 
 
 @pytest.mark.parametrize(

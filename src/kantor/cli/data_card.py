@@ -1,13 +1,16 @@
 """`kantor data`: what a data set is, as a card on the terminal and a picture."""
 
 import contextlib
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from kantor import keyed
 from kantor.atomic import replacing
@@ -19,7 +22,7 @@ from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
-from kantor.marks import check_apart, claim
+from kantor.marks import MARK, check_apart, claim, is_ours
 from kantor.samples.batches import drawn, first_batch, statistics
 from kantor.samples.sheets import tile
 
@@ -28,6 +31,8 @@ DRAWN = 10_000
 MEASURED = 2_000
 """Training pictures, evenly spaced, whose range, mean and deviation stand on the card."""
 SHOWN, COLUMNS = 64, 8
+SIGNATURE = ("Software", "kantor")
+"""In the pictures that are written, so that nobody else's is overwritten."""
 
 
 def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dirs: list[str]) -> None:
@@ -47,24 +52,28 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     data = Configuration(plain).build("data", seed=0)
-    if out is not None and isinstance(data, ImageData):
-        check_apart("out", out, data.inputs)
-    picture = (Path("outputs") / "data" / name if out is None else Path(out)) / f"{name}.png"
+    place = Path("outputs") / "data" / name if out is None else Path(out)
+    picture, seen = place / f"{name}.png", place / f"{name}_first_batch.png"
+    if isinstance(data, ImageData) and not (out is None and is_ours(place, [picture.name, seen.name])):
+        check_apart("out", str(place), data.inputs)
+    if out is not None:
+        check_free([picture, seen])
     began = time.perf_counter()
     rows = image_rows(data) if isinstance(data, ImageData) else point_rows(data)
     for title, value in rows:
         print(f"{title:<12} {value}")
     if isinstance(data, ImageData):
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
-    with _writing(picture) as temporary:
-        if isinstance(data, ImageData):
-            tile(data.train.take(_spaced(data, SHOWN)), COLUMNS).save(temporary, format="PNG")
-        else:
-            _draw(data.name, data.distribution, temporary)
+    with _writing(place, ours=[picture.name, seen.name]):
+        with replacing(picture) as temporary:
+            if isinstance(data, ImageData):
+                sheet = tile(data.train.take(_spaced(data, SHOWN)), COLUMNS)
+                sheet.save(temporary, format="PNG", pnginfo=_signed())
+            else:
+                _draw(data.name, data.distribution, temporary)
+        with replacing(seen) as temporary:
+            drawn(first_batch(data)).save(temporary, format="PNG", pnginfo=_signed())
     print(f"{'picture':<12} {picture}")
-    seen = picture.with_name(f"{name}_first_batch.png")
-    with _writing(seen) as temporary:
-        drawn(first_batch(data)).save(temporary, format="PNG")
     print(f"{'first batch':<12} {seen}")
 
 
@@ -100,16 +109,42 @@ def _labels(data: ImageData) -> str:
     return "none" if given is None else f"{len(np.unique(given))} different, not served: data.classes is null"
 
 
+def check_free(paths: Sequence[Path]) -> None:
+    """Check that pictures to be written take the place of nothing but such pictures of before.
+
+    Raises:
+        UserError: a file of somebody else's lies there.
+    """
+    for path in paths:
+        if os.path.lexists(path) and not (path.parent / MARK).is_file() and not _is_signed(path):
+            raise UserError(
+                f"out={path.parent}: {path} is there already, and does not say that kantor made it: name another "
+                "directory, out=DIR, or take it away"
+            )
+
+
+def _signed() -> PngInfo:
+    """Says who made a picture."""
+    info = PngInfo()
+    info.add_text(*SIGNATURE)
+    return info
+
+
+def _is_signed(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path, formats=["PNG"]) as picture:
+        return picture.info.get(SIGNATURE[0]) == SIGNATURE[1]
+    return False
+
+
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[Path]:
-    """A temporary sibling that becomes `path`; what goes wrong is the user's `out=`."""
+def _writing(place: Path, *, ours: Sequence[str]) -> Iterator[None]:
+    """Where files with names of ours are written; what goes wrong is the user's `out=`."""
     try:
-        claim(path.parent)
-        with replacing(path) as temporary:
-            yield temporary
+        claim(place, ours)
+        yield
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UserError(
-            f"out={path.parent}: cannot write there ({error.strerror}); name another directory, out=DIR"
+            f"out={place}: cannot write there ({error.strerror}); name another directory, out=DIR"
         ) from error
 
 
@@ -152,4 +187,4 @@ def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(f"{name}: 2,000 points", fontsize=16)
     axes.tick_params(labelsize=11)
-    figure.savefig(path, format="png")
+    figure.savefig(path, format="png", metadata=dict([SIGNATURE]))
