@@ -16,6 +16,7 @@ from hostile import declare, huge_png
 from mirrors import configured
 from PIL import Image
 
+from kantor import marks
 from kantor.data import cache, celeba, manifest, pictures
 from kantor.errors import UserError
 
@@ -234,8 +235,30 @@ def test_lines_of_absent_pictures_and_empty_lines_do_no_harm(root):
 
 def test_empty_splits_are_refused(root):
     partition(root, [f"{name} 0" for name in NAMES])
-    with pytest.raises(UserError, match="test split of celeba has no picture"):
+    remedy = r"gives the number 2 \(test\) to none of the 24 pictures that are there: take some .*, or move it away"
+    with pytest.raises(UserError, match=remedy):
         data(root).load("test")
+    partition(root, [f"{name} 2" for name in NAMES])
+    with pytest.raises(UserError, match=r"gives the number 0 \(train\) to none"):
+        data(root).load("train")
+
+
+def test_a_split_of_broken_pictures_is_refused_with_a_remedy(root):
+    broken = {name: b"no picture" for name in NAMES[20:]}
+    zipped(root / "celeba" / "img_align_celeba.zip", {**FACES, **broken})
+    partition(root, OFFICIAL)
+    with pytest.raises(UserError, match=r"the test split of celeba has no whole picture: .*mend them, or add others"):
+        data(root, broken="skip").load("test")
+
+
+def test_what_is_not_read_of_a_directory_is_said(tmp_path, capsys):
+    unzipped(tmp_path / "img_align_celeba")
+    (tmp_path / "img_align_celeba" / "000025.xcf").touch()
+    marks.claim(tmp_path / "img_align_celeba" / "outputs")
+    said = ["not read as pictures: 1 .xcf", "left out, since kantor wrote it: outputs/"]
+    assert [remark for remark in data(tmp_path).remarks if remark in said] == said
+    err = capsys.readouterr().err
+    assert all(f"kantor: celeba: {words}\n" in err for words in said)
 
 
 @pytest.mark.parametrize(
@@ -499,7 +522,8 @@ celeba.CelebA(name="celeba", batch_size=4, size=None, flip=True, resident=False,
 
 
 def test_a_killed_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch):
-    """SIGKILL, in a process of its own, once a few chunks are there."""
+    """SIGKILL, in a process of its own, once a few chunks are there; what files are like is noted by chunk."""
+    monkeypatch.setattr(cache, "CHUNK", 3)
     data(root).load("train")
     monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "second"))
     process = subprocess.Popen([sys.executable, "-c", KILLED], cwd=tmp_path)

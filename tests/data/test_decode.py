@@ -3,10 +3,10 @@ import os
 import struct
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
+from deep import deep_png
 from hostile import huge_png
 from PIL import Image, ImageCms, ImageFile, features
 
@@ -194,19 +194,6 @@ def test_levels_without_a_known_range_are_broken():
         decoder()(encoded(Image.new("I", (8, 8), 70_000), "TIFF"))
     assert decoder()(encoded(Image.new("I", (8, 8), 25_700), "TIFF")).max() == 100
     assert decoder()(encoded(Image.new("I", (8, 8), 0), "TIFF")).max() == 0
-
-
-def deep_png(levels):
-    """A PNG of 16 bits of levels (H, W) or (H, W, 3), which Pillow writes of greys only."""
-    height, width = levels.shape[:2]
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
-    colour = 0 if levels.ndim == 2 else 2
-    parts = [(b"IHDR", struct.pack(">2I5B", width, height, 16, colour, 0, 0, 0)), (b"IDAT", zlib.compress(rows))]
-    chunks = [
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in [*parts, (b"IEND", b"")]
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from deep import deep_png
 from hostile import huge_png
 from mirrors import configured
 from omegaconf import OmegaConf
@@ -423,7 +424,38 @@ def test_dark_pictures_among_bright_ones_of_16_bits_are_dark(root, capsys):
     for index, level in enumerate([100, 200, 3000, 20_000, 65_535]):
         put_deep(root, f"{index}.png", level, "I;16")
     assert both(data(root)) == [0, 1, 12, 78, 255]
+    said = "2 of 5 pictures of 16 bits hold no level above 255, and are black: if they have 8 bits, save them with 8"
+    assert capsys.readouterr().err == f"kantor: folder: {said}\n"
+    data(root, bits=16).load("train")  # who says so means it
     assert "16 bits" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("most", [200, 4000])
+def test_16_bit_colours_that_hold_fewer_are_refused_with_a_remedy_that_helps(root, most):
+    root.mkdir()
+    for index in range(4):
+        (root / f"{index}.png").write_bytes(deep_png(np.full((8, 8, 3), most - most // 10 * index)))
+    with pytest.raises(UserError, match=r"and would be almost black: .*data\.bits=16 .* or save them with 8") as caught:
+        data(root).load("train")
+    assert "data.bits=8" not in str(caught.value) and "data.bits=12" not in str(caught.value)
+    if most > 255:  # else all are black, and one
+        data(root, bits=16).load("train")
+
+
+def test_bits_that_were_named_are_not_asked_for(root):
+    for index in range(4):
+        put_deep(root, f"{index}.png", 200 + index, "I;16")
+    assert data(root, bits=8).remarks == ["coded by: none"]
+
+
+def test_transparency_is_said(root, capsys):
+    for level in range(4):
+        put(root, f"{level}.png", (level, 0), mode="LA")
+        put(root, f"opaque{level}.png", (9 + level, 255), mode="LA")
+    for alpha in ("black", "white"):
+        data(root, alpha=alpha).load("train")
+        said = f"4 of 8 pictures are transparent in places, where {alpha} shows through"
+        assert capsys.readouterr().err == f"kantor: folder: {said}\n"
 
 
 @pytest.mark.parametrize("bits", [0, 9, "twelve", None])
@@ -448,7 +480,7 @@ def test_what_is_not_read_is_said_by_ending(root, capsys):
     (root / ".hidden").touch()
     loaded = data(root)
     loaded.load("train")
-    said = "not read: 80 .heic (pip install pillow-heif, to have them read), 1 .txt"
+    said = "not read as pictures: 80 .heic (pip install pillow-heif, to have them read), 1 .txt"
     if ".heic" not in decode.extensions():
         assert f"kantor: folder: {said}\n" in capsys.readouterr().err and said in loaded.remarks
 
@@ -517,6 +549,52 @@ def test_a_lone_directory_of_a_split_is_said_to_be_a_class(root, name, beside, t
         put(root, f"{name if level % 2 else beside}/{level}.png".lstrip("/"), level)
     assert both(data(root)) == list(range(8))
     assert f"{name}/ is taken for {taken}: for splits, train/ and test/ (or val/)" in capsys.readouterr().err
+
+
+SPLITS = "for splits, train/ and test/ (or val/) are expected right below data.root"
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["set/train", "set/test"], ["set/test/ is taken for any other directory", "set/train/ is taken for any"]),
+        (["cat/train", "cat/Testing"], ["cat/Testing/ is taken for any other", "cat/train/ is taken for any other"]),
+        (["train2017", "val2017"], ["train2017/ is taken for a class", "val2017/ is taken for a class"]),
+        (["training_set", "test-set"], ["training_set/ is taken for a class", "test-set/ is taken for a class"]),
+        (["trainA", "testA"], ["trainA/ is taken for a class", "testA/ is taken for a class"]),
+        (["train/a", "test/a", "train/val"], ["val/ is taken for a class"]),
+    ],
+)
+def test_what_seems_to_be_a_split_and_is_none_is_said(root, places, said):
+    for level, place in enumerate(places * 4):
+        put(root, f"{place}/{level}.png", level)
+    remarks = data(root).remarks
+    found = [remark for remark in remarks if "is taken for" in remark]
+    assert len(found) == len(said) and all(remark.endswith(SPLITS) for remark in found)
+    assert all(any(remark.startswith(words) for remark in found) for words in said)
+
+
+def test_of_many_such_directories_some_are_named_and_the_others_counted(root):
+    for level in range(16):
+        put(root, f"kind {level // 2}/{('train', 'test')[level % 2]}/{level}.png", level)
+    remarks = data(root).remarks
+    assert len([remark for remark in remarks if "is taken for" in remark]) == 5 and "so are 11 more" in remarks
+
+
+def test_names_that_only_begin_as_those_of_splits_are_classes(root):
+    for level, place in enumerate(["trainers", "valley", "testament", "devices", "helden"] * 2):
+        put(root, f"{place}/{level}.png", level)
+    assert data(root).remarks == ["coded by: none"]
+
+
+def test_a_stray_picture_that_takes_the_labels_away_is_said(root):
+    for level in range(6):
+        put(root, f"{('cat', 'dog')[level % 2]}/{level}.png", level)
+    put(root, "stray.png", 9)
+    said = (
+        "1 of 7 pictures lies in no directory of a class (stray.png): no directory is a class, and there are no labels"
+    )
+    assert said in data(root).remarks and data(root).classes is None
 
 
 def claimed(place):

@@ -107,6 +107,23 @@ def test_copies_of_held_out_ones_are_held_out(tmp_path):
     assert not set(train) & set(test) and sorted(train + test) == sorted([*range(25), 5, 24])
 
 
+@pytest.mark.parametrize("distinct", [2, 5, 40])
+def test_many_copies_do_not_make_the_held_out_part_larger_than_a_tenth(tmp_path, distinct):
+    """One picture of which half are copies, such as a black frame; where each has too many, the rarest."""
+    files = {f"{index:02}.png": encoded(noise(index // 2 % distinct if index % 2 else 99)) for index in range(80)}
+    found = data(pack(tmp_path / "a.zip", files))
+    train, test = ([one.tobytes() for one in images(split)] for split in (found.train, found.test))
+    assert not set(train) & set(test) and len(train) + len(test) == 80
+    assert noise(99).transpose(2, 0, 1).tobytes() in train
+    assert len(test) == 8 if distinct > 2 else len(test) == 20
+
+
+def test_pictures_that_are_all_one_cannot_be_split(tmp_path):
+    path = pack(tmp_path / "a.zip", {f"{index}.png": encoded(noise(0)) for index in range(20)})
+    with pytest.raises(UserError, match=r"its 20 pictures are all one: .* name another archive, or render instead"):
+        data(path).load("train")
+
+
 def test_more_than_there_are_to_train_on_is_refused(path):
     with pytest.raises(UserError, match="size=24: the set has 23 images"):
         len(data(path, size=24).train)
@@ -133,6 +150,23 @@ def test_what_is_no_picture_by_its_name_is_left_out(tmp_path):
     }
     found = data(pack(tmp_path / "a.tar.gz", {**other, **FILES}))
     assert sorted(numbers(found.train) + numbers(found.test)) == list(range(25))
+
+
+def test_what_the_files_are_like_is_said(tmp_path, capsys):
+    stream = io.BytesIO()
+    frames = [Image.fromarray(noise(number)) for number in range(2)]
+    frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:])
+    others = {"a.heif9": b"", "readme.TXT": b"", ".hidden": b"", "pages.tif": stream.getvalue()}
+    path = pack(tmp_path / "a.tar.gz", {**FILES, **others, "photo.jpe": encoded(noise(0), "JPEG")})
+    said = [
+        "not read as pictures: 1 .heif9, 1 .txt",
+        "1 of 27 pictures are of several pages or frames, of which the first is read",
+    ]
+    for _ in range(2):  # built, and from the cache
+        loaded = data(path)
+        loaded.prepare_data()
+        assert loaded.remarks == ["coded by: jpeg", *said]
+        assert [line.removeprefix("kantor: purdue_shapes5: ") for line in capsys.readouterr().err.splitlines()] == said
 
 
 @pytest.mark.parametrize("size", [(64, 65), (63, 64), (32, 32), (128, 128), (1, 1)])

@@ -74,12 +74,17 @@ class CelebA(ImageData):
         """What the files are like."""
         pictures = self._pictures
         both = pictures.copies(self._chosen("train", pictures), self._chosen("test", pictures))
-        return [f"coded by: {pictures.notes.codec}", *pictures.notes.sentences(), *both_sides(both)]
+        return [f"coded by: {pictures.notes.codec}", *self._unread, *pictures.notes.sentences(), *both_sides(both)]
 
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The pictures' directory, where they lie in one."""
         return tuple(place for place in self._places if place.is_dir())
+
+    @property
+    def _unread(self) -> list[str]:
+        """What is not read in a directory; a zip has the makers' other files too."""
+        return self._manifest.remarks() if self._place.is_dir() else []
 
     @property
     def left_out(self) -> int:
@@ -161,7 +166,7 @@ class CelebA(ImageData):
         directory = cache.cache_root() / "data" / f"celeba-{sha256(described)[:16]}"
         found = prepared(directory, source=self._source, decoder=self._decoder, broken=self.broken, title=self.name)
         unofficial = [] if self._partition is not None else [f"held out are {self.split_rule}"]
-        found.say([*unofficial, *found.notes.sentences()])
+        found.say([*unofficial, *self._unread, *found.notes.sentences()])
         return found
 
     def _source(self) -> AbstractContextManager[Source]:
@@ -183,9 +188,19 @@ class CelebA(ImageData):
     def _chosen(self, split: Split, pictures: Pictures) -> np.ndarray:
         numbers = self._numbers(pictures.names)
         if numbers is not None:
-            return np.array([number == NUMBERS[split] for number in numbers], dtype=bool)
+            chosen = np.array([number == NUMBERS[split] for number in numbers], dtype=bool)
+            self._check_some(chosen, split)
+            return chosen
         test = pictures.held_out(HOLDOUT)
         return test if split == "test" else ~test
+
+    def _check_some(self, chosen: np.ndarray, split: Split) -> None:
+        if not chosen.any():
+            assert self._partition is not None
+            raise UserError(
+                f"{self._partition[0]} gives the number {NUMBERS[split]} ({split}) to none of the {len(chosen):,} "
+                f"pictures that are there: take some of these too, or move it away, to have {HOLDOUT:.0%} held out"
+            )
 
     def _numbers(self, names: list[str]) -> list[int] | None:
         """The partition's number of each picture; None without a partition.

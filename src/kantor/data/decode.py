@@ -55,12 +55,14 @@ class Decoded:
         codec: what may have lost levels, such as "jpeg"; None for nothing.
         deep: the largest level of a file of 16 bits; None of any other.
         remarks: what was done to the picture or left out, each in words that go on "20 pictures".
+        coloured: whether a file of 16 bits is one of colours, of which fewer bits cannot be read.
     """
 
     pixels: np.ndarray
     codec: str | None
     deep: int | None
     remarks: tuple[str, ...]
+    coloured: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,10 @@ class Decoder:
         if square.mode.startswith("I"):
             square, deep = levels.grey(square, layout, self.bits)
         square, converted = profiles.in_srgb(square)
-        square = self._coloured(square)
         remarks = [converted] if converted is not None else []
+        if is_transparent(square):
+            remarks.append(f"are transparent in places, where {self.alpha} shows through")
+        square = self._coloured(square)
         if square.width < self.image_size:
             remarks.append(f"are smaller than {self.image_size} × {self.image_size} pixels, and enlarged")
         if square.width != self.image_size:
@@ -136,7 +140,7 @@ class Decoder:
         if _has_more(image):
             remarks.append("are of several pages or frames, of which the first is read")
         array = np.asarray(square, dtype=np.uint8).reshape(self.image_size, self.image_size, -1).transpose(2, 0, 1)
-        return Decoded(array, codec, deep, tuple(remarks))
+        return Decoded(array, codec, deep, tuple(remarks), layout.has_colours_of_16_bits)
 
     def _square(self, image: Image.Image) -> Image.Image:
         return centre_square(image, self.crop or min(image.size))
@@ -190,6 +194,11 @@ def centre_square(image: Image.Image, side: int) -> Image.Image:
         raise BrokenImage(f"{image.width} × {image.height} pixels, smaller than the crop of {side}")
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether something shows through an image."""
+    return image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _has_more(image: Image.Image) -> bool:

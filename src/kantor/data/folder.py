@@ -91,7 +91,7 @@ class ImageFolder(ImageData):
             f"coded by: {pictures.notes.codec}",
             *self._manifest.remarks(),
             *self._layout.remarks(),
-            *pictures.notes.sentences(),
+            *pictures.notes.sentences(bits=self._decoder.bits),
             *both_sides(both),
         ]
 
@@ -151,5 +151,5 @@ class ImageFolder(ImageData):
             broken=self.broken,
             title=self.name,
         )
-        found.say([*self._manifest.remarks(), *self._layout.remarks(), *found.notes.sentences()])
+        found.say([*self._manifest.remarks(), *self._layout.remarks(), *found.notes.sentences(bits=self._decoder.bits)])
         return found

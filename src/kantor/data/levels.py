@@ -102,7 +102,7 @@ def grey(image: Image.Image, layout: Layout, bits: int | None) -> tuple[Image.Im
     return eight, largest
 
 
-def check(title: str, pictures: int, largest: int, *, bits: int | None) -> None:
+def check(title: str, pictures: int, largest: int, *, bits: int | None, coloured: int = 0) -> None:
     """Check that a set's pictures of 16 bits have them.
 
     Args:
@@ -110,14 +110,17 @@ def check(title: str, pictures: int, largest: int, *, bits: int | None) -> None:
         pictures: how many of 16 bits there are.
         largest: level of them all.
         bits: as the user said; None where he did not.
+        coloured: how many of them are of colours.
 
     Raises:
         UserError: they would be almost black.
     """
     if pictures and bits is None and 0 < largest <= NEARLY_BLACK:
         fitting = next(choice for choice in CHOICES if largest < 1 << choice)
+        named = f"say how many bits they have, data.bits={fitting} (of data=folder; 16 if they are as dark as that)"
+        if coloured:
+            named = "say that they are as dark as that, data.bits=16 (of data=folder; fewer are not read of colours)"
         raise UserError(
             f"{title}: the {pictures:,} pictures of 16 bits hold levels up to {largest:,} of {(1 << DECLARED) - 1:,}, "
-            f"and would be almost black: say how many bits they have, data.bits={fitting} (of data=folder; 16 if they "
-            "are as dark as that), or save them with 8"
+            f"and would be almost black: {named}, or save them with 8"
         )

@@ -73,14 +73,7 @@ class Manifest:
 
     def remarks(self) -> list[str]:
         """What a user may want to know: which files are not read, by ending, and which directories are left out."""
-        said, unread = [], self.listing.unread
-        if unread:
-            named = [
-                f"{count:,} {ending or 'without an ending'}{_help(ending)}"
-                for ending, count in unread.most_common(ENDINGS)
-            ]
-            more = unread.total() - sum(count for _, count in unread.most_common(ENDINGS))
-            said.append(f"not read: {', '.join(named)}" + (f" and {more:,} others" if more else ""))
+        said = unread_remarks(self.listing.unread)
         if self.listing.ours:
             named = sorted(self.listing.ours)[:ENDINGS]
             said.append(
@@ -134,6 +127,16 @@ class Manifest:
         if len(content) > MAX_BYTES:
             raise BrokenImage(f"more than the {MAX_BYTES:,} bytes allowed for one picture")
         return content
+
+
+def unread_remarks(unread: Counter[str]) -> list[str]:
+    """The sentence about so many files that are not read, by ending; none of none."""
+    if not unread:
+        return []
+    most = unread.most_common(ENDINGS)
+    named = [f"{count:,} {ending or 'without an ending'}{_help(ending)}" for ending, count in most]
+    more = unread.total() - sum(count for _, count in most)
+    return [f"not read as pictures: {', '.join(named)}" + (f" and {more:,} others" if more else "")]
 
 
 def is_picture(name: str) -> bool:

@@ -96,7 +96,10 @@ class Pictures:
         title = f"the {split} split of {self.title}"
         rows = np.flatnonzero(chosen & self.whole)
         if not len(rows):
-            raise UserError(f"{title} has no picture: {int(chosen.sum())} files belong to it, of which none is whole")
+            raise UserError(
+                f"{title} has no whole picture: the files that belong to it, {int(chosen.sum()):,}, are all broken: "
+                "mend them, or add others"
+            )
         return ImageSet(self.pixels, labels, rows)
 
     def say(self, remarks: Sequence[str]) -> None:
@@ -145,8 +148,8 @@ def prepared(
         listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
         if broken == "stop" and known:
             raise _stopped(title, known, f"{len(listed)} pictures")
-        notes = sum(map(Notes.read, _read(chunks).values()), Notes())
-        levels.check(title, notes.deep, notes.largest, bits=decoder.bits)
+        notes = Notes.gathered(_read(chunks))
+        levels.check(title, notes.deep, notes.largest, bits=decoder.bits, coloured=notes.coloured)
         mapped = np.load(pixels, mmap_mode="r", allow_pickle=False)
         digests = sameness.kept(directory / "digests.npy", mapped)
         return Pictures(title, mapped, digests, listed, known, faults, notes)

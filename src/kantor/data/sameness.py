@@ -2,6 +2,7 @@
 as the data set holds them, and a picture and its mirror image, which training may show."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,26 @@ def kept(path: Path, pictures: np.ndarray) -> np.ndarray:
     return cache.array(path, shape=(len(pictures), BYTES), dtype="uint8", fill=fill)
 
 
-def with_copies(chosen: np.ndarray, digests: np.ndarray) -> np.ndarray:
-    """Those that are chosen, bool (n,), and all that are one with one of them; by `digests` (n, BYTES)."""
+def chosen(order: np.ndarray, digests: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the pictures with `digests` (n, BYTES), each with all that are one with it; bool (n,).
+
+    They are taken in an order, a permutation of n; passed over is what has more copies than there is room for. Where
+    that is everything, the picture with the fewest copies is taken.
+
+    Raises:
+        ValueError: all are one.
+    """
     keys = [one.tobytes() for one in digests]
-    wanted = {key for key, taken in zip(keys, chosen, strict=True) if taken}
-    return np.array([key in wanted for key in keys], dtype=bool)
+    copies = Counter(keys[place] for place in order)  # in this order
+    if len(copies) < 2:
+        raise ValueError("all are one")
+    taken: set[bytes] = set()
+    for key, count in copies.items():
+        if count <= most:
+            taken.add(key)
+            most -= count
+    taken = taken or {min(copies, key=copies.__getitem__)}
+    return np.array([key in taken for key in keys], dtype=bool)
 
 
 def _of_bytes(picture: np.ndarray) -> bytes:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,22 @@ class PurdueShapes5(ImageData):
         """Rendered from other seeds, or a tenth of an archive."""
         return "other seeds of the renderer" if self.archive is None else "a tenth of the archive, chosen once for all"
 
+    @property
+    def remarks(self) -> list[str]:
+        """What the files of an archive are like."""
+        if self.archive is None:
+            return []
+        self.load("train")
+        return self._said
+
+    @cached_property
+    def _said(self) -> list[str]:
+        """The remarks on a prepared archive, but the codec said when they are first asked for."""
+        found = shapes_archive.remarks(self._directory())
+        for remark in found[1:]:
+            say(f"{self.name}: {remark}")
+        return found
+
     def load(self, split: Split) -> ImageSet:
         """A split; rendered at its first use, by all cores, or read from the archive.
 
@@ -79,7 +96,9 @@ class PurdueShapes5(ImageData):
             UserError: the archive is missing or damaged, or has other pictures; see `shapes_archive.load`.
         """
         if self.archive is not None:
-            return shapes_archive.load(self._archive(self.archive), self._directory(), split, title=self.name)
+            found = shapes_archive.load(self._archive(self.archive), self._directory(), split, title=self.name)
+            _ = self._said
+            return found
         directory = self._directory()
         with cache.locked(directory):
             if self._size(split) >= LONG_BUILD and not (directory / f"{split}.npy").is_file():

@@ -163,7 +163,7 @@ def read_pictures(directory: Path, *, channels: int, side: int, select: Selectio
     with ThreadPoolExecutor(threads()) as pool:
         pictures = list(pool.map(decoded, names))
     notes = Notes.of(pictures)
-    levels.check(f"images={directory}", notes.deep, notes.largest, bits=None)
+    levels.check(f"images={directory}", notes.deep, notes.largest, bits=None, coloured=notes.coloured)
     for remark in [*manifest.remarks(), *notes.sentences()]:
         say(f"images={directory}: {remark}")
     return np.stack([picture.pixels for picture in pictures])
