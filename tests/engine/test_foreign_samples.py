@@ -12,6 +12,7 @@ from kantor.data.shapes5 import PurdueShapes5
 from kantor.engine import foreign_samples as files
 from kantor.errors import UserError
 from kantor.evaluation.picture_features import PictureFeatures
+from kantor.runs.directory import RunDirectory
 from kantor.samples import copies
 from kantor.samples.files import check_target, codec, random_selection, read_pictures, read_samples, write_samples
 
@@ -48,12 +49,22 @@ def test_a_directory_and_an_npz_file_of_the_same_pictures_get_the_same_card(writ
         given = {"images": str(write(name)), "data": "purdue_shapes5", "out": str(tmp_path / f"card of {name}")}
         card = files.evaluate_files(given, SIZES)
         assert json.loads((tmp_path / f"card of {name}" / "card.json").read_text()) == card
+        files.check_out(RunDirectory(tmp_path / f"card of {name}"))  # may be scored into again
         (evaluation,) = card["evaluations"]
         assert evaluation["name"] == "quick" and evaluation["draw"]["draws"] == 2
         assert evaluation["sampling"] == {"weights": "file", "checkpoint": name, "sampler": "file", "nfe": None}
         scores[name] = evaluation["scores"]
     assert scores["theirs.npz"] == scores["theirs"]
     assert scores["theirs"]["precision"]["value"] > 0.5
+
+
+@pytest.mark.parametrize("name", ["card.json", "report.html"])
+@pytest.mark.parametrize("content", ["mine", '{"mine": 1}'], ids=["text", "json"])
+def test_files_of_the_users_are_not_replaced(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=f"has a {name} that is none of kantor's: name another directory"):
+        files.evaluate_files({"images": "x.npz", "data": "purdue_shapes5", "out": str(tmp_path)}, SIZES)
+    assert (tmp_path / name).read_text() == content and len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize(("copied", "said"), [(0, None), (3, "3 of 40 pictures are copies of training pictures")])

@@ -106,7 +106,7 @@ def check_words(given: dict[str, str]) -> None:
     """Check what was named, before anything is read.
 
     Raises:
-        UserError: a key is missing or one too many, or `out` is a run with a card of its own.
+        UserError: a key is missing or one too many, or `out` has files that are not to be replaced.
     """
     for key in ("images", "data", "out"):
         if key not in given:
@@ -118,10 +118,26 @@ def check_words(given: dict[str, str]) -> None:
     for key in OF_RUNS:
         if key in given:
             raise UserError(f"{key}={given[key]} with images=: it is about runs, and these are files; leave it out")
-    if RunDirectory(Path(given["out"]).expanduser()).exists:
-        raise UserError(f"out={given['out']} is a run with a card of its own: name another directory")
     if given.get("evaluation") == "none":
         raise UserError("evaluation=none scores nothing: leave it out, or name one of `kantor list evaluations`")
+    check_out(RunDirectory(Path(given["out"]).expanduser()))
+
+
+def check_out(directory: RunDirectory) -> None:
+    """Check that writing a card and a page there replaces none but those of an earlier call.
+
+    Raises:
+        UserError: it would replace a run's, or somebody's files of these names.
+    """
+    if directory.exists:
+        raise UserError(f"out={directory.path} is a run with a card of its own: name another directory")
+    try:
+        ours = directory.card_json.is_file() and "kantor" in directory.card()
+    except UserError:
+        ours = False
+    for file in (directory.card_json, directory.report_html):
+        if file.exists() and not ours:
+            raise UserError(f"out={directory.path} has a {file.name} that is none of kantor's: name another directory")
 
 
 def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:
