@@ -19,6 +19,7 @@ EVALUATION = PointEvaluation(
     draws=2,
     chunk=8,
     seed=0,
+    scores=None,
     weights="ema",
     checkpoint="last",
     bins=8,

@@ -37,7 +37,7 @@ def imported(path):
 @pytest.mark.parametrize("path", sorted(Path(kantor.data.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
 def test_data_know_no_model_and_no_run(path):
     rooms = {name.split(".")[1] for name in imported(path) if name.startswith("kantor.")}
-    assert rooms <= {"atomic", "data", "digests", "errors", "keyed", "messages", "progress_bar"}
+    assert rooms <= {"atomic", "data", "digests", "errors", "keyed", "marks", "messages", "progress_bar"}
 
 
 @pytest.mark.parametrize(("kind", "made"), [(PointData, make), (ImageData, TinyImages)])

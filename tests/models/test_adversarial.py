@@ -337,7 +337,7 @@ def test_logits_that_a_sigmoid_squashed_are_found_while_training():
         model = gan(critic=lambda end=end: Ending(end))
         history = History({}, {}, (), 0)
         for step in range(LOOKS):
-            block = Block(torch.randn(1, 64, 2))
+            block = Block(torch.randn(1, 64, 2), None)
             d_real, d_fake = model.probabilities(block, keyed.Rng(step))
             history = history.then({name: value.item() for name, value in of_probabilities(d_real, d_fake).items()})
         assert {name for name, check in model.checks().items() if check(history)} - {"perfect_discriminator"} == found
