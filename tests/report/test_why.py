@@ -34,6 +34,7 @@ def test_every_part_of_a_number_is_told(make_run, evaluated):
     assert told["real data score"].startswith("0.0250 [0.0240, 0.0260]: 10 draws of 1,024 real samples (fresh draws)")
     assert "evaluation.n (now 512)" in told["would change it"]
     assert "evaluation.draws=40 would make ± 0.0015 of it" in told["would change it"]
+    assert "evaluation.seed (other samples: 95 of 100 times within 1.4 half-widths of this)" in told["would change it"]
     assert told["protocol"].startswith(summarise(run).evaluations[0].scores["w1"].protocol_hash)
     assert "others here" not in told
 

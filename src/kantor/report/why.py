@@ -14,6 +14,8 @@ from kantor.report.cards import Evaluation, Score, flatten
 from kantor.report.readings import readings
 from kantor.report.summary import Summary
 
+OTHER = "other samples: 95 of 100 times within 1.4 half-widths of this"
+"""Two such means differ by the root of 2 times what one is off."""
 PROGRAMS = ("kantor", "__main__.py")
 """What the command line calls itself."""
 TOLD_ELSEWHERE = ("name", "fingerprint")
@@ -183,7 +185,7 @@ def changes(one: Evaluation, score: Score) -> str:
     sentences = [
         "Another number, comparable with this: other samples"
         if from_file
-        else "Another number, comparable with this: evaluation.seed (another random sample, within the interval), the "
+        else f"Another number, comparable with this: evaluation.seed ({OTHER if half else 'other samples'}), the "
         "training seed and every setting of the training, evaluation.weights, evaluation.checkpoint, the sampler",
         f"A number that is not comparable: evaluation.n (now {n}), the data, the extractor, a setting of the formula",
         "Nothing: trainer.devices, and which other scores are made",
