@@ -301,7 +301,16 @@ def test_without_a_primary_score_one_with_intervals_ranks(make_run: MakeRun):
     ]  # fmt: skip
     comparison = compare(runs)
     assert comparison.primary == "w1"
-    assert any("ranked by the shared one with the most intervals, w1" in note for note in comparison.notes)
+    assert any("ranked by the one that the most have, with the most intervals, w1" in note for note in comparison.notes)
+
+
+def test_what_one_run_alone_has_does_not_rank_where_others_share_a_score(make_run: MakeRun):
+    scores = ({"js": score(0.1), "w1": score(0.1)}, {"w1": score(0.2)}, {})
+    runs = [
+        make_run(name, experiment=name, config_hash=digit * 64, config={"primary_score": ""}, scores={**each, **extra})
+        for name, digit, each, extra in zip("abc", "123", scores, ({}, {}, {"tv": score(0.1)}), strict=True)
+    ]
+    assert compare(runs).primary == "w1"
 
 
 def test_what_real_data_score_by_critics_is_no_one_number(make_run: MakeRun):

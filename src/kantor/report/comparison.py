@@ -185,12 +185,12 @@ def ranking_score(
             if other == name:
                 return name, index, []
 
-    def sure(one: tuple[int, str]) -> int:
-        return sum(e.scores[one[1]].has_interval for e in rounds[one[0]].evaluations)
+    def held(one: tuple[int, str]) -> tuple[int, int]:
+        there = [each.scores[one[1]] for each in rounds[one[0]].evaluations if one[1] in each.scores]
+        return len(there), sum(score.has_interval for score in there)
 
-    index, name = max(everywhere, key=sure) if everywhere else ranked[0]
-    what = "the shared one with the most intervals" if everywhere else "the first of some"
-    which = f"ranked by {what}, {name}; score=NAME takes another"
+    index, name = max(ranked, key=held)
+    which = f"ranked by the one that the most have, with the most intervals, {name}; score=NAME takes another"
     if not declared:
         return name, index, [f"The runs declare no primary score; {which}."]
     listed = ", ".join(sorted(declared))
