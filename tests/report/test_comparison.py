@@ -556,3 +556,9 @@ def test_a_refusal_stays_readable_however_many_runs_there_are():
 
     assert few(["a"]) == "a" and few(["a", "b"]) == "a, b"
     assert few([str(i) for i in range(20)]) == "0, 1 and 18 more"
+
+
+@pytest.mark.parametrize("selector", [".verdict p", ".notes"])
+def test_long_names_and_paths_break_on_a_narrow_page(make_run: MakeRun, selector: str):
+    rule = page_of(compare([make_run("a")])).partition(f"\n{selector} {{")[2].partition("}")[0]
+    assert "overflow-wrap: anywhere" in rule
