@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 import pytest
-from report_runs import score
+from report_runs import edit, score
 
 from kantor.errors import UserError
 from kantor.evaluation.picture_scores import PICTURE_SCORES
@@ -91,3 +91,24 @@ def test_the_place_is_where_the_function_is_defined(definition):
 def test_code_that_is_not_here_is_named_all_the_same():
     assert place("nowhere.at.all") == "nowhere.at.all"
     assert place("kantor.metrics.transport.gone").endswith("transport.py)")
+
+
+@pytest.mark.parametrize(
+    "evaluations",
+    [
+        "all",
+        ["toy"],
+        [{"scores": [1]}],
+        [{"scores": {"w1": 0.5}}],
+        [{"scores": {"w1": {"value": 0.5, "values": 3}}}],
+        [{"scores": {"w1": {"value": 0.5, "floor": "low"}}}],
+        [{"sampling": ["ema"], "scores": {}}],
+        [{"protocol": "toy", "scores": {}}],
+    ],
+    ids=str,
+)
+def test_a_card_that_is_written_otherwise_is_damaged(make_run, evaluations):
+    run = make_run("a")
+    edit(run.card_json, evaluations=evaluations)
+    with pytest.raises(UserError, match=r"card\.json is damaged \(its evaluations are not written as kantor writes"):
+        why(run, "w1")

@@ -143,11 +143,15 @@ def summarise(run: RunDirectory) -> Summary:
         UserError: one is damaged.
     """
     card = run.card() if run.card_json.is_file() else {}
+    try:
+        evaluations = read_evaluations(card)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise damaged(run.card_json, "its evaluations are not written as kantor writes them") from error
     return Summary(
         run,
         status=run.status() if run.status_json.is_file() else {},
         config=run.config() if run.config_yaml.is_file() else {},
         environment=run.environment() if run.environment_json.is_file() else {},
         card=card,
-        evaluations=read_evaluations(card),
+        evaluations=evaluations,
     )
