@@ -101,3 +101,15 @@ def test_the_error_of_an_interval_that_was_cut_is_not_cut_with_it():
     assert cut.half_width < 0.04
     of = [MethodScore(((one, None),)).over_draws() for one in (whole, cut)]
     assert of[0].standard_error == pytest.approx(of[1].standard_error) and math.isinf(of[1].df)
+
+
+def test_one_run_beside_several_seeds_has_no_test():
+    """Its draws say how sure its score is, and nothing of what another seed would have given."""
+    run = Score(0.5, 0.49, 0.51, name="w1", better="lower", covers="draws")
+    several = [
+        (Score(value, value - 0.01, value + 0.01, name="w1", better="lower", covers="draws"), 10) for value in (1, 2)
+    ]
+    (pair,) = pairs_of([MethodScore(((run, 10),)), MethodScore(tuple(several))])
+    assert pair.difference is None and pair.p is None and not pair.told_apart
+    (of_runs,) = pairs_of([MethodScore(((run, 10),)), MethodScore((several[0],))])
+    assert of_runs.told_apart and of_runs.covers == "draws"

@@ -134,6 +134,21 @@ def test_a_test_that_sees_no_want_of_variety_does_not_speak_against_a_score_that
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("n", "said"), [(10, "whether as varied cannot be told here"), (100, "memorised: as varied")])
+def test_a_test_of_variety_that_sees_nothing_in_a_few_samples_shows_nothing(n, said):
+    entries = {"coverage_p": p(1.0, "narrow"), "memorisation_p": p(1e-4, "memorised")}
+    scores = {name: read_score(name, found, n) for name, found in entries.items()}
+    assert said in readings(Evaluation("e", None, "", {}, {}, {}, scores))["memorisation_p"]
+
+
+def test_points_that_are_more_even_than_chance_do_not_scatter_too_far():
+    seen = {
+        "within_3_sigma": entry(0.1, floor=0.99, better="target", target=0.989, kind="fresh draws", aspect="fidelity")
+    }
+    said = read(mode_kl=entry(0.01, floor=0.1, kind="fresh draws", aspect="variety"), **seen)
+    assert said["mode_kl"] == "beyond real data: more even than independent draws"
+
+
 def test_points_are_never_memorised():
     said = read(w1=entry(0.01, kind="fresh draws"), kl=entry(0.1, aspect="variety", kind="fresh draws"))
     assert said["w1"] == "beyond real data: more even than independent draws"

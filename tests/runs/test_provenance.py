@@ -22,7 +22,7 @@ def project(tmp_path):
 
 def test_the_users_commit_stands_beside_kantors(project, monkeypatch):
     monkeypatch.chdir(project)
-    monkeypatch.setattr("sys.argv", ["kantor", "train", "seed=1"])
+    monkeypatch.setattr("kantor.runs.provenance.given", ["kantor", "train", "seed=1"])
     made = provenance()
     assert made["command"] == ["kantor", "train", "seed=1"]
     assert made["kantor"]["version"] == __version__

@@ -9,6 +9,7 @@ from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
 from kantor.messages import complain, say
+from kantor.runs import provenance
 from kantor.version import __version__
 
 
@@ -22,6 +23,7 @@ def main(words: list[str] | None = None) -> int:
         The exit code: 0 done, 2 wrong input, 128 + n stopped by signal n, 1 anything else.
     """
     words = sys.argv[1:] if words is None else words
+    provenance.given = ["kantor", *words]
     try:
         return _dispatch(words)
     except UserError as error:

@@ -115,7 +115,7 @@ POINT_SCORES = (
         name="modes_covered",
         kind=Kind("higher", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
-            meaning="modes that receive samples",
+            meaning="modes with at least 1% of all samples within 3 sigma",
             good="all of them, as real data have",
             suspicious="fewer than all: the generator has dropped modes; all of them says nothing of the shares",
         ),
@@ -153,9 +153,9 @@ POINT_SCORES = (
         name="mode_kl",
         kind=Kind("lower", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
-            meaning="KL of the mode histogram, nats",
+            meaning="KL of the histogram of nearest modes from equal shares, nats",
             good="as low as what real data score: modes are as frequent as they should be",
-            suspicious="far above it: some modes are drawn too often, others hardly",
+            suspicious="far above it: some modes are drawn too often, others hardly; noise has equal shares too",
         ),
         function=modes.mode_kl,
         source="Kullback and Leibler 1951, of the histogram of nearest modes",

@@ -46,8 +46,11 @@ class Estimate:
 
     @property
     def value_text(self) -> str:
-        """The value to the digits its interval allows."""
-        return units.number(self.value, self.half_width)
+        """The value to the digits its interval allows; of one that is cut on a side, the shorter side does."""
+        if self.value is None or self.low is None or self.high is None:
+            return units.number(self.value)
+        shorter = min(self.high - self.value, self.value - self.low)
+        return units.number(self.value, shorter if shorter > 0 else self.half_width)
 
     @property
     def interval_text(self) -> str:

@@ -3,7 +3,8 @@
 The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, Annals of Statistics 9),
 which need no more pairs although the best is known from the same data; any other pair is adjusted over all pairs. A
 pair whose methods have two training seeds each or more is held against the scatter over seeds (Welch; where none of
-them scatters there is no test), any other against that over draws of samples, which says something of these runs only.
+them scatters there is no test), one of single runs against that over draws of samples, which says something of these
+runs only. One run beside several seeds has no test: what its seed alone made of it is not known.
 """
 
 from collections.abc import Sequence
@@ -92,6 +93,8 @@ def difference_of(worse: MethodScore, better: MethodScore) -> tuple[Difference |
         if seeds[0].standard_error == seeds[1].standard_error == 0:
             return None, ""
         return welch(seeds[0], seeds[1]), OVER_SEEDS
+    if seeds[0] is not None or seeds[1] is not None:
+        return None, ""
     draws = worse.over_draws(), better.over_draws()
     if draws[0] is None or draws[1] is None:
         return None, ""

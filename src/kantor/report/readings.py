@@ -17,6 +17,9 @@ from kantor.report.statistics import Mean, mean_from_interval, welch
 LEVEL = 0.01
 """How often real data may be told from real data, by one score. An evaluation has a dozen of them."""
 
+SPEAKS = 100
+"""Samples from which a test of variety that sees nothing is a sign of variety; docs/statistics.md has what it sees."""
+
 AS_REAL = "as real data"
 WORSE = "worse than real data"
 
@@ -131,7 +134,7 @@ class Seen:
         """Of an evaluation's scores."""
         there = [score for score in scores.values() if score.value is not None]
         return cls(
-            narrow=_any([_small(score, "narrow") for score in there] + [_worse(score, "variety") for score in there]),
+            narrow=_any([_narrow(score) for score in there] + [_worse(score, "variety") for score in there]),
             scattered=_any([_worse(score, "fidelity") for score in there]),
             uneven=_any([_worse(score, "nearness") for score in there]),
             worse=_any([_worse(score, score.aspect) for score in there]),
@@ -159,13 +162,19 @@ def _worse(score: Score, aspect: str) -> bool | None:
     return None if found is None else found == "worse"
 
 
+def _narrow(score: Score) -> bool | None:
+    """What a test of variety shows; of few samples, that it sees no want of it shows nothing."""
+    small = _small(score, "narrow")
+    return small if small or (score.n or 0) >= SPEAKS else None
+
+
 def _small(score: Score, aspect: str) -> bool | None:
     return None if score.aspect != aspect or score.value is None else score.value < LEVEL
 
 
 def cause(score: Score, seen: Seen) -> str:
     """Why a score may be beyond what real data score, as the others have it."""
-    if score.aspect == "variety" and seen.scattered:
+    if score.aspect == "variety" and seen.scattered and seen.has_training:
         return "samples scatter too far"
     if seen.narrow:
         return "too little variety"

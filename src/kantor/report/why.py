@@ -16,8 +16,6 @@ from kantor.report.summary import Summary
 
 OTHER = "other samples: 95 of 100 times within 1.4 half-widths of this"
 """Two such means differ by the root of 2 times what one is off."""
-PROGRAMS = ("kantor", "__main__.py")
-"""What the command line calls itself."""
 TOLD_ELSEWHERE = ("name", "fingerprint")
 """Of the data, what their own sentence tells."""
 
@@ -200,8 +198,7 @@ def made_by(one: Evaluation) -> str:
     """The command, and the code that ran."""
     if not one.made_by:
         return ""
-    (program, *words), kantor = one.made_by["command"], one.made_by["kantor"]
-    command = shlex.join(["kantor" if Path(program).name in PROGRAMS else program, *words])
+    command, kantor = shlex.join(one.made_by["command"]), one.made_by["kantor"]
     code = f"kantor {kantor['version']}" + (f" at {commit(kantor['git'])}" if kantor["git"] else "")
     project = f", in a project at {commit(one.made_by['project'])}" if one.made_by["project"] else ""
     return f"`{command}`, {code}{project}"

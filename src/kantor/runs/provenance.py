@@ -8,11 +8,14 @@ from typing import Any
 
 from kantor.version import PACKAGE, __version__
 
+given: list[str] = []
+"""The words of the command line as they were typed, which Hydra replaces by its own in a sweep; empty from Python."""
+
 
 def provenance() -> dict[str, Any]:
     """As environments and cards hold it."""
     return {
-        "command": sys.argv,
+        "command": given or sys.argv,
         "kantor": {"version": __version__, "git": commit(PACKAGE)},
         "project": commit(Path.cwd()),
     }
