@@ -143,10 +143,19 @@ def check_own_samples(given: dict[str, str]) -> None:
             raise UserError(f"{key}={given[key]} without images=: {why}; leave it out, or score files by images=PATH")
 
 
+def apart(command: Command, words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The words that stand alone, paths with "=" among them, and what is given by key.
+
+    Raises:
+        UserError: the command has no such key, or it is given twice.
+    """
+    alone = [word for word in words if "=" not in word or Path(word).exists()]
+    return alone, dict(command.split([word for word in words if word not in alone]))
+
+
 def compare(command: Command, words: list[str]) -> int:
     """`kantor compare`."""
-    paths = [word for word in words if "=" not in word or Path(word).exists()]
-    given = dict(command.split([word for word in words if word not in paths]))
+    paths, given = apart(command, words)
     from kantor.report import compare as report
 
     out = Path(given["out"]).expanduser() if "out" in given else None
@@ -158,8 +167,7 @@ def compare(command: Command, words: list[str]) -> int:
 
 def why(command: Command, words: list[str]) -> int:
     """`kantor why`."""
-    alone = [word for word in words if "=" not in word or Path(word).exists()]
-    given = dict(command.split([word for word in words if word not in alone]))
+    alone, given = apart(command, words)
     for key in ("run", "score"):
         if key not in given and alone:
             given[key] = alone.pop(0)

@@ -87,8 +87,7 @@ class Comparison:
 
     def places(self) -> list[int]:
         """Of each run the place of its method."""
-        of = {run: place for place, one in enumerate(self.methods) for run in (*one.runs, *one.copies)}
-        return [of[run] for run in range(len(self.contestants))]
+        return method_places(self.methods)
 
     def counters(self) -> list[str]:
         """What some run counts: samples seen, steps, and models' own."""
