@@ -60,3 +60,13 @@ class Rng:
     def uniform(self, n: int, *shape: int) -> Tensor:
         """Uniform float32 numbers in [0, 1), shape `(n, *shape)`."""
         return self._share(self._generator.random((n * self._world, *shape), dtype=np.float32), n)
+
+    def open_uniform(self, n: int) -> Tensor:
+        """Uniform float64 numbers in (0, 1), neither end included, shape `(n,)`; on the CPU, where tables are made."""
+        whole = self._generator.random(n * self._world, dtype=np.float32).astype(np.float64)
+        return torch.from_numpy(whole[self._rank * n : (self._rank + 1) * n] + 2.0**-25)  # of multiples of 2⁻²⁴
+
+    def strata(self, n: int) -> Tensor:
+        """As `open_uniform`, and row r of all `n * world` rows lies in slice r of as many equal ones."""
+        rows = torch.arange(self._rank * n, (self._rank + 1) * n, dtype=torch.float64)
+        return (rows + self.open_uniform(n)) / (n * self._world)

@@ -60,6 +60,21 @@ class Optimisation:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SingleOptimisation(Optimisation):
+    """One optimizer for all that is learned.
+
+    Attributes:
+        optimizer: makes it.
+    """
+
+    optimizer: OptimizerFactory
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_factory("optimizer", self.optimizer)
+
+
 def check_factory(name: str, make: OptimizerFactory) -> None:
     """Make an optimizer for one number, to see whether its settings are accepted.
 

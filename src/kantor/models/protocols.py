@@ -1,5 +1,6 @@
 """What a model may have besides samples: pictures, scores and checks ask for one of these, and for no family."""
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -7,6 +8,8 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.models.latent import Latent
+from kantor.noising.denoiser import Denoiser
+from kantor.noising.path import Path
 from kantor.objectives.distance_estimate import DistanceEstimate
 
 
@@ -70,4 +73,19 @@ class HasDistanceEstimate(Protocol):
 
     def distance_estimate(self) -> DistanceEstimate | None:
         """From the last step's values; None when there was no step, or the loss estimates nothing."""
+        ...
+
+
+@runtime_checkable
+class HasDenoiser(Protocol):
+    """A model of noised samples, which can be asked what lies behind them."""
+
+    @property
+    def path(self) -> Path:
+        """How samples become noise."""
+        ...
+
+    def denoiser_of(self, networks: Mapping[str, nn.Module], labels: Tensor | None = None) -> Denoiser:
+        """What given networks (`weights()` of the model, in eval mode) estimate; told labels int64 (B,) where they take
+        them."""
         ...

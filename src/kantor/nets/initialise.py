@@ -25,3 +25,9 @@ def dcgan(module: nn.Module, *, std: float) -> None:
         elif isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, 1.0, std)
             nn.init.zeros_(layer.bias)
+
+
+def zeros(module: nn.Module) -> None:
+    """All 0: as the last layer of a branch, it makes a new branch change nothing (Nichol & Dhariwal 2021)."""
+    for weight in module.parameters():
+        nn.init.zeros_(weight)

@@ -1,0 +1,171 @@
+"""The denoising pattern of optimisation: one network, one optimizer, one loss at random levels of noise."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from kantor import keyed
+from kantor.data.stream import Block
+from kantor.errors import UserError
+from kantor.models.base import GenerativeModel, Part
+from kantor.models.ema import Averaging
+from kantor.models.optimisation import SingleOptimisation
+from kantor.models.schedules import Schedule
+from kantor.noising.denoiser import NetworkDenoiser, Predict
+from kantor.noising.path import Path
+from kantor.objectives.denoising import Denoising
+from kantor.samplers.base import DenoisingSampler
+
+
+class DenoisingModel(GenerativeModel):
+    """Diffusion, flow and score models; what differs between them is the objective's path, parametrisation, weight and
+    times.
+
+    Args:
+        denoiser: (B, …) and what it is told of the noise, float32 (B,) → (B, …); of a conditional model also labels,
+            int64 (B,) in 0 … classes, where `classes` itself stands for no label.
+        shape: of one sample.
+        label_dropout: the share of training samples whose label is withheld, in [0, 1), so that the network learns to
+            do without (Ho & Salimans 2022, arXiv:2207.12598, algorithm 1); 0 for an unconditional model.
+        objective: the loss.
+        optimisation: the optimizer.
+        averaging, schedule, classes, seed: as in `GenerativeModel`.
+
+    Raises:
+        UserError: labels are to be withheld, and there are none.
+    """
+
+    step_is = "one step of the denoiser"
+    sampler_kind = DenoisingSampler
+    optimisation: SingleOptimisation
+
+    def __init__(
+        self,
+        *,
+        denoiser: nn.Module,
+        shape: Sequence[int],
+        label_dropout: float,
+        objective: Denoising,
+        optimisation: SingleOptimisation,
+        averaging: Averaging | None,
+        schedule: Schedule | None,
+        classes: int | None,
+        seed: int,
+    ) -> None:
+        super().__init__(optimisation=optimisation, averaging=averaging, schedule=schedule, classes=classes, seed=seed)
+        if not 0 <= label_dropout < 1:
+            raise UserError(f"label_dropout={label_dropout}: expected a share in [0, 1), such as 0.1")
+        if label_dropout > 0 and classes is None:
+            raise UserError(
+                f"label_dropout={label_dropout}: an unconditional model has no labels to withhold; take "
+                "label_dropout=0, or a conditional model"
+            )
+        self.denoiser = denoiser
+        self.shape = tuple(shape)
+        self.label_dropout = label_dropout
+        self.objective = objective
+        self.make_averages()
+
+    def networks(self) -> dict[str, nn.Module]:
+        """`denoiser`."""
+        return {"denoiser": self.denoiser}
+
+    def sampling_networks(self) -> dict[str, nn.Module]:
+        """`denoiser`."""
+        return self.networks()
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The denoiser's."""
+        return self.optimisation.optimizer(self.denoiser.parameters())
+
+    def training_step(self, block: Block, batch_idx: int) -> None:
+        """One step on the one batch of a block (1, B, …)."""
+        optimizer, parts = self.optimizers(), self.parts(block)
+        assert isinstance(optimizer, LightningOptimizer)
+        self.set_learning_rates(optimizer.optimizer)
+        optimizer.zero_grad()
+        losses = []
+        for part in parts:
+            loss = self._loss(part)
+            self.manual_backward(loss / len(parts))
+            losses.append(loss.detach())
+        self.optimisation.clip(self.denoiser)
+        optimizer.step()
+        self.average_buffers()
+        self.values = {"train/loss": torch.stack(losses).mean()}
+        self.count_step(images=block.samples.shape[1])
+
+    def _loss(self, part: Part) -> Tensor:
+        """The mean over a part of a batch."""
+        x, labels = part.batch(0)
+        predict = predicting(self.denoiser, self._withheld(labels, part.rng))
+        return self.objective.losses(predict, x, part.rng).losses.mean()
+
+    def _withheld(self, labels: Tensor | None, rng: keyed.Rng) -> Tensor | None:
+        """Labels, some of them replaced by that for none."""
+        if labels is None or self.label_dropout == 0:
+            return labels
+        assert self.classes is not None
+        return labels.masked_fill(rng.uniform(len(labels)) < self.label_dropout, self.classes)
+
+    def batches_per_step(self, step: int) -> int:
+        """1."""
+        return 1
+
+    def batches_before(self, step: int) -> int:
+        """One for each step."""
+        return step
+
+    @property
+    def path(self) -> Path:
+        """That of the objective."""
+        return self.objective.path
+
+    def denoiser_of(self, networks: Mapping[str, nn.Module], labels: Tensor | None = None) -> NetworkDenoiser:
+        """What given networks (the raw ones or an average) estimate, told labels int64 (B,) where they take them."""
+        predict = predicting(networks["denoiser"], labels)
+        return NetworkDenoiser(predict, self.objective.parametrisation, self.path)
+
+    def draw(
+        self,
+        networks: Mapping[str, nn.Module],
+        n: int,
+        *,
+        rng: keyed.Rng,
+        sampler: DenoisingSampler,
+        labels: Tensor | None,
+    ) -> Tensor:
+        """`n` samples, from noise by the sampler."""
+        return sampler.draw(self.denoiser_of(networks, labels), self.path, (n, *self.shape), rng)
+
+    def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
+        """Run two noisy samples through the denoiser.
+
+        Raises:
+            UserError: it does not fit the data.
+        """
+        if self.shape != sample_shape:
+            raise UserError(
+                f"shape={list(self.shape)}: the data are {sample_shape}; give the model and its denoiser their shape, "
+                "or take data or a model of the other's"
+            )
+        device = next(self.denoiser.parameters()).device
+        labels = None if self.classes is None else torch.tensor([0, self.classes], device=device)
+        told = "" if labels is None else f" and labels 0 … {self.classes}"
+        x = torch.zeros(2, *sample_shape, device=device)
+        try:
+            given = predicting(self.denoiser, labels)(x, torch.full((2,), 0.5, device=device))
+        except (RuntimeError, TypeError, IndexError) as error:
+            raise UserError(
+                f"denoiser: it cannot take samples {sample_shape}, the time{told}: {str(error).splitlines()[0]}"
+            ) from error
+        if given.shape != x.shape:
+            raise UserError(f"denoiser: of samples {sample_shape} it makes {tuple(given.shape[1:])}, expected the same")
+
+
+def predicting(network: nn.Module, labels: Tensor | None) -> Predict:
+    """A network as a function of inputs and noise alone."""
+    return network if labels is None else partial(network, labels=labels)
