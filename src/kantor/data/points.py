@@ -9,11 +9,14 @@ et al. 2017 (arXiv:1701.07875, example 1).
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from kantor.errors import require_positive
+
+SLICES = 4096
+"""Of a curve, when a law along it is taken for that of as many Gaussians."""
 
 Points = np.ndarray
 """Points in the plane, shape (N, 2)."""
@@ -24,6 +27,15 @@ class PointDistribution(Protocol):
 
     def sample(self, n: int, rng: np.random.Generator, *, stratified: bool = False) -> Points:
         """`n` float64 points, shape (n, 2)."""
+        ...
+
+
+@runtime_checkable
+class HasComponents(Protocol):
+    """A distribution whose density is known: it is made of equally likely round Gaussians."""
+
+    def components(self) -> tuple[Points, float]:
+        """The centres as they are in the data, (K, 2), and the standard deviation of each."""
         ...
 
 
@@ -53,6 +65,10 @@ class GaussianMixture:
     def sigma(self) -> float:
         """The standard deviation of each mode as it is in the data."""
         return self.spread / self.scale
+
+    def components(self) -> tuple[Points, float]:
+        """Its modes."""
+        return self.modes, self.sigma
 
     def sample(self, n: int, rng: np.random.Generator, *, stratified: bool = False) -> Points:
         """`n` float64 points, shape (n, 2); stratified: the mode counts differ by at most one."""
@@ -96,6 +112,11 @@ class SwissRoll:
         """`n` float64 points, shape (n, 2); stratified: one in each of n equal slices of t."""
         u = rng.permutation((np.arange(n) + rng.random(n)) / n) if stratified else rng.random(n)
         return (self._curve(u) + self.noise * rng.standard_normal((n, 2))) / self.scale
+
+    def components(self) -> tuple[Points, float]:
+        """The middles of equal slices of t, far closer to each other than the noise is wide."""
+        u = (np.arange(SLICES) + 0.5) / SLICES
+        return self._curve(u) / self.scale, self.noise / self.scale
 
 
 @dataclass(frozen=True)
