@@ -1,7 +1,8 @@
 """Tiny models, data in memory, and training in a plain Lightning trainer: what tests train that need no run directory.
 
-`gan` and `vae` are of points, `image_gan`, `image_cgan` (conditional) and `image_vae` of pictures of 8×8 pixels; equal
-arguments give equal weights. A property of every model is tested over `MODELS`.
+`gan`, `vae` and `flow` are of points, `image_gan`, `image_vae`, `image_cgan` and `image_ddpm` (the last two are
+conditional) of pictures of 8×8 pixels; equal arguments give equal weights. A property of every model is tested over
+`MODELS`.
 """
 
 import functools
@@ -23,17 +24,30 @@ from kantor.data.points import gaussians8
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.base import GenerativeModel
 from kantor.models.critic_steps import Constant
+from kantor.models.denoising import DenoisingModel
 from kantor.models.ema import Averaging
 from kantor.models.latent import Normal
+from kantor.models.optimisation import SingleOptimisation
 from kantor.nets.activations import ReLU
 from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator
 from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.mlp import MLP
+from kantor.nets.time_mlp import TimeMLP
+from kantor.noising.betas import LinearBetas
+from kantor.noising.coupling import Independent
+from kantor.noising.parametrisation import Epsilon, Velocity
+from kantor.noising.path import Chain, Linear
+from kantor.noising.times import Steps, Stratified, Uniform
+from kantor.noising.weights import OfVelocity, Simple
 from kantor.objectives.adversarial import NonSaturating
+from kantor.objectives.denoising import Denoising
 from kantor.samplers.direct import Direct
+from kantor.samplers.euler import Euler
+from kantor.samplers.grids import Trailing
 
 SIDE = 8
 DIRECT = Direct()
+EULER = Euler(steps=3, grid=Trailing())
 AVERAGING = Averaging(decay=0.9, warm_up=True)
 ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
 SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
@@ -192,6 +206,57 @@ image_vae = functools.partial(
 )  # fmt: skip
 
 
+FLOW = Denoising(
+    path=Linear(), parametrisation=Velocity(), weight=OfVelocity(), times=Stratified(Uniform(0, 1)),
+    coupling=Independent(),
+)  # fmt: skip
+DDPM = Denoising(
+    path=Chain(LinearBetas(20, 0.01, 0.4)), parametrisation=Epsilon(), weight=Simple(), times=Steps(),
+    coupling=Independent(),
+)  # fmt: skip
+
+
+class FlatDenoiser(nn.Module):
+    """A perceptron of pictures that is told time and label."""
+
+    def __init__(self, classes=4):
+        super().__init__()
+        self.body = time_mlp(SIDE**2, classes, width=16)
+
+    def forward(self, x, noise, labels=None):
+        return self.body(x.flatten(1), noise, labels).view_as(x)
+
+
+def time_mlp(inputs, classes=None, *, width=8):
+    """A perceptron that is told the time, one hidden layer, whose last layer is not 0 at first."""
+    network = TimeMLP(
+        inputs=inputs, width=width, hidden_layers=1, activation=nn.SiLU, waves=8, scale=100, classes=classes
+    )
+    network.last.reset_parameters()
+    return network
+
+
+def flow(
+    *, denoiser=lambda: time_mlp(2), shape=(2,), label_dropout=0.0, objective=FLOW, optimizer=ADAM,
+    gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None, classes=None, weights=0, seed=3,
+):  # fmt: skip
+    """A denoising model."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        return DenoisingModel(
+            denoiser=denoiser(), shape=shape, label_dropout=label_dropout, objective=objective,
+            optimisation=SingleOptimisation(
+                optimizer=optimizer, gradient_clip_norm=gradient_clip_norm, accumulate=accumulate
+            ),
+            averaging=averaging, schedule=schedule, classes=classes, seed=seed,
+        )  # fmt: skip
+
+
+image_ddpm = functools.partial(
+    flow, denoiser=FlatDenoiser, shape=(1, SIDE, SIDE), label_dropout=0.3, objective=DDPM, classes=4
+)
+
+
 class Kind(NamedTuple):
     """How a model is made, and data for it."""
 
@@ -205,6 +270,8 @@ MODELS = {
     "conditional gan of pictures": Kind(image_cgan, functools.partial(TinyImages, labelled=True)),
     "vae of points": Kind(vae, points),
     "vae of pictures": Kind(image_vae, TinyImages),
+    "flow of points": Kind(flow, points),
+    "conditional diffusion of pictures": Kind(image_ddpm, functools.partial(TinyImages, labelled=True)),
 }
 each_model = pytest.mark.parametrize("kind", MODELS.values(), ids=MODELS.keys())
 
@@ -220,8 +287,14 @@ def fit(model, data, steps, *callbacks, checkpoint=None, precision="32-true", pl
     return trainer
 
 
-def samples(model, weights="ema", *, n=5, seed=1, sampler=DIRECT):
+def sampler_of(model):
+    """One that can draw from it."""
+    return DIRECT if model.sampler_kind is Direct else EULER
+
+
+def samples(model, weights="ema", *, n=5, seed=1, sampler=None):
     """`n` samples of a model."""
+    sampler = sampler_of(model) if sampler is None else sampler
     return model.sample(n, rng=keyed.Rng(seed, device=model.device), sampler=sampler, weights=weights)
 
 

@@ -1,10 +1,10 @@
 import pytest
+from tiny import DIRECT
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.pictures import Scene
 from kantor.models.sampling import Sampling
 from kantor.runs.directory import RunDirectory
-from kantor.samplers.direct import Direct
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def directory(tmp_path):
 def scene(directory):
     """Makes the scene of some data in the run directory."""
 
-    def make(data, *, weights="ema"):
-        return Scene(directory, data, Clock(), 3, Sampling(weights, Direct()))
+    def make(data, *, weights="ema", sampler=DIRECT):
+        return Scene(directory, data, Clock(), 3, Sampling(weights, sampler))
 
     return make

@@ -8,7 +8,21 @@ import pytorch_lightning as pl
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import MODELS, Normalised, TinyImages, each_model, fit, gan, image_cgan, image_gan, points, same, state, vae
+from tiny import (
+    MODELS,
+    Normalised,
+    TinyImages,
+    each_model,
+    fit,
+    gan,
+    image_cgan,
+    image_gan,
+    points,
+    same,
+    sampler_of,
+    state,
+    vae,
+)
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.grids import Grids
@@ -31,6 +45,7 @@ from kantor.data import pixels
 from kantor.data.points import Line
 from kantor.errors import UserError
 from kantor.models.latent import Uniform
+from kantor.models.protocols import HasLatentSpace
 from kantor.nets.shift import Shift
 
 PICTURES = {
@@ -67,7 +82,7 @@ def line():
 
 def fitting(scene, model, data):
     """All pictures that can be drawn of a model."""
-    here = {name: made(name, scene(data)) for name in PICTURES}
+    here = {name: made(name, scene(data, sampler=sampler_of(model))) for name in PICTURES}
     return admitted(here, model, named=())[0]
 
 
@@ -83,6 +98,8 @@ def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
     model, data = kind.model(), kind.data()
     kinds = {type(one) for one in fitting(scene, model, data)}
     expected = OF_IMAGES if isinstance(data, TinyImages) else {"points"}
+    if not isinstance(model, HasLatentSpace):
+        expected = expected - {"interpolation"}
     assert kinds == {PICTURES[name][0] for name in expected}
 
 
@@ -187,7 +204,7 @@ def test_the_caption_says_step_and_weights(scene):
 @each_model
 def test_samples_are_of_the_weights_that_are_asked_for_and_of_the_same_noise(scene, kind):
     model = kind.model()
-    ema, raw = (scene(kind.data(), weights=weights) for weights in ("ema", "raw"))
+    ema, raw = (scene(kind.data(), weights=weights, sampler=sampler_of(model)) for weights in ("ema", "raw"))
     first = ema.samples(model, 4)
     with torch.no_grad():
         for network in model.sampling_networks().values():
