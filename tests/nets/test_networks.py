@@ -91,6 +91,10 @@ NETWORKS = {
 each = pytest.mark.parametrize(("make", "size_in", "size_out"), NETWORKS.values(), ids=NETWORKS.keys())
 
 
+PARTS_OF_DENOISERS = ("attention", "pooled_unet", "residual", "time_embedding", "time_mlp", "unet")
+DENOISERS = {f"kantor.nets.{name}" for name in PARTS_OF_DENOISERS}
+
+
 def every_module():
     found = set()
     for entry in pkgutil.iter_modules(nets.__path__):
@@ -104,6 +108,7 @@ def test_every_network_is_tested():
     elsewhere = {ReLU, Classifier}  # in test_activations.py; with their weights, in test_extractors_classifiers.py
     elsewhere |= {Times}  # a part of spectral normalisation, in test_image_networks.py
     elsewhere |= {ConditionalGenerator, ConcatenationDiscriminator, ProjectionDiscriminator}  # in test_conditional.py
+    elsewhere |= {module for module in every_module() if module.__module__ in DENOISERS}  # in test_denoisers.py
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 
 

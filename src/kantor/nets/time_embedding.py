@@ -61,7 +61,7 @@ class NoiseEmbedding(nn.Module):
     def forward(self, noise: Tensor, labels: Tensor | None) -> Tensor:
         """(B,) and (B,) or None → (B, dim)."""
         waves = sinusoids(noise, self.waves, scale=self.scale)
-        embedded = self.body(waves)
+        embedded = self.body(waves.to(next(self.parameters()).dtype))
         assert (labels is None) == (self.classes is None), (
             "labels are for networks with classes, and the other way round"
         )
