@@ -1,0 +1,46 @@
+"""Likelihoods of bytes: 256 levels in [-1, 1], 2/255 apart, each of them a bin half as wide to either side.
+
+A density becomes a likelihood of bytes when these are spread evenly over their bins (uniform dequantisation, Theis et
+al. 2016, arXiv:1511.01844, section 3.1): log P ≥ E log p(x + noise) + D·log(2/255). Uniform bytes have 8 bits a
+dimension.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from kantor.keyed import Rng
+
+HALF = 1 / 255
+"""Of a bin."""
+
+
+def dequantised(x: Tensor, rng: Rng) -> Tensor:
+    """Samples at levels (B, …), spread over their bins."""
+    return x + HALF * (2 * rng.uniform(*x.shape).to(x) - 1)
+
+
+def nats_of_density(log_density: Tensor, dimensions: int) -> Tensor:
+    """-log P of bytes, in nats, from log p of what they were spread to, (B,)."""
+    return -(log_density + dimensions * math.log(2 * HALF))
+
+
+def bits_per_dim(nats: Tensor, dimensions: int) -> Tensor:
+    """From -log P of whole samples, (B,)."""
+    return nats / (dimensions * math.log(2))
+
+
+def bytes_of_gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """-log of the mass that N(mean, variance) has within half a level of x, in nats of each dimension, float64.
+
+    The levels are 256 in [-1, 1]; the first and the last reach to infinity, so that all 256 have a mass of 1 (Ho et
+    al. 2020, arXiv:2006.11239, equation 13).
+    """
+    x, deviation = x.double(), variance.sqrt()
+    upper = torch.where(x > 1 - HALF, math.inf, (x + HALF - mean.double()) / deviation)
+    lower = torch.where(x < -1 + HALF, -math.inf, (x - HALF - mean.double()) / deviation)
+    mirrored = lower > 0  # above the mean the two tails are nearly 1, and their difference would cancel
+    upper, lower = torch.where(mirrored, -lower, upper), torch.where(mirrored, -upper, lower)
+    larger, smaller = torch.special.log_ndtr(upper), torch.special.log_ndtr(lower)
+    return -(larger + torch.log1p(-torch.exp(smaller - larger)))
