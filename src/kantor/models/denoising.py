@@ -158,7 +158,7 @@ class DenoisingModel(GenerativeModel):
         x = torch.zeros(2, *sample_shape, device=device)
         try:
             given = predicting(self.denoiser, labels)(x, torch.full((2,), 0.5, device=device))
-        except (RuntimeError, TypeError, IndexError) as error:
+        except (RuntimeError, TypeError, IndexError, AssertionError) as error:
             raise UserError(
                 f"denoiser: it cannot take samples {sample_shape}, the time{told}: {str(error).splitlines()[0]}"
             ) from error
