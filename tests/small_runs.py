@@ -23,7 +23,8 @@ BRIEF = ("trainer.threads=1", "trainer.accelerator=cpu", "trainer.checkpoint_eve
 SCORED = ("evaluation.n=128", "evaluation.chunk=64", "evaluation.every=10", "pictures.every=20")
 FAST = (*BRIEF, *NARROW, "evaluation=none", "pictures=none")
 SMALL = (*BRIEF, *NARROW, *SCORED)
-FAST_VAE = ("experiment=toy_vae_points", "--config-dir", OWN, *BRIEF, "evaluation=none", "pictures=none")
+SMALL_FLOW = (*BRIEF, *SCORED, "model.denoiser.width=16", "sampler.steps=4")
+"""For an experiment of a denoising model on points."""
 POINT_VAE = ("experiment=toy_vae_points", "--config-dir", OWN, *BRIEF, *SCORED)
 """The VAE outside the package as `SMALL` is the GAN; KANTOR_TRUST=toy_vae lets its run directories be opened."""
 PICTURES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from apart import Apart
-from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, command_line
+from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, SMALL_FLOW, command_line
 
 from kantor.runs.checkpoints import is_whole
 
@@ -24,7 +24,7 @@ FAST_GAN = (
 AVERAGED = ("budget.steps=60", "schedule=cosine", "schedule.warm_up=5", "ema.decay=[0.99,0.5]")
 POINTS = {
     "gan": ("experiment=point_demo_gp", *SMALL, *AVERAGED, "optimisation.gradient_clip_norm=1"),
-    "vae": (*POINT_VAE, *AVERAGED, "optimisation.accumulate=2"),
+    "flow": ("experiment=point_flow", *SMALL_FLOW, *AVERAGED, "optimisation.accumulate=2"),
 }
 IMAGES = {
     "gan": ("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=24", "trainer.precision=bf16-mixed"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_runs import FAST, FAST_VAE, PICTURES, Kantor, command_line
+from small_runs import BRIEF, FAST, PICTURES, Kantor, command_line
 
 from kantor.runs import checkpoints
 
@@ -58,8 +58,15 @@ TRAINED = {
         ("experiment=point_demo_gp", *FAST, *GAN, "optimisation.accumulate=2"),
         {"images_seen": 50 * 5 * 256, "steps": 50, "critic_steps": 250},
     ),
-    "vae": (
-        (*FAST_VAE, *plain_descent("optimisation.optimizer")),
+    "flow": (
+        (
+            "experiment=point_flow",
+            *BRIEF,
+            "evaluation=none",
+            "pictures=none",
+            *plain_descent("optimisation.optimizer"),
+            "~optimisation.optimizer.betas",
+        ),
         {"images_seen": 50 * 256, "steps": 50},
     ),
 }
