@@ -14,7 +14,7 @@ from kantor.evaluation.extractors import Features, Pixels
 from kantor.evaluation.images import ImageEvaluation
 from kantor.evaluation.real_pictures import REFERENCE_SEED, order
 from kantor.models.base import GenerativeModel
-from kantor.models.ema import Averaging
+from kantor.models.ema import Exponential
 from kantor.models.optimisation import Optimisation
 from kantor.processes import Processes
 from kantor.samplers.direct import Direct
@@ -67,7 +67,7 @@ class Painter(GenerativeModel):
     def __init__(self):
         super().__init__(
             optimisation=Optimisation(gradient_clip_norm=None, accumulate=1),
-            averaging=Averaging(0.9, warm_up=False), schedule=None, classes=None, seed=0,
+            averaging=Exponential(0.9, warm_up=False), schedule=None, classes=None, seed=0,
         )  # fmt: skip
         torch.manual_seed(0)
         self.generator = nn.Sequential(nn.Linear(3, math.prod(SHAPE)), nn.Tanh(), nn.Unflatten(1, SHAPE))

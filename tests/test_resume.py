@@ -21,10 +21,23 @@ pytestmark = pytest.mark.usefixtures("without_charts")
 FAST_GAN = (
     "experiment=point_demo_gp", "budget.steps=160", "data.batch_size=16", "optimisation.n_critic.steps=1", *FAST,
 )  # fmt: skip
-AVERAGED = ("budget.steps=60", "schedule=cosine", "schedule.warm_up=5", "ema.decay=[0.99,0.5]")
+SCHEDULED = ("budget.steps=60", "schedule=cosine", "schedule.warm_up=5")
 POINTS = {
-    "gan": ("experiment=point_demo_gp", *SMALL, *AVERAGED, "optimisation.gradient_clip_norm=1"),
-    "flow": ("experiment=point_flow", *SMALL_FLOW, *AVERAGED, "optimisation.accumulate=2"),
+    "gan": (
+        "experiment=point_demo_gp",
+        *SMALL,
+        *SCHEDULED,
+        "ema.decay=[0.99,0.5]",
+        "optimisation.gradient_clip_norm=1",
+    ),
+    "flow": (
+        "experiment=point_flow",
+        *SMALL_FLOW,
+        *SCHEDULED,
+        "ema=power",
+        "ema.widths=[0.25,0.1]",
+        "optimisation.accumulate=2",
+    ),
 }
 IMAGES = {
     "gan": ("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=24", "trainer.precision=bf16-mixed"),

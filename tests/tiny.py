@@ -25,7 +25,7 @@ from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.base import GenerativeModel
 from kantor.models.critic_steps import Constant
 from kantor.models.denoising import DenoisingModel
-from kantor.models.ema import Averaging
+from kantor.models.ema import Exponential
 from kantor.models.latent import Normal
 from kantor.models.optimisation import SingleOptimisation
 from kantor.nets.activations import ReLU
@@ -48,7 +48,7 @@ from kantor.samplers.grids import Trailing
 SIDE = 8
 DIRECT = Direct()
 EULER = Euler(steps=3, grid=Trailing())
-AVERAGING = Averaging(decay=0.9, warm_up=True)
+AVERAGING = Exponential(decay=0.9, warm_up=True)
 ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
 SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
 RMSPROP = functools.partial(torch.optim.RMSprop, lr=1e-2, foreach=True)

@@ -137,4 +137,4 @@ class Run:
             checkpoint=checkpoint,
             sampler=sampler,
             condition=None if condition is None else str(condition),
-        )
+        ).samples

@@ -214,7 +214,10 @@ def test_samples_as_files(kantor, finished, tmp_path):
     assert np.array_equal(many[:20], few)
     assert not np.array_equal(few, raw)
     assert (tmp_path / "points.png").read_bytes().startswith(b"\x89PNG")
-    kantor("sample", f"run={finished}", "n=20", "seed=3", "sampler=direct", "weights=ema:0.999", "out=again.npz")
+    told = kantor(
+        "sample", f"run={finished}", "n=20", "sampler=direct", "seed=3", "weights=ema:0.9990", "out=again.npz"
+    )
+    assert told.stdout == "20 samples by ema:0.999, last, direct, nfe 1  again.npz\n"
     assert np.array_equal(np.load(tmp_path / "again.npz")["samples"], few)
 
 

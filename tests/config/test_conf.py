@@ -41,6 +41,7 @@ OPTIONS = {
     ("data", "gaussians25"): "point_wgan_gp",
     ("data", "swiss_roll"): "point_wgan_gp",
     ("ema", "none"): "point_wgan_gp",
+    ("ema", "power"): "point_wgan_gp",
     ("evaluation", "jhu_legacy"): "shapes_dcgan_dg1",
     ("evaluation", "none"): "point_wgan_gp",
     ("evaluation", "standard"): "shapes_dcgan_dg1",

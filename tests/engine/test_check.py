@@ -36,3 +36,10 @@ def test_it_is_said_where_learning_rates_stay(words, said, capsys):
     checked("experiment=point_demo_gp", "budget.steps=10", *words)
     told = capsys.readouterr().err
     assert said in told and ("learning rates" in told) == bool(said)
+
+
+@pytest.mark.parametrize(("asked", "named"), [("auto", "ema:0.05"), ("ema:0.10", "ema:0.1"), ("raw", "raw")])
+def test_scores_and_pictures_are_told_which_of_several_averages_draws(asked, named):
+    run = checked("experiment=point_demo_gp", "ema=power", f"evaluation.weights={asked}")
+    assert run.evaluation.sampling.describe()["weights"] == named
+    assert run.sampling.describe()["weights"] == "ema:0.05"

@@ -21,7 +21,7 @@ from kantor.evaluation.score_definition import applying, numbers
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.critic_steps import Constant
-from kantor.models.ema import Averaging
+from kantor.models.ema import Exponential
 from kantor.models.latent import Normal
 from kantor.nets.mlp import MLP
 from kantor.objectives.adversarial import NonSaturating, Wasserstein
@@ -73,7 +73,7 @@ def model(*, objective=None, seed=0):
     )  # fmt: skip
     made = Adversarial(
         generator=MLP(**settings, outputs=2), critic=MLP(**settings, outputs=None), latent=Normal(2),
-        objective=objective or Wasserstein(), optimisation=optimisation, averaging=Averaging(0.9, warm_up=False),
+        objective=objective or Wasserstein(), optimisation=optimisation, averaging=Exponential(0.9, warm_up=False),
         schedule=None, classes=None, seed=seed,
     )  # fmt: skip
     for weight in made.generator.parameters():

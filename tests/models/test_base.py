@@ -10,7 +10,7 @@ from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.models.base import GenerativeModel
-from kantor.models.ema import Averaging
+from kantor.models.ema import Exponential, Power
 from kantor.models.protocols import HasLatentSpace
 from kantor.models.schedules import Cosine
 from kantor.samplers.direct import Direct
@@ -51,7 +51,7 @@ def test_a_resumed_run_ends_with_the_same_bits(kind, schedule, tmp_path):
 
 @each_model
 def test_a_reloaded_model_reproduces_its_samples(kind):
-    averaging = Averaging(decay=[0.9, 0.1], warm_up=True)
+    averaging = Exponential(decay=[0.9, 0.1], warm_up=True)
     model = kind.model(averaging=averaging)
     before = samples(model, "raw")
     fit(model, kind.data(), 3)
@@ -97,7 +97,7 @@ class Weights(pl.Callback):
 
 def check_the_average_is_of_all_steps(kind):
     """Three steps: the first copies, then d = min(decay, 2/11) and min(decay, 3/12)."""
-    model, look = kind.model(averaging=Averaging(decay=[0.9, 0.2], warm_up=True)), Weights()
+    model, look = kind.model(averaging=Exponential(decay=[0.9, 0.2], warm_up=True)), Weights()
     fit(model, kind.data(), 3, look)
     for weights, decays in {"ema": (2 / 11, 3 / 12), "ema:0.9": (2 / 11, 3 / 12), "ema:0.2": (2 / 11, 0.2)}.items():
         found = model.weights(weights)
@@ -138,14 +138,39 @@ def test_without_an_average_there_are_raw_weights_only(kind):
         model.weights("ema")
 
 
-def test_weights_that_were_not_kept_are_named_with_those_that_were():
-    model = vae(averaging=Averaging(decay=[0.999, 0.5], warm_up=True))
-    assert list(model.weights_kept) == ["raw", "ema", "ema:0.999", "ema:0.5"]
-    with pytest.raises(
-        UserError,
-        match=r"^weights=ema:0.99 were not kept \(nearest: ema:0.999\): expected one of raw, ema, ema:0.999, ema:0.5;",
-    ):
-        model.weights("ema:0.99")
+SEVERAL = {
+    "decays": (Exponential(decay=[0.999, 0.5], warm_up=True), "ema:0.999", "ema:0.5", "ema:0.99"),
+    "widths": (Power(widths=[0.10, 0.05]), "ema:0.1", "ema:0.05", "ema:0.07"),
+}
+each_form = pytest.mark.parametrize(("averaging", "first", "second", "other"), SEVERAL.values(), ids=SEVERAL)
+
+
+@each_form
+def test_weights_that_were_not_kept_are_named_with_those_that_were(averaging, first, second, other):
+    model = vae(averaging=averaging)
+    assert list(model.weights_kept) == ["raw", "ema", first, second]
+    sentence = (
+        rf"^weights={other} were not kept.*: expected one of raw, ema, {first}, {second}; .*ema=power ema.widths="
+    )
+    with pytest.raises(UserError, match=sentence):
+        model.weights(other)
+    with pytest.raises(UserError, match=r"^weights=best are unknown: expected one of raw, "):
+        model.weights("best")
+
+
+@each_form
+def test_each_of_several_averages_has_one_name(averaging, first, second, other):
+    model = vae(averaging=averaging)
+    assert model.default_weights == model.weights_called("ema") == first
+    assert model.weights_called(f"{first}0") == first and model.weights_called(f"{second}00") == second
+    assert model.weights_called("raw") == "raw"
+    assert model.weights(f"{second}0").keys() == model.weights(second).keys()
+
+
+def test_a_single_average_is_called_ema():
+    model = vae(averaging=Power(widths=0.05))
+    assert model.default_weights == model.weights_called("ema") == "ema"
+    assert model.weights("ema:0.050") == model.weights("ema")
 
 
 @each_model

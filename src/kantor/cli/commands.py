@@ -85,12 +85,13 @@ def sample(command: Command, words: list[str]) -> int:
     out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
     from kantor.engine.sample import check_place
     from kantor.engine.sample import sample as draw
+    from kantor.report.cards import sampling_text
     from kantor.samples.files import check_target, write_samples
 
     check_target(out)
     if "out" in given:
         check_place(directory, out)
-    samples = draw(
+    drawn = draw(
         directory,
         n,
         seed=seed,
@@ -101,8 +102,8 @@ def sample(command: Command, words: list[str]) -> int:
         condition=given.get("condition"),
         config_dirs=config_dirs,
     )
-    write_samples(samples, out)
-    print(f"{n} samples  {out}")
+    write_samples(drawn.samples, out)
+    print(f"{n} samples by {sampling_text(drawn.sampling)}  {out}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +115,18 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
         model = model.to(memory_format=torch.channels_last)
     sampler: Sampler = configuration.build("sampler")
-    evaluation = build_evaluation(configuration, sampler, model.classes) if configuration.evaluated else None
+    evaluation = _of_weights_kept(configuration, sampler, model) if configuration.evaluated else None
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
     return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
+
+
+def _of_weights_kept(configuration: Configuration, sampler: Sampler, model: GenerativeModel) -> Evaluation:
+    evaluation = build_evaluation(configuration, sampler, model.classes)
+    try:
+        return replace(evaluation, weights=model.weights_called(evaluation.weights))
+    except UserError as error:
+        raise UserError(f"evaluation.{error}") from error
 
 
 def build_evaluation(configuration: Configuration, sampler: Sampler, classes: int | None) -> Evaluation:

@@ -77,10 +77,10 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
 
 
 def check_sampling(run: Assembly) -> None:
-    """Check that the sampler draws from such a model, and that the weights that are scored are kept.
+    """Check that the sampler draws from such a model.
 
     Raises:
-        UserError: it does not, or they are not.
+        UserError: it does not.
     """
     kind = run.model.sampler_kind
     if not isinstance(run.sampler, kind):
@@ -88,11 +88,6 @@ def check_sampling(run: Assembly) -> None:
             f"sampler: {type(run.model).__name__} draws by {kind.__module__}.{kind.__name__}, and not by "
             f"{type(run.sampler).__name__}; take one of that class, `kantor list sampler` shows those there are"
         )
-    if run.evaluation is not None and run.evaluation.weights not in run.model.weights_kept:
-        try:
-            run.model.weights(run.evaluation.weights)
-        except UserError as error:
-            raise UserError(f"evaluation.{error}") from error
 
 
 def check_precision(model: GenerativeModel, trainer: Trainer) -> None:

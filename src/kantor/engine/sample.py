@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,6 +31,18 @@ ALL_CLASSES = "all"
 """The condition that asks for one class after the other."""
 
 
+class Drawn(NamedTuple):
+    """Samples, and what drew them.
+
+    Attributes:
+        samples: float32 (n, 2) for points, in data units; uint8 (n, H, W, C) for pictures.
+        sampling: as a card has it: weights, sampler, its settings, checkpoint.
+    """
+
+    samples: np.ndarray
+    sampling: dict[str, Any]
+
+
 def sample(
     directory: RunDirectory,
     n: int,
@@ -42,23 +54,20 @@ def sample(
     overrides: Sequence[tuple[str, Any]] = (),
     condition: str | None = None,
     config_dirs: list[str] | None = None,
-) -> np.ndarray:
+) -> Drawn:
     """Draw samples from a run.
 
     Args:
         directory: the run.
         n: how many.
         seed: another seed takes other samples; the first m of n are those of m.
-        weights: `raw`, `ema`, or `ema:0.999` of several; None for `ema` where an average is kept, else `raw`.
+        weights: `raw`, `ema`, or `ema:0.999` of several averages; None for `ema` where an average is kept, else `raw`.
         checkpoint: `last` or `best`.
         sampler: the name of a sampler; None for the run's own.
         overrides: values for dotted keys, of the sampler.
         condition: of a conditional model a label, or `all`: sample i has label i mod classes. None draws labels as the
             training data have them.
         config_dirs: directories with further groups, of samplers.
-
-    Returns:
-        float32 (n, 2) for points, in data units; uint8 (n, H, W, C) for pictures.
 
     Raises:
         UserError: one of these is not to be had.
@@ -67,8 +76,7 @@ def sample(
         raise UserError(f"n={n}: expected at least 1 sample")
     run = load(directory, checkpoint, sampler=sampler, overrides=overrides, config_dirs=config_dirs)
     model, device = run.model, run.model.device
-    sampling = Sampling(model.default_weights if weights is None else weights, run.sampler)
-    model.weights(sampling.weights)
+    sampling = Sampling(model.default_weights if weights is None else model.weights_called(weights), run.sampler)
     labels = labels_of(condition, n, model)
 
     def drawn(chunk: int, rng: keyed.Rng) -> Tensor:
@@ -76,7 +84,7 @@ def sample(
         return as_files_hold(sampling(model, CHUNK, rng=rng, condition=these))
 
     with numerics(threads=torch.get_num_threads()):
-        return generate(
+        samples = generate(
             drawn,
             n,
             chunk=CHUNK,
@@ -84,6 +92,7 @@ def sample(
             processes=Processes(),
             device=device,
         )
+    return Drawn(samples, sampling.describe() | {"checkpoint": checkpoint})
 
 
 def check_place(directory: RunDirectory, out: Path) -> None:

@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -209,35 +209,44 @@ class GenerativeModel(pl.LightningModule, ABC):
             self.averages = Averages(self.sampling_networks(), self.averaging)
 
     @property
-    def weights_kept(self) -> dict[str, float | None]:
-        """The names of weights that can be asked for, with the decay of each; None for the raw ones."""
-        decays = self.averages.decays if self.averages is not None else ()
-        named = {f"ema:{decay!r}": decay for decay in decays}
-        return {"raw": None, **({"ema": decays[0]} if decays else {}), **named}
+    def weights_kept(self) -> tuple[str, ...]:
+        """The names of weights that can be asked for: `raw`, `ema` (the first average) and that of each average."""
+        names = self.averages.names if self.averages is not None else ()
+        return ("raw", *(("ema",) if names else ()), *names)
 
     @property
     def default_weights(self) -> str:
-        """`ema` where an average is kept, else `raw`."""
-        return "ema" if self.averages is not None else "raw"
+        """`ema` where an average is kept, the first of several under its own name; else `raw`."""
+        return self.weights_called("raw" if self.averages is None else "ema")
 
-    def weights(self, name: str) -> dict[str, nn.Module]:
-        """The networks that sampling needs, with the weights called `name`: raw, ema, or ema:DECAY of several.
+    def weights_called(self, name: str) -> str:
+        """What weights are called wherever somebody reads of them: `ema` of several averages is the first's own name,
+        and a number is spelled as it was kept, `ema:0.1` for `ema:0.10`.
 
         Raises:
             UserError: no such weights are kept.
         """
-        kept = self.weights_kept
-        if name not in kept:
+        kept, called, (kind, _, number) = self.weights_kept, name, name.partition(":")
+        with suppress(ValueError):
+            called = f"{kind}:{float(number)!r}"
+        if called not in kept:
             what = "were not kept" if re.fullmatch(r"ema(:[\d.e-]+)?", name) else "are unknown"
             raise UserError(
-                f"weights={name} {what}{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages "
-                "a run keeps is said when it is trained, by ema.decay=[0.999,0.9999]"
+                f"weights={name} {what}{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages a run "
+                "keeps is said when it is trained, by ema.decay=[0.999,0.9999], or by ema=power ema.widths=[0.05,0.1]"
             )
-        decay = kept[name]
-        if decay is None:
+        return kept[2] if called == "ema" and len(kept) > 3 else called
+
+    def weights(self, name: str) -> dict[str, nn.Module]:
+        """The networks that sampling needs, with the weights called `name`: one of `weights_kept`.
+
+        Raises:
+            UserError: no such weights are kept.
+        """
+        name = self.weights_called(name)
+        if self.averages is None or name == "raw":
             return self.sampling_networks()
-        assert self.averages is not None
-        return self.averages.networks(decay)
+        return self.averages.networks(self.averages.names[0] if name == "ema" else name)
 
     @torch.no_grad()
     def sample(

@@ -1,8 +1,10 @@
-"""Exponential moving averages of weights (Polyak & Juditsky 1992), one for each decay that is asked for."""
+"""Moving averages of the weights (Polyak & Juditsky 1992): of which form, and those of one training."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -11,10 +13,31 @@ from kantor.errors import UserError
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
+WIDEST = 12**-0.5
+"""σ_rel of γ = 0, the plain mean of all weights so far."""
+
+
+class Averaging(ABC):
+    """θ̄ ← θ̄ + w·(θ - θ̄) after each training step, with an average of its own for each of some numbers."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> tuple[float, ...]:
+        """What tells the averages apart, in the order given."""
+
+    @abstractmethod
+    def weight(self, number: float, k: int) -> float:
+        """w in [0, 1] of update k, for one of the numbers; update 0 copies the weights, whatever this is."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what is kept, in the same order: `ema:0.999`."""
+        return tuple(f"ema:{float(number)!r}" for number in self.numbers)
+
 
 @dataclass(frozen=True)
-class Averaging:
-    """θ̄ ← d·θ̄ + (1 - d)·θ after each training step.
+class Exponential(Averaging):
+    """θ̄ ← d·θ̄ + (1 - d)·θ.
 
     Attributes:
         decay: d in [0, 1), or several, each of which makes an average of its own; 0 follows the weights at once.
@@ -28,20 +51,65 @@ class Averaging:
     warm_up: bool
 
     def __post_init__(self) -> None:
-        for decay in self.decays:
-            if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
+        for decay in self.numbers:
+            if not _is_number(decay) or not 0 <= decay < 1:
                 raise UserError(f"decay={decay}: expected a number in [0, 1), such as 0.999")
-        if not self.decays or len(set(self.decays)) < len(self.decays):
+        if not _differ(self.numbers):
             raise UserError(f"decay={self.decay}: expected a number, or several that differ, such as [0.999,0.9999]")
 
     @property
-    def decays(self) -> tuple[float, ...]:
-        """All of them, in the order given; `ema` names the first."""
-        return tuple(self.decay) if isinstance(self.decay, list | tuple) else (self.decay,)
+    def numbers(self) -> tuple[float, ...]:
+        """The decays."""
+        return _several(self.decay)
+
+    def weight(self, number: float, k: int) -> float:
+        """1 - d."""
+        return 1 - (min(number, (1 + k) / (10 + k)) if self.warm_up else number)
+
+
+@dataclass(frozen=True)
+class Power(Averaging):
+    """θ̄(t) ∝ ∫₀ᵗ τ^γ·θ(τ) dτ: as wide a part of the training at any time, so that its start fades by itself (Karras et
+    al. 2024, "Analyzing and improving the training dynamics of diffusion models", eq. 1-3).
+
+    Attributes:
+        widths: σ_rel, the standard deviation of that profile over t, or several, each of which makes an average of its
+            own; at most 1/√12 ≈ 0.2887, the mean of all.
+
+    Raises:
+        UserError: there is no width, one is outside its range, or one is given twice.
+    """
+
+    widths: float | list[float]
+
+    def __post_init__(self) -> None:
+        for width in self.numbers:
+            if not _is_number(width) or not 0 < width <= WIDEST:
+                raise UserError(
+                    f"widths={width}: expected a number above 0 and at most {WIDEST:.4f}, such as 0.05, a twentieth "
+                    "of the training"
+                )
+        if not _differ(self.numbers):
+            raise UserError(f"widths={self.widths}: expected a number, or several that differ, such as [0.05,0.1]")
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The widths."""
+        return _several(self.widths)
+
+    def weight(self, number: float, k: int) -> float:
+        """1 - β_γ(t) = 1 - (1 - 1/t)^(γ + 1), t = k + 1."""
+        return 1 - (k / (k + 1)) ** (exponent(number) + 1)
+
+
+def exponent(width: float) -> float:
+    """γ ≥ 0 of a width: σ_rel² = (γ + 1)/((γ + 2)²·(γ + 3)), a cubic equation."""
+    inverse = width**-2
+    return max(0.0, float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max()))
 
 
 class Averages(nn.Module):
-    """The averages of some networks, one set for each decay; they stay in eval mode.
+    """The averages of some networks, one set for each name; they stay in eval mode.
 
     Buffers (batch-norm statistics) are copied, not averaged.
 
@@ -52,8 +120,8 @@ class Averages(nn.Module):
 
     def __init__(self, networks: Mapping[str, nn.Module], averaging: Averaging) -> None:
         super().__init__()
-        self.decays = averaging.decays
-        self.sets = nn.ModuleList(_averaged(networks, decay, averaging.warm_up) for decay in self.decays)
+        self.names = averaging.names
+        self.sets = nn.ModuleList(_averaged(networks, averaging, number) for number in averaging.numbers)
         self.requires_grad_(False)
         super().train(False)
 
@@ -64,9 +132,9 @@ class Averages(nn.Module):
             assert isinstance(average, AveragedModel)
             average.update_parameters(now)
 
-    def networks(self, decay: float) -> dict[str, nn.Module]:
-        """The networks with the average of one of the decays as their weights."""
-        average = self.sets[self.decays.index(decay)]
+    def networks(self, name: str) -> dict[str, nn.Module]:
+        """The networks with one of the averages as their weights."""
+        average = self.sets[self.names.index(name)]
         assert isinstance(average, AveragedModel) and isinstance(average.module, nn.ModuleDict)
         return dict(average.module.items())
 
@@ -75,10 +143,21 @@ class Averages(nn.Module):
         return super().train(False)
 
 
-def _averaged(networks: Mapping[str, nn.Module], decay: float, warm_up: bool) -> AveragedModel:
+def _averaged(networks: Mapping[str, nn.Module], averaging: Averaging, number: float) -> AveragedModel:
     @torch.no_grad()
     def update(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:
-        k = int(updates)
-        torch._foreach_lerp_(averages, weights, 1 - (min(decay, (1 + k) / (10 + k)) if warm_up else decay))
+        torch._foreach_lerp_(averages, weights, averaging.weight(number, int(updates)))
 
     return AveragedModel(nn.ModuleDict(networks), multi_avg_fn=update, use_buffers=False)
+
+
+def _several(given: float | list[float]) -> tuple[float, ...]:
+    return tuple(given) if isinstance(given, list | tuple) else (given,)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _differ(numbers: tuple[float, ...]) -> bool:
+    return 0 < len(numbers) == len(set(numbers))

@@ -5,7 +5,7 @@ A floor is what fresh real data score against the same reference. What is said o
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,6 +138,13 @@ class Score(Estimate):
         return self.floor.text + (f" ({self.floor.n_text})" if self.floor.n_text else "")
 
 
+def sampling_text(sampling: Mapping[str, Any]) -> str:
+    """`ema, last, direct, nfe 1`: weights, checkpoint and sampler, then what else the sampler says of itself."""
+    given = {key: units.plain(value) for key, value in sampling.items() if value is not None}
+    names = [given.pop(key) for key in SAMPLING[:3] if key in given]
+    return ", ".join([*names, *(f"{key} {value}" for key, value in given.items())]) or units.MISSING
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """One evaluation: the protocol (what is measured), the sampling (who), the draw (which samples), the scores."""
@@ -162,10 +169,8 @@ class Evaluation:
 
     @property
     def sampling_text(self) -> str:
-        """`ema, last, direct, nfe 1`: weights, checkpoint and sampler, then what else the sampler says of itself."""
-        given = {key: units.plain(value) for key, value in self.sampling.items() if value is not None}
-        names = [given.pop(key) for key in SAMPLING[:3] if key in given]
-        return ", ".join([*names, *(f"{key} {value}" for key, value in given.items())]) or units.MISSING
+        """As `sampling_text` has it."""
+        return sampling_text(self.sampling)
 
     @property
     def draws(self) -> int | None:

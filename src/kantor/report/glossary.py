@@ -31,7 +31,8 @@ TERMS: dict[str, str] = {
     "sample": "What a model draws: a point or a picture.",
     "training seed": "The number from which all randomness of a training follows; one seed says little of a method.",
     "weak evidence": "Fewer than five training seeds: the interval over seeds is wide, and its width itself uncertain.",
-    "weights": "Those of the last step (raw), or their moving average over steps (ema).",
+    "weights": "Those of the last step (raw), or their moving average over steps (ema); one of several is named by its "
+    "decay (ema:0.999), or by its width as a share of the training (ema:0.05).",
     "what real data score": "The score of fresh real data against the same reference at the n it names: the mark to "
     "hold a score against. It is itself random and no bound: copies of the training data go beyond it.",
 }
