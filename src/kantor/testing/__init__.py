@@ -8,6 +8,7 @@ when all is well. They take a moment, draw with fixed seeds, and need no test fr
 """
 
 from kantor.testing.data import check_data, check_distribution
+from kantor.testing.denoising import check_denoiser, check_denoising
 from kantor.testing.evaluation import check_extractor, check_score
 from kantor.testing.networks import check_network
 from kantor.testing.objectives import check_objective
@@ -15,6 +16,8 @@ from kantor.testing.samplers import check_sampler
 
 __all__ = [
     "check_data",
+    "check_denoiser",
+    "check_denoising",
     "check_distribution",
     "check_extractor",
     "check_network",
