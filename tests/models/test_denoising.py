@@ -88,6 +88,14 @@ SHAPES = [
 ]
 
 
+class Halving(Told):
+    def forward(self, x, noise, labels=None):
+        raise UserError("pictures of 8×8 pixels: this network takes multiples of 16")
+
+
+SHAPES.append((lambda: image_ddpm(denoiser=Halving), (1, 8, 8), "^denoiser: pictures of 8×8 pixels"))
+
+
 @pytest.mark.parametrize(("make", "shape", "message"), SHAPES)
 def test_what_does_not_fit_the_data_is_refused(make, shape, message):
     with pytest.raises(UserError, match=message):

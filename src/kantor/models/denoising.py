@@ -162,6 +162,8 @@ class DenoisingModel(GenerativeModel):
             raise UserError(
                 f"denoiser: it cannot take samples {sample_shape}, the time{told}: {str(error).splitlines()[0]}"
             ) from error
+        except UserError as error:
+            raise UserError(f"denoiser: {error}") from error
         if given.shape != x.shape:
             raise UserError(f"denoiser: of samples {sample_shape} it makes {tuple(given.shape[1:])}, expected the same")
 
