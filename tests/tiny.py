@@ -41,13 +41,12 @@ from kantor.noising.times import Steps, Stratified, Uniform
 from kantor.noising.weights import OfVelocity, Simple
 from kantor.objectives.adversarial import NonSaturating
 from kantor.objectives.denoising import Denoising
+from kantor.samplers.ddim import DDIM
 from kantor.samplers.direct import Direct
-from kantor.samplers.euler import Euler
-from kantor.samplers.grids import Trailing
 
 SIDE = 8
 DIRECT = Direct()
-EULER = Euler(steps=3, grid=Trailing())
+FEW_STEPS = DDIM(steps=3, grid="trailing", clip=False, eta=0.0)
 AVERAGING = Exponential(decay=0.9, warm_up=True)
 ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
 SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
@@ -289,7 +288,7 @@ def fit(model, data, steps, *callbacks, checkpoint=None, precision="32-true", pl
 
 def sampler_of(model):
     """One that can draw from it."""
-    return DIRECT if model.sampler_kind is Direct else EULER
+    return DIRECT if model.sampler_kind is Direct else FEW_STEPS
 
 
 def samples(model, weights="ema", *, n=5, seed=1, sampler=None):

@@ -13,7 +13,7 @@ from typing import Any
 
 from kantor.errors import UserError, nearest
 
-COMPONENTS = ("data", "nets", "objectives", "models", "samplers", "evaluation", "callbacks", "loggers")
+COMPONENTS = ("data", "nets", "noising", "objectives", "models", "samplers", "evaluation", "callbacks", "loggers")
 TRUSTED = (*(f"kantor.{part}." for part in COMPONENTS), "torch.nn.", "torch.optim.")
 """Prefixes of the modules whose public callables any configuration may name; not what runs, writes or imports."""
 

@@ -88,6 +88,10 @@ def check_sampling(run: Assembly) -> None:
             f"sampler: {type(run.model).__name__} draws by {kind.__module__}.{kind.__name__}, and not by "
             f"{type(run.sampler).__name__}; take one of that class, `kantor list sampler` shows those there are"
         )
+    try:
+        run.model.check_sampler(run.sampler)
+    except UserError as error:
+        raise UserError(f"sampler.{error}") from error
 
 
 def check_precision(model: GenerativeModel, trainer: Trainer) -> None:

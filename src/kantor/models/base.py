@@ -157,6 +157,13 @@ class GenerativeModel(pl.LightningModule, ABC):
             UserError: they do not.
         """
 
+    def check_sampler(self, sampler: Any) -> None:
+        """Check that the model can be drawn from by a sampler of its kind; default: by any.
+
+        Raises:
+            UserError: it cannot.
+        """
+
     @property
     def limits(self) -> Limits:
         """What the model cannot do."""

@@ -14,7 +14,7 @@ from kantor.models.base import GenerativeModel, Part
 from kantor.models.ema import Averaging
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.schedules import Schedule
-from kantor.noising.denoiser import NetworkDenoiser, Predict
+from kantor.noising.denoiser import HasVariance, NetworkDenoiser, Predict
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
 from kantor.samplers.base import DenoisingSampler
@@ -140,6 +140,18 @@ class DenoisingModel(GenerativeModel):
     ) -> Tensor:
         """`n` samples, from noise by the sampler."""
         return sampler.draw(self.denoiser_of(networks, labels), self.path, (n, *self.shape), rng)
+
+    def check_sampler(self, sampler: DenoisingSampler) -> None:
+        """Check what the sampler asks of path and denoiser.
+
+        Raises:
+            UserError: the path has not so many steps, the grid is not made for it, or no variance was learned.
+        """
+        sampler.levels(self.path)
+        if sampler.needs_variance and not isinstance(self.denoiser_of(self.networks()), HasVariance):
+            raise UserError(
+                "variance=learned: the model has learned none; take beta_tilde or beta, or an objective that learns it"
+            )
 
     def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
         """Run two noisy samples through the denoiser.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -27,6 +27,16 @@ class Denoiser(Protocol):
         ...
 
 
+@runtime_checkable
+class HasVariance(Protocol):
+    """A denoiser that has learned how sure it is."""
+
+    def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
+        """D as a call gives it, and v in [0, 1] of the same shape: how far the variance of a step is from β̃ (0) to β
+        (1), in logarithms (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15)."""
+        ...
+
+
 @dataclass(frozen=True)
 class NetworkDenoiser:
     """That of a network.
@@ -42,7 +52,9 @@ class NetworkDenoiser:
     path: Path
 
     def __call__(self, x: Tensor, level: Levels) -> Tensor:
-        """skip·x + out·F(into·x, noise)."""
-        skip, out, into, noise = self.parametrisation.coefficients(level, self.path)
+        """skip·x + out·F(into·x, noise), of x scaled as the path has it at such a σ/α: it knows no other scales."""
+        t = self.path.at(self.path.time(level))
+        x = at_samples((t.alpha + t.sigma) / (level.alpha + level.sigma), x) * x
+        skip, out, into, noise = self.parametrisation.coefficients(t, self.path)
         told = noise.to(device=x.device, dtype=x.dtype).expand(len(x))
         return at_samples(skip, x) * x + at_samples(out, x) * self.predict(at_samples(into, x) * x, told)

@@ -1,17 +1,24 @@
-"""Samplers of denoisers: from noise to samples along a grid of levels, chosen after training."""
+"""Samplers of denoisers: from noise to samples along a grid of levels, chosen after training.
+
+Below, t is a level and s the next one, with less noise; D is what the denoiser makes of x_t, and ε̂ = (x_t − α·D)/σ the
+noise that is then in x_t.
+"""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from itertools import pairwise
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from kantor.errors import require_positive
+from kantor.errors import require_at_least
 from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
 from kantor.noising.path import Path
-from kantor.samplers.grids import Grid
+from kantor.samplers.clipping import Clipped
+from kantor.samplers.grids import GRIDS, Grid, GridName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,38 +27,56 @@ class DenoisingSampler(ABC):
 
     Attributes:
         steps: from level to level.
-        grid: where the levels lie.
+        grid: where the levels lie; one of `GRIDS` by its name, or one's own.
+        clip: whether D is kept in [-1, 1], where pictures are.
     """
 
+    name: ClassVar[str]
+    """On the command line and in cards."""
+
     steps: int
-    grid: Grid
+    grid: Grid | GridName
+    clip: bool
 
     def __post_init__(self) -> None:
-        require_positive(steps=self.steps)
-
-    @abstractmethod
-    def __call__(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
-        """Samples of noisy ones.
-
-        Args:
-            denoiser: of a model, or an exact one.
-            x: at the first of the levels, (n, …).
-            levels: falling, each (steps + 1,); the last is (1, 0).
-            rng: where further noise comes from.
-
-        Returns:
-            (n, …), at the last of the levels.
-        """
+        require_at_least(1, steps=self.steps)
 
     @property
     @abstractmethod
     def nfe(self) -> int:
         """Evaluations of the denoiser for a sample."""
 
-    def describe(self) -> dict[str, Any]:
-        """`sampler`, `nfe` and the settings."""
-        settings = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-        return {"sampler": type(self).__name__.lower(), "nfe": self.nfe, **settings}
+    @property
+    def needs_variance(self) -> bool:
+        """Whether the denoiser has to tell a variance, too."""
+        return False
+
+    @abstractmethod
+    def walk(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
+        """As a call, by a denoiser whose D is clipped where it is to be."""
+
+    def __call__(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
+        """Samples of noisy ones.
+
+        Args:
+            denoiser: of a model, or an exact one.
+            x: at the first of the levels, (n, …).
+            levels: falling, each (steps + 1,); where the last is (1, 0), the data, no noise is left.
+            rng: where further noise comes from.
+
+        Returns:
+            (n, …), at the last of the levels.
+        """
+        return self.walk(Clipped(denoiser) if self.clip else denoiser, x, levels, rng)
+
+    def levels(self, path: Path) -> Levels:
+        """The levels of a path that the sampler visits, from noise to data, each (steps + 1,).
+
+        Raises:
+            UserError: the path has not as many, or the grid is not made for it.
+        """
+        grid = GRIDS[self.grid] if isinstance(self.grid, str) else self.grid
+        return grid.levels(path, self.steps)
 
     def draw(self, denoiser: Denoiser, path: Path, shape: tuple[int, ...], rng: Rng) -> Tensor:
         """Samples from nothing but noise.
@@ -63,9 +88,29 @@ class DenoisingSampler(ABC):
             rng: where all noise comes from.
 
         Raises:
-            UserError: the path has not as many levels.
+            UserError: as `levels`.
         """
-        return self(denoiser, path.start * rng.normal(*shape), self.grid.levels(path, self.steps), rng)
+        return self(denoiser, path.start * rng.normal(*shape), self.levels(path), rng)
+
+    def describe(self) -> dict[str, Any]:
+        """`sampler`, `nfe` and the settings."""
+        settings = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        return {"sampler": self.name, "nfe": self.nfe, **settings}
+
+
+def transitions(levels: Levels) -> Iterator[tuple[Levels, Levels]]:
+    """t and s for each step along levels."""
+    return pairwise(levels.each(k) for k in range(len(levels.alpha)))
+
+
+def noise_in(x_t: Tensor, data: Tensor, t: Levels) -> Tensor:
+    """ε̂."""
+    return (x_t - t.alpha * data) / t.sigma
+
+
+def noise_like(x: Tensor, rng: Rng) -> Tensor:
+    """Standard normal numbers for samples like x."""
+    return rng.normal(*x.shape).to(x)
 
 
 def _plain(value: object) -> object:
