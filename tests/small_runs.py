@@ -107,8 +107,20 @@ def check_run(configuration: Configuration) -> Assembly:
 
 
 def narrowed(configuration: Configuration) -> Configuration:
-    """The same with networks as narrow as may be, for what does not depend on their width."""
-    for key in keys(configuration.plain["model"]):
-        if key.endswith(".width"):
-            configuration = configuration.replaced(f"model.{key}", 8)
+    """The same with networks as narrow and samplers as short as may be, for what does not depend on that."""
+    small = {
+        f"model.{key}": SMALL[key.rpartition(".")[2]] for key in keys(configuration.plain["model"]) if is_size(key)
+    }
+    if "steps" in configuration.plain["sampler"]:
+        small["sampler.steps"] = 3
+    for key, value in small.items():
+        configuration = configuration.replaced(key, value)
     return configuration
+
+
+SMALL = {"width": 8, "groups": 4}
+
+
+def is_size(key: str) -> bool:
+    """Whether a model's key says how wide its networks are."""
+    return key.rpartition(".")[2] in SMALL

@@ -27,7 +27,6 @@ EVALUATION = PointEvaluation(
     threads=1,
     sampler=Direct(),
     classes=None,
-    likelihood=None,
     extractor=None,
 )
 

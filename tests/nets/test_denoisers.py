@@ -4,8 +4,11 @@ import functools
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
+from kantor.config.compose import load_option
+from kantor.config.targets import instantiate
 from kantor.errors import UserError
 from kantor.nets.attention import SelfAttention
 from kantor.nets.normalisation import grouped
@@ -125,6 +128,17 @@ def test_the_lectures_unets_have_their_weights():
         assert count(lectures_unet()) == 88_217_219
         for normalise in (nn.BatchNorm2d, functools.partial(grouped, groups=8)):
             assert count(pooled_unet(width=128, image_size=32, normalise=normalise)) == 7_482_113
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"), [("unet_denoiser", 88_217_219), ("pooled_unet_denoiser", 7_482_113), ("digit_denoiser", None)]
+)
+def test_models_configured_with_them_take_their_pictures(model, weights):
+    tree = OmegaConf.to_container(OmegaConf.create({"model": load_option("model", model)}), resolve=True)["model"]
+    with torch.device("meta"):
+        network = instantiate(tree["denoiser"], key="model.denoiser")
+        assert weights in (None, count(network))
+        assert network(torch.empty(2, *tree["shape"]), torch.empty(2)).shape == (2, *tree["shape"])
 
 
 def count(network):

@@ -56,7 +56,6 @@ class Schema:
     stop: Any = MISSING
     extractor: Any = MISSING
     evaluation: Any = MISSING
-    likelihood: Any = MISSING
     pictures: Any = MISSING
     logger: Any = MISSING
 

@@ -141,13 +141,7 @@ def build_evaluation(configuration: Configuration, sampler: Sampler, classes: in
         UserError: something in it is wrong.
     """
     extractor = configuration.build("extractor")
-    evaluation: Evaluation = configuration.build(
-        "evaluation",
-        sampler=sampler,
-        extractor=extractor,
-        classes=classes,
-        likelihood=configuration.build("likelihood"),
-    )
+    evaluation: Evaluation = configuration.build("evaluation", sampler=sampler, extractor=extractor, classes=classes)
     return evaluation
 
 

@@ -28,7 +28,7 @@ from kantor.runs.card import write_card, write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
 
-SCORING = ("evaluation", "extractor", "likelihood", "sampler")
+SCORING = ("evaluation", "extractor", "sampler")
 """Groups that `kantor evaluate` takes."""
 
 
