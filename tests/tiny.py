@@ -210,7 +210,7 @@ FLOW = Denoising(
     coupling=Independent(),
 )  # fmt: skip
 DDPM = Denoising(
-    path=Chain(LinearBetas(20, 0.01, 0.4)), parametrisation=Epsilon(), weight=Simple(), times=Steps(),
+    path=Chain(LinearBetas(20, 0.01, 0.6)), parametrisation=Epsilon(), weight=Simple(), times=Steps(),
     coupling=Independent(),
 )  # fmt: skip
 

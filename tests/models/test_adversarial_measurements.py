@@ -19,8 +19,8 @@ from kantor.models.adversarial_measurements import (
     GENERATOR_GRADIENT,
     SLOPE,
     clipped_share,
-    gradient_norm,
 )
+from kantor.models.gradients import gradient_norm
 from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD, spread
 from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping
 from kantor.samplers.direct import Direct

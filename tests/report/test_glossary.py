@@ -9,17 +9,17 @@ from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
 from kantor.models import adversarial_measurements as adversarial
-from kantor.models import base, spread
+from kantor.models import base, denoising_measurements, gradients, spread
 from kantor.models.charts import Chart
 from kantor.report import glossary
 from kantor.report.readings import LEVEL, P_VALUES
 
 GLOSSARY = (Path(__file__).parents[2] / glossary.PLACE).read_text(encoding="utf-8")
-GRADIENTS = adversarial.gradients(["generator"])
+GRADIENTS = gradients.chart(["generator"])
 CHARTS = (
     *glossary.CHARTS,
     *(*adversarial.OF_PROBABILITIES, *adversarial.OF_POTENTIALS, adversarial.OF_CLIPPING, GRADIENTS),
-    *(spread.CHART, base.LEARNING_RATES),
+    *(spread.CHART, base.LEARNING_RATES, denoising_measurements.LEARNED, denoising_measurements.RANGE),
 )
 
 

@@ -14,11 +14,12 @@ from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.models import adversarial_findings, adversarial_measurements
-from kantor.models.adversarial_measurements import gradient_norms, of_potential, of_probabilities
+from kantor.models.adversarial_measurements import of_potential, of_probabilities
 from kantor.models.base import GenerativeModel, Limits, Part, evaluating
 from kantor.models.charts import Chart
 from kantor.models.critic_steps import CriticSteps
 from kantor.models.ema import Averaging
+from kantor.models.gradients import gradient_norms
 from kantor.models.health import Check
 from kantor.models.latent import Latent
 from kantor.models.optimisation import Optimisation, OptimizerFactory, check_factory
@@ -326,7 +327,7 @@ class Adversarial(GenerativeModel):
             return self.decode(self.latent(n, fixed), weights="raw", condition=labels)
 
         spreads = spread(block.samples.flatten(0, 1), draw)
-        values = gradient_norms(self.networks())
+        values = super().measurements(block, rng) | gradient_norms(self.networks())
         if self.objective.is_wasserstein:
             real, labels = self._last_batch(block)
             fake = self._generated(rng, len(real), labels)
@@ -336,8 +337,9 @@ class Adversarial(GenerativeModel):
         return values | spreads
 
     def checks(self) -> Mapping[str, Check]:
-        """Those of `kantor.models.adversarial_findings`."""
-        return adversarial_findings.checks(adversarial_findings.Setting.of(self.objective, self.critic))
+        """Also those of `kantor.models.adversarial_findings`."""
+        setting = adversarial_findings.Setting.of(self.objective, self.critic)
+        return {**super().checks(), **adversarial_findings.checks(setting)}
 
     def words(self) -> Mapping[str, str]:
         """One name for the network that judges, whatever its logs are called under every objective."""

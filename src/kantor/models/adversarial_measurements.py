@@ -1,11 +1,12 @@
 """What is measured of adversarial training beside its losses: gradients, the slope of a critic, D(x) and D(G(z))."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
 from kantor.keyed import Rng
+from kantor.models import gradients
 from kantor.models.charts import Chart
 from kantor.objectives.adversarial import AdversarialObjective, WassersteinClipping
 from kantor.objectives.critic import Critic
@@ -73,33 +74,9 @@ def charts(objective: AdversarialObjective, networks: Iterable[str], *, has_prob
     """Of what is measured with an objective; the networks by their names."""
     return (
         *(OF_PROBABILITIES if has_probabilities else ()),
-        gradients(networks),
+        gradients.chart(networks),
         *(OF_POTENTIALS if objective.is_wasserstein else ()),
         *((OF_CLIPPING,) if isinstance(objective, WassersteinClipping) else ()),
-    )
-
-
-def gradients(networks: Iterable[str]) -> Chart:
-    """Of the networks by their names."""
-    return Chart(
-        "gradients",
-        "Gradient norms",
-        {f"train/{name}_gradient": name for name in networks},
-        meaning="the Euclidean norm of each network's gradient in its last step",
-        good="of one order of magnitude throughout",
-        suspicious="a fall to nothing: that network learns no more; jumps by orders of magnitude: steps are too long",
-    )
-
-
-def gradient_norms(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """Of each network the Euclidean norm over all weights' gradients of its last backward pass, a scalar."""
-    return {f"train/{name}_gradient": gradient_norm(network) for name, network in networks.items()}
-
-
-def gradient_norm(network: nn.Module) -> Tensor:
-    """The Euclidean norm over all weights' gradients of the last backward pass, a scalar."""
-    return torch.nn.utils.get_total_norm(
-        [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in network.parameters()]
     )
 
 

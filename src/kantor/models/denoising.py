@@ -10,8 +10,14 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
-from kantor.models.base import GenerativeModel, Part
+from kantor.messages import say
+from kantor.models import denoising_findings, gradients
+from kantor.models.base import GenerativeModel, Part, evaluating
+from kantor.models.charts import Chart
+from kantor.models.denoising_measurements import LEARNED, LOOKED_AT, RANGE, outside, over_nothing
 from kantor.models.ema import Averaging
+from kantor.models.gradients import gradient_norms
+from kantor.models.health import Check
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.schedules import Schedule
 from kantor.noising.denoiser import HasVariance, NetworkDenoiser, Predict
@@ -110,6 +116,37 @@ class DenoisingModel(GenerativeModel):
             return labels
         assert self.classes is not None
         return labels.masked_fill(rng.uniform(len(labels)) < self.label_dropout, self.classes)
+
+    def check_networks(self) -> None:
+        """Also say that batch normalisation does not belong into a denoiser."""
+        super().check_networks()
+        if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.denoiser.modules()):
+            say(
+                "model.denoiser has batch normalisation, which mixes the levels of noise of a batch in training, and "
+                "takes the mean over all levels for each when it samples. Take group normalisation"
+            )
+
+    def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
+        """Also the norm of the gradient, what was learned at all, and of pictures where the estimated ones lie."""
+        values = super().measurements(block, rng) | gradient_norms(self.networks())
+        x = block.samples[0][:LOOKED_AT]
+        labels = None if self.classes is None or block.labels is None else block.labels[0][:LOOKED_AT]
+        key = int(float(rng.open_uniform(1)) * 2**53)
+        noise = partial(keyed.Rng, key, device=self.device)
+        values |= over_nothing(self.objective, predicting(self.denoiser, labels), x, noise)
+        if x.dim() > 2:
+            with evaluating(self.networks()):
+                values |= outside(self.denoiser_of(self.networks(), labels), self.path, x, rng)
+        return values
+
+    def checks(self) -> Mapping[str, Check]:
+        """Also those of `kantor.models.denoising_findings`."""
+        return {**super().checks(), **denoising_findings.checks(denoising_findings.Setting.of(self.path))}
+
+    def charts(self) -> tuple[Chart, ...]:
+        """Of what is measured."""
+        of_pictures = (RANGE,) if len(self.shape) > 1 else ()
+        return (*super().charts(), gradients.chart(self.networks()), LEARNED, *of_pictures)
 
     def batches_per_step(self, step: int) -> int:
         """1."""
