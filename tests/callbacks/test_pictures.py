@@ -25,6 +25,8 @@ from tiny import (
 )
 
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.flow_field import FlowField
+from kantor.callbacks.forward_chain import ForwardChain
 from kantor.callbacks.grids import Grids
 from kantor.callbacks.interpolation import Interpolation
 from kantor.callbacks.line_distances import LineDistances
@@ -40,12 +42,15 @@ from kantor.callbacks.pictures import (
     write_gif,
 )
 from kantor.callbacks.points import Points
+from kantor.callbacks.reverse_chain import ReverseChain
+from kantor.callbacks.samples_by_steps import SamplesBySteps
 from kantor.callbacks.side_by_side import SideBySide
 from kantor.data import pixels
+from kantor.data.module import PointData
 from kantor.data.points import Line
 from kantor.errors import UserError
 from kantor.models.latent import Uniform
-from kantor.models.protocols import HasLatentSpace
+from kantor.models.protocols import HasDenoiser, HasLatentSpace
 from kantor.nets.shift import Shift
 
 PICTURES = {
@@ -55,7 +60,13 @@ PICTURES = {
     "side_by_side": (SideBySide, {"side": 2}),
     "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
     "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
+    "flow_field": (FlowField, {"n": 8, "extent": 3.0}),
+    "forward_chain": (ForwardChain, {"n": 3, "extent": None, "columns": 4}),
+    "reverse_chain": (ReverseChain, {"n": 3, "extent": None, "columns": 3}),
+    "samples_by_steps": (SamplesBySteps, {"n": 3, "extent": None, "steps": (1, 2, 30)}),
 }
+OF_DENOISERS = {"forward_chain", "reverse_chain", "samples_by_steps"}
+PICTURES |= {f"{name}_of_points": (PICTURES[name][0], {**PICTURES[name][1], "extent": 3.0}) for name in OF_DENOISERS}
 to_uint8 = pixels.to_uint8
 each_picture = pytest.mark.parametrize("name", PICTURES)
 
@@ -100,6 +111,8 @@ def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
     expected = OF_IMAGES if isinstance(data, TinyImages) else {"points"}
     if not isinstance(model, HasLatentSpace):
         expected = expected - {"interpolation"}
+    if isinstance(model, HasDenoiser):
+        expected = expected | OF_DENOISERS | ({"flow_field"} if isinstance(data, PointData) else set())
     assert kinds == {PICTURES[name][0] for name in expected}
 
 
@@ -138,7 +151,9 @@ def test_equal_models_make_equal_pictures_of_steps_that_are_due(scene, directory
         found.append(files(directory))
     assert found[0] == found[1]
     steps = {"step_00000000.png", "step_00000002.png", "step_00000003.png", "samples.gif"}
-    assert set(found[0]) == steps | {f"{one.name}.png" for one in pictures if not isinstance(one, Series)}
+    others = {f"{one.name}.png" for one in pictures if not isinstance(one, Series)}
+    assert set(found[0]) - {"reverse_chain.gif"} == steps | others
+    assert ("reverse_chain.gif" in found[0]) == ("reverse_chain.png" in others)
     with Image.open(directory.samples / "samples.gif") as gif:
         assert gif.n_frames == 3
 
@@ -253,7 +268,18 @@ REFUSED = [
         (name, MODELS["vae of points"], "pictures are expected, data=gaussians8 are points; take pictures=points")
         for name in sorted(OF_IMAGES)
     ),
-]
+    ("flow_field", MODELS["conditional diffusion of pictures"], "points are expected, data=tiny are pictures"),
+    ("flow_field", MODELS["gan of points"], "a denoiser is expected, Adversarial has none"),
+    *((name, MODELS["vae of pictures"], "a denoiser is expected, ToyVAE has none") for name in sorted(OF_DENOISERS)),
+    (
+        "forward_chain", MODELS["flow of points"],
+        "data=gaussians8 are points, for which extent is a number; take pictures=denoised_points",
+    ),
+    (
+        "reverse_chain_of_points", MODELS["conditional diffusion of pictures"],
+        "data=tiny are pictures, for which extent is null; take pictures=denoised_images",
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "kind", "reason"), REFUSED, ids=[name for name, *_ in REFUSED])
@@ -289,9 +315,9 @@ def test_a_model_without_a_shift_has_no_line(scene):
 
 @each_picture
 def test_sizes_out_of_range_are_refused(scene, name):
-    for size in ("every", *PICTURES[name][1]):
+    for size, value in {"every": 1, **PICTURES[name][1]}.items():
         with pytest.raises(UserError, match=f"{size}=0: expected"):
-            made(name, scene(points()), **{size: 0})
+            made(name, scene(points()), **{size: (0, 1) if isinstance(value, tuple) else 0})
 
 
 def test_file_names_sort_by_step(scene):

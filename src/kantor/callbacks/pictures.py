@@ -5,7 +5,7 @@ in the model. It asks for what a model has (`kantor.models.protocols`), never fo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -219,23 +219,31 @@ def write_picture(drawing: Drawing, path: Path) -> Image.Image:
     return picture
 
 
-def write_gif(frames: list[Path], path: Path, *, seconds: float = 6.0) -> None:
+def write_gif(frames: Sequence[Path], path: Path, *, seconds: float = 6.0) -> None:
+    """Put PNG files of equal size together as an animation, see `write_animation`; none of them: nothing is written."""
+
+    def opened() -> Iterator[Image.Image]:
+        for frame in frames:
+            with Image.open(frame) as image:
+                yield image
+
+    if frames:
+        write_animation(opened(), path, seconds=seconds)
+
+
+def write_animation(frames: Iterable[Image.Image], path: Path, *, seconds: float = 6.0) -> None:
     """Put pictures of equal size together as an endless animation of about `seconds`; the last is held for 2 s more.
 
     Args:
-        frames: PNG files; none of them: nothing is written. Each is made smaller by a whole factor until it is at most
-            `WIDTH` pixels wide.
+        frames: at least one; each is made smaller by a whole factor until it is at most `WIDTH` pixels wide.
         path: of the GIF.
         seconds: without the last frame.
     """
-    if not frames:
-        return
     images = []
     for frame in frames:
-        with Image.open(frame) as image:
-            small = image.convert("RGB").reduce(-(-image.width // WIDTH))
-            octree = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-            images.append(octree)  # median cut spends its colours on the background, and dulls the points
+        small = frame.convert("RGB").reduce(-(-frame.width // WIDTH))
+        octree = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        images.append(octree)  # median cut spends its colours on the background, and dulls the points
     each = max(40, int(1000 * seconds / len(images)))
     with replacing(path) as temporary:
         images[0].save(

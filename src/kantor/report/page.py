@@ -126,9 +126,10 @@ def charts_of(summary: Summary) -> list[Picture]:
 
 
 def other_figures(summary: Summary) -> list[Picture]:
-    """figures/*.png, except those whose curves the page draws itself."""
+    """The pictures below figures/, except those whose curves the page draws itself."""
     drawn = figures.file_names(summary)
-    shown = [path for path in sorted(summary.run.figures.glob("*.png")) if path.name not in drawn]
+    kept = sorted(path for path in summary.run.figures.glob("*") if path.suffix in pictures.TYPES)
+    shown = [path for path in kept if path.name not in drawn]
     named = [(path, units.words(path.stem)) for path in shown]
     found = pictures.there(pictures.embed(path, f"Figure: {words}", words) for path, words in named)
     return pictures.plots(found, summary.content)

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from kantor.report import units
 from kantor.runs.directory import RunDirectory
+
+Thing = TypeVar("Thing")
 
 MAX_BYTES = 24 * 2**20  # of one embedded file; a larger one is named instead, the page must open on a phone
 FILM_FRAMES = 24
@@ -72,11 +75,11 @@ def step_of(path: Path) -> int | None:
     return None if step is None else int(step[1])
 
 
-def evenly(paths: Sequence[Path], n: int) -> list[Path]:
+def evenly(things: Sequence[Thing], n: int) -> list[Thing]:
     """At most `n` of them, evenly spaced, the first and the last included."""
-    if len(paths) <= n:
-        return list(paths)
-    return [paths[round(i * (len(paths) - 1) / (n - 1))] for i in range(n)]
+    if len(things) <= n:
+        return list(things)
+    return [things[round(i * (len(things) - 1) / (n - 1))] for i in range(n)]
 
 
 def thumbnail(path: Path) -> Picture | None:

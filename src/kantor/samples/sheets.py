@@ -76,5 +76,16 @@ def beside(sheets: Sequence[Image.Image], *, gap: int = 4 * MARGIN) -> Image.Ima
     return whole
 
 
+def under(sheets: Sequence[Image.Image], *, gap: int = MARGIN) -> Image.Image:
+    """Sheets of one mode from top to bottom, their left edges in line."""
+    mode, height = sheets[0].mode, sum(sheet.height for sheet in sheets) + gap * (len(sheets) - 1)
+    whole = Image.new(mode, (max(sheet.width for sheet in sheets), height), _grey(mode, PAPER))
+    y = 0
+    for sheet in sheets:
+        whole.paste(sheet, (0, y))
+        y += sheet.height + gap
+    return whole
+
+
 def _grey(mode: str, level: int) -> int | tuple[int, int, int]:
     return level if mode == "L" else (level, level, level)
