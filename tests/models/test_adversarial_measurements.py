@@ -25,7 +25,7 @@ from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD, spread
 from kantor.objectives.adversarial import NonSaturating, Wasserstein, WassersteinClipping
 from kantor.samplers.direct import Direct
 
-OF_ALL = {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, REACHED}
+OF_ALL = {GENERATOR_GRADIENT, SPREAD, NEAREST_SAMPLE, REACHED, "train/ema:0.9_apart", "train/ema:0.9_start"}
 OF_A_GAN = OF_ALL | {D_REAL, D_FAKE, D_LOWEST, D_HIGHEST, ACCURACY, "train/discriminator_gradient"}
 OF_A_POTENTIAL = OF_ALL | {SLOPE, "train/critic_gradient"}
 MEASURED = {

@@ -11,8 +11,10 @@ from torch import nn
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.watch import watch
 from kantor.keyed import Rng
+from kantor.models.average_health import start_share
 from kantor.models.denoising_findings import CHECKS, Setting, checks
 from kantor.models.denoising_measurements import OUTSIDE, OVER_NOTHING, over_nothing
+from kantor.models.ema import Exponential, Power
 from kantor.models.health import LOOKS, SETTLED, History
 from kantor.noising.betas import CosineBetas, LinearBetas
 from kantor.noising.parametrisation import Data, Epsilon, Karras, V, Velocity
@@ -121,6 +123,50 @@ def test_points_have_no_range():
 def test_without_measurements_nothing_is_found(check):
     find = checks(Setting(left=0.0, where="", remedies=()))[check]
     assert find(History({}, {}, (), 0)) is None and find(History({}, {}, ({},) * LOOKS, 99)) is None
+
+
+AVERAGES = {
+    "idle_average": (Exponential(0.0, warm_up=False), "ema:0.0 is the same as the weights themselves"),
+    "stale_average": (Exponential(0.9999, warm_up=False), "100% of ema:0.9999 are still the weights of the start"),
+}
+
+
+@pytest.mark.parametrize("check", AVERAGES)
+def test_an_average_that_is_none(directory, check):
+    averaging, words = AVERAGES[check]
+    messages = found(directory, flow(averaging=averaging), points())
+    assert set(messages) == {check} and words in messages[check]
+
+
+@pytest.mark.parametrize("check", AVERAGES)
+def test_of_several_averages_the_one_is_named(directory, check):
+    bad = AVERAGES[check][0].decay
+    model = flow(averaging=Exponential([0.5, bad], warm_up=False))
+    assert set(found(directory, model, points())) == {f"{check} ema:{bad}"}
+
+
+def test_an_average_that_never_follows(directory, monkeypatch):
+    model = flow()
+    monkeypatch.setattr(model.averages, "update", lambda networks: None)
+    assert set(found(directory, model, points())) == {"stale_average"}
+
+
+@pytest.mark.parametrize(
+    ("averaging", "updates", "share"),
+    [
+        (Exponential(0.9, warm_up=False), 0, 1.0), (Exponential(0.9, warm_up=False), 1, 1.0),
+        (Exponential(0.9, warm_up=False), 11, 0.9**10), (Exponential(0.999, warm_up=True), 3, 2 / 11 * 3 / 12),
+        (Exponential(0.0, warm_up=False), 2, 0.0), (Power(12**-0.5), 8, 1 / 8),
+        (Exponential(0.9, warm_up=False), 10**9, 0.0),
+    ],
+)  # fmt: skip
+def test_the_share_of_first_weights_is_the_product_of_what_each_update_keeps(averaging, updates, share):
+    assert start_share(averaging, averaging.numbers[0], updates) == pytest.approx(share, abs=1e-3)
+    weight, other = torch.ones(1), torch.zeros(1)
+    if 0 < updates < 100:
+        for k in range(1, updates):
+            weight = weight + averaging.weight(averaging.numbers[0], k) * (other - weight)
+        assert float(weight) == pytest.approx(share, abs=1e-3)
 
 
 def test_batch_normalisation_in_a_denoiser_is_said(capsys):

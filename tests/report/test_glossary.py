@@ -9,8 +9,9 @@ from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
 from kantor.models import adversarial_measurements as adversarial
-from kantor.models import base, denoising_measurements, gradients, spread
+from kantor.models import average_health, base, denoising_measurements, gradients, spread
 from kantor.models.charts import Chart
+from kantor.models.ema import Exponential
 from kantor.report import glossary
 from kantor.report.readings import LEVEL, P_VALUES
 
@@ -19,7 +20,13 @@ GRADIENTS = gradients.chart(["generator"])
 CHARTS = (
     *glossary.CHARTS,
     *(*adversarial.OF_PROBABILITIES, *adversarial.OF_POTENTIALS, adversarial.OF_CLIPPING, GRADIENTS),
-    *(spread.CHART, base.LEARNING_RATES, denoising_measurements.LEARNED, denoising_measurements.RANGE),
+    *(
+        spread.CHART,
+        base.LEARNING_RATES,
+        average_health.chart(Exponential(0.999, warm_up=True)),
+        denoising_measurements.LEARNED,
+        denoising_measurements.RANGE,
+    ),
 )
 
 

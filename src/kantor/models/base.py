@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError, nearest
+from kantor.models import average_health
 from kantor.models.charts import Chart
 from kantor.models.ema import Averages, Averaging
 from kantor.models.health import Check
@@ -178,23 +179,26 @@ class GenerativeModel(pl.LightningModule, ABC):
         self.optimisation.check_networks(self.networks())
 
     def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
-        """What is measured now and then beside the losses: scalars on the device by log name.
+        """What is measured now and then beside the losses: scalars on the device by log name. A family adds its own to
+        what is measured of the averages.
 
         Args:
             block: of the step just finished.
             rng: noise for this step alone.
         """
-        return {}
+        if self.averages is None or self.averaging is None:
+            return {}
+        return average_health.measure(self.averages, self.averaging, self.sampling_networks())
 
     def checks(self) -> Mapping[str, Check]:
-        """The family's ailments by name: each looks at what was measured, and says what is wrong and what to try."""
-        return {}
+        """Ailments by name: each looks at what was measured, and says what is wrong and what to try. A family adds its
+        own to those of the averages."""
+        return {} if self.averaging is None else average_health.checks(self.averaging)
 
     def charts(self) -> tuple[Chart, ...]:
         """How what is logged beside the losses is drawn; a family adds its own."""
-        if self.schedule is None:
-            return ()
-        return (LEARNING_RATES,)
+        of_averages = () if self.averaging is None else (average_health.chart(self.averaging),)
+        return (*(() if self.schedule is None else (LEARNING_RATES,)), *of_averages)
 
     def words(self) -> Mapping[str, str]:
         """What people read in place of a word in the names of what is logged and counted; default none."""

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -102,6 +103,7 @@ class Power(Averaging):
         return 1 - (k / (k + 1)) ** (exponent(number) + 1)
 
 
+@cache
 def exponent(width: float) -> float:
     """γ ≥ 0 of a width: σ_rel² = (γ + 1)/((γ + 2)²·(γ + 3)), a cubic equation."""
     inverse = width**-2
@@ -137,6 +139,12 @@ class Averages(nn.Module):
         average = self.sets[self.names.index(name)]
         assert isinstance(average, AveragedModel) and isinstance(average.module, nn.ModuleDict)
         return dict(average.module.items())
+
+    def updates(self, name: str) -> int:
+        """How often one of the averages has taken in the weights."""
+        counted = self.sets[self.names.index(name)].n_averaged
+        assert isinstance(counted, Tensor)
+        return int(counted)
 
     def train(self, mode: bool = True) -> "Averages":
         """Stay in eval mode, whatever the model around it does."""
