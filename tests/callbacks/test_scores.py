@@ -27,6 +27,7 @@ EVALUATION = PointEvaluation(
     threads=1,
     sampler=Direct(),
     classes=None,
+    likelihood=None,
     extractor=None,
 )
 

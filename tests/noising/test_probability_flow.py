@@ -9,8 +9,9 @@ import torch
 from kantor.data.points import gaussians8
 from kantor.errors import UserError
 from kantor.keyed import Rng
+from kantor.metrics.likelihood import bits_per_dim
 from kantor.noising.betas import LinearBetas
-from kantor.noising.byte_levels import bits_per_dim, dequantised, nats_of_density
+from kantor.noising.byte_levels import dequantised, nats_of_density
 from kantor.noising.exact import ExactGaussian, ExactMixture
 from kantor.noising.levels import Levels
 from kantor.noising.path import Chain, Cosine, Exploding, Linear

@@ -6,6 +6,7 @@ import pytest
 from report_runs import edit, score
 
 from kantor.errors import UserError
+from kantor.evaluation.likelihood_scores import BITS_PER_DIM, NLL
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
@@ -80,7 +81,9 @@ def test_few_draws_and_files_are_told_as_what_they_are(make_run, evaluated):
     assert told["would change it"].startswith("Another number, comparable with this: other samples.")
 
 
-@pytest.mark.parametrize("definition", [*POINT_SCORES, *PICTURE_SCORES, *PICTURE_TESTS], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "definition", [*POINT_SCORES, NLL, *PICTURE_SCORES, *PICTURE_TESTS, BITS_PER_DIM], ids=lambda one: one.name
+)
 def test_the_place_is_where_the_function_is_defined(definition):
     function = definition.function
     file, line = place(f"{function.__module__}.{function.__qualname__}").rpartition(" (")[2].rstrip(")").split(":")

@@ -123,7 +123,7 @@ def evaluate(command: Command, words: list[str]) -> int:
         directory = open_run(given)
         from kantor.engine.evaluate import evaluate as score
 
-        named = {group: given.get(group) for group in ("evaluation", "extractor", "sampler")}
+        named = {group: given.get(group) for group in ("evaluation", "extractor", "likelihood", "sampler")}
         card = score(directory, overrides, **named, config_dirs=config_dirs)
         place = directory.path
     from kantor.report.tables import print_card

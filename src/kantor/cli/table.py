@@ -54,6 +54,7 @@ TRAIN = Command(
         Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),
         of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
         of_group("extractor", "what features of pictures are, where not those that the evaluation chooses"),
+        of_group("likelihood", "how nll of points or bits_per_dim of pictures is computed, or none"),
         of_group("sampler", "how samples are drawn, for pictures and scores; it does not change the weights"),
         of_group("logger", "beside metrics.csv"),
         of_group("pictures", "what is drawn while training, or none"),
@@ -116,12 +117,15 @@ EVALUATE = Command(
         Key("evaluation.draws=10", "fresh draws; from 10 on their scatter gives intervals"),
         Key("evaluation.seed=0", "another random sample"),
         Key("evaluation.weights=ema", "of several ema:0.999, of ema=power ema:0.05; or raw"),
+        of_group(
+            "likelihood", "nll of points or bits_per_dim of pictures: flow, bound, or none; likelihood.* changes it"
+        ),
         of_group("sampler", "how the samples of a run are drawn, instead of its own way"),
         Key("sampler.*", "its settings"),
         Key("trainer.devices=2", "processes; they change nothing in the result"),
         CONFIG_DIR,
     ),
-    prefixes=("evaluation.", "extractor.", "trainer.", "data.", "sampler."),
+    prefixes=("evaluation.", "extractor.", "likelihood.", "trainer.", "data.", "sampler."),
     notes="""With images=, the array `samples` of an .npz file is scored, points (N, 2) or pictures uint8 (N, H, W, C),
         or a directory of pictures of the data set's size. They are split at random into draws of evaluation.n, and
         fewer draws are scored when there are not enough of them. Copies of training pictures are counted; a set of

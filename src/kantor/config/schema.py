@@ -56,6 +56,7 @@ class Schema:
     stop: Any = MISSING
     extractor: Any = MISSING
     evaluation: Any = MISSING
+    likelihood: Any = MISSING
     pictures: Any = MISSING
     logger: Any = MISSING
 

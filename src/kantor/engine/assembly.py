@@ -141,7 +141,13 @@ def build_evaluation(configuration: Configuration, sampler: Sampler, classes: in
         UserError: something in it is wrong.
     """
     extractor = configuration.build("extractor")
-    evaluation: Evaluation = configuration.build("evaluation", sampler=sampler, extractor=extractor, classes=classes)
+    evaluation: Evaluation = configuration.build(
+        "evaluation",
+        sampler=sampler,
+        extractor=extractor,
+        classes=classes,
+        likelihood=configuration.build("likelihood"),
+    )
     return evaluation
 
 

@@ -11,6 +11,7 @@ from kantor.engine.assembly import Assembly
 from kantor.engine.fit import make_callbacks, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
+from kantor.evaluation.likelihood import check_likelihood
 from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel, evaluating
@@ -31,6 +32,7 @@ def check(run: Assembly) -> None:
     check_outputs(run)
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
+        check_likelihood(run.evaluation.likelihood, run.model)
     clock = Clock()
     pictures, refused = make_pictures(run, clock)
     make_callbacks(run, clock, StopOnSignal(), pictures)

@@ -10,6 +10,7 @@ from kantor.engine.score import score_run
 from kantor.engine.train import publish
 from kantor.errors import UserError
 from kantor.evaluation.base import PRESETS
+from kantor.evaluation.likelihood import check_likelihood
 from kantor.messages import say
 from kantor.processes import launch
 from kantor.runs import checkpoints
@@ -23,24 +24,26 @@ def evaluate(
     *,
     evaluation: str | None = None,
     extractor: str | None = None,
+    likelihood: str | None = None,
     sampler: str | None = None,
     config_dirs: list[str] | None = None,
 ) -> dict[str, Any]:
-    """Score a run as its configuration says, with another evaluation, extractor or sampler where one is named; the new
-    card.
+    """Score a run as its configuration says, with another evaluation, extractor, likelihood or sampler where one is
+    named; the new card.
 
     Args:
         directory: the run.
         overrides: values for dotted keys, applied last.
         evaluation: the name of a preset, which brings its extractor.
         extractor: the name of another.
+        likelihood: the name of a way to it.
         sampler: the name of a sampler.
         config_dirs: directories with further groups.
 
     Raises:
         UserError: there is nothing to score, or the evaluation is wrong.
     """
-    named = {"evaluation": evaluation, "extractor": extractor, "sampler": sampler}
+    named = {"evaluation": evaluation, "extractor": extractor, "likelihood": likelihood, "sampler": sampler}
     chosen = {group: name for group, name in named.items() if name is not None}
     plain = {**trusted(directory.config()).plain, **load_options(chosen, config_dirs)}
     run = assemble(resolved(replaced(plain, overrides)), directory.path)
@@ -48,6 +51,7 @@ def evaluate(
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
     run.evaluation.kinds(run.data)
     check_sampling(run)
+    check_likelihood(run.evaluation.likelihood, run.model)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()

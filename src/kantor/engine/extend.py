@@ -18,7 +18,7 @@ from kantor.runs.identity import config_hash
 UNCHANGED = ("seed", "experiment")
 """Of the run that is gone on with: its name."""
 
-OUTSIDE_WEIGHTS = ("sampler", "evaluation", "extractor", "pictures", "logger", "trainer")
+OUTSIDE_WEIGHTS = ("sampler", "evaluation", "extractor", "likelihood", "pictures", "logger", "trainer")
 """Groups of which another option can be chosen."""
 
 

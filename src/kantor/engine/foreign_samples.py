@@ -58,6 +58,7 @@ def evaluate_files(
     chosen = {"evaluation": PRESETS[data.content], **given}
     scoring: dict[str, str] = {group: chosen[group] for group in ("evaluation", "extractor") if group in chosen}
     words |= load_options(scoring, config_dirs)
+    words |= load_options({"likelihood": "none"})  # which only a model has
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
     file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
     if isinstance(data, ImageData):

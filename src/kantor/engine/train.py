@@ -28,7 +28,7 @@ from kantor.runs.card import write_card, write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
 
-SCORING = ("evaluation", "extractor", "sampler")
+SCORING = ("evaluation", "extractor", "likelihood", "sampler")
 """Groups that `kantor evaluate` takes."""
 
 

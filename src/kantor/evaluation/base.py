@@ -14,6 +14,7 @@ from kantor import keyed
 from kantor.data.module import BlockData
 from kantor.errors import NonFiniteError, UserError, nearest, require_at_least, require_positive
 from kantor.evaluation.generation import Chunk, Finished, remaining_pieces
+from kantor.evaluation.likelihood import Likelihood
 from kantor.evaluation.protocol import Draw, Protocol
 from kantor.evaluation.score import Kind, Score
 from kantor.evaluation.score_definition import D, ScoreDefinition, kinds
@@ -64,6 +65,7 @@ class Evaluation(ABC):
         threads: of the networks while samples are drawn.
         sampler: how samples are drawn.
         classes: of the labels that a conditional model's samples are drawn with; None for an unconditional one.
+        likelihood: how that of real samples is computed; None for no such score.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Evaluation(ABC):
     threads: int
     sampler: Sampler
     classes: int | None
+    likelihood: Likelihood | None
 
     def __post_init__(self) -> None:
         require_at_least(2, n=self.n)

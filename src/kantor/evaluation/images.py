@@ -1,5 +1,6 @@
 """Scores of generated pictures against real ones, in the features of an extractor."""
 
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk
+from kantor.evaluation.likelihood_scores import BITS_PER_DIM, LikelihoodSetting, bits
 from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_scores import PICTURE_SCORES
@@ -89,13 +91,15 @@ class ImageEvaluation(Evaluation):
         """The scores that pictures can have; those of classes, when the extractor is a classifier, and those of shapes,
         when the truth of the data is known."""
         # sizes decide nothing here, and the pictures need not be there yet
-        setting = self._setting(_pictures(data), n_real=self.n, n_generated=self.n)
-        return self._there(setting)
+        images = _pictures(data)
+        setting = self._setting(images, n_real=self.n, n_generated=self.n)
+        return (*self._there(setting), *applying([BITS_PER_DIM], self._likelihood(images)))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images = _pictures(data)
         setting = replace(self.setting(images), conditional=images.classes)  # the same for unconditional models
+        likelihood = self._likelihood(images)
         return Protocol(
             data={"name": images.name, "fingerprint": images.fingerprint},
             split={
@@ -110,7 +114,10 @@ class ImageEvaluation(Evaluation):
             extractor=chosen(self.extractor, images).identity(),
             n_real=setting.n_real,
             n_generated=setting.n_generated,
-            estimators=estimators(self.asked(self._there(setting)), setting),
+            estimators={
+                **estimators(self.asked(self._there(setting)), setting),
+                **estimators(self.asked(applying([BITS_PER_DIM], likelihood)), likelihood),
+            },
         )
 
     def size(self, data: BlockData) -> int:
@@ -161,7 +168,20 @@ class ImageEvaluation(Evaluation):
         was killed draws only what is missing. Draw r is scored by rank r mod world, and results are folded in the order
         of draws.
         """
-        images, work = _pictures(data), Work() if work is None else work
+        images, scores = _pictures(data), {}
+        if self.asked(self._there(self.setting(images))):
+            scores = self._of_samples(model, images, processes, Work() if work is None else work)
+        if self.likelihood is not None and self.asked([BITS_PER_DIM]):
+            with numerics(threads=self.threads):
+                scores[BITS_PER_DIM.name] = bits(
+                    self.likelihood, model, images, draw=self.draw(), weights=self.weights, processes=processes
+                )
+        return scores
+
+    def _of_samples(
+        self, model: GenerativeModel, images: ImageData, processes: Processes, work: Work
+    ) -> dict[str, Score]:
+        """The scores that samples of the model have."""
         features, real = self.features(images), self.real(images)
         features.extractor.prepare()
         for note in real.notes():
@@ -222,6 +242,9 @@ class ImageEvaluation(Evaluation):
             infinity=self.infinity,
             memory=self.memory,
         )
+
+    def _likelihood(self, data: ImageData) -> LikelihoodSetting:
+        return LikelihoodSetting(self.likelihood, math.prod(data.sample_shape))
 
     def _there(self, setting: PictureSetting) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores and tests that there are."""

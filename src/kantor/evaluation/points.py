@@ -1,7 +1,9 @@
 """Scores of generated points against a distribution whose truth is known."""
 
 import copy
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +14,11 @@ from kantor.data.points import PointDistribution, Points, identity
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.generation import pieces
+from kantor.evaluation.likelihood_scores import NLL, LikelihoodSetting, nll
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
 from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
-from kantor.evaluation.score_definition import DrawScores, applying, estimators, numbers
+from kantor.evaluation.score_definition import DrawScores, ScoreDefinition, applying, estimators, numbers
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasPotential
 from kantor.numerics import numerics
@@ -71,9 +74,9 @@ class PointEvaluation(Evaluation):
             )
         require_positive(bins=self.bins)
 
-    def definitions(self, data: BlockData) -> tuple[PointScore, ...]:
-        """The scores that the truth of a distribution allows."""
-        return applying(POINT_SCORES, self._setting(data))
+    def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
+        """The scores that the truth of a distribution allows, and that of a likelihood where it is computed."""
+        return (*applying(POINT_SCORES, self._setting(data)), *applying([NLL], self._likelihood))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -84,7 +87,10 @@ class PointEvaluation(Evaluation):
             extractor="identity",
             n_real=self.n,
             n_generated=self.n,
-            estimators=estimators(self.asked(applying(POINT_SCORES, setting)), setting),
+            estimators={
+                **estimators(self.asked(applying(POINT_SCORES, setting)), setting),
+                **estimators(self.asked(applying([NLL], self._likelihood)), self._likelihood),
+            },
         )
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
@@ -103,10 +109,23 @@ class PointEvaluation(Evaluation):
 
         Draw r is scored by rank r mod world, and results are folded in the order of draws.
         """
+        scores = {}
         with numerics(threads=self.threads):
-            points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
-            draws = np.split(points.astype(np.float64), self.draws)
-            return self.score_draws(draws, data, processes, potential_of(model))
+            if self.asked(POINT_SCORES):
+                points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
+                draws = np.split(points.astype(np.float64), self.draws)
+                scores = self.score_draws(draws, data, processes, potential_of(model))
+            if self.likelihood is not None and self.asked([NLL]):
+                scores[NLL.name] = nll(
+                    self.likelihood,
+                    model,
+                    _points(data),
+                    n=self.n,
+                    draw=self.draw(),
+                    weights=self.weights,
+                    processes=processes,
+                )
+            return scores
 
     def score_draws(
         self, draws: list[Points], data: BlockData, processes: Processes, potential: Potential | None = None
@@ -125,6 +144,10 @@ class PointEvaluation(Evaluation):
             for score in reference.scores
         }
 
+    @property
+    def _likelihood(self) -> LikelihoodSetting:
+        return LikelihoodSetting(self.likelihood, math.prod(PointData.sample_shape))
+
     def _setting(self, data: BlockData) -> PointSetting:
         """That of a model with a critic: the protocol is the same for models without."""
         return PointSetting(_truth(data), self.bins, has_potential=True)
@@ -137,8 +160,12 @@ class PointEvaluation(Evaluation):
         return PointReference(setting, self.asked(applying(POINT_SCORES, setting)), points, potential)
 
 
+def _points(data: BlockData) -> PointData:
+    return PointData.require(data, purpose="evaluation: this one scores", remedy="evaluation=quick")
+
+
 def _truth(data: BlockData) -> PointDistribution:
-    return PointData.require(data, purpose="evaluation: this one scores", remedy="evaluation=quick").distribution
+    return _points(data).distribution
 
 
 def potential_of(model: GenerativeModel) -> Potential | None:

@@ -26,11 +26,6 @@ def nats_of_density(log_density: Tensor, dimensions: int) -> Tensor:
     return -(log_density + dimensions * math.log(2 * HALF))
 
 
-def bits_per_dim(nats: Tensor, dimensions: int) -> Tensor:
-    """From -log P of whole samples, (B,)."""
-    return nats / (dimensions * math.log(2))
-
-
 def bytes_of_gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """-log of the mass that N(mean, variance) has within half a level of x, in nats of each dimension, float64.
 

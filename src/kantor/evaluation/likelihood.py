@@ -1,0 +1,193 @@
+"""Likelihoods as scores: what real samples that were not trained on cost a model, in nats or bits.
+
+They ask a model about given samples, and not for its own. They are made where a way is named: `likelihood=…`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from kantor.errors import UserError, require_at_least, require_positive
+from kantor.keyed import Rng
+from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.protocols import HasDenoiser
+from kantor.noising.bound import Decoder, Reversing, gaussian, larger_variance, smaller_variance, variational_bound
+from kantor.noising.byte_levels import bytes_of_gaussian, dequantised, nats_of_density
+from kantor.noising.denoiser import Denoiser
+from kantor.noising.path import Path
+from kantor.noising.probability_flow import ProbabilityFlow
+from kantor.samplers.grids import Trailing
+
+EXACT_UP_TO = 8
+"""Dimensions up to which a divergence is summed and not estimated: those of points."""
+
+STEPS = 1000
+"""Of a bound on a path that has no steps of its own, where none are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihood(ABC):
+    """A way to a likelihood.
+
+    Attributes:
+        pictures: how many held-out ones are looked at; of points as many as a score draws.
+    """
+
+    pictures: int
+
+    def __post_init__(self) -> None:
+        require_at_least(2, pictures=self.pictures)
+
+    @abstractmethod
+    def describe(self, dimensions: int) -> dict[str, Any]:
+        """How it is computed, for the protocol of a score of samples with so many dimensions."""
+
+    @abstractmethod
+    def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """-log p of samples (B, …), in nats, float64 (B,)."""
+
+    @abstractmethod
+    def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """-log P of pictures at 256 levels in [-1, 1], (B, …), in nats, float64 (B,)."""
+
+    def refusal(self, path: Path) -> str | None:
+        """Why a path has no such likelihood, and what to take; None where it has."""
+        return None
+
+    def nats(
+        self, model: GenerativeModel, x: Tensor, labels: Tensor | None, *, weights: str, rng: Rng, as_bytes: bool
+    ) -> Tensor:
+        """What samples cost a model with some weights, in nats, float64 (B,) on the CPU.
+
+        Args:
+            model: with a denoiser.
+            x: (B, …), as the model takes them.
+            labels: int64 (B,), of a conditional model.
+            weights: as `GenerativeModel.weights` names them.
+            rng: of all that is drawn.
+            as_bytes: whether the samples are pictures at 256 levels.
+        """
+        assert isinstance(model, HasDenoiser)
+        networks = model.weights(weights)
+        with torch.no_grad(), evaluating(networks):
+            denoiser = model.denoiser_of(networks, labels)
+            made = self.of_bytes if as_bytes else self.of_points
+            return made(denoiser, model.path, x.to(model.device), rng).cpu()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow(Likelihood):
+    """By the probability flow, whose samples are those of the samplers without noise.
+
+    Attributes:
+        steps, noise: as in `ProbabilityFlow`.
+        probes: for each picture; of points the divergence is exact.
+    """
+
+    steps: int
+    probes: int
+    noise: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(probes=self.probes)
+        self._flow(EXACT_UP_TO + 1)
+
+    def describe(self, dimensions: int) -> dict[str, Any]:
+        """Everything but the model."""
+        probes = self._flow(dimensions).probes
+        return {
+            "by": "probability flow",
+            "bound": "none",
+            "method": "Runge-Kutta 4 in ln u",
+            "steps": self.steps,
+            "noise": self.noise,
+            "divergence": "exact" if probes is None else "Hutchinson, signs",
+            "probes": probes,
+        }
+
+    def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """Of the density."""
+        return -self._flow(x[0].numel()).log_density(denoiser, path, x, rng)
+
+    def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """Of the density of pictures that are spread evenly over their bins: a bound of what the bytes cost."""
+        dimensions = x[0].numel()
+        density = self._flow(dimensions).log_density(denoiser, path, dequantised(x, rng), rng)
+        return nats_of_density(density, dimensions)
+
+    def _flow(self, dimensions: int) -> ProbabilityFlow:
+        probes = None if dimensions <= EXACT_UP_TO else self.probes
+        return ProbabilityFlow(steps=self.steps, probes=probes, noise=self.noise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariationalBound(Likelihood):
+    """By the bound of ancestral sampling, whose steps are Gaussian.
+
+    Attributes:
+        steps: None for all of a chain's, and `STEPS` on other paths.
+        variance: of each step: `smaller` (β̃) or `larger` (β).
+    """
+
+    steps: int | None
+    variance: Literal["smaller", "larger"]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variance not in VARIANCES:
+            raise UserError(f"variance={self.variance}: expected one of {', '.join(VARIANCES)}")
+        if self.steps is not None:
+            require_at_least(2, steps=self.steps)
+
+    def describe(self, dimensions: int) -> dict[str, Any]:
+        """Everything but the model."""
+        return {
+            "by": "ancestral steps",
+            "bound": "variational",
+            "steps": "the chain's" if self.steps is None else self.steps,
+            "variance": self.variance,
+        }
+
+    def refusal(self, path: Path) -> str | None:
+        """Of a chain that has fewer steps."""
+        if self.steps is None or path.steps is None or self.steps <= path.steps:
+            return None
+        return f"steps={self.steps}: the model's chain has {path.steps} steps; take at most as many, or null for all"
+
+    def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """With a Gaussian at the end."""
+        return self._bound(denoiser, path, x, rng, gaussian)
+
+    def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
+        """With a Gaussian's mass in the bin of each byte at the end."""
+        return self._bound(denoiser, path, x, rng, bytes_of_gaussian)
+
+    def _bound(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng, decoder: Decoder) -> Tensor:
+        levels = Trailing().levels(path, self.steps or path.steps or STEPS)
+        return variational_bound(VARIANCES[self.variance](denoiser), levels, path.start, x, rng, decoder).total
+
+
+VARIANCES: dict[str, Callable[[Denoiser], Reversing]] = {"smaller": smaller_variance, "larger": larger_variance}
+
+
+def check_likelihood(likelihood: Likelihood | None, model: GenerativeModel) -> None:
+    """Check that a model has what a likelihood needs.
+
+    Raises:
+        UserError: it has not.
+    """
+    if likelihood is None:
+        return
+    if not isinstance(model, HasDenoiser):
+        raise UserError(
+            f"likelihood={type(likelihood).__name__}: {type(model).__name__} has no density that could be computed; "
+            "take likelihood=none, or a model that denoises"
+        )
+    refusal = likelihood.refusal(model.path)
+    if refusal is not None:
+        raise UserError(f"likelihood.{refusal}")
