@@ -7,7 +7,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import EULER, TinyImages, flow, image_ddpm, points
+from tiny import FEW_STEPS, TinyImages, flow, image_ddpm, points
 
 from kantor import keyed
 from kantor.callbacks import strips
@@ -43,7 +43,7 @@ def shown(monkeypatch, picture, model):
 
 def test_the_forward_chain_is_the_path_of_real_samples(scene, monkeypatch):
     model, data = image_ddpm(), TinyImages(labelled=True)
-    picture = ForwardChain(scene(data, sampler=EULER), every=1, n=5, extent=None, columns=3)
+    picture = ForwardChain(scene(data, sampler=FEW_STEPS), every=1, n=5, extent=None, columns=3)
     (strip,), headings, _ = shown(monkeypatch, picture, model)
     real = picture.real(model.device)
     assert headings == ["data", "step 10", "step 20"] and torch.equal(strip.states[0], real)
@@ -79,7 +79,7 @@ def test_states_are_shown_in_the_size_of_the_data(path):
 
 @each_path
 def test_a_watched_sampler_draws_what_it_draws_alone(path):
-    sampler = replace(EULER, steps=7)
+    sampler = replace(FEW_STEPS, steps=7)
     watched = Watched(sampler)
     with_, without = (one.draw(gaussian, path, (6, 2), keyed.Rng(1)) for one in (watched, sampler))
     assert torch.equal(with_, without) and watched.describe() == sampler.describe()
@@ -91,7 +91,7 @@ def test_a_watched_sampler_draws_what_it_draws_alone(path):
 
 
 def test_of_a_long_walk_some_moments_are_kept_as_far_apart_as_each_other():
-    watched = Watched(replace(EULER, steps=1000))
+    watched = Watched(replace(FEW_STEPS, steps=1000))
     watched.draw(gaussian, PATHS["chain"], (1, 2), keyed.Rng(1))
     steps = [round(1000 * float(PATHS["chain"].time(moment.level))) for moment in watched.moments]
     gaps = {a - b for a, b in itertools.pairwise(steps)}
@@ -112,10 +112,10 @@ def test_of_calls_at_one_level_the_last_is_kept():
 
 
 def test_the_reverse_chain_begins_in_noise_and_ends_in_the_samples_of_all_pictures(scene, monkeypatch):
-    model, place = flow(), scene(points(), sampler=replace(EULER, steps=9))
+    model, place = flow(), scene(points(), sampler=replace(FEW_STEPS, steps=9))
     picture = ReverseChain(place, every=1, n=4, extent=3.0, columns=4)
     (noisy, guesses), headings, words = shown(monkeypatch, picture, model)
-    assert headings == ["t = 1", "t = 0.67", "t = 0.33", "sample"] and "by euler, 9 evaluations (step 0, EMA)" in words
+    assert headings == ["t = 1", "t = 0.67", "t = 0.33", "sample"] and "by ddim, 9 evaluations (step 0, EMA)" in words
     assert torch.equal(noisy.states[-1], place.samples(model, 4)) and torch.equal(guesses.states[-1], noisy.states[-1])
     assert torch.equal(noisy.states[0], place.noise(model).normal(4, 2))
     denoiser = model.denoiser_of(model.weights("ema"))
@@ -123,19 +123,19 @@ def test_the_reverse_chain_begins_in_noise_and_ends_in_the_samples_of_all_pictur
 
 
 def test_the_animation_has_a_picture_of_each_moment(scene, directory):
-    picture = ReverseChain(scene(points(), sampler=EULER), every=1, n=4, extent=3.0, columns=4)
+    picture = ReverseChain(scene(points(), sampler=FEW_STEPS), every=1, n=4, extent=3.0, columns=4)
     picture.finish(flow())
     with Image.open(directory.figures / "reverse_chain.gif") as gif:
-        assert gif.n_frames == EULER.steps + 1
+        assert gif.n_frames == FEW_STEPS.steps + 1
 
 
 def test_samples_by_steps_are_those_of_that_many_steps(scene, monkeypatch):
     model, data = image_ddpm(), TinyImages(labelled=True)
-    picture = SamplesBySteps(scene(data, sampler=EULER), every=1, n=2, extent=None, steps=(1, 3, 20, 21))
+    picture = SamplesBySteps(scene(data, sampler=FEW_STEPS), every=1, n=2, extent=None, steps=(1, 3, 20, 21))
     (strip,), headings, _ = shown(monkeypatch, picture, model)
     assert headings == ["1 step", "3 steps", "20 steps"]
     for steps, state in zip((1, 3, 20), strip.states, strict=True):
-        assert torch.equal(state, scene(data, sampler=replace(EULER, steps=steps)).samples(model, 2))
+        assert torch.equal(state, scene(data, sampler=replace(FEW_STEPS, steps=steps)).samples(model, 2))
 
 
 @each_path
@@ -148,7 +148,7 @@ def test_the_field_of_a_gaussian_leads_to_its_middle(path, u):
 
 
 def test_paths_go_from_the_noise_to_the_samples(scene):
-    sampler, axes = Watched(replace(EULER, steps=5)), Figure().subplots()
+    sampler, axes = Watched(replace(FEW_STEPS, steps=5)), Figure().subplots()
     samples = sampler.draw(gaussian, Exploding(0.01, 50.0), (3, 2), keyed.Rng(1))
     draw_paths(axes, sampler.moments, samples, 3.0)
     lines, begins, ends = axes.collections

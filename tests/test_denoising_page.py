@@ -1,0 +1,67 @@
+"""docs/denoising.md, as a reader takes it: its table is what the objectives are, its objective trains."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from small_runs import check_run
+from tiny import fit, flow, points
+
+from kantor.callbacks import denoising
+from kantor.config.compose import compose, load_option
+from kantor.config.files import CONF
+from kantor.models import average_health, denoising_findings
+
+PAGE = (Path(__file__).parents[1] / "docs" / "denoising.md").read_text(encoding="utf-8")
+CHOICES = ("path", "parametrisation", "weight", "times")
+
+
+def rows(heading):
+    """The cells of the table below a heading, by the first of each row."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return {cells[0]: cells[1:] for cells in ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)}
+
+
+@pytest.mark.parametrize("objective", ["ddpm", "flow", "edm", "ncsn"])
+def test_each_objective_is_made_of_what_the_table_says(objective):
+    node = load_option("objective", objective)
+    given = dict(zip(CHOICES, rows("The objectives of the papers")[f"`{objective}`"], strict=False))
+    for choice in CHOICES:
+        assert re.findall(r"`(\w+)`", given[choice])[0] == node[choice]["_target_"].rpartition(".")[2]
+    numbers = {float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?(?:e-\d+)?", given["path"])}
+    flat = yaml.safe_dump(node["path"])
+    assert numbers <= {float(number) for number in re.findall(r": ([\d.e-]+)$", flat, re.MULTILINE)}
+
+
+def test_the_further_objective_needs_no_python(tmp_path):
+    ((name, text),) = re.findall(r"`my_conf/objective/(\w+)\.yaml`:\n\n```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / f"{name}.yaml").write_text(text)
+    (command,) = re.findall(r"^kantor train (.*)$", PAGE, re.MULTILINE)
+    words = [word for word in shlex.split(command) if word not in ("--config-dir", "my_conf")]
+    assert f"objective={name}" in words
+    run = check_run(compose([*words, "trainer.accelerator=cpu"], config_dirs=[str(tmp_path)]))
+    model = flow(objective=run.model.objective)
+    fit(model, points(), 2)
+    assert model.steps == 2 and float(model.values["train/loss"]) > 0
+
+
+def test_what_is_watched_is_what_is_on_the_page():
+    said = re.findall(r"`(\w+)`", " ".join(rows("What kantor watches")))
+    checks = [check.__name__ for check in denoising_findings.CHECKS]
+    assert said == [*checks, average_health.idle_average.__name__, average_health.stale_average.__name__]
+
+
+def test_the_pictures_of_the_page_are_those_of_denoisers():
+    kinds = denoising.DenoisingPicture.__subclasses__()
+    named = {re.findall(r"`(\w+)`", cell)[0] for cell in rows("Pictures of what happens")}
+    drawn = {
+        node["_target_"].rpartition(".")[2]
+        for path in (CONF / "pictures").glob("denoised_*.yaml")
+        for node in yaml.safe_load(path.read_text())["callbacks"].values()
+        if node is not None
+    }
+    assert {kind.__name__ for kind in kinds} == drawn and {kind.name for kind in kinds} == named
