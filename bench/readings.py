@@ -42,7 +42,7 @@ SETTING = PictureSetting(
 )  # fmt: skip
 TOY = PointEvaluation(
     name="toy", n=64, draws=DRAWS, chunk=64, seed=0, weights="auto", checkpoint="last", bins=16, every=1, scores=None,
-    threads=1, sampler=Direct(), classes=None, likelihood=None, extractor=None,
+    threads=1, sampler=Direct(), classes=None, likelihood=None, nfe=None, extractor=None,
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ SHAPE = (1, 4, 6)
 EVALUATION = ImageEvaluation(
     n_real=None,
     name="quick", n=100, draws=10, chunk=48, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=Pixels(None), neighbours=5,
+    sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=Pixels(None), neighbours=5,
     memory=None, transport=False, infinity=None,
 )  # fmt: skip
 SMALL = replace(EVALUATION, n=30, draws=5, chunk=16)

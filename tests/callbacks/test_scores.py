@@ -28,6 +28,7 @@ EVALUATION = PointEvaluation(
     sampler=Direct(),
     classes=None,
     likelihood=None,
+    nfe=None,
     extractor=None,
 )
 

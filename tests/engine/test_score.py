@@ -22,7 +22,7 @@ def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch
     evaluation = ImageEvaluation(
         n_real=None,
         name="quick", n=64, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-        sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=Pixels(None), neighbours=3,
+        sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=Pixels(None), neighbours=3,
         memory=None, transport=False, infinity=None,
     )  # fmt: skip
     drawn = []

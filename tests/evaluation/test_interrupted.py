@@ -22,8 +22,8 @@ from kantor.samplers.direct import Direct
 EVALUATION = ImageEvaluation(
     n_real=None,
     name="quick", n=40, draws=3, chunk=24, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=Pixels(None), neighbours=3, memory=None,
-    transport=False, infinity=None,
+    sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=Pixels(None), neighbours=3,
+    memory=None, transport=False, infinity=None,
 )  # fmt: skip
 CHUNKS = 5  # 120 pictures
 

@@ -22,7 +22,7 @@ BOUND = VariationalBound(steps=40, variance="larger", pictures=12)
 ways = pytest.mark.parametrize("way", [FLOW, BOUND], ids=["flow", "bound"])
 OF_POINTS = PointEvaluation(
     name="toy", n=40, draws=10, chunk=40, seed=0, weights="raw", checkpoint="last", every=5, threads=1,
-    sampler=tiny.EULER, scores=["nll"], classes=None, likelihood=FLOW, extractor=None, bins=8,
+    sampler=tiny.FEW_STEPS, scores=["nll"], classes=None, likelihood=FLOW, nfe=None, extractor=None, bins=8,
 )  # fmt: skip
 
 

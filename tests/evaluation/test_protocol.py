@@ -34,7 +34,7 @@ CHANGES = {
 
 EVALUATION = PointEvaluation(
     name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", bins=8, every=5, threads=1,
-    sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=None,
+    sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=None,
 )  # fmt: skip
 DISTRIBUTIONS = {
     "gaussians8": gaussians8(0.1, 1.414),

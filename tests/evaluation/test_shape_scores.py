@@ -173,8 +173,8 @@ def test_a_draw_of_few_pictures_says_nothing_of_its_scatter():
 QUICK = ImageEvaluation(
     n_real=None,
     name="quick", n=20, draws=10, chunk=64, seed=0, weights="ema", checkpoint="last", every=5, threads=1,
-    sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=Own(otherwise=Pixels(8)), neighbours=3,
-    memory=None, transport=False, infinity=None,
+    sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=Own(otherwise=Pixels(8)),
+    neighbours=3, memory=None, transport=False, infinity=None,
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ PROTOCOL = Protocol(
 
 EVALUATION = PointEvaluation(
     name="toy", n=64, draws=10, chunk=32, seed=0, weights="ema", checkpoint="last", every=5, threads=1, bins=8,
-    sampler=Direct(), scores=None, classes=None, likelihood=None, extractor=None,
+    sampler=Direct(), scores=None, classes=None, likelihood=None, nfe=None, extractor=None,
 )  # fmt: skip
 FLOOR = Floor(draws=[0.1] * 10, estimate=Estimate(0.1, 0.05, 0.15), n=64, kind="fresh draws")
 SCORE = Score(

@@ -1,6 +1,7 @@
 """What holds for every sampler, whatever it does."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -36,6 +37,16 @@ def test_the_evaluations_told_are_those_made_and_never_without_noise(kind, steps
     sampler.draw(watched, LINEAR, (2, 1), keyed.Rng(0))
     assert len(watched.asked) == sampler.nfe == sampler.describe()["nfe"]
     assert all(level.sigma > 0 for _, level, _ in watched.asked)
+
+
+@each_kind
+@pytest.mark.parametrize("nfe", [30, 31, 100])
+def test_as_many_steps_as_so_many_evaluations_allow(kind, nfe):
+    found = kind.of(3).with_nfe(nfe)
+    assert found.nfe <= nfe < replace(found, steps=found.steps + 1).nfe
+    assert replace(found, steps=3) == kind.of(3)
+    with pytest.raises(UserError, match=r"nfe=0: .* takes at least \d+ for a sample"):
+        found.with_nfe(0)
 
 
 @each_kind

@@ -126,9 +126,12 @@ def evaluate(command: Command, words: list[str]) -> int:
         named = {group: given.get(group) for group in ("evaluation", "extractor", "likelihood", "sampler")}
         card = score(directory, overrides, **named, config_dirs=config_dirs)
         place = directory.path
-    from kantor.report.tables import print_card
+    from kantor.report.cards import read_evaluations
+    from kantor.report.error_budget import budget_sheets
+    from kantor.report.tables import print_card, print_sheets
 
     print_card(card)
+    print_sheets(budget_sheets(read_evaluations(card)))
     print(f"card  {place / 'card.json'}\npage  {place / 'report.html'}")
     return 0
 

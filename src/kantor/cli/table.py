@@ -116,6 +116,7 @@ EVALUATE = Command(
         Key("evaluation.n=1024", "samples in a draw; part of the protocol: only equal protocols are compared"),
         Key("evaluation.draws=10", "fresh draws; from 10 on their scatter gives intervals"),
         Key("evaluation.seed=0", "another random sample"),
+        Key("evaluation.nfe=[5,10,20,50,100]", "an error budget at these numbers of network evaluations"),
         Key("evaluation.weights=ema", "of several ema:0.999, of ema=power ema:0.05; or raw"),
         of_group(
             "likelihood", "nll of points or bits_per_dim of pictures: flow, bound, or none; likelihood.* changes it"

@@ -11,6 +11,7 @@ from kantor.engine.assembly import Assembly
 from kantor.engine.fit import make_callbacks, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
+from kantor.evaluation.error_budget import check_error_budget
 from kantor.evaluation.likelihood import check_likelihood
 from kantor.marks import check_apart
 from kantor.messages import say
@@ -33,6 +34,7 @@ def check(run: Assembly) -> None:
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
         check_likelihood(run.evaluation.likelihood, run.model)
+        check_error_budget(run.evaluation, run.model)
     clock = Clock()
     pictures, refused = make_pictures(run, clock)
     make_callbacks(run, clock, StopOnSignal(), pictures)

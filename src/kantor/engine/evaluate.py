@@ -10,6 +10,7 @@ from kantor.engine.score import score_run
 from kantor.engine.train import publish
 from kantor.errors import UserError
 from kantor.evaluation.base import PRESETS
+from kantor.evaluation.error_budget import check_error_budget
 from kantor.evaluation.likelihood import check_likelihood
 from kantor.messages import say
 from kantor.processes import launch
@@ -52,6 +53,7 @@ def evaluate(
     run.evaluation.kinds(run.data)
     check_sampling(run)
     check_likelihood(run.evaluation.likelihood, run.model)
+    check_error_budget(run.evaluation, run.model)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()

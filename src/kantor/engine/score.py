@@ -8,6 +8,7 @@ from kantor.callbacks.scores import Scores
 from kantor.engine.assembly import Assembly, restore
 from kantor.evaluation import tensor_files
 from kantor.evaluation.base import Evaluation, Work
+from kantor.evaluation.error_budget import error_budget
 from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
 from kantor.messages import say
@@ -44,6 +45,7 @@ def score_model(run: Assembly) -> dict[str, Any]:
             sampling=sampling,
             digest=tensor_files.digest(checkpoints.sampling_tensors(model.weights(evaluation.weights))),
         ),
+        **({} if evaluation.nfe is None else {"error_budget": error_budget(evaluation, model, data, processes)}),
         "seconds": round(time.perf_counter() - began, 3),
         "chunks_per_process": processes.gather(work.drawn),
     }

@@ -20,6 +20,7 @@ from kantor.errors import Interrupted, UserError
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.processes import announcing, follow, given_rank, launch
+from kantor.report.error_budget import write_budget_figures
 from kantor.report.figures import write_figures
 from kantor.report.page import write_report
 from kantor.runs import checkpoints
@@ -219,4 +220,5 @@ def publish(directory: RunDirectory) -> None:
     """Write what is put together from the run's other files: card, figures, page."""
     write_card(directory)
     write_figures(directory)
+    write_budget_figures(directory)
     write_report(directory)

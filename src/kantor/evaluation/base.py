@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -66,6 +66,7 @@ class Evaluation(ABC):
         sampler: how samples are drawn.
         classes: of the labels that a conditional model's samples are drawn with; None for an unconditional one.
         likelihood: how that of real samples is computed; None for no such score.
+        nfe: numbers of network evaluations at which an error budget is made; None for no such budget.
     """
 
     name: str
@@ -81,6 +82,10 @@ class Evaluation(ABC):
     sampler: Sampler
     classes: int | None
     likelihood: Likelihood | None
+    nfe: Sequence[int] | None
+
+    distances: ClassVar[tuple[str, ...]]
+    """The scores that an error budget is made in."""
 
     def __post_init__(self) -> None:
         require_at_least(2, n=self.n)
@@ -140,6 +145,10 @@ class Evaluation(ABC):
     @abstractmethod
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
+
+    def errors(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, dict[str, Score]]:
+        """How far the model's samples are from the data: `whole`, and its causes where they can be told apart."""
+        return {"whole": self.score(model, data, processes)}
 
     @property
     def sampling(self) -> Sampling:

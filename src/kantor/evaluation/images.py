@@ -68,6 +68,8 @@ class ImageEvaluation(Evaluation):
     transport: bool
     infinity: int | None
 
+    distances = ("kid", "frechet_distance")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.extractor is None:

@@ -13,16 +13,18 @@ from kantor.data.module import BlockData, PointData
 from kantor.data.points import PointDistribution, Points, identity
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
-from kantor.evaluation.generation import pieces
+from kantor.evaluation.generation import SampleChunk, generate, pieces
 from kantor.evaluation.likelihood_scores import NLL, LikelihoodSetting, nll
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
 from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
 from kantor.evaluation.score_definition import DrawScores, ScoreDefinition, applying, estimators, numbers
 from kantor.models.base import GenerativeModel
-from kantor.models.protocols import HasPotential
+from kantor.models.protocols import HasDenoiser, HasPotential
+from kantor.noising.exact import exact_denoiser
 from kantor.numerics import numerics
 from kantor.processes import Processes
+from kantor.samplers.base import DenoisingSampler
 
 REFERENCE_SEED = 0  # the reference is part of the protocol: everybody's is the same
 
@@ -64,6 +66,8 @@ class PointEvaluation(Evaluation):
 
     bins: int
     extractor: object | None
+
+    distances = ("w1", "w2")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -143,6 +147,46 @@ class PointEvaluation(Evaluation):
             score.name: score.over_draws(own, floors, floor_n=self.n, floor_kind="fresh draws")
             for score in reference.scores
         }
+
+    def errors(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, dict[str, Score]]:
+        """`whole`; of a denoiser of data with a known density also `discretisation` and `learning`."""
+        exact, shape = exact_denoiser(_truth(data)), _points(data).sample_shape
+        if exact is None or not isinstance(model, HasDenoiser) or not isinstance(self.sampler, DenoisingSampler):
+            return super().errors(model, data, processes)
+        sampler, path = self.sampler, model.path
+
+        def draws(sample: SampleChunk) -> list[Points]:
+            points = generate(
+                sample,
+                self.n * self.draws,
+                chunk=self.chunk,
+                key=lambda c: keyed.seed(self.seed, "evaluate", c),
+                processes=processes,
+                device=model.device,
+            )
+            return np.split(points.astype(np.float64), self.draws)
+
+        with numerics(threads=self.threads):
+            learned = draws(lambda c, rng: self.sampling(model, self.chunk, rng=rng))
+            perfect = draws(lambda c, rng: sampler.draw(exact, path, (self.chunk, *shape), rng))
+            return {
+                "whole": self.score_draws(learned, data, processes),
+                "discretisation": self.score_draws(perfect, data, processes),
+                "learning": self._apart(perfect, learned, data, processes),
+            }
+
+    def _apart(
+        self, first: list[Points], second: list[Points], data: BlockData, processes: Processes
+    ) -> dict[str, Score]:
+        """Of each draw from its own counterpart; there is nothing that real data would score."""
+        setting = PointSetting(_truth(data), self.bins, has_potential=False)
+        scores = self.asked(applying(POINT_SCORES, setting))
+
+        def piece(r: int) -> DrawScores:
+            return DrawScores.of(scores, PointComparison(setting, first[r], second[r], None), with_spreads=True)
+
+        made = pieces(piece, self.draws, processes)
+        return {score.name: score.over_draws(made, [], floor_n=0, floor_kind="") for score in scores}
 
     @property
     def _likelihood(self) -> LikelihoodSetting:

@@ -160,6 +160,8 @@ class Evaluation:
     """SHA-256 of the weights that drew, or of the samples where they come from a file."""
     made_by: dict[str, Any] = field(default_factory=dict)
     """Command and code."""
+    error_budget: dict[str, Any] = field(default_factory=dict)
+    """As `kantor.evaluation.error_budget` makes it; empty where none was asked for."""
 
     @property
     def title(self) -> str:
@@ -246,6 +248,7 @@ def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
             draw=_mapping(entry, "draw"),
             digest=str(entry.get("digest", "")),
             made_by=_mapping(entry, "made_by"),
+            error_budget=_mapping(entry, "error_budget"),
             scores={
                 name: read_score(name, value, _mapping(entry, "protocol").get("n_generated"))
                 for name, value in _mapping(entry, "scores").items()

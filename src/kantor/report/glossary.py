@@ -61,7 +61,26 @@ TERMS_OF_LOSSES = Chart(
     good="no part drowns the others",
     suspicious="a penalty larger than all the rest, or one that never acts",
 )  # fmt: skip
-CHARTS = (LOSSES, TERMS_OF_LOSSES)
+ERROR_BUDGET = Chart(
+    "error_budget", "Error budget", {},
+    meaning="how far samples are from real data at each number of network evaluations: the network's, those of the "
+    "exact denoiser by the same sampler, and the distance between these two, drawn from the same noise",
+    good="the exact denoiser's as low as real data, and the distance between the two near 0",
+    suspicious="a distance between the two that stays: the network has not learned enough, and no sampler mends that",
+)  # fmt: skip
+BY_EVALUATIONS = Chart(
+    "by_evaluations", "Quality by network evaluations", {},
+    meaning="the distance of the samples from real data at each number of network evaluations",
+    good="down to what real data score, and flat from there on",
+    suspicious="still falling at the right end: more steps would be worth their time",
+)  # fmt: skip
+BY_SECONDS = Chart(
+    "by_seconds", "Quality by time", {},
+    meaning="the same over the time that a sample takes, on the machine that scored it",
+    good="the lowest curve is the best sampler for that time",
+    suspicious="a sampler that is above another one throughout has nothing for it",
+)  # fmt: skip
+CHARTS = (LOSSES, TERMS_OF_LOSSES, ERROR_BUDGET, BY_EVALUATIONS, BY_SECONDS)
 WHILE_TRAINING = (
     "one draw scored at some steps, without interval; it is to come down (or up, or to its target) to what real data "
     "score, and a turn back late in training is suspicious"

@@ -8,6 +8,7 @@ from kantor.atomic import write_text
 from kantor.report import figures, glossary, pictures, units
 from kantor.report.cards import flatten
 from kantor.report.drawing import svg
+from kantor.report.error_budget import budget_figures, budget_sheets
 from kantor.report.figures import Log
 from kantor.report.health import Finding, read_findings
 from kantor.report.pictures import Picture, chart
@@ -48,6 +49,8 @@ def report_html(run: RunDirectory) -> str:
         progress=progress_view(progress_of(summary)),
         hero=pictures.plots(pictures.hero(run, summary.experiment), summary.content),
         overview=evaluation_sheet(summary.evaluations, summary.primary_name),
+        budgets=budget_sheets(summary.evaluations),
+        budget_charts=budget_charts_of(summary),
         findings=findings_of(summary),
         facts=facts_of(summary),
         charts=charts_of(summary),
@@ -122,6 +125,12 @@ def charts_of(summary: Summary) -> list[Picture]:
     """The curves of metrics.csv as inline SVG."""
     log = Log.of(summary)
     drawings = [*figures.training_figures(log), *figures.score_figures(log)]
+    return [chart(svg(drawing.figure, drawing.name), drawing.alt, drawing.caption) for drawing in drawings]
+
+
+def budget_charts_of(summary: Summary) -> list[Picture]:
+    """Error budgets, as inline SVG."""
+    drawings = budget_figures(summary.evaluations)
     return [chart(svg(drawing.figure, drawing.name), drawing.alt, drawing.caption) for drawing in drawings]
 
 

@@ -161,14 +161,20 @@ def print_card(card: dict[str, Any]) -> None:
     evaluations = read_evaluations(card)
     if not evaluations:
         return
+    print_sheets([evaluation_sheet(evaluations, ""), *map(score_sheet, evaluations)])
     out = console()
-    for sheet in (evaluation_sheet(evaluations, ""), *map(score_sheet, evaluations)):
-        for piece in fitting(sheet, page_width(out)):
-            out.print(terminal(piece))
     if any(score.floor is not None for evaluation in evaluations for score in evaluation.scores.values()):
         out.print(FLOOR_NOTE, markup=False)
     for sheet in opinion_sheets(card):
         out.print(terminal(sheet))
+
+
+def print_sheets(sheets: Sequence[Sheet]) -> None:
+    """Tables on the terminal, in pieces where they are too wide for it."""
+    out = console()
+    for sheet in sheets:
+        for piece in fitting(sheet, page_width(out)):
+            out.print(terminal(piece))
 
 
 def markdown(sheet: Sheet) -> str:

@@ -11,6 +11,9 @@ from kantor.version import __version__
 RECORD = ("name", "at_step", "protocol_hash", "protocol", "sampling", "draw", "digest", "made_by", "scores")
 """What a card keeps of an evaluation's file."""
 
+WHERE_ASKED = ("error_budget",)
+"""What it keeps besides, where it was asked for."""
+
 
 MEASURED = ("name", "at_step", "protocol_hash", "sampling", "draw", "digest")
 """What two records share that are of one measurement, whichever scores each has."""
@@ -44,6 +47,7 @@ def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     kept = {name: score for name, score in before["scores"].items() if name not in now["scores"]}
     estimators = {**before["protocol"]["estimators"], **now["protocol"]["estimators"]}
     return {
+        **{part: before[part] for part in WHERE_ASKED if part in before},
         **now,
         "protocol": {**now["protocol"], "estimators": estimators},
         "scores": {**kept, **now["scores"]},
@@ -70,7 +74,9 @@ def write_card(directory: RunDirectory) -> dict[str, Any]:
             "peak_memory_bytes": status["cost"]["peak_memory_bytes"],
             "parameters": environment["parameters"],
         },
-        "evaluations": [{part: file[part] for part in RECORD} for file in files],
+        "evaluations": [
+            {part: file[part] for part in (*RECORD, *WHERE_ASKED) if part in RECORD or part in file} for file in files
+        ],
     }
     write_json(directory.card_json, card)
     return card

@@ -6,13 +6,13 @@ noise that is then in x_t.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
-from kantor.errors import require_at_least
+from kantor.errors import UserError, require_at_least
 from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
@@ -91,6 +91,17 @@ class DenoisingSampler(ABC):
             UserError: as `levels`.
         """
         return self(denoiser, path.start * rng.normal(*shape), self.levels(path), rng)
+
+    def with_nfe(self, nfe: int) -> Self:
+        """The same sampler with as many steps as so many evaluations allow.
+
+        Raises:
+            UserError: they allow none.
+        """
+        first, second = (replace(self, steps=steps).nfe for steps in (1, 2))
+        if nfe < first:
+            raise UserError(f"nfe={nfe}: {self.name} takes at least {first} for a sample")
+        return replace(self, steps=1 + (nfe - first) // (second - first))
 
     def describe(self) -> dict[str, Any]:
         """`sampler`, `nfe` and the settings."""
