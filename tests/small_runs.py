@@ -109,7 +109,7 @@ def check_run(configuration: Configuration) -> Assembly:
 def narrowed(configuration: Configuration) -> Configuration:
     """The same with networks as narrow and samplers as short as may be, for what does not depend on that."""
     small = {
-        f"model.{key}": SMALL[key.rpartition(".")[2]] for key in keys(configuration.plain["model"]) if is_size(key)
+        f"model.{key}": SIZES[key.rpartition(".")[2]] for key in keys(configuration.plain["model"]) if is_size(key)
     }
     if "steps" in configuration.plain["sampler"]:
         small["sampler.steps"] = 3
@@ -118,9 +118,9 @@ def narrowed(configuration: Configuration) -> Configuration:
     return configuration
 
 
-SMALL = {"width": 8, "groups": 4}
+SIZES = {"width": 8, "groups": 4}
 
 
 def is_size(key: str) -> bool:
     """Whether a model's key says how wide its networks are."""
-    return key.rpartition(".")[2] in SMALL
+    return key.rpartition(".")[2] in SIZES

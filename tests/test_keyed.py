@@ -20,6 +20,18 @@ DRAWS = {
     "uniform": lambda rng, n: rng.uniform(n, 3),
     "scalars": lambda rng, n: rng.uniform(n),
 }
+
+
+@pytest.fixture(params=["CPU", "device"])
+def place(request, monkeypatch):
+    """Who draws; torch's generator of the CPU stands for that of a device."""
+    if request.param == "device":
+        monkeypatch.setattr(keyed, "generator_on", lambda device, key: torch.Generator().manual_seed(key))
+
+
+each_place = pytest.mark.usefixtures("place")
+
+
 each_draw = pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
 
 
@@ -41,6 +53,7 @@ def test_a_name_with_a_slash_is_refused():
         keyed.seed(0, "a/b")
 
 
+@each_place
 @each_draw
 @pytest.mark.parametrize("world", [2, 3])
 def test_each_rank_gets_its_rows_of_what_one_process_draws(draw, world):
@@ -53,6 +66,7 @@ def test_each_rank_gets_its_rows_of_what_one_process_draws(draw, world):
             assert torch.equal(draw(rng, n), drawn[rank * n : (rank + 1) * n])
 
 
+@each_place
 def test_ranks_stay_in_step_when_kinds_of_draws_alternate():
     def mixed(rng, n):
         return [rng.normal(n, 2), rng.uniform(n, 3), rng.uniform(n), rng.normal(n, 1)]
@@ -62,6 +76,7 @@ def test_ranks_stay_in_step_when_kinds_of_draws_alternate():
         assert torch.equal(rows, whole[2:])
 
 
+@each_place
 @each_draw
 def test_equal_keys_draw_equal_numbers_and_others_do_not(draw):
     assert torch.equal(draw(keyed.Rng(1), 8), draw(keyed.Rng(1), 8))
@@ -75,6 +90,7 @@ def test_all_64_bits_of_a_key_count():
         assert not torch.equal(low, keyed.Rng(7 + 2**bit).normal(8))
 
 
+@each_place
 @pytest.mark.parametrize(
     ("draw", "mean", "deviation"),
     [
@@ -90,11 +106,13 @@ def test_draws_have_the_moments_of_their_law(draw, mean, deviation):
     assert numbers.std().item() == pytest.approx(deviation, rel=0.03)
 
 
+@each_place
 def test_uniform_numbers_stay_in_their_range():
     uniform = keyed.Rng(1).uniform(10_000)
     assert uniform.min() >= 0 and uniform.max() < 1
 
 
+@each_place
 def test_nothing_is_drawn_from_the_global_generators():
     torch.manual_seed(0)
     np.random.seed(0)
@@ -103,3 +121,13 @@ def test_nothing_is_drawn_from_the_global_generators():
     keyed.Rng(1).uniform(10)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_cuda_device_draws_by_itself_with_all_64_bits():
+    def drawn(key):
+        return keyed.Rng(key, device="cuda").normal(8, 3)
+
+    assert drawn(7).is_cuda and torch.equal(drawn(7), drawn(7))
+    for bit in (33, 48, 63):
+        assert not torch.equal(drawn(7), drawn(7 + 2**bit))

@@ -46,7 +46,7 @@ from kantor.samplers.direct import Direct
 
 SIDE = 8
 DIRECT = Direct()
-FEW_STEPS = DDIM(steps=3, grid="trailing", clip=False, eta=0.0)
+FEW_STEPS = DDIM(steps=3, grid="trailing", clip=False, guidance=1.0, guide=None, eta=0.0)
 AVERAGING = Exponential(decay=0.9, warm_up=True)
 ADAM = functools.partial(torch.optim.Adam, lr=1e-2, betas=(0.5, 0.9), fused=True)
 SLOW_ADAM = functools.partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))

@@ -39,8 +39,8 @@ class Kind:
 
 
 def kind(sampler, order, *, draws=False, **settings):
-    def of(steps, *, grid="u", clip=False):
-        return sampler(steps=steps, grid=grid, clip=clip, **settings)
+    def of(steps, *, grid="u", clip=False, guidance=1.0, guide=None):
+        return sampler(steps=steps, grid=grid, clip=clip, guidance=guidance, guide=guide, **settings)
 
     return Kind(of, order, draws)
 

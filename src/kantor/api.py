@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kantor.engine import sample
+from kantor.engine.redraw import Likeness
 from kantor.errors import UserError
 from kantor.models.base import GenerativeModel
 from kantor.report.cards import Evaluation, Score, read_evaluations
@@ -117,7 +118,11 @@ class Run:
         weights: str | None = None,
         checkpoint: str = "last",
         sampler: str | None = None,
+        settings: Mapping[str, Any] | None = None,
         condition: int | str | None = None,
+        like: str | os.PathLike[str] | None = None,
+        mask: str | os.PathLike[str] | None = None,
+        strength: float | None = None,
     ) -> np.ndarray:
         """`n` samples, float32 (n, 2) for points, uint8 (n, H, W, C) for pictures; the same as `kantor sample`.
 
@@ -127,7 +132,11 @@ class Run:
             weights: `raw`, `ema`, or `ema:0.999` of several; None for `ema` where an average is kept, else `raw`.
             checkpoint: `last` or `best`.
             sampler: the name of a sampler; None for the run's own.
+            settings: of the sampler, such as {"steps": 18}.
             condition: of a conditional model a label, or `all` for one class after the other.
+            like: a picture of which variants are drawn, by a denoising model.
+            mask: a picture, white where that one is drawn anew and black where it stays.
+            strength: how much noise is put on it, in (0, 1].
         """
         return sample.sample(
             self._directory,
@@ -136,5 +145,9 @@ class Run:
             weights=weights,
             checkpoint=checkpoint,
             sampler=sampler,
+            overrides=[(f"sampler.{name}", value) for name, value in (settings or {}).items()],
             condition=None if condition is None else str(condition),
+            likeness=Likeness.given(
+                like=None if like is None else str(like), mask=None if mask is None else str(mask), strength=strength
+            ),
         ).samples

@@ -73,7 +73,7 @@ def test_help_imports_nothing_heavy():
         (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
         (["train", "run=nowhere", "budget.steps=5"], "run=nowhere is no run"),
-        (["train", "experiment=point_demo_gp", "sampler=ddim"], "sampler=ddim is unknown"),
+        (["train", "experiment=point_demo_gp", "sampler=ode"], "sampler=ode is unknown"),
         (["train", "experiment=point_demo_gp", "ema.decay=1"], "decay=1: expected a number in [0, 1)"),
         (
             ["train", "experiment=point_demo_gp", "budget.steps=9", "schedule=linear", "schedule.steps=8"],
@@ -227,7 +227,7 @@ def test_samples_as_files(kantor, finished, tmp_path):
         ("out=x.jpg", "expected one of these"),
         ("n=0", "n=0: expected at least 1 sample"),
         ("weights=ema:0.9", "weights=ema:0.9 were not kept (nearest: ema:0.999): expected one of raw, ema, ema:0.999"),
-        ("sampler=ddim", "sampler=ddim is unknown: expected one of direct"),
+        ("sampler=ode", "sampler=ode is unknown: expected one of"),
         ("sampler.steps=5", "sampler.steps=5: there is no key 'sampler.steps'"),
         ("condition=3", "condition=3: the model is unconditional"),
         ("condition=all", "condition=all: the model is unconditional"),
@@ -254,7 +254,7 @@ def test_evaluate_keeps_unlike_protocols_side_by_side(kantor, finished, tmp_path
     assert (last["sampling"]["weights"], last["sampling"]["sampler"], last["sampling"]["nfe"]) == ("raw", "direct", 1)
     wrong = kantor("evaluate", f"run={run}", "evaluation.m=64", check=2).stderr
     assert "there is no key 'evaluation.m'" in wrong
-    assert "sampler=ddim is unknown" in kantor("evaluate", f"run={run}", "sampler=ddim", check=2).stderr
+    assert "sampler=ode is unknown" in kantor("evaluate", f"run={run}", "sampler=ode", check=2).stderr
     assert "were not kept" in kantor("evaluate", f"run={run}", "evaluation.weights=ema:0.5", check=2).stderr
 
 

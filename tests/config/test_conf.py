@@ -52,6 +52,8 @@ OPTIONS = {
     ("optimisation", "rmsprop_bursts"): "point_wgan_gp",
     ("pictures", "denoised_images"): "shapes_dcgan_dg1",
     ("pictures", "none"): "point_wgan_gp",
+    ("likelihood", "bound"): "point_ddpm",
+    ("likelihood", "flow"): "point_flow",
     ("sampler", "ancestral"): "point_flow",
     ("sampler", "annealed_langevin"): "point_flow",
     ("sampler", "ddim"): "point_flow",

@@ -47,7 +47,7 @@ def test_the_counters_are_those_of_the_end_when_the_best_checkpoint_is_scored(ka
         ("experiment=point_wgan_gp", "experiment=point_wgan_gp would make it pass for another run"),
         ("optimisation.critic.lr=0.5", "optimisation.critic.lr=0.5 would make another model"),
         ("budget.steps=40", "the new budget is 40 steps, the run has had 40: expected more"),
-        ("sampler=ddim", "sampler=ddim is unknown: expected one of direct"),
+        ("sampler=ode", "sampler=ode is unknown: expected one of"),
         ("ema.decai=0.9", "there is no key 'ema.decai' (nearest: ema.decay)"),
     ],
 )

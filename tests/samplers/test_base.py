@@ -117,7 +117,7 @@ def test_a_grid_of_ones_own_has_its_settings_in_the_description():
     assert torch.equal(named.sigma, GRIDS["rho"].levels(LINEAR, 3).sigma) and not torch.equal(own.sigma, named.sigma)
 
 
-QUIET = {"grid": "u", "clip": False}
+QUIET = {"grid": "u", "clip": False, "guidance": 1.0, "guide": None}
 CHURN = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0}
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from walks import KINDS, LINEAR, PAIR, OneByOne, gaussian
+from walks import KINDS, LINEAR, PAIR, OneByOne, gaussian, kind
 
 from kantor import keyed
 from kantor.noising.betas import LinearBetas
@@ -49,7 +49,7 @@ def test_heun_without_churn_draws_nothing_and_with_it_the_noise_of_the_paper():
     def walked(steps, **churn):
         seen.clear()
         settings = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0} | churn
-        sampler = Heun(steps=steps, grid="rho", clip=False, **settings)
+        sampler = kind(Heun, 2, **settings).of(steps, grid="rho")
         x = torch.zeros(steps + 2, 1, dtype=torch.float64)
         x[0] = 8.0
         sampler(denoiser, x, sampler.levels(path), OneByOne())
@@ -80,15 +80,15 @@ def test_an_ancestral_step_is_that_of_the_lecture(t, s, variance):
     expected = beta * (1 - bars[s]) / (1 - bars[t]) if variance == "beta_tilde" else beta
     levels = CHAIN.at(torch.tensor([t, s], dtype=torch.float64) / 50)
     x = torch.tensor([[2.0], [0.0]], dtype=torch.float64)
-    sampler = Ancestral(steps=1, grid="trailing", clip=False, variance=variance)
+    sampler = kind(Ancestral, 1, variance=variance).of(1)
     moved = sampler(lambda x, level: torch.full_like(x, 3.0), x, levels, OneByOne())
     assert moved[0].item() == pytest.approx(2 * of_x_t + 3 * of_data)
     noise = moved[1].item() - 3 * of_data
     assert noise == pytest.approx(math.sqrt(expected) if s > 0 else 0, abs=1e-12)
 
 
-@pytest.mark.parametrize(("v", "kind"), [(1.0, "beta"), (0.0, "beta_tilde"), (0.5, None)])
-def test_a_learned_variance_lies_between_the_two_in_logarithms(v, kind):
+@pytest.mark.parametrize(("v", "same_as"), [(1.0, "beta"), (0.0, "beta_tilde"), (0.5, None)])
+def test_a_learned_variance_lies_between_the_two_in_logarithms(v, same_as):
     class Learned:
         def __call__(self, x, level):
             raise AssertionError("its variance was not asked for")
@@ -97,14 +97,14 @@ def test_a_learned_variance_lies_between_the_two_in_logarithms(v, kind):
             return torch.zeros_like(x), torch.full_like(x, v)
 
     def noise(variance, denoiser):
-        sampler = Ancestral(steps=1, grid="trailing", clip=True, variance=variance)
+        sampler = kind(Ancestral, 1, variance=variance).of(1, clip=True)
         levels = CHAIN.at(torch.tensor([0.8, 0.5], dtype=torch.float64))
         return sampler(denoiser, torch.zeros(2, 1, dtype=torch.float64), levels, OneByOne())[1].item()
 
-    def fixed(kind):
-        return noise(kind, lambda x, level: torch.zeros_like(x))
+    def fixed(variance):
+        return noise(variance, lambda x, level: torch.zeros_like(x))
 
-    expected = math.sqrt(fixed("beta") * fixed("beta_tilde")) if kind is None else fixed(kind)
+    expected = math.sqrt(fixed("beta") * fixed("beta_tilde")) if same_as is None else fixed(same_as)
     assert noise("learned", Learned()) == pytest.approx(expected, rel=1e-12)
 
 
@@ -131,7 +131,7 @@ def test_dpm_solver_is_the_algorithm_of_the_paper():
 def test_langevin_stays_where_its_step_leaves_it(step_size):
     """With steps η on N(0, V) the variance is V/(1 − η/(2V)); then the noise is taken out."""
     sigma, variance, inner = 0.8, 0.25, 400
-    sampler = AnnealedLangevin(steps=1, grid="u", clip=False, inner=inner, step_size=step_size)
+    sampler = kind(AnnealedLangevin, None, inner=inner, step_size=step_size).of(1)
     levels = Levels(*torch.tensor([[1.0, 1.0], [sigma, 0.0]], dtype=torch.float64))
     x = torch.zeros(inner + 2, 1, dtype=torch.float64)
     x[0] = 3.0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kantor.cli.command import Command
-from kantor.cli.words import typed, whole
+from kantor.cli.words import number, typed, whole
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory, latest, named
 
@@ -82,7 +82,9 @@ def sample(command: Command, words: list[str]) -> int:
     given = dict(pairs)
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
+    strength = number("strength", given["strength"]) if "strength" in given else None
     out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
+    from kantor.engine.redraw import Likeness
     from kantor.engine.sample import check_place
     from kantor.engine.sample import sample as draw
     from kantor.report.cards import sampling_text
@@ -100,6 +102,7 @@ def sample(command: Command, words: list[str]) -> int:
         sampler=given.get("sampler"),
         overrides=[(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)],
         condition=given.get("condition"),
+        likeness=Likeness.given(like=given.get("like"), mask=given.get("mask"), strength=strength),
         config_dirs=config_dirs,
     )
     write_samples(drawn.samples, out)

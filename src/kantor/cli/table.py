@@ -87,7 +87,15 @@ SAMPLE = Command(
         CHECKPOINT,
         of_group("sampler", "how they are drawn, instead of the run's own way"),
         Key("sampler.*", "its settings"),
+        Key(
+            "sampler.guidance=3",
+            "of a conditional model trained with model.label_dropout: more than its label asks for",
+        ),
+        Key("sampler.guide=RUN", "away from a worse run, with sampler.guidance=2", run_names),
         Key("condition=3", "of a conditional model: one class, or all, one class after the other", lambda: ["all"]),
+        Key("like=PICTURE", "of a denoising model: variants of a picture, of the data's size"),
+        Key("mask=PICTURE", "white where it is drawn anew, black where it stays"),
+        Key("strength=0.6", "how much noise is put on it, up to 1: nothing else is left"),
         Key(
             "out=PATH",
             """.png (a picture), .npz (`samples`: float32 (N, 2), or of pictures uint8 (N, H, W, C)), or a new or empty

@@ -1,5 +1,6 @@
 """The words of a command line: `key=value` pairs, options, and values as YAML reads them."""
 
+import math
 from typing import Any
 
 from kantor.errors import UserError, nearest
@@ -52,6 +53,21 @@ def whole(key: str, value: str) -> int:
         return int(value)
     except ValueError as error:
         raise UserError(f"{key}={value}: expected a whole number") from error
+
+
+def number(key: str, value: str) -> float:
+    """A finite number.
+
+    Raises:
+        UserError: it is none.
+    """
+    try:
+        found = float(value)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise UserError(f"{key}={value}: expected a number")
+    return found
 
 
 def take_options(words: list[str], known: tuple[str, ...]) -> tuple[list[str], list[str], set[str]]:

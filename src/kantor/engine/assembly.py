@@ -8,17 +8,18 @@ from typing import Any
 
 import torch
 
-from kantor import keyed
 from kantor.config.schema import Configuration
 from kantor.data.module import BlockData
+from kantor.engine.guides import open_guide
+from kantor.engine.models import build_model, restore_model
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.processes import ranks_exist
-from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
+from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.direct import Sampler
 
 
@@ -102,19 +103,12 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     data: BlockData = configuration.build("data", seed=configuration.seed)
     if configuration.plain["data"].get("identity") == "auto":
         configuration = configuration.replaced("data.identity", data.fingerprint)
-    with torch.random.fork_rng(devices=[]), weights_on:
-        torch.manual_seed(keyed.seed(configuration.seed, "init"))
-        model: GenerativeModel = configuration.build(
-            "model",
-            objective=configuration.build("objective"),
-            optimisation=configuration.build("optimisation"),
-            averaging=configuration.build("ema"),
-            schedule=configuration.build("schedule"),
-            seed=configuration.seed,
-        )
+    model = build_model(configuration, weights_on)
     if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
         model = model.to(memory_format=torch.channels_last)
     sampler: Sampler = configuration.build("sampler")
+    if isinstance(sampler, DenoisingSampler) and isinstance(sampler.guide, str):
+        sampler = replace(sampler, guide=open_guide(sampler.guide))
     evaluation = _of_weights_kept(configuration, sampler, model) if configuration.evaluated else None
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
@@ -162,13 +156,4 @@ def restore(run: Assembly, which: str) -> dict[str, Any]:
     Raises:
         UserError: there is no such checkpoint, or it is damaged or of another model.
     """
-    checkpoint = checkpoints.read(run.directory, which)
-    try:
-        run.model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        first = str(error).splitlines()[0]
-        raise UserError(
-            f"{run.directory.path}: checkpoint and config.yaml describe different models ({first})"
-        ) from error
-    run.model.on_load_checkpoint(checkpoint)
-    return checkpoint
+    return restore_model(run.model, run.directory, which)

@@ -14,6 +14,7 @@ from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly, assemble, restore
 from kantor.engine.check import check_sampling
+from kantor.engine.redraw import Likeness
 from kantor.errors import UserError
 from kantor.evaluation.generation import generate
 from kantor.marks import check_apart
@@ -22,10 +23,14 @@ from kantor.models.sampling import Sampling
 from kantor.numerics import numerics
 from kantor.processes import Processes
 from kantor.runs.directory import RunDirectory
+from kantor.samplers.direct import Direct
 
 CHUNK = 256
 """Samples drawn as one batch: the first 64 of 100 are those of 64. Fewer go through the networks as a whole chunk too,
 of which the rest is thrown away: kernels round otherwise for another size."""
+
+PICTURES_IN_STEPS = 16
+"""The same for pictures that take many evaluations, which nobody wants to wait for and throw away."""
 
 ALL_CLASSES = "all"
 """The condition that asks for one class after the other."""
@@ -53,6 +58,7 @@ def sample(
     sampler: str | None = None,
     overrides: Sequence[tuple[str, Any]] = (),
     condition: str | None = None,
+    likeness: Likeness | None = None,
     config_dirs: list[str] | None = None,
 ) -> Drawn:
     """Draw samples from a run.
@@ -67,6 +73,7 @@ def sample(
         overrides: values for dotted keys, of the sampler.
         condition: of a conditional model a label, or `all`: sample i has label i mod classes. None draws labels as the
             training data have them.
+        likeness: a picture of which variants are drawn, by a denoising model.
         config_dirs: directories with further groups, of samplers.
 
     Raises:
@@ -76,18 +83,20 @@ def sample(
         raise UserError(f"n={n}: expected at least 1 sample")
     run = load(directory, checkpoint, sampler=sampler, overrides=overrides, config_dirs=config_dirs)
     model, device = run.model, run.model.device
-    sampling = Sampling(model.default_weights if weights is None else model.weights_called(weights), run.sampler)
-    labels = labels_of(condition, n, model)
+    sampler_used = run.sampler if likeness is None else likeness.sampler(run)
+    sampling = Sampling(model.default_weights if weights is None else model.weights_called(weights), sampler_used)
+    size = chunk_of(run)
+    labels = labels_of(condition, -(-n // size) * size, model)
 
     def drawn(chunk: int, rng: keyed.Rng) -> Tensor:
-        these = None if labels is None else labels[chunk * CHUNK : (chunk + 1) * CHUNK].to(device)
-        return as_files_hold(sampling(model, CHUNK, rng=rng, condition=these))
+        these = None if labels is None else labels[chunk * size : (chunk + 1) * size].to(device)
+        return as_files_hold(sampling(model, size, rng=rng, condition=these))
 
     with numerics(threads=torch.get_num_threads()):
         samples = generate(
             drawn,
             n,
-            chunk=CHUNK,
+            chunk=size,
             key=lambda chunk: keyed.seed(seed, "sample", chunk),
             processes=Processes(),
             device=device,
@@ -106,8 +115,14 @@ def check_place(directory: RunDirectory, out: Path) -> None:
         check_apart("out", str(out), data.inputs)
 
 
+def chunk_of(run: Assembly) -> int:
+    """Samples drawn as one batch: of a kind of models and of data, whatever the sampler's settings."""
+    in_one_pass = run.model.sampler_kind is Direct
+    return CHUNK if in_one_pass or run.data.content == "points" else PICTURES_IN_STEPS
+
+
 def labels_of(condition: str | None, n: int, model: GenerativeModel) -> Tensor | None:
-    """The labels of n samples and of those that fill the last chunk, int64; None where the model draws them itself.
+    """The labels of n samples, int64; None where the model draws them itself.
 
     Raises:
         UserError: the model is unconditional, or has no such class.
@@ -116,15 +131,14 @@ def labels_of(condition: str | None, n: int, model: GenerativeModel) -> Tensor |
         return None
     if model.classes is None:
         raise UserError(f"condition={condition}: the model is unconditional; leave it out, or train a conditional one")
-    whole = -(-n // CHUNK) * CHUNK
     if condition == ALL_CLASSES:
-        return torch.arange(whole) % model.classes
+        return torch.arange(n) % model.classes
     if not condition.isdecimal() or int(condition) >= model.classes:
         raise UserError(
             f"condition={condition}: expected a label from 0 to {model.classes - 1}, or {ALL_CLASSES} for one class "
             "after the other"
         )
-    return torch.full((whole,), int(condition))
+    return torch.full((n,), int(condition))
 
 
 def load(

@@ -20,10 +20,11 @@ from kantor.models.gradients import gradient_norms
 from kantor.models.health import Check
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.schedules import Schedule
-from kantor.noising.denoiser import HasVariance, NetworkDenoiser, Predict
+from kantor.noising.denoiser import Denoiser, HasVariance, NetworkDenoiser, Predict
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
 from kantor.samplers.base import DenoisingSampler
+from kantor.samplers.guidance import Guide, Guided
 
 
 class DenoisingModel(GenerativeModel):
@@ -175,19 +176,56 @@ class DenoisingModel(GenerativeModel):
         sampler: DenoisingSampler,
         labels: Tensor | None,
     ) -> Tensor:
-        """`n` samples, from noise by the sampler."""
-        return sampler.draw(self.denoiser_of(networks, labels), self.path, (n, *self.shape), rng)
+        """`n` samples, from noise by the sampler, guided where it says so."""
+        denoiser: Denoiser = self.denoiser_of(networks, labels)
+        if sampler.guidance != 1:
+            denoiser = Guided(denoiser, self._worse(networks, sampler.guide, labels), sampler.guidance)
+        return sampler.draw(denoiser, self.path, (n, *self.shape), rng)
+
+    def _worse(self, networks: Mapping[str, nn.Module], guide: str | Guide | None, labels: Tensor | None) -> Denoiser:
+        """What guidance leads away from: another model, or this one without labels."""
+        assert not isinstance(guide, str), "it was not opened"
+        if guide is not None:
+            return guide.denoiser(labels, self.device)
+        assert labels is not None and self.classes is not None
+        return self.denoiser_of(networks, torch.full_like(labels, self.classes))
 
     def check_sampler(self, sampler: DenoisingSampler) -> None:
         """Check what the sampler asks of path and denoiser.
 
         Raises:
-            UserError: the path has not so many steps, the grid is not made for it, or no variance was learned.
+            UserError: the path has not so many steps, the grid is not made for it, no variance was learned, or there is
+                nothing that guidance could lead away from.
         """
         sampler.levels(self.path)
+        self._check_guidance(sampler)
         if sampler.needs_variance and not isinstance(self.denoiser_of(self.networks()), HasVariance):
             raise UserError(
                 "variance=learned: the model has learned none; take beta_tilde or beta, or an objective that learns it"
+            )
+
+    def _check_guidance(self, sampler: DenoisingSampler) -> None:
+        guide, given = sampler.guide, f"guidance={sampler.guidance}"
+        if sampler.guidance != 1 and guide is None and self.classes is None:
+            raise UserError(
+                f"{given}: the model is unconditional and knows no labels; take guidance=1, or name a worse run to be "
+                "guided away from, sampler.guide=RUN"
+            )
+        if sampler.guidance != 1 and guide is None and self.label_dropout == 0:
+            raise UserError(
+                f"{given}: the model was never trained without its labels; train one with model.label_dropout=0.1, or "
+                "take guidance=1, or name a worse run to be guided away from, sampler.guide=RUN"
+            )
+        if guide is None or isinstance(guide, str):
+            return
+        if guide.shape != self.shape:
+            raise UserError(
+                f"guide={guide.name}: its samples are {guide.shape}, the model's {self.shape}; name another"
+            )
+        if guide.classes not in (None, self.classes):
+            raise UserError(
+                f"guide={guide.name}: its labels are of {guide.classes} classes, the model's of {self.classes}; name "
+                "another"
             )
 
     def check_shapes(self, sample_shape: tuple[int, ...]) -> None:

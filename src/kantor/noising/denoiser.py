@@ -1,5 +1,6 @@
 """Denoisers: D(x_t) ≈ E[x | x_t], all that a sampler, a likelihood or a picture needs of a model."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -35,6 +36,26 @@ class HasVariance(Protocol):
         """D as a call gives it, and v in [0, 1] of the same shape: how far the variance of a step is from β̃ (0) to β
         (1), in logarithms (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15)."""
         ...
+
+
+class Altered(ABC):
+    """A denoiser that makes something of what another one says; what that one knows of variances stays."""
+
+    denoiser: Denoiser
+
+    @abstractmethod
+    def altered(self, data: Tensor, x: Tensor, level: Levels) -> Tensor:
+        """What is said in place of D = `data`, of x_t = `x`."""
+
+    def __call__(self, x: Tensor, level: Levels) -> Tensor:
+        """As `Denoiser` has it."""
+        return self.altered(self.denoiser(x, level), x, level)
+
+    def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
+        """As `HasVariance` has it."""
+        assert isinstance(self.denoiser, HasVariance)
+        data, v = self.denoiser.with_variance(x, level)
+        return self.altered(data, x, level), v
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Ancestral(DenoisingSampler):
         return self.variance == "learned"
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """One a step."""
         return self.steps
 

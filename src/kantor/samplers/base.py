@@ -19,6 +19,7 @@ from kantor.noising.levels import Levels
 from kantor.noising.path import Path
 from kantor.samplers.clipping import Clipped
 from kantor.samplers.grids import GRIDS, Grid, GridName
+from kantor.samplers.guidance import Guide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,11 @@ class DenoisingSampler(ABC):
         steps: from level to level.
         grid: where the levels lie; one of `GRIDS` by its name, or one's own.
         clip: whether D is kept in [-1, 1], where pictures are.
+        guidance: w of `Guided`, of conditional models or with a guide; 1 for none.
+        guide: the run of a worse model, or that model; None for the model itself without its labels.
+
+    Raises:
+        UserError: a setting is out of its range, or there is a guide and no guidance.
     """
 
     name: ClassVar[str]
@@ -37,14 +43,24 @@ class DenoisingSampler(ABC):
     steps: int
     grid: Grid | GridName
     clip: bool
+    guidance: float
+    guide: str | Guide | None
 
     def __post_init__(self) -> None:
         require_at_least(1, steps=self.steps)
+        require_at_least(0, guidance=self.guidance)
+        if self.guide is not None and self.guidance == 1:
+            raise UserError(f"guide={self.guide}: guidance=1 asks no guide; take more, such as sampler.guidance=2")
 
     @property
     @abstractmethod
+    def evaluations(self) -> int:
+        """How often a sample's denoiser is asked."""
+
+    @property
     def nfe(self) -> int:
-        """Evaluations of the denoiser for a sample."""
+        """How often a network is asked for a sample."""
+        return self.evaluations if self.guidance == 1 else 2 * self.evaluations
 
     @property
     def needs_variance(self) -> bool:
@@ -104,8 +120,14 @@ class DenoisingSampler(ABC):
         return replace(self, steps=1 + (nfe - first) // (second - first))
 
     def describe(self) -> dict[str, Any]:
-        """`sampler`, `nfe` and the settings."""
+        """`sampler`, `nfe` and the settings; of guidance only where there is some."""
         settings = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        guide = settings.pop("guide")
+        if self.guidance == 1:
+            del settings["guidance"]
+        if guide is not None:
+            assert not isinstance(self.guide, str | None), "it was not opened"
+            settings |= {"guide": self.guide.name, "guide_digest": self.guide.digest}
         return {"sampler": self.name, "nfe": self.nfe, **settings}
 
 

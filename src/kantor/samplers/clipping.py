@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from kantor.noising.denoiser import Denoiser, HasVariance
+from kantor.noising.denoiser import Altered, Denoiser
 from kantor.noising.levels import Levels
 
 
 @dataclass(frozen=True)
-class Clipped:
+class Clipped(Altered):
     """D in [-1, 1]. Whatever a sampler makes of D, it makes of the clipped one: means, ε̂ and slopes.
 
     Attributes:
@@ -18,12 +18,6 @@ class Clipped:
 
     denoiser: Denoiser
 
-    def __call__(self, x: Tensor, level: Levels) -> Tensor:
-        """As `Denoiser` has it."""
-        return self.denoiser(x, level).clamp(-1, 1)
-
-    def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
-        """As `HasVariance` has it."""
-        assert isinstance(self.denoiser, HasVariance)
-        data, v = self.denoiser.with_variance(x, level)
-        return data.clamp(-1, 1), v
+    def altered(self, data: Tensor, x: Tensor, level: Levels) -> Tensor:
+        """As `Altered` has it."""
+        return data.clamp(-1, 1)

@@ -30,7 +30,7 @@ class DDIM(DenoisingSampler):
             raise UserError(f"eta={self.eta}: expected a number in [0, 1], 0 for no noise")
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """One a step."""
         return self.steps
 

@@ -23,7 +23,7 @@ class DPM2M(DenoisingSampler):
     name: ClassVar[str] = "dpm2m"
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """One a step."""
         return self.steps
 

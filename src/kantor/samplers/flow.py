@@ -70,7 +70,7 @@ class Euler(Flow):
     name: ClassVar[str] = "euler"
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """One a step."""
         return self.steps
 
@@ -86,7 +86,7 @@ class Heun(Flow):
     name: ClassVar[str] = "heun"
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """Two a step, one in the last."""
         return 2 * self.steps - 1
 

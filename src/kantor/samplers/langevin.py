@@ -33,7 +33,7 @@ class AnnealedLangevin(DenoisingSampler):
         require_positive(step_size=self.step_size)
 
     @property
-    def nfe(self) -> int:
+    def evaluations(self) -> int:
         """`inner` at each level, and one for the data at the end."""
         return self.steps * self.inner + 1
 

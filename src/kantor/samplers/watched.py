@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from kantor.keyed import Rng
-from kantor.noising.denoiser import Denoiser
+from kantor.noising.denoiser import Altered, Denoiser
 from kantor.noising.levels import Levels
 from kantor.noising.path import Path
 from kantor.samplers.base import DenoisingSampler
+from kantor.samplers.guidance import Guide
 
 MOMENTS = 48
 """Of a walk that are kept, about: one of a thousand steps would fill the memory."""
@@ -30,7 +31,7 @@ class Moment(NamedTuple):
 
 
 @dataclass
-class Recorded:
+class Recorded(Altered):
     """A denoiser that keeps what it was asked: of calls at one level the last, of many levels each second, fourth, ….
 
     Attributes:
@@ -44,9 +45,8 @@ class Recorded:
     _place: int = -1
     _level: Levels | None = None
 
-    def __call__(self, x: Tensor, level: Levels) -> Tensor:
-        """As the denoiser."""
-        data = self.denoiser(x, level)
+    def altered(self, data: Tensor, x: Tensor, level: Levels) -> Tensor:
+        """The same."""
         again = self._level is not None and bool((level.sigma == self._level.sigma).all())
         self._place, self._level = self._place + (not again), level
         if self._place % self._stride == 0:
@@ -75,6 +75,16 @@ class Watched:
         samples = self.sampler.draw(recorded, path, shape, rng)
         self.moments = recorded.moments
         return samples
+
+    @property
+    def guidance(self) -> float:
+        """The sampler's."""
+        return self.sampler.guidance
+
+    @property
+    def guide(self) -> str | Guide | None:
+        """The sampler's."""
+        return self.sampler.guide
 
     def describe(self) -> dict[str, Any]:
         """As the sampler."""
