@@ -27,21 +27,22 @@ def start_name(name: str) -> str:
     return f"train/{name}_start"
 
 
-def measure(averages: Averages, averaging: Averaging, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+def measure(averages: Averages, networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Of each average ‖θ̄ - θ‖/‖θ‖ and the share of the weights of the first update in θ̄, scalars by log name.
 
     Args:
         averages: what is kept.
-        averaging: how.
         networks: whose weights θ are followed.
     """
     weights = [weight.detach() for network in networks.values() for weight in network.parameters()]
     values = {}
-    for name, number in zip(averaging.names, averaging.numbers, strict=True):
+    for name, number in zip(averages.names, averages.averaging.numbers, strict=True):
         averaged = [weight for network in averages.networks(name).values() for weight in network.parameters()]
         apart = torch.nn.utils.get_total_norm([mean - weight for mean, weight in zip(averaged, weights, strict=True)])
         values[apart_name(name)] = apart / torch.nn.utils.get_total_norm(weights).clamp(min=1e-30)
-        values[start_name(name)] = torch.full_like(apart, start_share(averaging, number, averages.updates(name)))
+        values[start_name(name)] = torch.full_like(
+            apart, start_share(averages.averaging, number, int(averages.updates))
+        )
     return values
 
 

@@ -186,9 +186,9 @@ class GenerativeModel(pl.LightningModule, ABC):
             block: of the step just finished.
             rng: noise for this step alone.
         """
-        if self.averages is None or self.averaging is None:
+        if self.averages is None:
             return {}
-        return average_health.measure(self.averages, self.averaging, self.sampling_networks())
+        return average_health.measure(self.averages, self.sampling_networks())
 
     def checks(self) -> Mapping[str, Check]:
         """Ailments by name: each looks at what was measured, and says what is wrong and what to try. A family adds its

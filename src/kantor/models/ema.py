@@ -1,18 +1,16 @@
 """Moving averages of the weights (Polyak & Juditsky 1992): of which form, and those of one training."""
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from kantor.errors import UserError
-
-Tensors = tuple[Tensor, ...] | list[Tensor]
 
 WIDEST = 12**-0.5
 """σ_rel of γ = 0, the plain mean of all weights so far."""
@@ -118,45 +116,50 @@ class Averages(nn.Module):
     Args:
         networks: whose weights are followed, by name.
         averaging: how.
+
+    Attributes:
+        updates: how often they have taken in the weights.
     """
+
+    updates: Tensor
 
     def __init__(self, networks: Mapping[str, nn.Module], averaging: Averaging) -> None:
         super().__init__()
-        self.names = averaging.names
-        self.sets = nn.ModuleList(_averaged(networks, averaging, number) for number in averaging.numbers)
+        self.averaging, self.names = averaging, averaging.names
+        self.sets = nn.ModuleList(copy.deepcopy(nn.ModuleDict(networks)) for _ in self.names)
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.requires_grad_(False)
         super().train(False)
 
+    @torch.no_grad()
     def update(self, networks: Mapping[str, nn.Module]) -> None:
-        """Take in the weights as they are now."""
-        now = nn.ModuleDict(networks)
-        for average in self.sets:
-            assert isinstance(average, AveragedModel)
-            average.update_parameters(now)
+        """Take in the weights as they are now; the first update copies them."""
+        k, now = int(self.updates), nn.ModuleDict(networks)
+        weights, buffers = tensors(now.parameters()), tensors(now.buffers())
+        for average, number in zip(self.sets, self.averaging.numbers, strict=True):
+            averages = tensors(average.parameters())
+            if k == 0:
+                torch._foreach_copy_(averages, weights)
+            else:
+                torch._foreach_lerp_(averages, weights, self.averaging.weight(number, k))
+            for buffer, value in zip(average.buffers(), buffers, strict=True):
+                buffer.copy_(value)
+        self.updates += 1
 
     def networks(self, name: str) -> dict[str, nn.Module]:
         """The networks with one of the averages as their weights."""
         average = self.sets[self.names.index(name)]
-        assert isinstance(average, AveragedModel) and isinstance(average.module, nn.ModuleDict)
-        return dict(average.module.items())
-
-    def updates(self, name: str) -> int:
-        """How often one of the averages has taken in the weights."""
-        counted = self.sets[self.names.index(name)].n_averaged
-        assert isinstance(counted, Tensor)
-        return int(counted)
+        assert isinstance(average, nn.ModuleDict)
+        return dict(average.items())
 
     def train(self, mode: bool = True) -> "Averages":
         """Stay in eval mode, whatever the model around it does."""
         return super().train(False)
 
 
-def _averaged(networks: Mapping[str, nn.Module], averaging: Averaging, number: float) -> AveragedModel:
-    @torch.no_grad()
-    def update(averages: Tensors, weights: Tensors, updates: Tensor | int) -> None:
-        torch._foreach_lerp_(averages, weights, averaging.weight(number, int(updates)))
-
-    return AveragedModel(nn.ModuleDict(networks), multi_avg_fn=update, use_buffers=False)
+def tensors(found: Iterable[Tensor]) -> list[Tensor]:
+    """Parameters or buffers, as functions of several tensors take them."""
+    return list(found)
 
 
 def _several(given: float | list[float]) -> tuple[float, ...]:
