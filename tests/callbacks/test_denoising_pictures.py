@@ -46,7 +46,7 @@ def test_the_forward_chain_is_the_path_of_real_samples(scene, monkeypatch):
     picture = ForwardChain(scene(data, sampler=FEW_STEPS), every=1, n=5, extent=None, columns=3)
     (strip,), headings, _ = shown(monkeypatch, picture, model)
     real = picture.real(model.device)
-    assert headings == ["data", "step 10", "step 20"] and torch.equal(strip.states[0], real)
+    assert headings == ["data", "t = 10", "t = 20"] and torch.equal(strip.states[0], real)
     training = {tuple(x.flatten().tolist()) for x in pixels.to_model(torch.from_numpy(data.pixels))}
     assert {tuple(x.flatten().tolist()) for x in real} <= training
     alpha_bar = model.path.alpha_bar[9]
@@ -62,7 +62,7 @@ def test_the_forward_chain_is_the_path_of_real_samples(scene, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "headings"),
     [
-        (PATHS["chain"], ["step 1000", "step 500"]), (Linear(), ["t = 1", "t = 0.5"]),
+        (PATHS["chain"], ["t = 1000", "t = 500"]), (Linear(), ["t = 1", "t = 0.5"]),
         (Exploding(0.01, 100), ["σ = 1e+02", "σ = 1"]),
     ],
 )  # fmt: skip

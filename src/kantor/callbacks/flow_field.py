@@ -106,7 +106,7 @@ def draw_field(axes: Axes, denoiser: Denoiser, path: Path, u: float, device: tor
     shade = 0.25 + 0.75 * speed / speed.max()
     axes.quiver(*places.T, *towards.T, color=SPEED(shade), scale=1.15 * ARROWS, width=0.006, pivot="mid", zorder=2)
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
-    axes.set_title(f"the field at u = {u:g}", fontsize=13)
+    axes.set_title(f"the field where {u:.0%} is noise", fontsize=13)
 
 
 def behind(axes: Axes, moments: Sequence[Moment], u: float) -> None:

@@ -13,12 +13,9 @@ from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasDenoiser
 from kantor.report.pictures import evenly
 
-GUESS = "x̂₀"
-
-
 @dataclass(eq=False, kw_only=True)
 class ReverseChain(DenoisingPicture):
-    """x_t, and below it what the denoiser takes for the sample, x̂₀, at some of the levels that the sampler visits; at
+    """x_t, and below it what the denoiser takes for the sample, D(x_t) or x̂₀, at some of the levels that the sampler visits; at
     the end all that were kept as figures/reverse_chain.gif.
 
     Attributes:
@@ -49,13 +46,13 @@ class ReverseChain(DenoisingPicture):
         write_animation(self._frames(model, states, headings), self.path(model).with_suffix(".gif"))
 
     def _walk(self, model: GenerativeModel) -> tuple[list[strips.Strip], list[str]]:
-        """x_t and x̂₀ at every moment that was kept, and the samples; and what each is called."""
+        """x_t and D(x_t) at every moment that was kept, and the samples; and what each is called."""
         assert isinstance(model, HasDenoiser)
         samples, moments = self.drawn(model)
         headings = [*(strips.named(one.level, model.path) for one in moments), "sample"]
         noisy = [*(strips.in_view(one.x, one.level) for one in moments), samples]
         guesses = [*(one.data for one in moments), samples]
-        return [strips.Strip("x_t", noisy), strips.Strip(GUESS, guesses, strips.GUESSED)], headings
+        return [strips.Strip("x_t", noisy), strips.Strip("D(x_t)", guesses, strips.GUESSED)], headings
 
     def _frames(self, model: GenerativeModel, states: list[strips.Strip], headings: list[str]) -> Iterator[Image.Image]:
         for place, heading in enumerate(headings):

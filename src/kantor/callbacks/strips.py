@@ -112,10 +112,10 @@ def in_view(x: Tensor, level: Levels) -> Tensor:
 
 
 def named(level: Levels, path: Path) -> str:
-    """A level as its path counts: `step 750`, `t = 0.75`, `σ = 12`."""
+    """A level as its path counts: `t = 750` of a chain, `t = 0.75`, or `σ = 12` where α stays 1."""
     time = float(path.time(level))
     if path.steps is not None:
-        return f"step {round(time * path.steps)}"
+        return f"t = {round(time * path.steps)}"
     return f"t = {time:.2g}" if path.ends_in_noise else f"σ = {float(level.ratio):.2g}"
 
 
