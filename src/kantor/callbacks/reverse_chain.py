@@ -13,10 +13,11 @@ from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasDenoiser
 from kantor.report.pictures import evenly
 
+
 @dataclass(eq=False, kw_only=True)
 class ReverseChain(DenoisingPicture):
-    """x_t, and below it what the denoiser takes for the sample, D(x_t) or x̂₀, at some of the levels that the sampler visits; at
-    the end all that were kept as figures/reverse_chain.gif.
+    """x_t, and below it what the denoiser takes for the sample, D(x_t) or x̂₀, at some of the levels that the sampler
+    visits; at the end all that were kept as figures/reverse_chain.gif.
 
     Attributes:
         columns: levels, the last of which is the sample.
