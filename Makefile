@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo notebook test lint bench clean long extractors verify-fid
+.PHONY: demo notebook test peers lint bench clean long extractors verify-fid
 
 # Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
 demo: $(READY)
@@ -17,11 +17,16 @@ notebook: $(READY)
 	$(BIN)/jupyter lab notebooks/first_run.ipynb
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not peers"
 
 # Trains for minutes: what the README says, over seeds.
 long: $(READY)
 	$(BIN)/python -m pytest -m long
+
+# Samplers against those of diffusers and azula, step by step.
+peers: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
+	$(BIN)/python -m pytest -m peers
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
