@@ -8,6 +8,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from kantor import keyed
+from kantor.data.module import PointData
 from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.messages import say
@@ -19,8 +20,10 @@ from kantor.models.ema import Averaging
 from kantor.models.gradients import gradient_norms
 from kantor.models.health import Check
 from kantor.models.optimisation import SingleOptimisation
+from kantor.models.regret import LOSSES, REGRETS, by_quartile
 from kantor.models.schedules import Schedule
 from kantor.noising.denoiser import Denoiser, HasVariance, NetworkDenoiser, Predict
+from kantor.noising.exact import Exact, exact_denoiser
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
 from kantor.samplers.base import DenoisingSampler
@@ -74,6 +77,7 @@ class DenoisingModel(GenerativeModel):
         self.shape = tuple(shape)
         self.label_dropout = label_dropout
         self.objective = objective
+        self.exact: Exact | None = None
         self.make_averages()
 
     def networks(self) -> dict[str, nn.Module]:
@@ -118,6 +122,12 @@ class DenoisingModel(GenerativeModel):
         assert self.classes is not None
         return labels.masked_fill(rng.uniform(len(labels)) < self.label_dropout, self.classes)
 
+    def on_fit_start(self) -> None:
+        """Also learn the law of the data, of points where it is known."""
+        super().on_fit_start()
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        self.exact = exact_denoiser(data.distribution) if isinstance(data, PointData) else None
+
     def check_networks(self) -> None:
         """Also say that batch normalisation does not belong into a denoiser."""
         super().check_networks()
@@ -128,15 +138,19 @@ class DenoisingModel(GenerativeModel):
             )
 
     def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
-        """Also the norm of the gradient, what was learned at all, and of pictures where the estimated ones lie."""
+        """Also the norm of the gradient, what was learned at all, the loss by level of noise, and of pictures where the
+        estimated ones lie."""
         values = super().measurements(block, rng) | gradient_norms(self.networks())
         x = block.samples[0][:LOOKED_AT]
         labels = None if self.classes is None or block.labels is None else block.labels[0][:LOOKED_AT]
         key = int(float(rng.open_uniform(1)) * 2**53)
         noise = partial(keyed.Rng, key, device=self.device)
         values |= over_nothing(self.objective, predicting(self.denoiser, labels), x, noise)
-        if x.dim() > 2:
-            with evaluating(self.networks()):
+        rows = torch.arange(LOOKED_AT) % len(x)  # as many in every quartile, however few a process has
+        with evaluating(self.networks()):
+            told = self.denoiser_of(self.networks(), None if labels is None else labels[rows])
+            values |= by_quartile(self.objective, told, self.exact, x[rows], rng)
+            if x.dim() > 2:
                 values |= outside(self.denoiser_of(self.networks(), labels), self.path, x, rng)
         return values
 
@@ -146,8 +160,8 @@ class DenoisingModel(GenerativeModel):
 
     def charts(self) -> tuple[Chart, ...]:
         """Of what is measured."""
-        of_pictures = (RANGE,) if len(self.shape) > 1 else ()
-        return (*super().charts(), gradients.chart(self.networks()), LEARNED, *of_pictures)
+        of_content = (RANGE,) if len(self.shape) > 1 else (REGRETS,)
+        return (*super().charts(), gradients.chart(self.networks()), LEARNED, LOSSES, *of_content)
 
     def batches_per_step(self, step: int) -> int:
         """1."""
