@@ -34,6 +34,7 @@ from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.mlp import MLP
 from kantor.nets.time_mlp import TimeMLP
 from kantor.noising.betas import LinearBetas
+from kantor.noising.bound import gaussian
 from kantor.noising.coupling import Independent
 from kantor.noising.parametrisation import Epsilon, Velocity
 from kantor.noising.path import Chain, Linear
@@ -41,6 +42,7 @@ from kantor.noising.times import Steps, Stratified, Uniform
 from kantor.noising.weights import OfVelocity, Simple
 from kantor.objectives.adversarial import NonSaturating
 from kantor.objectives.denoising import Denoising
+from kantor.objectives.hybrid import Hybrid
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.direct import Direct
 
@@ -249,6 +251,24 @@ def flow(
             ),
             averaging=averaging, schedule=schedule, classes=classes, seed=seed,
         )  # fmt: skip
+
+
+class Doubled(nn.Module):
+    """Two perceptrons of points that are told the time: one for F, one for 2v - 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.parts = nn.ModuleList(time_mlp(2) for _ in range(2))
+
+    def forward(self, x, noise):
+        return torch.cat([part(x, noise) for part in self.parts], dim=1)
+
+
+HYBRID = Hybrid(
+    path=Chain(LinearBetas(20, 0.01, 0.4)), parametrisation=Epsilon(), weight=Simple(), times=Steps(),
+    coupling=Independent(), bound_weight=0.001, decoder=gaussian,
+)  # fmt: skip
+hybrid = functools.partial(flow, denoiser=Doubled, objective=HYBRID)
 
 
 image_ddpm = functools.partial(

@@ -48,6 +48,7 @@ OPTIONS = {
     ("logger", "tensorboard"): "point_wgan_gp",
     ("logger", "wandb"): "point_wgan_gp",
     ("objective", "least_squares"): "point_gan_ns",
+    ("objective", "improved_ddpm"): "shapes_ddpm_quick model.denoiser.outputs=6",
     ("objective", "relativistic"): "point_gan_ns",
     ("optimisation", "rmsprop_bursts"): "point_wgan_gp",
     ("pictures", "denoised_images"): "shapes_dcgan_dg1",

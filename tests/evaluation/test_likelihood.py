@@ -18,7 +18,7 @@ from kantor.noising.exact import ExactMixture, exact_denoiser
 from kantor.processes import Processes
 
 FLOW = Flow(steps=20, probes=1, noise=1e-3, pictures=12)
-BOUND = VariationalBound(steps=40, variance="larger", pictures=12)
+BOUND = VariationalBound(steps=40, variance="beta", pictures=12)
 ways = pytest.mark.parametrize("way", [FLOW, BOUND], ids=["flow", "bound"])
 OF_POINTS = PointEvaluation(
     name="toy", n=40, draws=10, chunk=40, seed=0, weights="raw", checkpoint="last", every=5, threads=1,
@@ -122,8 +122,13 @@ def test_weights_are_those_that_are_asked_for():
 def test_families_without_a_density_are_refused():
     with pytest.raises(UserError, match=r"Adversarial has no density .* take likelihood=none"):
         check_likelihood(FLOW, tiny.gan())
-    with pytest.raises(UserError, match=r"likelihood.steps=40: the model's chain has 20 steps"):
+    with pytest.raises(UserError, match=r"likelihood: steps=40: the model's chain has 20 steps"):
         check_likelihood(BOUND, tiny.image_ddpm())
+    with pytest.raises(UserError, match=r"variance=learned: the model has learned none"):
+        check_likelihood(replace(BOUND, variance="learned"), tiny.flow())
+    with pytest.raises(UserError, match=r"flow: the model has learned the variance .* likelihood.variance=learned"):
+        check_likelihood(FLOW, tiny.hybrid())
+    check_likelihood(replace(BOUND, variance="learned", steps=None), tiny.hybrid())
     check_likelihood(None, tiny.gan())
     check_likelihood(FLOW, tiny.flow())
 
@@ -133,9 +138,9 @@ def test_families_without_a_density_are_refused():
     [
         lambda: Flow(steps=0, probes=1, noise=1e-3, pictures=4),
         lambda: Flow(steps=5, probes=0, noise=1e-3, pictures=4),
-        lambda: VariationalBound(steps=1, variance="larger", pictures=4),
+        lambda: VariationalBound(steps=1, variance="beta", pictures=4),
         lambda: VariationalBound(steps=None, variance="best", pictures=4),
-        lambda: VariationalBound(steps=None, variance="larger", pictures=1),
+        lambda: VariationalBound(steps=None, variance="beta", pictures=1),
     ],
 )
 def test_settings_that_make_no_sense(make):

@@ -17,6 +17,7 @@ from kantor.noising.transition import transition
 from kantor.samplers.grids import Trailing
 
 LECTURE = Chain(LinearBetas(1000, 1e-4, 0.02))
+LEVELS = Trailing().levels(LECTURE, 1000)
 
 
 class TwoPoints:
@@ -74,9 +75,9 @@ def test_with_the_best_variance_nothing_is_lost_but_at_the_prior():
 
 def test_what_the_usual_variances_lose():
     """β̃ is the posterior's of a single point, and too small for data with a variance of 0.25."""
-    smaller = bound_of_gaussian(smaller_variance(of_gaussian(0.25)), LECTURE, 1000, 0.25)
+    smaller = bound_of_gaussian(smaller_variance(of_gaussian(0.25), LEVELS), LECTURE, 1000, 0.25)
     assert float(smaller.total) - entropy(0.25) == pytest.approx(0.456, abs=5e-4)
-    larger = bound_of_gaussian(larger_variance(of_gaussian(0.25)), LECTURE, 1000, 0.25)
+    larger = bound_of_gaussian(larger_variance(of_gaussian(0.25), LEVELS), LECTURE, 1000, 0.25)
     assert float(larger.total) - entropy(0.25) == pytest.approx(0.0011, abs=5e-5)
 
 
@@ -88,7 +89,7 @@ def test_a_worse_denoiser_costs_what_its_error_costs():
 
     levels, x = Trailing().levels(LECTURE, 50), torch.ones(4, 1, dtype=torch.float64)
     good, bad = (
-        variational_bound(larger_variance(denoiser), levels, 1.0, x, TwoPoints(), gaussian)
+        variational_bound(larger_variance(denoiser, levels), levels, 1.0, x, TwoPoints(), gaussian)
         for denoiser in (of_gaussian(1.0), worse)
     )
     cost, mean_cost = bad.steps.mean() - good.steps.mean(), 0.0
@@ -119,7 +120,7 @@ def test_bytes_of_a_gaussian_have_a_mass_of_one(mean, deviation):
 def test_uniform_bytes_cost_eight_bits():
     """With the exact denoiser of 256 equally likely levels, at a thousand steps, to the error of 256 samples."""
     levels = torch.arange(256, dtype=torch.float64)[:, None] / 127.5 - 1
-    reverse = larger_variance(ExactMixture(levels, 0.0))
+    reverse = larger_variance(ExactMixture(levels, 0.0), LEVELS)
     bound = variational_bound(reverse, Trailing().levels(LECTURE, 1000), 1.0, levels, Rng(0), bytes_of_gaussian)
     bits = bits_per_dim(bound.total, 1)
     assert float(bits.mean()) == pytest.approx(8, abs=0.2)

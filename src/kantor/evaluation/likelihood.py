@@ -15,9 +15,18 @@ from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.models.base import GenerativeModel, evaluating
 from kantor.models.protocols import HasDenoiser
-from kantor.noising.bound import Decoder, Reversing, gaussian, larger_variance, smaller_variance, variational_bound
+from kantor.noising.bound import (
+    Decoder,
+    Reversing,
+    gaussian,
+    larger_variance,
+    learned_variance,
+    smaller_variance,
+    variational_bound,
+)
 from kantor.noising.byte_levels import bytes_of_gaussian, dequantised, nats_of_density
-from kantor.noising.denoiser import Denoiser
+from kantor.noising.denoiser import Denoiser, HasVariance
+from kantor.noising.levels import Levels
 from kantor.noising.path import Path
 from kantor.noising.probability_flow import ProbabilityFlow
 from kantor.samplers.grids import Trailing
@@ -54,9 +63,9 @@ class Likelihood(ABC):
     def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
         """-log P of pictures at 256 levels in [-1, 1], (B, …), in nats, float64 (B,)."""
 
-    def refusal(self, path: Path) -> str | None:
-        """Why a path has no such likelihood, and what to take; None where it has."""
-        return None
+    @abstractmethod
+    def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
+        """Why a denoiser of a path has no such likelihood, and what to take; None where it has."""
 
     def nats(
         self, model: GenerativeModel, x: Tensor, labels: Tensor | None, *, weights: str, rng: Rng, as_bytes: bool
@@ -110,6 +119,15 @@ class Flow(Likelihood):
             "probes": probes,
         }
 
+    def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
+        """Of a model with a variance of its own, whose samples the flow does not draw."""
+        if not isinstance(denoiser, HasVariance):
+            return None
+        return (
+            "flow: the model has learned the variance of its steps, which the probability flow does without; take "
+            "likelihood=bound likelihood.variance=learned"
+        )
+
     def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
         """Of the density."""
         return -self._flow(x[0].numel()).log_density(denoiser, path, x, rng)
@@ -131,11 +149,11 @@ class VariationalBound(Likelihood):
 
     Attributes:
         steps: None for all of a chain's, and `STEPS` on other paths.
-        variance: of each step: `smaller` (β̃) or `larger` (β).
+        variance: of each step: `beta`, `beta_tilde`, or `learned`, as in ancestral sampling.
     """
 
     steps: int | None
-    variance: Literal["smaller", "larger"]
+    variance: Literal["beta", "beta_tilde", "learned"]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -153,8 +171,10 @@ class VariationalBound(Likelihood):
             "variance": self.variance,
         }
 
-    def refusal(self, path: Path) -> str | None:
-        """Of a chain that has fewer steps."""
+    def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
+        """Of a chain that has fewer steps, and where no variance was learned."""
+        if self.variance == "learned" and not isinstance(denoiser, HasVariance):
+            return "variance=learned: the model has learned none; take beta or beta_tilde"
         if self.steps is None or path.steps is None or self.steps <= path.steps:
             return None
         return f"steps={self.steps}: the model's chain has {path.steps} steps; take at most as many, or null for all"
@@ -169,10 +189,15 @@ class VariationalBound(Likelihood):
 
     def _bound(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng, decoder: Decoder) -> Tensor:
         levels = Trailing().levels(path, self.steps or path.steps or STEPS)
-        return variational_bound(VARIANCES[self.variance](denoiser), levels, path.start, x, rng, decoder).total
+        reverse = VARIANCES[self.variance](denoiser, levels)
+        return variational_bound(reverse, levels, path.start, x, rng, decoder).total
 
 
-VARIANCES: dict[str, Callable[[Denoiser], Reversing]] = {"smaller": smaller_variance, "larger": larger_variance}
+VARIANCES: dict[str, Callable[[Denoiser, Levels], Reversing]] = {
+    "beta": larger_variance,
+    "beta_tilde": smaller_variance,
+    "learned": learned_variance,
+}
 
 
 def check_likelihood(likelihood: Likelihood | None, model: GenerativeModel) -> None:
@@ -188,6 +213,6 @@ def check_likelihood(likelihood: Likelihood | None, model: GenerativeModel) -> N
             f"likelihood={type(likelihood).__name__}: {type(model).__name__} has no density that could be computed; "
             "take likelihood=none, or a model that denoises"
         )
-    refusal = likelihood.refusal(model.path)
+    refusal = likelihood.refusal(model.denoiser_of(model.weights(model.default_weights)), model.path)
     if refusal is not None:
-        raise UserError(f"likelihood.{refusal}")
+        raise UserError(f"likelihood: {refusal}")

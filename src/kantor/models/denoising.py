@@ -22,7 +22,7 @@ from kantor.models.health import Check
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.regret import LOSSES, REGRETS, by_quartile
 from kantor.models.schedules import Schedule
-from kantor.noising.denoiser import Denoiser, HasVariance, NetworkDenoiser, Predict
+from kantor.noising.denoiser import Denoiser, HasVariance, Predict
 from kantor.noising.exact import Exact, exact_denoiser
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
@@ -176,10 +176,9 @@ class DenoisingModel(GenerativeModel):
         """That of the objective."""
         return self.objective.path
 
-    def denoiser_of(self, networks: Mapping[str, nn.Module], labels: Tensor | None = None) -> NetworkDenoiser:
+    def denoiser_of(self, networks: Mapping[str, nn.Module], labels: Tensor | None = None) -> Denoiser:
         """What given networks (the raw ones or an average) estimate, told labels int64 (B,) where they take them."""
-        predict = predicting(networks["denoiser"], labels)
-        return NetworkDenoiser(predict, self.objective.parametrisation, self.path)
+        return self.objective.denoiser(predicting(networks["denoiser"], labels))
 
     def draw(
         self,
@@ -265,8 +264,12 @@ class DenoisingModel(GenerativeModel):
             ) from error
         except UserError as error:
             raise UserError(f"denoiser: {error}") from error
-        if given.shape != x.shape:
-            raise UserError(f"denoiser: of samples {sample_shape} it makes {tuple(given.shape[1:])}, expected the same")
+        expected = (self.objective.channels(sample_shape[0]), *sample_shape[1:])
+        if given.shape[1:] != expected:
+            wanted = "the same"
+            if expected != sample_shape:
+                wanted = f"{expected}: {type(self.objective).__name__} learns a variance"
+            raise UserError(f"denoiser: of samples {sample_shape} it makes {tuple(given.shape[1:])}, expected {wanted}")
 
 
 def predicting(network: nn.Module, labels: Tensor | None) -> Predict:

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from kantor.noising.denoiser import Denoiser
+from kantor.noising.denoiser import Denoiser, HasVariance
 from kantor.noising.levels import Levels, at_samples, noised
 from kantor.noising.transition import Transition, transition
 
@@ -118,7 +118,7 @@ def gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     return 0.5 * (apart / variance + torch.log(2 * math.pi * variance))
 
 
-def smaller_variance(denoiser: Denoiser) -> Reversing:
+def smaller_variance(denoiser: Denoiser, levels: Levels) -> Reversing:
     """With β̃; in the last step, where β̃ is 0, with β."""
 
     def reverse(x: Tensor, t: Levels, s: Levels) -> Reverse:
@@ -129,10 +129,36 @@ def smaller_variance(denoiser: Denoiser) -> Reversing:
     return reverse
 
 
-def larger_variance(denoiser: Denoiser) -> Reversing:
+def larger_variance(denoiser: Denoiser, levels: Levels) -> Reversing:
     """With β."""
 
     def reverse(x: Tensor, t: Levels, s: Levels) -> Reverse:
         return Reverse(denoiser(x, t), at_samples(transition(t, s).larger, x.double()))
 
     return reverse
+
+
+def learned_variance(denoiser: Denoiser, levels: Levels) -> Reversing:
+    """With what the denoiser has learned, which lies between the two; in the last step between β and the step before's
+    β̃."""
+    assert isinstance(denoiser, HasVariance)
+    before = transition(levels.each(-3), levels.each(-2)).smaller
+
+    def reverse(x: Tensor, t: Levels, s: Levels) -> Reverse:
+        data, v = denoiser.with_variance(x, t)
+        return Reverse(data, between(transition(t, s), v, before))
+
+    return reverse
+
+
+def between(moved: Transition, v: Tensor, least: Tensor) -> Tensor:
+    """exp(v·log β + (1 - v)·log β̃), float64 of v's shape (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15).
+
+    Args:
+        moved: the step, () or (B,).
+        v: (B, …).
+        least: stands for β̃ where that is 0.
+    """
+    smaller = torch.where(moved.smaller > 0, moved.smaller, least)
+    v = v.double()
+    return torch.exp(v * at_samples(moved.larger.log(), v) + (1 - v) * at_samples(smaller.log(), v))

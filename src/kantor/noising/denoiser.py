@@ -33,8 +33,8 @@ class HasVariance(Protocol):
     """A denoiser that has learned how sure it is."""
 
     def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
-        """D as a call gives it, and v in [0, 1] of the same shape: how far the variance of a step is from β̃ (0) to β
-        (1), in logarithms (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15)."""
+        """D as a call gives it, and v of the same shape: how far the variance of a step is from β̃ (0) to β (1), in
+        logarithms (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15)."""
         ...
 
 
@@ -79,3 +79,38 @@ class NetworkDenoiser:
         skip, out, into, noise = self.parametrisation.coefficients(t, self.path)
         told = noise.to(device=x.device, dtype=x.dtype).expand(len(x))
         return at_samples(skip, x) * x + at_samples(out, x) * self.predict(at_samples(into, x) * x, told)
+
+
+@dataclass(frozen=True)
+class VariedDenoiser:
+    """That of a network which gives twice as many channels: F, and 2v - 1.
+
+    Attributes:
+        predict, parametrisation, path: as in `NetworkDenoiser`.
+    """
+
+    predict: Predict
+    parametrisation: Parametrisation
+    path: Path
+
+    def __call__(self, x: Tensor, level: Levels) -> Tensor:
+        """D alone."""
+        return self.with_variance(x, level)[0]
+
+    def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
+        """As `HasVariance` has it."""
+        shares = []
+
+        def predict(seen: Tensor, told: Tensor) -> Tensor:
+            given, v = halves(self.predict(seen, told))
+            shares.append(v)
+            return given
+
+        data = NetworkDenoiser(predict, self.parametrisation, self.path)(x, level)
+        return data, shares[0]
+
+
+def halves(given: Tensor) -> tuple[Tensor, Tensor]:
+    """F and v, (B, C, …) each, of what a network gives, (B, 2·C, …); v is ½ where that is 0."""
+    mean, raw = given.chunk(2, dim=1)
+    return mean, (raw + 1) / 2

@@ -11,9 +11,9 @@ from torch import Tensor
 from kantor.errors import UserError
 from kantor.keyed import Rng
 from kantor.noising.coupling import Coupling
-from kantor.noising.denoiser import Predict
-from kantor.noising.levels import at_samples, noised
-from kantor.noising.parametrisation import Parametrisation
+from kantor.noising.denoiser import Denoiser, NetworkDenoiser, Predict
+from kantor.noising.levels import Levels, at_samples, noised
+from kantor.noising.parametrisation import Coefficients, Parametrisation
 from kantor.noising.path import Path
 from kantor.noising.times import Times
 from kantor.noising.weights import Weight
@@ -29,6 +29,35 @@ class NoisedLosses(NamedTuple):
 
     losses: Tensor
     times: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Noised:
+    """A batch on its way to noise.
+
+    Attributes:
+        x: the samples, (B, …).
+        noise: ε, of the same shape.
+        times: float64 (B,), on the CPU.
+        levels: at these.
+        coefficients: of the parametrisation there.
+    """
+
+    x: Tensor
+    noise: Tensor
+    times: Tensor
+    levels: Levels
+    coefficients: Coefficients
+
+    @property
+    def x_t(self) -> Tensor:
+        """(B, …)."""
+        return noised(self.x, self.noise, self.levels)
+
+    def seen_by(self, predict: Predict) -> Tensor:
+        """What a network gives."""
+        into, told = at_samples(self.coefficients.into, self.x), self.coefficients.noise.to(self.x)
+        return predict(into * self.x_t, told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,19 +87,35 @@ class Denoising:
             if refusal is not None:
                 raise UserError(refusal)
 
-    def losses(self, predict: Predict, x: Tensor, rng: Rng) -> NoisedLosses:
-        """Of samples x (B, …), at times and with noise from `rng`.
+    def denoiser(self, predict: Predict) -> Denoiser:
+        """What a network that is trained by this estimates."""
+        return NetworkDenoiser(predict, self.parametrisation, self.path)
 
-        The error is taken of what the network gives, w·‖x - D‖² = w·out²·‖F - F*‖²: a difference of samples would
-        cancel where there is little noise.
-        """
+    def channels(self, of_data: int) -> int:
+        """How many a network gives, of samples with so many."""
+        return of_data
+
+    def losses(self, predict: Predict, x: Tensor, rng: Rng) -> NoisedLosses:
+        """Of samples x (B, …), at times and with noise from `rng`."""
+        noised = self.noised(x, rng)
+        given = noised.seen_by(predict)
+        return NoisedLosses(self.errors(given, noised), noised.times)
+
+    def noised(self, x: Tensor, rng: Rng) -> "Noised":
+        """Samples (B, …) at times and with noise from `rng`."""
         times = self.times.draw(len(x), rng, self.path)
         noise = self.coupling(x, rng.normal(*x.shape))
         levels = self.path.at(times)
         coefficients = self.parametrisation.coefficients(levels, self.path)
-        x_t = noised(x, noise, levels)
-        given = predict(at_samples(coefficients.into, x) * x_t, coefficients.noise.to(x))
+        return Noised(x, noise, times, levels, coefficients)
+
+    def errors(self, given: Tensor, noised: "Noised") -> Tensor:
+        """w·‖x - D‖²/d of what a network gives, (B, …) → (B,).
+
+        It is taken of that, w·out²·‖F - F*‖²: a difference of samples would cancel where there is little noise.
+        """
+        x, levels = noised.x, noised.levels
         of_x, of_noise = self.parametrisation.target(levels)
-        wanted = at_samples(of_x, x) * x + at_samples(of_noise, x) * noise
+        wanted = at_samples(of_x, x) * x + at_samples(of_noise, x) * noised.noise
         error = (given - wanted).square().flatten(1).mean(1)  # (B,)
-        return NoisedLosses((self.weight(levels) * coefficients.out**2).to(error) * error, times)
+        return (self.weight(levels) * noised.coefficients.out**2).to(error) * error
