@@ -16,6 +16,7 @@ from tiny import SGD, fit, gan, points
 from torch import nn
 
 from kantor import keyed
+from kantor.data import pixels
 from kantor.data.images import ImageSet
 from kantor.data.share import Share
 from kantor.data.stream import ImageBlocks
@@ -491,7 +492,27 @@ def test_the_discriminators_output_is_a_logit():
         check_beyond_probabilities(nn.Sequential(network, nn.Sigmoid()))
 
 
+# -- diffusion: what is a formula there has its tests in tests/noising and tests/samplers
+
+
+def check_levels_survive(to_uint8):
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(levels.float() / 127.5 - 1), levels)
+
+
+def test_decimals_cut_off():
+    check_levels_survive(pixels.to_uint8)
+    with pytest.raises(AssertionError):
+        check_levels_survive(lambda samples: ((samples + 1) * 127.5).clamp(0, 255).to(torch.uint8))
+
+
+def test_the_notes_name_tests_that_there_are():
+    for place, name in re.findall(r"`([\w/]+\.py)(?:::(test_\w+))?`", NOTES.read_text(encoding="utf-8")):
+        file = NOTES.parent.parent / (place if place.startswith("tests/") else f"tests/{place}")
+        assert not name or f"def {name}(" in file.read_text(encoding="utf-8"), f"{place}::{name}"
+
+
 def test_the_notes_name_the_tests_and_all_of_them():
     named = re.findall(r"tests/test_lecture_departures\.py::(test_\w+)", NOTES.read_text(encoding="utf-8"))
-    here = {name for name in globals() if name.startswith("test_")} - {"test_the_notes_name_the_tests_and_all_of_them"}
+    here = {name for name in globals() if name.startswith("test_") and not name.startswith("test_the_notes_name_")}
     assert set(named) == here
