@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .peers
 
 .PHONY: demo notebook test peers lint bench clean long extractors verify-fid
 
@@ -33,11 +34,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(READY)
+bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python bench/point.py
 	$(BIN)/python bench/images.py
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/evaluate.py
+	$(BIN)/python bench/diffusion.py --peers $(PEERS)
+
+# Other libraries, which bench/diffusion.py times: by themselves, so that they bring no torch and change nothing of ours.
+$(PEERS)/.ready: $(READY) bench/peers.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PEERS) -r bench/peers.txt
+	touch $@
 
 # With the real weights and CIFAR-10, downloaded once: the constants of torch-fidelity's own tests.
 verify-fid: $(READY)
@@ -50,7 +57,7 @@ extractors: $(READY)
 	$(BIN)/python bench/training/train_extractors.py
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache src/*.egg-info
+	rm -rf .venv $(PEERS) build dist .pytest_cache .ruff_cache .mypy_cache src/*.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
