@@ -185,9 +185,11 @@ def precisions(configuration: Configuration) -> list[bool]:
 
 
 def memory(n: int = 50_000) -> None:
-    """Print what drawing pictures takes, with a network so narrow that 50,000 take seconds."""
+    """Print what drawing pictures takes, with a network so narrow that 50,000 take minutes."""
     narrow = ("model.denoiser.width=8", "model.denoiser.normalise.groups=8", "model.denoiser.multipliers=[1]")
-    run = assemble(composed("bench_ddpm", *narrow, "model.denoiser.attention=[]", "model.denoiser.patch=4", "sampler.steps=2"))
+    run = assemble(
+        composed("bench_ddpm", *narrow, "model.denoiser.attention=[]", "model.denoiser.patch=4", "sampler.steps=2")
+    )
     size = chunk_of(run)
     sizes = {"processes": Processes(), "device": torch.device("cpu"), "chunk": size, "key": lambda chunk: chunk}
 
@@ -201,7 +203,7 @@ def memory(n: int = 50_000) -> None:
     print(f"\ndrawing pictures of 32×32 in chunks of {size}: MiB beyond what {10 * size} before them had taken")
     for count in (size, n // 10, n):
         above, result = peak(count)
-        print(f"{count:9,} pictures   {above:7.1f}   the pictures themselves {result:.1f}, twice while they are put together")
+        print(f"{count:9,} pictures   {above:7.1f}   the pictures {result:.1f}, twice while they are put together")
 
 
 def report(title: str, rows: Rows, repeats: int) -> None:
