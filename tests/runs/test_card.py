@@ -91,6 +91,18 @@ def test_a_card_has_the_fields_of_the_contract(directory):
     assert json.loads(directory.card_json.read_text()) == made == directory.card()
 
 
+def test_an_error_budget_is_kept_beside_scores_that_are_made_again(directory):
+    """Until another one of the same samples is made."""
+    first, second = ({"floor": {}, "rows": [{"nfe": nfe}]} for nfe in (5, 10))
+    card.write_evaluation(directory, {**evaluation(), "error_budget": first})
+    card.write_evaluation(directory, evaluation())
+    (entry,) = card.write_card(directory)["evaluations"]
+    assert entry["error_budget"] == first and card.write_card(directory)["cost"]["evaluate_seconds"] == 3.0
+    card.write_evaluation(directory, {**evaluation(), "error_budget": second})
+    (entry,) = card.write_card(directory)["evaluations"]
+    assert entry["error_budget"] == second
+
+
 def test_without_evaluations_a_card_is_empty_and_cost_nothing(directory):
     made = card.write_card(directory)
     assert made["evaluations"] == [] and made["cost"]["evaluate_seconds"] == 0

@@ -45,13 +45,14 @@ def _agree(before: dict[str, Any], now: dict[str, Any]) -> bool:
 def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The record of now with the scores that only the one of before has; the time of both then."""
     kept = {name: score for name, score in before["scores"].items() if name not in now["scores"]}
+    besides = {part: before[part] for part in WHERE_ASKED if part in before and part not in now}
     estimators = {**before["protocol"]["estimators"], **now["protocol"]["estimators"]}
     return {
-        **{part: before[part] for part in WHERE_ASKED if part in before},
         **now,
+        **besides,
         "protocol": {**now["protocol"], "estimators": estimators},
         "scores": {**kept, **now["scores"]},
-        "seconds": now["seconds"] + (before["seconds"] if kept else 0.0),
+        "seconds": now["seconds"] + (before["seconds"] if kept or besides else 0.0),
     }
 
 
