@@ -6,11 +6,13 @@ PEERS := .peers
 
 .PHONY: demo notebook test peers lint bench clean long extractors verify-fid
 
-# Two ways to keep a critic Lipschitz, trained with the same networks and budget, scored, and compared.
+# Two ways to keep a critic Lipschitz and a model without a critic, trained on as many points, two at a time, scored, and
+# compared.
 demo: $(READY)
-	$(BIN)/kantor train experiment=point_demo_gp outputs=outputs/demo rerun=true
-	$(BIN)/kantor train experiment=point_demo_clip outputs=outputs/demo rerun=true
-	$(BIN)/kantor compare outputs/demo out=outputs/demo/comparison
+	@echo "Three trainings, two at a time: some minutes. How far they are: $(BIN)/kantor status outputs/demo"
+	$(BIN)/kantor train -m experiment=point_demo_gp,point_demo_clip,point_demo_flow outputs=outputs/demo rerun=true \
+		trainer.progress=false hydra/launcher=joblib hydra.launcher.n_jobs=2
+	$(BIN)/kantor compare outputs/demo/point_demo_* out=outputs/demo/comparison
 
 # The lessons in the browser; Ctrl-C twice ends it.
 notebook: $(READY)
