@@ -23,6 +23,7 @@ from kantor.models.protocols import HasDenoiser
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels, at_samples
 from kantor.noising.path import Path
+from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.watched import Moment
 
 SHOWN = (0.85, 0.6, 0.35, 0.12)
@@ -37,7 +38,14 @@ DIRECTIONS = matplotlib.colormaps["hsv"]
 
 @dataclass(eq=False, kw_only=True)
 class FlowField(DenoisingPicture):
-    """Paths of samples on the left, each in the colour of the direction in which it ends; the field on the right."""
+    """Paths of samples on the left, each in the colour of the direction in which it ends; the field on the right.
+
+    Attributes:
+        flow: a sampler without noise, which draws the paths whatever the run's sampler is: those of a walk with noise
+            would show the noise.
+    """
+
+    flow: DenoisingSampler
 
     name = "flow_field"
 
@@ -52,7 +60,7 @@ class FlowField(DenoisingPicture):
         """The model as it is now."""
         assert isinstance(model, HasDenoiser)
         assert self.extent is not None
-        samples, moments = self.drawn(model)
+        samples, moments = self.drawn(model, self.flow)
         networks = model.weights(self.scene.sampling.weights)
         figure = Figure(figsize=(13.2, 6.9), dpi=100, layout="constrained")
         grid = figure.add_gridspec(1, 2)
@@ -64,7 +72,7 @@ class FlowField(DenoisingPicture):
             for u, axes in zip(SHOWN, narrow.subplots(2, 2, sharex=True, sharey=True).flat, strict=True):
                 draw_field(axes, denoiser, model.path, u, model.device, self.extent)
                 behind(axes, moments, u)
-        figure.suptitle(self.way(model), fontsize=17)
+        figure.suptitle(f"the flow from noise to data ({self.scene.caption(model)})", fontsize=17)
         return figure
 
 
