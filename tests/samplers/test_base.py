@@ -9,6 +9,11 @@ from walks import KINDS, LINEAR, PAIR, gaussian
 
 from kantor import keyed
 from kantor.errors import UserError
+from kantor.noising.betas import LinearBetas
+from kantor.noising.denoiser import NetworkDenoiser
+from kantor.noising.levels import Levels
+from kantor.noising.parametrisation import Epsilon
+from kantor.noising.path import Chain
 from kantor.samplers.ancestral import Ancestral
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.flow import Heun
@@ -141,3 +146,12 @@ CHURN = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0}
 def test_settings_out_of_range_are_refused(make, sentence):
     with pytest.raises(UserError, match=f"^{sentence}"):
         make()
+
+
+def test_a_network_is_given_samples_as_its_path_has_them():
+    """Churn leaves the path of a chain: the same sample at another scale has the same estimate."""
+    path = Chain(betas=LinearBetas(steps=50, first=1e-3, last=0.2))
+    denoiser = NetworkDenoiser(lambda x, told: torch.tanh(x) + told[:, None], Epsilon(), path)
+    x, level = torch.linspace(-2, 2, 5)[:, None], path.at(torch.tensor(0.5, dtype=torch.float64))
+    scaled = denoiser(3 * x, Levels(3 * level.alpha, 3 * level.sigma))
+    assert torch.allclose(scaled, denoiser(x, level), atol=1e-5)

@@ -12,6 +12,7 @@ from kantor.noising.betas import LinearBetas
 from kantor.noising.levels import Levels
 from kantor.noising.path import Chain, Cosine, Exploding
 from kantor.samplers.ancestral import Ancestral
+from kantor.samplers.ddim import DDIM
 from kantor.samplers.flow import Heun
 from kantor.samplers.langevin import AnnealedLangevin
 
@@ -85,6 +86,19 @@ def test_an_ancestral_step_is_that_of_the_lecture(t, s, variance):
     assert moved[0].item() == pytest.approx(2 * of_x_t + 3 * of_data)
     noise = moved[1].item() - 3 * of_data
     assert noise == pytest.approx(math.sqrt(expected) if s > 0 else 0, abs=1e-12)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_a_ddim_step_is_that_of_the_paper(eta):
+    """Equation 12, with σ of equation 16 for any η."""
+    before, after = CHAIN.alpha_bar[29], CHAIN.alpha_bar[9]  # of steps 30 and 10
+    sigma = eta * math.sqrt((1 - after) / (1 - before)) * math.sqrt(1 - before / after)
+    noise = (2 - math.sqrt(before) * 0.3) / math.sqrt(1 - before)
+    expected = math.sqrt(after) * 0.3 + math.sqrt(1 - after - sigma**2) * noise
+    x = torch.tensor([[2.0], [2.0]], dtype=torch.float64)
+    levels = CHAIN.at(torch.tensor([30, 10], dtype=torch.float64) / 50)
+    moved = kind(DDIM, 1, eta=eta).of(1)(lambda x, level: torch.full_like(x, 0.3), x, levels, OneByOne())
+    assert moved[:, 0].tolist() == pytest.approx([expected, expected + sigma])
 
 
 @pytest.mark.parametrize(("v", "same_as"), [(1.0, "beta"), (0.0, "beta_tilde"), (0.5, None)])
