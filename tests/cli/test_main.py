@@ -380,6 +380,17 @@ def test_files_are_not_scored_into_a_run(kantor, finished, tmp_path):
     assert "evaluation=none" in kantor(*words, "out=o", "evaluation=none", check=2).stderr
 
 
+def test_a_run_of_a_version_without_a_setting_is_told_so(kantor, finished, tmp_path):
+    run = shutil.copytree(finished, tmp_path / "run")
+    plain = yaml.safe_load((run / "config.yaml").read_text())
+    del plain["likelihood"]
+    (run / "config.yaml").write_text(yaml.safe_dump(plain))
+    before = (run / "card.json").read_bytes()
+    said = kantor("evaluate", f"run={run}", "evaluation.n=64", check=2).stderr
+    assert "likelihood: the configuration has none, so it was written by another version" in said
+    assert (run / "card.json").read_bytes() == before
+
+
 def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):
     run = copy_of(finished, tmp_path)
     before = json.loads((run / "card.json").read_text())["evaluations"][0]["scores"]

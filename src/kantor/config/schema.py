@@ -9,6 +9,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from kantor.config import targets
+from kantor.errors import UserError
 
 
 @dataclass
@@ -130,6 +131,11 @@ class Configuration:
         """
         node: Any = self.plain
         for part in key.split("."):
+            if part not in node:
+                raise UserError(
+                    f"{key}: the configuration has none, so it was written by another version of kantor; train the run "
+                    "again, or take the version that made it (environment.json names it)"
+                )
             node = node[part]
         return targets.instantiate(node, key=key, **injected)
 
