@@ -57,6 +57,41 @@ def test_a_worse_model_costs_more():
     assert score.estimate.value - score.floor.estimate.value == pytest.approx(extra, abs=0.05)
 
 
+def sums_to(whole, found):
+    """Whether a bound's three kinds of terms are there, and draw by draw add up to a score."""
+    terms = [found[f"bound_{field}"].draws for field in ("prior", "steps", "decoder")]
+    assert [sum(draw) for draw in zip(*terms, strict=True)] == pytest.approx(found[whole].draws)
+
+
+def test_the_terms_of_a_bound_sum_to_it():
+    """Of two steps of an exact model each kind counts; the flow has none."""
+    data, two_steps = tiny.points(), replace(BOUND, steps=2)
+    model = knowing(tiny.flow(), exact_denoiser(data.distribution))
+    names = ["nll", "bound_prior", "bound_steps", "bound_decoder"]
+    evaluation = replace(OF_POINTS, likelihood=two_steps, scores=names)
+    found = evaluation.score(model, data, Processes())
+    assert list(found) == names == list(evaluation.kinds(data))
+    sums_to("nll", found)
+    # at its end the path is noise alone
+    assert found["bound_prior"].estimate.value == pytest.approx(0, abs=1e-9)
+    assert found["bound_steps"].estimate.value > 0.1
+    assert all(found[name].floor is None for name in names[1:])
+    with pytest.raises(UserError, match="makes no bound_prior"):
+        replace(evaluation, likelihood=FLOW).kinds(data)
+
+
+def test_the_end_of_a_path_that_shows_the_sample_has_its_price():
+    """KL(N(αx, σ²) ‖ N(0, 1)) of the last level, by hand, in nats of a point."""
+    data, model = tiny.points(), tiny.hybrid()
+    bound = replace(BOUND, steps=None)
+    found = replace(OF_POINTS, likelihood=bound, draws=2, scores=["bound_prior"]).score(model, data, Processes())
+    kept = float(torch.cumprod(1 - torch.linspace(0.01, 0.4, 20, dtype=torch.float64), 0)[-1])
+    # the data's mean of ‖x‖² is 1.414² + 2σ² in the scale in which the model sees them
+    square = data.distribution.modes[0] @ data.distribution.modes[0] + 2 * data.distribution.sigma**2
+    expected = 0.5 * (kept * square - 2 * kept - 2 * math.log(1 - kept))
+    assert found["bound_prior"].estimate.value == pytest.approx(expected, rel=0.05)
+
+
 @ways
 def test_it_is_off_unless_asked_for_and_told_in_the_protocol(way):
     data = tiny.points()
@@ -77,7 +112,8 @@ def test_pictures_in_bits(way):
     samples are drawn for that."""
     data = tiny.TinyImages(labelled=True)
     way = replace(way, steps=20)
-    evaluation = replace(OF_PICTURES, likelihood=way, scores=["bits_per_dim"], chunk=5, weights="raw")
+    terms = ["bound_prior", "bound_steps", "bound_decoder"] if way.describe(64)["bound"] == "variational" else []
+    evaluation = replace(OF_PICTURES, likelihood=way, scores=["bits_per_dim", *terms], chunk=5, weights="raw")
     assert evaluation.protocol(data).estimators["bits_per_dim"]["by"]
     x = torch.from_numpy(data.pixels).float() / 127.5 - 1
     # a set of noisy copies: with none at all the flow's density would have no end
@@ -86,7 +122,10 @@ def test_pictures_in_bits(way):
     for name, denoiser in (("by heart", by_heart), ("ignorant", ignorant)):
         model = knowing(tiny.image_ddpm(), denoiser)
         model.draw = None
-        costs[name] = evaluation.score(model, data, Processes(), Work())["bits_per_dim"].estimate
+        found = evaluation.score(model, data, Processes(), Work())
+        costs[name] = found["bits_per_dim"].estimate
+        if terms:
+            sums_to("bits_per_dim", found)
     assert 0 < costs["by heart"].value < costs["ignorant"].value - 2
     assert costs["ignorant"].value == pytest.approx(8.4, abs=0.2)
     assert all(cost.low < cost.value < cost.high for cost in costs.values())

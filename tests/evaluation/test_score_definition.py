@@ -9,7 +9,7 @@ from albums import EVALUATION, SMALL, Album, fresh_draws, score
 from kantor.errors import UserError
 from kantor.evaluation import images
 from kantor.evaluation.class_scores import CONDITIONAL_SCORES
-from kantor.evaluation.likelihood_scores import BITS_PER_DIM, NLL
+from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, POINT_LIKELIHOODS
 from kantor.evaluation.picture_comparison import PictureScore
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
@@ -89,7 +89,9 @@ def test_a_score_that_is_not_made_is_refused(scores, said):
 
 
 @pytest.mark.parametrize(
-    "scores", [(*PICTURE_SCORES, *PICTURE_TESTS, BITS_PER_DIM), (*POINT_SCORES, NLL)], ids=["pictures", "points"]
+    "scores",
+    [(*PICTURE_SCORES, *PICTURE_TESTS, *PICTURE_LIKELIHOODS), (*POINT_SCORES, *POINT_LIKELIHOODS)],
+    ids=["pictures", "points"],
 )
 def test_names_are_their_own_and_each_says_what_it_is(scores):
     assert len({one.name for one in scores}) == len(scores)

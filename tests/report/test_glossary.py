@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kantor.evaluation.likelihood_scores import BITS_PER_DIM, NLL
+from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, POINT_LIKELIHOODS
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
@@ -39,7 +39,10 @@ def row(name: str, said: Iterable[str]) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "scores"),
-    [("points", (*POINT_SCORES, NLL)), ("pictures", (*PICTURE_SCORES, *PICTURE_TESTS, BITS_PER_DIM))],
+    [
+        ("points", (*POINT_SCORES, *POINT_LIKELIHOODS)),
+        ("pictures", (*PICTURE_SCORES, *PICTURE_TESTS, *PICTURE_LIKELIHOODS)),
+    ],
 )
 def test_every_score_is_there_in_its_own_words(heading: str, scores: tuple):
     section = GLOSSARY.partition(f"## Scores of {heading}")[2].partition("\n## ")[0]

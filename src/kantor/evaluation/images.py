@@ -20,7 +20,7 @@ from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk
-from kantor.evaluation.likelihood_scores import BITS_PER_DIM, LikelihoodSetting, bits
+from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, LikelihoodSetting, picture_likelihoods
 from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_scores import PICTURE_SCORES
@@ -95,7 +95,7 @@ class ImageEvaluation(Evaluation):
         # sizes decide nothing here, and the pictures need not be there yet
         images = _pictures(data)
         setting = self._setting(images, n_real=self.n, n_generated=self.n)
-        return (*self._there(setting), *applying([BITS_PER_DIM], self._likelihood(images)))
+        return (*self._there(setting), *applying(PICTURE_LIKELIHOODS, self._likelihood(images)))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -118,7 +118,7 @@ class ImageEvaluation(Evaluation):
             n_generated=setting.n_generated,
             estimators={
                 **estimators(self.asked(self._there(setting)), setting),
-                **estimators(self.asked(applying([BITS_PER_DIM], likelihood)), likelihood),
+                **estimators(self.asked(applying(PICTURE_LIKELIHOODS, likelihood)), likelihood),
             },
         )
 
@@ -173,10 +173,17 @@ class ImageEvaluation(Evaluation):
         images, scores = _pictures(data), {}
         if self.asked(self._there(self.setting(images))):
             scores = self._of_samples(model, images, processes, Work() if work is None else work)
-        if self.likelihood is not None and self.asked([BITS_PER_DIM]):
+        likelihoods = self.asked(applying(PICTURE_LIKELIHOODS, self._likelihood(images)))
+        if self.likelihood is not None and likelihoods:
             with numerics(threads=self.threads):
-                scores[BITS_PER_DIM.name] = bits(
-                    self.likelihood, model, images, draw=self.draw(), weights=self.weights, processes=processes
+                scores |= picture_likelihoods(
+                    likelihoods,
+                    self.likelihood,
+                    model,
+                    images,
+                    draw=self.draw(),
+                    weights=self.weights,
+                    processes=processes,
                 )
         return scores
 

@@ -57,11 +57,11 @@ class Likelihood(ABC):
 
     @abstractmethod
     def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
-        """-log p of samples (B, …), in nats, float64 (B,)."""
+        """-log p of samples (B, …), in nats, float64 (B, K): addends, as `Likelihood.nats` has them."""
 
     @abstractmethod
     def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
-        """-log P of pictures at 256 levels in [-1, 1], (B, …), in nats, float64 (B,)."""
+        """-log P of pictures at 256 levels in [-1, 1], (B, …), in nats, float64 (B, K), likewise."""
 
     @abstractmethod
     def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
@@ -70,7 +70,8 @@ class Likelihood(ABC):
     def nats(
         self, model: GenerativeModel, x: Tensor, labels: Tensor | None, *, weights: str, rng: Rng, as_bytes: bool
     ) -> Tensor:
-        """What samples cost a model with some weights, in nats, float64 (B,) on the CPU.
+        """What samples cost a model with some weights, in nats, float64 (B, K) on the CPU: the sum of K addends, which
+        are the fields of `Bound` or, where K = 1, the cost itself.
 
         Args:
             model: with a denoiser.
@@ -130,13 +131,13 @@ class Flow(Likelihood):
 
     def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
         """Of the density."""
-        return -self._flow(x[0].numel()).log_density(denoiser, path, x, rng)
+        return -self._flow(x[0].numel()).log_density(denoiser, path, x, rng)[:, None]
 
     def of_bytes(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
         """Of the density of pictures that are spread evenly over their bins: a bound of what the bytes cost."""
         dimensions = x[0].numel()
         density = self._flow(dimensions).log_density(denoiser, path, dequantised(x, rng), rng)
-        return nats_of_density(density, dimensions)
+        return nats_of_density(density, dimensions)[:, None]
 
     def _flow(self, dimensions: int) -> ProbabilityFlow:
         probes = None if dimensions <= EXACT_UP_TO else self.probes
@@ -190,7 +191,7 @@ class VariationalBound(Likelihood):
     def _bound(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng, decoder: Decoder) -> Tensor:
         levels = Trailing().levels(path, self.steps or path.steps or STEPS)
         reverse = VARIANCES[self.variance](denoiser, levels)
-        return variational_bound(reverse, levels, path.start, x, rng, decoder).total
+        return torch.stack(variational_bound(reverse, levels, path.start, x, rng, decoder), dim=1)
 
 
 VARIANCES: dict[str, Callable[[Denoiser, Levels], Reversing]] = {

@@ -1,7 +1,11 @@
-"""The scores `nll` of points and `bits_per_dim` of pictures."""
+"""The scores `nll` of points and `bits_per_dim` of pictures, and the kinds of terms of a variational bound of them.
+
+They are computed from what each sample costs, addend by addend, (B, K).
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +17,7 @@ from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.evaluation.generation import pieces
-from kantor.evaluation.likelihood import Likelihood
+from kantor.evaluation.likelihood import Likelihood, VariationalBound
 from kantor.evaluation.protocol import Draw
 from kantor.evaluation.real_pictures import order
 from kantor.evaluation.score import NO_DRAWS, Kind, Score, Words
@@ -21,6 +25,7 @@ from kantor.evaluation.score_definition import DrawScores, ScoreDefinition
 from kantor.evaluation.spreads import of_mean
 from kantor.metrics.likelihood import bits_per_dim, mean_nll
 from kantor.models.base import GenerativeModel
+from kantor.noising.bound import Bound
 from kantor.noising.exact import exact_denoiser
 from kantor.processes import Processes
 
@@ -47,8 +52,15 @@ class LikelihoodSetting:
         """Whether it is."""
         return self.likelihood is not None
 
+    @property
+    def has_terms(self) -> bool:
+        """Whether it is a bound that is made of terms."""
+        return isinstance(self.likelihood, VariationalBound)
 
-NLL = ScoreDefinition[LikelihoodSetting, Tensor](
+
+LikelihoodScore = ScoreDefinition[LikelihoodSetting, Tensor]
+
+NLL = LikelihoodScore(
     name="nll",
     kind=Kind("lower", depends_on_n=False),
     words=Words(
@@ -59,12 +71,12 @@ NLL = ScoreDefinition[LikelihoodSetting, Tensor](
     function=mean_nll,
     source="Song et al. 2021, arXiv:2011.13456, equation 39; the bound: Ho et al. 2020, arXiv:2006.11239, equation 5",
     estimator=lambda setting: {**setting.describe(), "unit": "nats", "points": "fresh draws"},
-    compute=mean_nll,
+    compute=lambda nats: mean_nll(nats.sum(1)),
     spread=NO_DRAWS,
     applies=lambda setting: setting.computed,
 )
 
-BITS_PER_DIM = ScoreDefinition[LikelihoodSetting, Tensor](
+BITS_PER_DIM = LikelihoodScore(
     name="bits_per_dim",
     kind=Kind("lower", depends_on_n=False),
     words=Words(
@@ -75,13 +87,58 @@ BITS_PER_DIM = ScoreDefinition[LikelihoodSetting, Tensor](
     function=bits_per_dim,
     source="Nichol & Dhariwal 2021, arXiv:2102.09672, section 3; by the flow: Song et al. 2021, arXiv:2011.13456",
     estimator=lambda setting: {**setting.describe(), "unit": "bits of 256 levels", "pictures": "held out"},
-    compute=lambda bits: float(bits.mean()),
-    spread=of_mean,
+    compute=lambda bits: float(bits.sum(1).mean()),
+    spread=lambda bits: of_mean(bits.sum(1)),
     applies=lambda setting: setting.computed,
 )
 
 
-def nll(
+TERMS = {
+    "prior": Words(
+        meaning="what the end of the path costs, L_T",
+        good="near 0: the noisiest samples are as the noise that sampling begins with",
+        suspicious="far above 0: the end of the path still shows the sample",
+    ),
+    "steps": Words(
+        meaning="what all steps but the last lose, the sum of L_{t-1}",
+        good="low: it is what better estimates of the sample lower",
+        suspicious="far above the others: the denoiser, or the variance of the steps, is a bad fit",
+    ),
+    "decoder": Words(
+        meaning="what the last step, to the data, costs, L_0",
+        good="low; of a density it may be negative",
+        suspicious="far above the others: the least noise of the path is too much or too little for the data",
+    ),
+}
+"""What people are told of each field of `Bound`."""
+
+
+def with_terms(whole: LikelihoodScore) -> tuple[LikelihoodScore, ...]:
+    """A score, and those of what each kind of terms of a bound adds to it: they sum to it."""
+    return (whole, *(term(whole, column, field) for column, field in enumerate(Bound._fields)))
+
+
+def term(whole: LikelihoodScore, column: int, field: str) -> LikelihoodScore:
+    """The score of one field of `Bound`."""
+    words = TERMS[field]
+    return replace(
+        whole,
+        name=f"bound_{field}",
+        kind=replace(whole.kind, better="none"),
+        words=replace(words, meaning=f"{words.meaning}: part of {whole.name}"),
+        source="Ho et al. 2020, arXiv:2006.11239, equation 5",
+        compute=lambda costs: whole.compute(costs[:, column, None]),
+        spread=lambda costs: whole.spread_of(costs[:, column, None]),
+        applies=lambda setting: setting.has_terms,
+    )
+
+
+POINT_LIKELIHOODS = with_terms(NLL)
+PICTURE_LIKELIHOODS = with_terms(BITS_PER_DIM)
+
+
+def point_likelihoods(
+    scores: Sequence[LikelihoodScore],
     likelihood: Likelihood,
     model: GenerativeModel,
     data: PointData,
@@ -90,10 +147,11 @@ def nll(
     draw: Draw,
     weights: str,
     processes: Processes,
-) -> Score:
-    """`nll` of fresh points, with the truth at the same points beside it; draw r is made by rank r mod world.
+) -> dict[str, Score]:
+    """Scores of fresh points, with the truth at the same points beside `nll`; draw r is made by rank r mod world.
 
     Args:
+        scores: some of `POINT_LIKELIHOODS`.
         likelihood: the way.
         model: which.
         data: the truth.
@@ -116,14 +174,24 @@ def nll(
             )
             for c, part in enumerate(points(r).split(draw.chunk))
         ]
-        return _scored(NLL, torch.cat(parts))
+        return DrawScores.of(scores, torch.cat(parts), with_spreads=True)
 
     made = pieces(own, draw.draws, processes)
-    floors = [] if exact is None else [_scored(NLL, -exact.log_density(points(r))) for r in range(draw.draws)]
-    return NLL.over_draws(made, floors, floor_n=n, floor_kind="the true density at the same points")
+    true = [] if exact is None else [-exact.log_density(points(r))[:, None] for r in range(draw.draws)]
+    floors = [DrawScores.of([NLL], costs, with_spreads=True) for costs in true]
+    return {
+        score.name: score.over_draws(
+            made,
+            floors if score is NLL else [],
+            floor_n=n,
+            floor_kind="the true density at the same points",
+        )
+        for score in scores
+    }
 
 
-def bits(
+def picture_likelihoods(
+    scores: Sequence[LikelihoodScore],
     likelihood: Likelihood,
     model: GenerativeModel,
     data: ImageData,
@@ -131,11 +199,12 @@ def bits(
     draw: Draw,
     weights: str,
     processes: Processes,
-) -> Score:
-    """`bits_per_dim` of held-out pictures, told their labels where the model takes them; chunk c is made by rank c mod
+) -> dict[str, Score]:
+    """Scores of held-out pictures, told their labels where the model takes them; chunk c is made by rank c mod
     world. The interval is that of a mean over pictures.
 
     Args:
+        scores: some of `PICTURE_LIKELIHOODS`.
         likelihood: the way.
         model: which.
         data: whose pictures.
@@ -152,13 +221,10 @@ def bits(
         return likelihood.nats(model, x, told, weights=weights, rng=_rng(model, draw.seed, 0, c), as_bytes=True)
 
     nats = torch.cat(pieces(part, len(parts), processes))
-    found = _scored(BITS_PER_DIM, bits_per_dim(nats, math.prod(data.sample_shape)))
-    return BITS_PER_DIM.over_draws([found], [], floor_n=0, floor_kind="")
+    costs = bits_per_dim(nats, math.prod(data.sample_shape))
+    found = DrawScores.of(scores, costs, with_spreads=True)
+    return {score.name: score.over_draws([found], [], floor_n=0, floor_kind="") for score in scores}
 
 
 def _rng(model: GenerativeModel, seed: int, r: int, c: int) -> keyed.Rng:
     return keyed.Rng(keyed.seed(seed, "likelihood noise", r, c), device=model.device)
-
-
-def _scored(score: ScoreDefinition[LikelihoodSetting, Tensor], costs: Tensor) -> DrawScores:
-    return DrawScores.of([score], costs, with_spreads=True)

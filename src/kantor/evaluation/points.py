@@ -14,7 +14,7 @@ from kantor.data.points import PointDistribution, Points, identity
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.generation import SampleChunk, generate, pieces
-from kantor.evaluation.likelihood_scores import NLL, LikelihoodSetting, nll
+from kantor.evaluation.likelihood_scores import POINT_LIKELIHOODS, LikelihoodSetting, point_likelihoods
 from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointScore, PointSetting, Potential
 from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
@@ -79,8 +79,8 @@ class PointEvaluation(Evaluation):
         require_positive(bins=self.bins)
 
     def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
-        """The scores that the truth of a distribution allows, and that of a likelihood where it is computed."""
-        return (*applying(POINT_SCORES, self._setting(data)), *applying([NLL], self._likelihood))
+        """The scores that the truth of a distribution allows, and those of a likelihood where it is computed."""
+        return (*applying(POINT_SCORES, self._setting(data)), *applying(POINT_LIKELIHOODS, self._likelihood))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -93,7 +93,7 @@ class PointEvaluation(Evaluation):
             n_generated=self.n,
             estimators={
                 **estimators(self.asked(applying(POINT_SCORES, setting)), setting),
-                **estimators(self.asked(applying([NLL], self._likelihood)), self._likelihood),
+                **estimators(self.asked(applying(POINT_LIKELIHOODS, self._likelihood)), self._likelihood),
             },
         )
 
@@ -119,8 +119,10 @@ class PointEvaluation(Evaluation):
                 points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
                 draws = np.split(points.astype(np.float64), self.draws)
                 scores = self.score_draws(draws, data, processes, potential_of(model))
-            if self.likelihood is not None and self.asked([NLL]):
-                scores[NLL.name] = nll(
+            likelihoods = self.asked(applying(POINT_LIKELIHOODS, self._likelihood))
+            if self.likelihood is not None and likelihoods:
+                scores |= point_likelihoods(
+                    likelihoods,
                     self.likelihood,
                     model,
                     _points(data),
