@@ -228,11 +228,13 @@ class FlatDenoiser(nn.Module):
         return self.body(x.flatten(1), noise, labels).view_as(x)
 
 
-def time_mlp(inputs, classes=None, *, width=8):
-    """A perceptron that is told the time, one hidden layer, whose last layer is not 0 at first."""
+def time_mlp(inputs, classes=None, *, outputs=None, width=8):
+    """A perceptron that is told the time, one hidden layer, whose last layer is not 0 at first; `outputs` None for as
+    many as go in."""
     network = TimeMLP(
-        inputs=inputs, width=width, hidden_layers=1, activation=nn.SiLU, waves=8, scale=100, classes=classes
-    )
+        inputs=inputs, outputs=inputs if outputs is None else outputs, width=width, hidden_layers=1,
+        activation=nn.SiLU, waves=8, scale=100, classes=classes,
+    )  # fmt: skip
     network.last.reset_parameters()
     return network
 
@@ -253,22 +255,11 @@ def flow(
         )  # fmt: skip
 
 
-class Doubled(nn.Module):
-    """Two perceptrons of points that are told the time: one for F, one for 2v - 1."""
-
-    def __init__(self):
-        super().__init__()
-        self.parts = nn.ModuleList(time_mlp(2) for _ in range(2))
-
-    def forward(self, x, noise):
-        return torch.cat([part(x, noise) for part in self.parts], dim=1)
-
-
 HYBRID = Hybrid(
     path=Chain(LinearBetas(20, 0.01, 0.4)), parametrisation=Epsilon(), weight=Simple(), times=Steps(),
     coupling=Independent(), bound_weight=0.001, decoder=gaussian,
 )  # fmt: skip
-hybrid = functools.partial(flow, denoiser=Doubled, objective=HYBRID)
+hybrid = functools.partial(flow, denoiser=lambda: time_mlp(2, outputs=4), objective=HYBRID)
 
 
 image_ddpm = functools.partial(

@@ -52,7 +52,15 @@ def pooled_unet(**changed):
 
 
 def time_mlp(**changed):
-    settings = {"inputs": 2, "width": 8, "hidden_layers": 2, "activation": nn.SiLU, "waves": 6, "scale": 1000.0}
+    settings = {
+        "inputs": 2,
+        "outputs": 2,
+        "width": 8,
+        "hidden_layers": 2,
+        "activation": nn.SiLU,
+        "waves": 6,
+        "scale": 1000.0,
+    }
     return TimeMLP(**{**settings, "classes": None, **changed})
 
 
@@ -76,6 +84,7 @@ NETWORKS = {
     "unet of one level": (lambda: unet(multipliers=[1], attention=[1], blocks=2), (1, 5, 3), (1, 5, 3)),
     "pooled unet": (pooled_unet, (1, 8, 8), (1, 8, 8)),
     "perceptron": (time_mlp, (2,), (2,)),
+    "perceptron with a learned variance": (lambda: time_mlp(outputs=4), (2,), (4,)),
 }
 each = pytest.mark.parametrize(("make", "size_in", "size_out"), NETWORKS.values(), ids=NETWORKS.keys())
 CONDITIONAL = {"unet": (lambda: unet(classes=3), (1, 8, 8)), "perceptron": (lambda: time_mlp(classes=3), (2,))}

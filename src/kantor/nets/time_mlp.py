@@ -13,7 +13,8 @@ class TimeMLP(nn.Module):
     """Linear layers with an activation between each two; the level of noise shifts every hidden layer.
 
     Args:
-        inputs: numbers of a point, and as many come out.
+        inputs: numbers of a point.
+        outputs: numbers that come out; as many, or twice as many where the variance is learned too.
         width: units of each hidden layer.
         hidden_layers: how many.
         activation: makes the activation module, such as `torch.nn.SiLU`.
@@ -22,7 +23,7 @@ class TimeMLP(nn.Module):
         classes: as in `kantor.nets.time_embedding.NoiseEmbedding`.
 
     Shape:
-        (B, inputs), noise (B,) and, with classes, labels (B,) → (B, inputs).
+        (B, inputs), noise (B,) and, with classes, labels (B,) → (B, outputs).
 
     Raises:
         UserError: a number is out of range.
@@ -32,6 +33,7 @@ class TimeMLP(nn.Module):
         self,
         *,
         inputs: int,
+        outputs: int,
         width: int,
         hidden_layers: int,
         activation: Callable[[], nn.Module],
@@ -40,16 +42,16 @@ class TimeMLP(nn.Module):
         classes: int | None,
     ) -> None:
         super().__init__()
-        require_positive(inputs=inputs, width=width, hidden_layers=hidden_layers)
+        require_positive(inputs=inputs, outputs=outputs, width=width, hidden_layers=hidden_layers)
         self.embedding = NoiseEmbedding(waves=waves, dim=width, scale=scale, classes=classes)
         sizes_in = [inputs, *[width] * (hidden_layers - 1)]
         self.hidden = nn.ModuleList(nn.Linear(size_in, width) for size_in in sizes_in)
         self.activation = activation()
-        self.last = nn.Linear(width, inputs)
+        self.last = nn.Linear(width, outputs)
         zeros(self.last)
 
     def forward(self, x: Tensor, noise: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(B, inputs), (B,) and (B,) → (B, inputs)."""
+        """(B, inputs), (B,) and (B,) → (B, outputs)."""
         embedding = self.embedding(noise, labels)
         for layer in self.hidden:
             x = self.activation(layer(x) + embedding)
