@@ -408,6 +408,18 @@ def test_unfinished_runs_budgets_and_samplings_are_marked(make_run: MakeRun, eva
     assert "Sampling differs, weights: ema (demo_a seed 0), raw (demo_a seed 1)." in notes
 
 
+def test_settings_of_unlike_samplers_are_told_together(make_run: MakeRun, evaluated: Evaluated):
+    """`sampler.steps: 4 (…), null (…)` would be a difference of one thing."""
+    heun = {**SAMPLING, "sampler": "heun", "nfe": 7, "sampler.steps": 4, "sampler.churn_to": None}
+    runs = [
+        make_run("a", evaluations=[evaluated({"w1": score(0.1)})]),
+        make_run("b", seed=1, evaluations=[evaluated({"w1": score(0.1)}, sampling=heun)]),
+    ]
+    notes = [note for note in compare(runs).notes if "ampl" in note and "real samples" not in note]
+    assert "Settings of the samplers: none (demo_a seed 0), steps 4 (demo_a seed 1)." in notes
+    assert not [note for note in notes if "sampler.steps" in note or "churn" in note]
+
+
 def test_what_all_runs_of_a_method_share_is_said_of_the_method(make_run: MakeRun):
     runs = [*seeds(make_run, "gp", GP, [0.1, 0.2, 0.3]), *seeds(make_run, "clip", CLIP, [0.1, 0.2], steps=300)]
     assert "Budgets differ, steps: 300 (clip), 500 (gp)." in compare(runs).notes

@@ -9,6 +9,7 @@ from kantor.report.methods import Method
 from kantor.report.protocols import few, holders
 
 NAMED = 4
+SETTING = "sampler."
 
 
 def remarks(
@@ -30,13 +31,35 @@ def remarks(
         notes += [f"A step is {step}." for step in told]
     else:
         notes += who.unequal("What a step is differs", [step or units.MISSING for step in steps])
-    for key in sampling_keys(evaluations):
-        notes += who.unequal(f"Sampling differs, {key}", [units.plain(one.sampling.get(key)) for one in evaluations])
+    notes += unlike_sampling(evaluations, who)
     notes += who.unequal("Draws differ", [units.count(one.draw.get("draws")) for one in evaluations])
     copies = [contestants[place].label for method in methods for place in method.copies]
     if copies:
         notes.append(f"Repeats of method and seed, which do not count as seeds: {few(copies, NAMED)}.")
     return notes + other_code(contestants, methods)
+
+
+def unlike_sampling(evaluations: Sequence[Evaluation], who: "Names") -> list[str]:
+    """What differs in how samples were drawn; the settings of unlike samplers are told together, as they are no
+    differences of one thing."""
+    unlike = len({one.sampling.get("sampler") for one in evaluations}) > 1
+    keys = sampling_keys(evaluations)
+    notes = []
+    for key in [key for key in keys if not (unlike and key.startswith(SETTING))]:
+        notes += who.unequal(f"Sampling differs, {key}", [units.plain(one.sampling.get(key)) for one in evaluations])
+    if unlike:
+        notes += who.unequal("Settings of the samplers", [settings(one) for one in evaluations])
+    return notes
+
+
+def settings(evaluation: Evaluation) -> str:
+    """Those of a sampler, `steps 50, grid trailing`; those that are null are not told."""
+    told = [
+        f"{key.removeprefix(SETTING)} {units.plain(value)}"
+        for key, value in evaluation.sampling.items()
+        if key.startswith(SETTING) and value is not None
+    ]
+    return ", ".join(told) or "none"
 
 
 def other_code(contestants: Sequence[Contestant], methods: Sequence[Method]) -> list[str]:
