@@ -1,6 +1,6 @@
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -168,6 +168,26 @@ def test_wrong_arguments_are_named_with_their_key(change, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"_target_": "kantor.noising.betas.GivenBetas", "beta": 0.1},
+         "k.beta=0.1: expected a list of numbers; one alone is k.beta=[0.1]"),
+        ({"_target_": "kantor.noising.betas.GivenBetas", "beta": [0.1, "a"]},
+         "k.beta=[0.1, 'a']: expected a list of numbers"),
+        ({"_target_": "kantor.noising.betas.GivenBetas", "beta": [[0.1], [0.2]]},
+         "k.beta=[[0.1], [0.2]]: expected a list of numbers"),
+        ({"_target_": "kantor.models.ema.Power", "widths": "wide"},
+         "k.widths='wide': expected a number or a list of numbers"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_no_list_is_refused_with_its_key(node, said):
+    with pytest.raises(UserError) as caught:
+        instantiate(node, key="k")
+    assert str(caught.value) == said
+
+
 def test_an_argument_that_is_given_from_elsewhere_cannot_be_given_twice():
     with pytest.raises(UserError, match=r"^model\.width: MLP gets its 'width' from the top level"):
         instantiate(MLP, key="model", width=8)
@@ -222,7 +242,10 @@ def test_an_inner_refusal_names_the_whole_key_once():
         (1.0, int, False), (True, int, False), (True, bool, True), (1, bool, False), ("x", str, True), (1, str, False),
         (None, int | None, True), (None, int, False), ("a", str | None, True), (3, str | None, False),
         (None, nn.Module, False), ({"_target_": "x"}, int, True), ({"a": 1}, int, False), (None, object, True),
-        ("x", Any, True), (None, Any, True),
+        ("x", Any, True), (None, Any, True), ([1, 2], list[int], True), ([1, 2.5], Sequence[int], False),
+        ([1, 2.5], Sequence[float], True), ([[1.0]], Sequence[float], False), ("ab", Sequence[str], False),
+        (["ab"], Sequence[str], True), (5, Sequence[int], False), (None, Sequence[int], False), ([], list[int], True),
+        (None, Sequence[int] | None, True), (0.5, float | list[float], True), ([{"a": 1}], Sequence[Schedule], True),
     ],
     ids=str,
 )  # fmt: skip

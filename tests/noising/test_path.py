@@ -139,7 +139,7 @@ WRONG = [
     (lambda: LinearBetas(10, 0.0, 0.02), r"first=0.0, last=0.02: β=0 is outside \(0, 1\)"),
     (lambda: LinearBetas(10, 0.1, 2.0), r"β=1\.\d+ is outside \(0, 1\)"),
     (lambda: LinearBetas(10, 0.02, 1e-4), r"β falls from 0.02 at step 1 to 0.01\d+ at step 2"),
-    (lambda: GivenBetas([0.1]), r"steps=1"),
+    (lambda: GivenBetas([0.1]), r"beta=\[0.1\]: a chain has at least 2 steps"),
     (lambda: GivenBetas([0.1, 0.3, 0.2]), r"β falls from 0.3 at step 2 to 0.2 at step 3"),
     (lambda: GivenBetas([0.1, float("nan")]), r"β=nan is outside"),
     (lambda: CosineBetas(10, 0.008, 1.0), r"β=1 is outside \(0, 1\)"),

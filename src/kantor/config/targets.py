@@ -19,6 +19,9 @@ TRUSTED = (*(f"kantor.{part}." for part in COMPONENTS), "torch.nn.", "torch.opti
 
 RESERVED = ("_target_", "_partial_")
 
+LISTS = (list, collections.abc.Sequence)
+"""What a list of a configuration can stand for; tuples, whose length matters, are taken on trust."""
+
 
 def trusted_prefixes() -> tuple[str, ...]:
     """What may be named: `TRUSTED`, and the packages that the user lists in KANTOR_TRUST, separated by commas."""
@@ -178,6 +181,8 @@ def fits(value: object, hint: Any) -> bool:
         return any(fits(value, option) for option in typing.get_args(hint))
     if origin is typing.Literal:
         return value in typing.get_args(hint)
+    if origin in LISTS:
+        return isinstance(value, list) and all(fits(one, *typing.get_args(hint)) for one in value)
     if hint is type(None):
         return value is None
     if hint is float:
@@ -206,7 +211,10 @@ def is_a(value: object, hint: Any) -> bool:
 
 
 def within(key: str, name: str, value: object, hints: dict[str, Any]) -> str:
-    """How to set one setting of a component, where a component is wanted and a number was given."""
+    """How to set one setting of a component, where a component is wanted and a number was given; how to name one thing
+    where a list is wanted."""
+    if not isinstance(value, list) and fits([value], hints[name]):
+        return f"; one alone is {key}.{name}=[{value}]"
     if inspect.isclass(hints[name]) and hints[name] not in (int, float, bool, str):
         return f", a component with a _target_; a setting of it is {key}.{name}.SETTING={value}"
     return ""
@@ -220,5 +228,8 @@ def describe(hint: Any) -> str:
         return " or ".join(describe(option) for option in typing.get_args(hint))
     if typing.get_origin(hint) is collections.abc.Callable:
         return "a component with a _target_"
+    if typing.get_origin(hint) in LISTS:
+        (one,) = typing.get_args(hint)
+        return "a list of " + {int: "whole numbers", float: "numbers", str: "texts"}.get(one, "components")
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
     return words.get(hint, getattr(hint, "__name__", str(hint)))

@@ -39,7 +39,7 @@ class LinearBetas(Betas):
     last: float
 
     def __post_init__(self) -> None:
-        require_steps(self.steps)
+        require_steps(self.steps, f"steps={self.steps}")
         require_rising(self.values(), f"first={self.first}, last={self.last}")
 
     def values(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class CosineBetas(Betas):
     largest: float
 
     def __post_init__(self) -> None:
-        require_steps(self.steps)
+        require_steps(self.steps, f"steps={self.steps}")
         if not 0 <= self.offset < 1:
             raise UserError(f"offset={self.offset}: expected a number in [0, 1), such as 0.008")
         require_rising(self.values(), f"largest={self.largest}")
@@ -91,7 +91,7 @@ class GivenBetas(Betas):
     beta: Sequence[float]
 
     def __post_init__(self) -> None:
-        require_steps(len(self.beta))
+        require_steps(len(self.beta), f"beta={list(self.beta)}")
         require_rising(self.values(), f"beta={list(self.beta)}")
 
     def values(self) -> np.ndarray:
@@ -99,14 +99,14 @@ class GivenBetas(Betas):
         return np.asarray(self.beta, dtype=np.float64)
 
 
-def require_steps(steps: int) -> None:
+def require_steps(steps: int, given: str) -> None:
     """Check the length of a chain.
 
     Raises:
         UserError: it has no transition between two noisy steps.
     """
     if steps < 2:
-        raise UserError(f"steps={steps}: a chain has at least 2 steps, such as the usual 1000")
+        raise UserError(f"{given}: a chain has at least 2 steps, such as the usual 1000")
 
 
 def require_rising(beta: np.ndarray, given: str) -> None:
