@@ -7,10 +7,10 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
-from tiny import FEW_STEPS, TinyImages, flow, image_ddpm, points
+from tiny import DDPM, FEW_STEPS, FLOW, TinyImages, flow, image_ddpm, points
 
 from kantor import keyed
-from kantor.callbacks import strips
+from kantor.callbacks import flow_field, strips
 from kantor.callbacks.flow_field import draw_paths, field
 from kantor.callbacks.forward_chain import ForwardChain
 from kantor.callbacks.reverse_chain import ReverseChain
@@ -136,6 +136,27 @@ def test_samples_by_steps_are_those_of_that_many_steps(scene, monkeypatch):
     assert headings == ["1 step", "3 steps", "20 steps"]
     for steps, state in zip((1, 3, 20), strip.states, strict=True):
         assert torch.equal(state, scene(data, sampler=replace(FEW_STEPS, steps=steps)).samples(model, 2))
+
+
+def test_numbers_of_steps_that_the_grid_has_not_are_left_out(scene, monkeypatch):
+    leading = replace(FEW_STEPS, grid="leading")  # which cannot take one step
+    picture = SamplesBySteps(
+        scene(TinyImages(labelled=True), sampler=leading), every=1, n=2, extent=None, steps=(1, 2, 5)
+    )
+    _, headings, _ = shown(monkeypatch, picture, image_ddpm())
+    assert headings == ["2 steps", "5 steps"]
+    assert replace(picture, steps=(1,)).samplers(image_ddpm().path) == [leading]
+
+
+@pytest.mark.parametrize(("objective", "steps"), [(FLOW, 40), (DDPM, 20)], ids=["continuous", "of 20 steps"])
+def test_the_flow_takes_no_more_steps_than_a_chain_has(scene, monkeypatch, objective, steps):
+    walked = []
+    monkeypatch.setattr(flow_field, "draw_paths", lambda axes, moments, samples, extent: walked.append(moments))
+    picture = flow_field.FlowField(
+        scene(points(), sampler=FEW_STEPS), every=1, n=4, extent=3.0, flow=replace(FEW_STEPS, steps=40)
+    )
+    picture.draw(flow(objective=objective))
+    assert len(walked[0]) == steps
 
 
 @each_path

@@ -5,7 +5,7 @@ in the same units: noise at u = 1, data at u = 0, and arrows along -dy/du.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
@@ -42,7 +42,7 @@ class FlowField(DenoisingPicture):
 
     Attributes:
         flow: a sampler without noise, which draws the paths whatever the run's sampler is: those of a walk with noise
-            would show the noise.
+            would show the noise; of a chain that is shorter it takes all steps.
     """
 
     flow: DenoisingSampler
@@ -60,7 +60,8 @@ class FlowField(DenoisingPicture):
         """The model as it is now."""
         assert isinstance(model, HasDenoiser)
         assert self.extent is not None
-        samples, moments = self.drawn(model, self.flow)
+        steps = self.flow.steps if model.path.steps is None else min(self.flow.steps, model.path.steps)
+        samples, moments = self.drawn(model, replace(self.flow, steps=steps))
         networks = model.weights(self.scene.sampling.weights)
         figure = Figure(figsize=(13.2, 6.9), dpi=100, layout="constrained")
         grid = figure.add_gridspec(1, 2)
