@@ -224,7 +224,7 @@ def test_wrong_types_are_refused_by_name(override, said):
         ("optimisation.n_critic.steps=0", "optimisation.n_critic.steps=0: expected a number above 0"),
         ("ema.decay=1.0", "ema.decay=1.0: expected a number in [0, 1)"),
         ("ema.decay=[0.9,0.9]", "expected a number, or several that differ"),
-        ("ema.decay=[0.9,fast]", "decay=fast: expected a number in [0, 1)"),
+        ("ema.decay=[0.9,fast]", "ema.decay=[0.9, 'fast']: expected a number or a list of numbers"),
         ("optimisation.gradient_clip_norm=0", "optimisation.gradient_clip_norm=0: expected a number above 0"),
         ("optimisation.accumulate=0", "optimisation.accumulate=0: expected a number above 0"),
         ("optimisation.critic.lr=-1", "optimisation.critic"),
@@ -341,7 +341,7 @@ def test_contradictions_are_refused_before_anything_starts(override, said):
         (["evaluation.weights=ema:0.9"], "evaluation.weights=ema:0.9 were not kept"),
         (["ema=power", "evaluation.weights=ema:0.2"], ": expected one of raw, ema, ema:0.05, ema:0.1;"),
         (["ema=power", "ema.widths=[0.05,0.3]"], "ema.widths=0.3: expected a number above 0 and at most 0.2887"),
-        (["ema=power", "ema.widths=wide"], "ema.widths=wide"),
+        (["ema=power", "ema.widths=wide"], "ema.widths='wide': expected a number or a list of numbers"),
         (["ema=power", "ema.decay=0.9"], "ema.decay"),
         (["ema.widths=[0.05]"], "ema.widths"),
         (["optimisation.accumulate=3"], "cannot be taken in optimisation.accumulate=3 equal parts"),
@@ -445,3 +445,17 @@ def test_an_option_is_loaded_by_itself():
 
 def test_keys_are_dotted_and_include_inner_nodes():
     assert keys({"a": {"b": {"c": 1}}, "d": [{"e": 1}]}) == ["a", "a.b", "a.b.c", "d"]
+
+
+def test_a_component_of_another_kind_is_said_how_to_name():
+    """Hydra merges a node into the one that was there, and takes no new key."""
+    given, node = "objective.path.betas", "{_target_: kantor.noising.betas.GivenBetas, beta: [0.1,0.9]}"
+    with pytest.raises(UserError) as caught:
+        compose(["experiment=point_ddpm", f"{given}={node}"])
+    assert str(caught.value) == (
+        f"{given}.beta: there is no such key; another component is named by {given}._target_=…, with +{given}.beta=… "
+        f"for what it takes and ~{given}.SETTING for what it does not"
+    )
+    named = (f"{given}._target_=kantor.noising.betas.GivenBetas", f"+{given}.beta=[0.1,0.9]")
+    left_out = [f"~{given}.{name}" for name in ("steps", "first", "last")]
+    assert compose(["experiment=point_ddpm", *named, *left_out]).build("objective").path.steps == 2

@@ -96,8 +96,15 @@ def _explain(error: Exception, parsed: list[Override], overrides: list[str], con
         key = override.key_or_group
         if known and key not in known and not key.startswith("hydra") and not override.is_add():
             return UserError(f"{override.input_line}: {unknown_key(key, known)}; `kantor train … --cfg` shows all keys")
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException) and cause.full_key and "is not in struct" in str(cause):
+        whole, component = cause.full_key, cause.full_key.rpartition(".")[0]
+        return UserError(
+            f"{whole}: there is no such key; another component is named by {component}._target_=…, with +{whole}=… for "
+            f"what it takes and ~{component}.SETTING for what it does not"
+        )
     what = str(error).replace("Error merging override ", "").split("\n")[0]
-    why = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ is not None else ""
+    why = f": {str(cause).splitlines()[0]}" if cause is not None else ""
     return UserError(what + why)
 
 
