@@ -67,7 +67,9 @@ PICTURES = {
     "samples_by_steps": (SamplesBySteps, {"n": 3, "extent": None, "steps": (1, 2, 30)}),
 }
 OF_DENOISERS = {"forward_chain", "reverse_chain", "samples_by_steps"}
-PICTURES |= {f"{name}_of_points": (PICTURES[name][0], {**PICTURES[name][1], "extent": 3.0}) for name in OF_DENOISERS}
+PICTURES |= {
+    f"{name}_of_points": (PICTURES[name][0], {**PICTURES[name][1], "extent": 3.0}) for name in sorted(OF_DENOISERS)
+}
 to_uint8 = pixels.to_uint8
 each_picture = pytest.mark.parametrize("name", PICTURES)
 

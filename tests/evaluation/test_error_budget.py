@@ -94,7 +94,7 @@ def test_as_many_evaluations_as_there_may_be():
         (tiny.flow, tiny.FEW_STEPS, [2.5], "expected a list of whole numbers"),
         (tiny.flow, tiny.FEW_STEPS, [0, 5], "nfe=0: expected at least 1"),
     ],
-    ids=str,
+    ids=["gan", "too many", "too few", "none", "text", "number", "half", "zero"],
 )
 def test_numbers_that_cannot_be_had(model, sampler, nfe, said):
     with pytest.raises(UserError, match=rf"evaluation.nfe=.*({said})"):

@@ -82,7 +82,8 @@ def sample(
     if n < 1:
         raise UserError(f"n={n}: expected at least 1 sample")
     run = load(directory, checkpoint, sampler=sampler, overrides=overrides, config_dirs=config_dirs)
-    model, device = run.model, run.model.device
+    device = run.device if run.device.type != "cuda" or torch.cuda.is_available() else torch.device("cpu")
+    model = run.model.to(device)
     sampler_used = run.sampler if likeness is None else likeness.sampler(run)
     sampling = Sampling(model.default_weights if weights is None else model.weights_called(weights), sampler_used)
     size = chunk_of(run)
