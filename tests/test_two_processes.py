@@ -67,7 +67,7 @@ TRAINED = {
             *plain_descent("optimisation.optimizer"),
             "~optimisation.optimizer.betas",
         ),
-        {"images_seen": 50 * 256, "steps": 50},
+        {"images_seen": 50 * 512, "steps": 50},
     ),
 }
 

@@ -73,12 +73,12 @@ def by_quartile(
     assert len(x) % len(QUARTILES) == 0
     levels = objective.path.at(_Spread(objective.times).draw(len(x), rng, objective.path))
     x_t = noised(x, objective.coupling(x, rng.normal(*x.shape)), levels)
-    weight, given = objective.weight(levels).to(x.device), denoiser(x_t, levels).double()
-    found = {"loss": x.double()}
+    weight, given = objective.weight(levels), denoiser(x_t, levels).cpu().double()  # not every device has float64
+    found = {"loss": x.cpu().double()}
     if exact is not None and isinstance(objective.coupling, Independent):  # else another denoiser is the best
-        found["regret"] = exact.posterior(x_t, levels).mean
+        found["regret"] = exact.posterior(x_t.cpu(), levels).mean
     return {
-        f"train/{name}_{q}": part.mean().float()
+        f"train/{name}_{q}": part.mean().float().to(x.device)
         for name, best in found.items()
         for q, part in zip(QUARTILES, (weight * (best - given).square().flatten(1).mean(1)).chunk(4), strict=True)
     }
