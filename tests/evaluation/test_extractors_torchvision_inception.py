@@ -188,6 +188,8 @@ def test_other_pictures_are_refused(ours, images, message):
 
 
 def test_the_preset_is_5000_against_5000_by_it():
-    evaluation = build_evaluation(Configuration(load_options({"evaluation": "jhu_legacy", "likelihood": "none"})), Direct(), None)
+    evaluation = build_evaluation(
+        Configuration(load_options({"evaluation": "jhu_legacy", "likelihood": "none"})), Direct(), None
+    )
     assert (evaluation.n, evaluation.n_real) == (5000, 5000)
     assert evaluation.extractor == TorchvisionInception(weights=None)
