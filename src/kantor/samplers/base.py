@@ -131,6 +131,26 @@ class DenoisingSampler(ABC):
         return {"sampler": self.name, "nfe": self.nfe, **settings}
 
 
+class Around:
+    """What draws by a sampler of its own, and is one to models and cards."""
+
+    sampler: DenoisingSampler
+
+    @property
+    def guidance(self) -> float:
+        """The sampler's."""
+        return self.sampler.guidance
+
+    @property
+    def guide(self) -> str | Guide | None:
+        """The sampler's."""
+        return self.sampler.guide
+
+    def describe(self) -> dict[str, Any]:
+        """As the sampler."""
+        return self.sampler.describe()
+
+
 def transitions(levels: Levels) -> Iterator[tuple[Levels, Levels]]:
     """t and s for each step along levels."""
     return pairwise(levels.each(k) for k in range(len(levels.alpha)))

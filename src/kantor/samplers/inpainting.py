@@ -19,8 +19,7 @@ from kantor.keyed import Rng
 from kantor.noising.denoiser import Altered, Denoiser
 from kantor.noising.levels import Levels, noised
 from kantor.noising.path import Path
-from kantor.samplers.base import DenoisingSampler
-from kantor.samplers.guidance import Guide
+from kantor.samplers.base import Around, DenoisingSampler
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Inpainted(Altered):
 
 
 @dataclass(frozen=True, eq=False)
-class Redrawing:
+class Redrawing(Around):
     """A sampler that draws one given sample anew, each time otherwise.
 
     Attributes:
@@ -79,16 +78,6 @@ class Redrawing:
         times = self.path.time(Levels(levels.alpha[:-1], levels.sigma[:-1]))
         first = int((times > self.strength + 1e-9).sum())
         return Levels(levels.alpha[first:], levels.sigma[first:])
-
-    @property
-    def guidance(self) -> float:
-        """The sampler's."""
-        return self.sampler.guidance
-
-    @property
-    def guide(self) -> str | Guide | None:
-        """The sampler's."""
-        return self.sampler.guide
 
     def describe(self) -> dict[str, Any]:
         """What the sampler says, of the steps that are left of its own."""

@@ -1,7 +1,7 @@
 """A walk from noise to a sample as it was taken: any sampler, whose denoiser is listened to."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -9,8 +9,7 @@ from kantor.keyed import Rng
 from kantor.noising.denoiser import Altered, Denoiser
 from kantor.noising.levels import Levels
 from kantor.noising.path import Path
-from kantor.samplers.base import DenoisingSampler
-from kantor.samplers.guidance import Guide
+from kantor.samplers.base import Around, DenoisingSampler
 
 MOMENTS = 48
 """Of a walk that are kept, about: one of a thousand steps would fill the memory."""
@@ -58,7 +57,7 @@ class Recorded(Altered):
 
 
 @dataclass
-class Watched:
+class Watched(Around):
     """A sampler, and the walk of what it drew last.
 
     Attributes:
@@ -75,17 +74,3 @@ class Watched:
         samples = self.sampler.draw(recorded, path, shape, rng)
         self.moments = recorded.moments
         return samples
-
-    @property
-    def guidance(self) -> float:
-        """The sampler's."""
-        return self.sampler.guidance
-
-    @property
-    def guide(self) -> str | Guide | None:
-        """The sampler's."""
-        return self.sampler.guide
-
-    def describe(self) -> dict[str, Any]:
-        """As the sampler."""
-        return self.sampler.describe()
