@@ -26,6 +26,7 @@ from tiny import (
 )
 
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.denoising_error import DenoisingError
 from kantor.callbacks.flow_field import FlowField
 from kantor.callbacks.forward_chain import ForwardChain
 from kantor.callbacks.grids import Grids
@@ -61,6 +62,7 @@ PICTURES = {
     "side_by_side": (SideBySide, {"side": 2}),
     "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
     "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
+    "denoising_error": (DenoisingError, {"n": 3, "levels": 2, "largest": 10_000}),
     "flow_field": (FlowField, {"n": 8, "extent": 3.0, "flow": FEW_STEPS}),
     "forward_chain": (ForwardChain, {"n": 3, "extent": None, "columns": 4}),
     "reverse_chain": (ReverseChain, {"n": 3, "extent": None, "columns": 3}),
@@ -115,7 +117,7 @@ def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
     if not isinstance(model, HasLatentSpace):
         expected = expected - {"interpolation"}
     if isinstance(model, HasDenoiser):
-        expected = expected | OF_DENOISERS | ({"flow_field"} if isinstance(data, PointData) else set())
+        expected = expected | OF_DENOISERS | {"flow_field" if isinstance(data, PointData) else "denoising_error"}
     assert kinds == {PICTURES[name][0] for name in expected}
 
 
@@ -273,7 +275,14 @@ REFUSED = [
     ),
     ("flow_field", MODELS["conditional diffusion of pictures"], "points are expected, data=tiny are pictures"),
     ("flow_field", MODELS["gan of points"], "a denoiser is expected, Adversarial has none"),
-    *((name, MODELS["vae of pictures"], "a denoiser is expected, ToyVAE has none") for name in sorted(OF_DENOISERS)),
+    *(
+        (name, MODELS["vae of pictures"], "a denoiser is expected, ToyVAE has none")
+        for name in (*sorted(OF_DENOISERS), "denoising_error")
+    ),
+    (
+        "denoising_error", MODELS["flow of points"],
+        "pictures are expected, data=gaussians8 are points; take pictures=points",
+    ),
     (
         "forward_chain", MODELS["flow of points"],
         "data=gaussians8 are points, for which extent is a number; take pictures=denoised_points",

@@ -10,6 +10,7 @@ from kantor.data.stream import Block
 from kantor.models.latent import Latent
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.path import Path
+from kantor.objectives.denoising import Denoising
 from kantor.objectives.distance_estimate import DistanceEstimate
 
 
@@ -88,4 +89,14 @@ class HasDenoiser(Protocol):
     def denoiser_of(self, networks: Mapping[str, nn.Module], labels: Tensor | None = None) -> Denoiser:
         """What given networks (`weights()` of the model, in eval mode) estimate; told labels int64 (B,) where they take
         them."""
+        ...
+
+
+@runtime_checkable
+class HasDenoisingLoss(HasDenoiser, Protocol):
+    """One whose denoiser is trained by E w·‖x - D(x_t)‖²."""
+
+    @property
+    def objective(self) -> Denoising:
+        """The loss, which knows at which times it looks."""
         ...

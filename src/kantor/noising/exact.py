@@ -6,9 +6,10 @@ are the pictures of a finite training set (Karras et al. 2022, arXiv:2206.00364,
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,10 +18,25 @@ from kantor.data.points import HasComponents, PointDistribution
 from kantor.noising.levels import Levels, at_samples
 
 CENTRES_AT_ONCE = 4096
-"""Of a training set: what is held beside it is a table of batch × this."""
+"""Of a training set, at most: what is held beside it is a table of batch × this."""
+
+NUMBERS_AT_ONCE = 2**22
+"""Of its samples in float64, at most: few large pictures are as many numbers as many small ones."""
 
 CLEAN = Levels(torch.ones((), dtype=torch.float64), torch.zeros((), dtype=torch.float64))
 """No noise: the data themselves."""
+
+
+class Centres(Protocol):
+    """A row of samples (K, …), as a tensor has them."""
+
+    def __len__(self) -> int:
+        """K."""
+        ...
+
+    def split(self, split_size: int, /) -> Iterable[Tensor]:
+        """At most so many after the other."""
+        ...
 
 
 class Posterior(NamedTuple):
@@ -96,7 +112,7 @@ class ExactMixture(Exact):
         deviation: s, the standard deviation of each.
     """
 
-    centres: Tensor
+    centres: Centres
     deviation: float
 
     def _of_vectors(self, x: Tensor, alpha: Tensor, sigma: Tensor) -> Posterior:
@@ -106,8 +122,8 @@ class ExactMixture(Exact):
         norms = x.square().sum(1, keepdim=True)
         largest = torch.full_like(norms, -math.inf)
         total, square, first = torch.zeros_like(norms), torch.zeros_like(norms), torch.zeros_like(x)
-        for some in self.centres.flatten(1).split(CENTRES_AT_ONCE):
-            centres = some.to(x.device).double()  # (K', D)
+        for some in self.centres.split(max(1, min(CENTRES_AT_ONCE, NUMBERS_AT_ONCE // dimensions))):
+            centres = some.to(x.device).double().flatten(1)  # (K', D)
             squares = centres.square().sum(1)  # (K',)
             distances = norms - 2 * alpha * (x @ centres.T) + alpha**2 * squares  # (B, K')
             logits = -distances / (2 * v)
