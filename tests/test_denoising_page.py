@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.utils import get_class
 from small_runs import check_run
 from tiny import fit, flow, points, samples
 
@@ -78,12 +79,11 @@ def test_what_is_watched_is_what_is_on_the_page():
 
 
 def test_the_pictures_of_the_page_are_those_of_denoisers():
-    kinds = denoising.DenoisingPicture.__subclasses__()
     named = {re.findall(r"`(\w+)`", cell)[0] for cell in rows("Pictures of what happens")}
-    drawn = {
-        node["_target_"].rpartition(".")[2]
+    kinds = {
+        get_class(node["_target_"])
         for path in (CONF / "pictures").glob("denoised_*.yaml")
         for node in yaml.safe_load(path.read_text())["callbacks"].values()
         if node is not None
     }
-    assert {kind.__name__ for kind in kinds} == drawn and {kind.name for kind in kinds} == named
+    assert kinds > set(denoising.DenoisingPicture.__subclasses__()) and {kind.name for kind in kinds} == named

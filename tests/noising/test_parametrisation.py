@@ -121,6 +121,17 @@ def test_each_parametrisation_has_the_weight_of_its_own_error(parametrisation, w
     assert torch.allclose(weight(levels) * out**2, torch.ones(3).double(), rtol=1e-10)
 
 
+def test_min_snr_stands_on_each_error_as_the_paper_has_it():
+    """Hang et al. 2023, section 3.4: on x, on ε, and on v, where public code forgets to divide by SNR + 1."""
+    levels = levels_of(CHAIN, [0.02, 0.1, 0.4, 0.99])
+    snr = (levels.alpha / levels.sigma) ** 2
+    cut = torch.minimum(snr, torch.tensor(5.0))
+    assert snr[0] > 5 > snr[-1]
+    for parametrisation, divided_by in ((Data(), 1), (Epsilon(), snr), (V(), snr + 1)):
+        _, out = parametrisation.scales(levels)
+        assert torch.allclose(MinSNR(5.0)(levels) * out**2, cut / divided_by, rtol=1e-10)
+
+
 def test_the_weight_of_the_score_is_its_variance():
     """Song & Ermon 2019: σ²·‖s + ε/σ‖²."""
     levels = levels_of(Exploding(0.01, 10.0), [0.1, 0.8])

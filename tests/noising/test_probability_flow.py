@@ -68,6 +68,17 @@ def test_probes_do_not_change_the_mean(probes):
     assert scatter == pytest.approx(float(one.std()) / math.sqrt(probes), rel=0.15)
 
 
+def test_signs_are_exact_where_dimensions_do_not_meet():
+    """vᵀJv is the trace of a diagonal J for all signs; of normal probes it would only be so on average."""
+    apart = ExactGaussian(torch.zeros(3, dtype=torch.float64), torch.tensor([0.1, 1.0, 4.0]).double().diag())
+    x = torch.ones(4, 3, dtype=torch.float64)
+    one, exact = (
+        ProbabilityFlow(steps=5, probes=probes, noise=0.1).log_density(apart, Linear(), x, Rng(0))
+        for probes in (1, None)
+    )
+    torch.testing.assert_close(one, exact)
+
+
 def test_float32_denoisers_are_asked_in_float32():
     """And give what they give in float64, but for rounding."""
     flow = ProbabilityFlow(steps=30, probes=None, noise=1e-3)
