@@ -117,6 +117,20 @@ def test_bytes_of_a_gaussian_have_a_mass_of_one(mean, deviation):
         torch.testing.assert_close(nats[inside], density[inside], rtol=0, atol=5e-3)
 
 
+@pytest.mark.parametrize("deviation", [6e-3, 0.05, 1.0])
+def test_bytes_in_float32_are_the_same_but_for_rounding(deviation):
+    """As a network learns its variance by them; so is what it learns by."""
+    x, costs, slopes = torch.arange(256) / 127.5 - 1, [], []
+    for dtype in (torch.float32, torch.float64):
+        variance = torch.full((256,), deviation**2, dtype=dtype, requires_grad=True)
+        nats = bytes_of_gaussian(x.to(dtype), torch.full((256,), 0.3, dtype=dtype), variance)
+        nats.sum().backward()
+        costs.append(nats.detach().double())
+        slopes.append(variance.grad.double())
+    torch.testing.assert_close(*costs, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(*slopes, rtol=5e-3, atol=1e-3)  # the worst 200 deviations from the mean
+
+
 def test_uniform_bytes_cost_eight_bits():
     """With the exact denoiser of 256 equally likely levels, at a thousand steps, to the error of 256 samples."""
     levels = torch.arange(256, dtype=torch.float64)[:, None] / 127.5 - 1

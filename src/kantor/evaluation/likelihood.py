@@ -25,7 +25,7 @@ from kantor.noising.bound import (
     variational_bound,
 )
 from kantor.noising.byte_levels import bytes_of_gaussian, dequantised, nats_of_density
-from kantor.noising.denoiser import Denoiser, HasVariance
+from kantor.noising.denoiser import Denoiser, FromAfar, HasVariance
 from kantor.noising.levels import Levels
 from kantor.noising.path import Path
 from kantor.noising.probability_flow import ProbabilityFlow
@@ -75,7 +75,7 @@ class Likelihood(ABC):
 
         Args:
             model: with a denoiser.
-            x: (B, …), as the model takes them.
+            x: (B, …) on the CPU, as the model takes them.
             labels: int64 (B,), of a conditional model.
             weights: as `GenerativeModel.weights` names them.
             rng: of all that is drawn.
@@ -84,9 +84,8 @@ class Likelihood(ABC):
         assert isinstance(model, HasDenoiser)
         networks = model.weights(weights)
         with torch.no_grad(), evaluating(networks):
-            denoiser = model.denoiser_of(networks, labels)
-            made = self.of_bytes if as_bytes else self.of_points
-            return made(denoiser, model.path, x.to(model.device), rng).cpu()
+            denoiser = FromAfar(model.denoiser_of(networks, labels), model.device)
+            return (self.of_bytes if as_bytes else self.of_points)(denoiser, model.path, x, rng)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ class Reverse(NamedTuple):
 
     Attributes:
         data: D(x_t), (B, …).
-        variance: of p(x_s | x_t), float64, of the same shape, or (B, 1, …), or ().
+        variance: of p(x_s | x_t), of the same shape, or (B, 1, …), or ().
     """
 
     data: Tensor
@@ -37,7 +37,7 @@ class Reversing(Protocol):
 
 
 Decoder = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""-log p(x | x_1) of samples x, the mean and the variance, in nats of each dimension."""
+"""-log p(x | x_1) of samples x, the mean and the variance, in nats of each dimension, in x's dtype."""
 
 
 class Bound(NamedTuple):
@@ -70,7 +70,7 @@ class Normals(Protocol):
 def variational_bound(
     reverse: Reversing, levels: Levels, start: float, x: Tensor, noise: Normals, decoder: Decoder
 ) -> Bound:
-    """Of samples x (B, …), with fresh noise at each level.
+    """Of samples x (B, …) on the CPU, with fresh noise at each level.
 
     Args:
         reverse: the model.
@@ -80,42 +80,42 @@ def variational_bound(
         noise: where it comes from.
         decoder: of the last step.
     """
-    steps = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    exact, steps = x.double(), torch.zeros(len(x), dtype=torch.float64)
     count = len(levels.alpha) - 1
     for k in range(count):
         t, s = levels.each(k), levels.each(k + 1)
         x_t = noised(x, noise.normal(*x.shape).to(x), t)
         made = reverse(x_t, t, s)
         if k < count - 1:
-            steps += step_term(x, made, transition(t, s)).flatten(1).sum(1)
-    return Bound(prior_term(x, levels.each(0), start), steps, decoder(x, made.data, made.variance).flatten(1).sum(1))
+            steps += step_term(exact, made, transition(t, s)).flatten(1).sum(1)
+    last = decoder(exact, made.data, made.variance).flatten(1).sum(1)
+    return Bound(prior_term(exact, levels.each(0), start), steps, last)
 
 
 def step_term(x: Tensor, made: Reverse, exact: Transition) -> Tensor:
-    """KL(q(x_s|x_t, x) ‖ p(x_s|x_t)) of each dimension, float64 (B, …): two Gaussians whose means differ by that of
-    what they take the sample for. Levels with σ_s > 0.
+    """KL(q(x_s|x_t, x) ‖ p(x_s|x_t)) of each dimension, (B, …): two Gaussians whose means differ by that of what they
+    take the sample for. Levels with σ_s > 0.
 
     Args:
-        x: the samples, (B, …).
+        x: the samples, (B, …), in the dtype and on the device that all is computed in.
         made: what the model says.
         exact: from t to s, () or (B,).
     """
-    smaller, of_data = at_samples(exact.smaller, x.double()), at_samples(exact.of_data, x.double())
-    apart = (of_data * (x.double() - made.data.double())).square()
+    smaller, of_data = at_samples(exact.smaller, x), at_samples(exact.of_data, x)
+    apart = (of_data * (x - made.data)).square()
     return 0.5 * ((smaller + apart) / made.variance - 1 + torch.log(made.variance / smaller))
 
 
 def prior_term(x: Tensor, last: Levels, start: float) -> Tensor:
-    """KL(N(αx, σ²I) ‖ N(0, start²·I)) in nats, float64 (B,)."""
+    """KL(N(αx, σ²I) ‖ N(0, start²·I)) in nats, (B,), in x's dtype."""
     ratio = last.sigma**2 / start**2
-    apart = (at_samples(last.alpha, x.double()) * x.double() / start).square()
+    apart = (at_samples(last.alpha, x) * x / start).square()
     return 0.5 * (apart + ratio.item() - 1 - math.log(ratio.item())).flatten(1).sum(1)
 
 
 def gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """-log N(x; mean, variance) in nats of each dimension, float64."""
-    apart = (x.double() - mean.double()).square()
-    return 0.5 * (apart / variance + torch.log(2 * math.pi * variance))
+    """-log N(x; mean, variance) in nats of each dimension, in x's dtype."""
+    return 0.5 * ((x - mean).square() / variance + torch.log(2 * math.pi * variance))
 
 
 def smaller_variance(denoiser: Denoiser, levels: Levels) -> Reversing:
@@ -146,13 +146,13 @@ def learned_variance(denoiser: Denoiser, levels: Levels) -> Reversing:
 
     def reverse(x: Tensor, t: Levels, s: Levels) -> Reverse:
         data, v = denoiser.with_variance(x, t)
-        return Reverse(data, between(transition(t, s), v, before))
+        return Reverse(data, between(transition(t, s), v.double(), before))
 
     return reverse
 
 
 def between(moved: Transition, v: Tensor, least: Tensor) -> Tensor:
-    """exp(v·log β + (1 - v)·log β̃), float64 of v's shape (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15).
+    """exp(v·log β + (1 - v)·log β̃), of v's shape and dtype (Nichol & Dhariwal 2021, arXiv:2102.09672, equation 15).
 
     Args:
         moved: the step, () or (B,).
@@ -160,5 +160,4 @@ def between(moved: Transition, v: Tensor, least: Tensor) -> Tensor:
         least: stands for β̃ where that is 0.
     """
     smaller = torch.where(moved.smaller > 0, moved.smaller, least)
-    v = v.double()
     return torch.exp(v * at_samples(moved.larger.log(), v) + (1 - v) * at_samples(smaller.log(), v))

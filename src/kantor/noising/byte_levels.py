@@ -27,14 +27,14 @@ def nats_of_density(log_density: Tensor, dimensions: int) -> Tensor:
 
 
 def bytes_of_gaussian(x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """-log of the mass that N(mean, variance) has within half a level of x, in nats of each dimension, float64.
+    """-log of the mass that N(mean, variance) has within half a level of x, in nats of each dimension, in x's dtype.
 
     The levels are 256 in [-1, 1]; the first and the last reach to infinity, so that all 256 have a mass of 1 (Ho et
     al. 2020, arXiv:2006.11239, equation 13).
     """
-    x, deviation = x.double(), variance.sqrt()
-    upper = torch.where(x > 1 - HALF, math.inf, (x + HALF - mean.double()) / deviation)
-    lower = torch.where(x < -1 + HALF, -math.inf, (x - HALF - mean.double()) / deviation)
+    deviation = variance.sqrt()
+    upper = torch.where(x > 1 - HALF, math.inf, (x + HALF - mean) / deviation)
+    lower = torch.where(x < -1 + HALF, -math.inf, (x - HALF - mean) / deviation)
     mirrored = lower > 0  # above the mean the two tails are nearly 1, and their difference would cancel
     upper, lower = torch.where(mirrored, -lower, upper), torch.where(mirrored, -upper, lower)
     larger, smaller = torch.special.log_ndtr(upper), torch.special.log_ndtr(lower)

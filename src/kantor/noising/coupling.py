@@ -33,6 +33,6 @@ class OptimalTransport(Coupling):
 
     def __call__(self, x: Tensor, noise: Tensor) -> Tensor:
         """The noise, permuted."""
-        cost = torch.cdist(x.flatten(1).double().cpu(), noise.flatten(1).double().cpu()).square()
+        cost = torch.cdist(x.flatten(1).cpu().double(), noise.flatten(1).cpu().double()).square()
         _, column = linear_sum_assignment(cost.numpy())
         return noise[torch.as_tensor(column, device=noise.device)]

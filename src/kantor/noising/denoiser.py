@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from kantor.noising.levels import Levels, at_samples
@@ -108,6 +109,30 @@ class VariedDenoiser:
 
         data = NetworkDenoiser(predict, self.parametrisation, self.path)(x, level)
         return data, shares[0]
+
+
+@dataclass(frozen=True)
+class FromAfar:
+    """A denoiser on its own device, asked from another: likelihoods are counted in float64 on the CPU, since not every
+    device has it.
+
+    Attributes:
+        denoiser: whose.
+        device: where it is.
+    """
+
+    denoiser: Denoiser
+    device: torch.device
+
+    def __call__(self, x: Tensor, level: Levels) -> Tensor:
+        """Its own D, where x is."""
+        return self.denoiser(x.to(self.device), level).to(x)
+
+    def with_variance(self, x: Tensor, level: Levels) -> tuple[Tensor, Tensor]:
+        """As `HasVariance` has it."""
+        assert isinstance(self.denoiser, HasVariance)
+        data, v = self.denoiser.with_variance(x.to(self.device), level)
+        return data.to(x), v.to(x)
 
 
 def halves(given: Tensor) -> tuple[Tensor, Tensor]:

@@ -64,8 +64,8 @@ class Exact:
         return Posterior(mean.reshape(x.shape), variance, log_density)
 
     def __call__(self, x: Tensor, level: Levels) -> Tensor:
-        """E[x | x_t] of x_t (B, …), in its dtype."""
-        return self.posterior(x, level).mean.to(x.dtype)
+        """E[x | x_t] of x_t (B, …), in its dtype; computed on the CPU, since not every device has float64."""
+        return self.posterior(x.cpu(), level).mean.to(x)
 
     def log_density(self, x: Tensor, level: Levels = CLEAN) -> Tensor:
         """Of x_t (B, …) in nats, float64 (B,); without a level that of the data."""

@@ -51,7 +51,7 @@ class ProbabilityFlow:
         Args:
             denoiser: called with x's dtype; differentiable.
             path: that it was trained on.
-            x: samples, as the model takes them.
+            x: samples on the CPU, as the model takes them.
             rng: of the probes.
         """
         last = path.at(torch.ones((), dtype=torch.float64))
@@ -59,7 +59,7 @@ class ProbabilityFlow:
         flow = _Flow(denoiser, path, x.dtype, self._probes(x, rng), averaged=self.probes is not None)
         h = (math.log(end) - math.log(u)) / self.steps
         y = x.double() * (1 - u)  # α·x/(α + σ)
-        gained = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        gained = torch.zeros(len(x), dtype=torch.float64)
         for k in range(self.steps):
             y, more = flow.step(y, math.log(u) + k * h, h)
             gained += more
@@ -75,9 +75,9 @@ class ProbabilityFlow:
     def _probes(self, x: Tensor, rng: Rng) -> Tensor:
         """(P, B, …): signs, or the unit vectors."""
         if self.probes is not None:
-            signs = 2.0 * (rng.uniform(len(x), self.probes, *x.shape[1:]) < 0.5).double() - 1
-            return signs.transpose(0, 1).to(x.device)
-        units = torch.eye(x[0].numel(), dtype=torch.float64, device=x.device).reshape(-1, 1, *x.shape[1:])
+            signs = 2.0 * (rng.uniform(len(x), self.probes, *x.shape[1:]).cpu() < 0.5).double() - 1
+            return signs.transpose(0, 1)
+        units = torch.eye(x[0].numel(), dtype=torch.float64).reshape(-1, 1, *x.shape[1:])
         return units.expand(-1, len(x), *x.shape[1:])
 
 

@@ -55,11 +55,11 @@ class Hybrid(Denoising):
         noised = self.noised(x, rng)
         given, v = halves(noised.seen_by(predict))
         bound = self.bound_terms(given.detach(), v, noised).flatten(1).mean(1)
-        return NoisedLosses(self.errors(given, noised) + (self.bound_weight * bound).to(x.dtype), noised.times)
+        return NoisedLosses(self.errors(given, noised) + (self.bound_weight * bound), noised.times)
 
     def bound_terms(self, given: Tensor, v: Tensor, noised: Noised) -> Tensor:
-        """T times the bound's term at each sample's step, in nats of each dimension, float64 (B, …); its mean over
-        steps is the bound without the prior, which nothing is learned of.
+        """T times the bound's term at each sample's step, in nats of each dimension, (B, …); its mean over steps is
+        the bound without the prior, which nothing is learned of.
 
         Args:
             given: F, (B, …).
@@ -73,8 +73,8 @@ class Hybrid(Denoising):
         moved = transition(noised.levels, before)
         one, two = (self.path.at(torch.tensor(k / steps, dtype=torch.float64)) for k in (1, 2))
         data = at_samples(coefficients.skip, x) * noised.x_t + at_samples(coefficients.out, x) * given
-        made = Reverse(data, between(moved, v, transition(two, one).smaller))
-        last = at_samples((before.sigma == 0).double(), x.double()) > 0
+        made = Reverse(data, between(moved, v.to(x), transition(two, one).smaller))
+        last = at_samples(before.sigma == 0, x) > 0
         # a step to the data has no term of the other kind: its β̃ is 0
         kept = moved._replace(smaller=torch.where(before.sigma > 0, moved.smaller, moved.larger))
         return steps * torch.where(last, self.decoder(x, data, made.variance), step_term(x, made, kept))
