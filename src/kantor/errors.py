@@ -27,6 +27,15 @@ class NonFiniteError(RuntimeError):
     """Training or sampling made a NaN or an infinity; the message names the term and the step."""
 
 
+def as_given(value: object) -> str:
+    """A value as the command line takes it: `null`, `true`, `[0.9,0.99]`."""
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(as_given, value))}]"
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return str(value)
+
+
 def nearest(given: str, known: Iterable[str]) -> str:
     """' (nearest: x)' for the known name most like `given`, or '' when none is alike."""
     names = list(known)

@@ -340,7 +340,7 @@ def test_contradictions_are_refused_before_anything_starts(override, said):
         (["ema=none", "evaluation.weights=ema"], "evaluation.weights=ema were not kept: expected one of raw"),
         (["evaluation.weights=ema:0.9"], "evaluation.weights=ema:0.9 were not kept"),
         (["ema=power", "evaluation.weights=ema:0.2"], ": expected one of raw, ema, ema:0.05, ema:0.1;"),
-        (["ema=power", "ema.widths=[0.05,0.3]"], "ema.widths=0.3: expected a number above 0 and at most 0.2887"),
+        (["ema=power", "ema.widths=[0.05,0.3]"], "ema.widths=[0.05,0.3]: expected a number above 0 and at most 0.2887"),
         (["ema=power", "ema.widths=wide"], "ema.widths='wide': expected a number or a list of numbers"),
         (["ema=power", "ema.decay=0.9"], "ema.decay"),
         (["ema.widths=[0.05]"], "ema.widths"),

@@ -6,6 +6,7 @@ import pytest
 import tiny
 import torch
 from albums import EVALUATION as OF_PICTURES
+from walks import KINDS
 
 from kantor.config.compose import load_options
 from kantor.config.schema import Configuration
@@ -77,7 +78,7 @@ def test_pictures_have_it_in_features():
 
 def test_as_many_evaluations_as_there_may_be():
     """Heun takes two a step but in the last; asked twice for what comes to the same it is made once."""
-    check_error_budget(replace(OF_POINTS, sampler=BY["heun"], nfe=[5, 6]), tiny.flow())
+    check_error_budget(replace(OF_POINTS, sampler=BY["heun"], nfe=[5, 6]), tiny.flow(), tiny.points())
     made = error_budget(replace(OF_POINTS, sampler=BY["heun"], nfe=[4, 3]), tiny.flow(), tiny.points(), Processes())
     assert [row["nfe"] for row in made["rows"]] == [3]
 
@@ -86,16 +87,38 @@ def test_as_many_evaluations_as_there_may_be():
     ("model", "sampler", "nfe", "said"),
     [
         (tiny.gan, tiny.DIRECT, [5], "Direct draws a sample in as many evaluations as it does"),
-        (tiny.image_ddpm, tiny.FEW_STEPS, [5, 30], "the chain has 20|chain has 20 steps"),
+        (tiny.image_ddpm, tiny.FEW_STEPS, [5, 30], "so sampler.steps=30: the model's chain has 20 steps"),
         (tiny.flow, BY["annealed_langevin"], [1], "annealed_langevin takes at least"),
         (tiny.flow, tiny.FEW_STEPS, [], "expected a list of whole numbers"),
         (tiny.flow, tiny.FEW_STEPS, "all", "expected a list of whole numbers"),
         (tiny.flow, tiny.FEW_STEPS, 5, "expected a list of whole numbers"),
         (tiny.flow, tiny.FEW_STEPS, [2.5], "expected a list of whole numbers"),
-        (tiny.flow, tiny.FEW_STEPS, [0, 5], "nfe=0: expected at least 1"),
+        (tiny.flow, tiny.FEW_STEPS, [0, 5], "expected a list of whole numbers above 0"),
     ],
     ids=["gan", "too many", "too few", "none", "text", "number", "half", "zero"],
 )
 def test_numbers_that_cannot_be_had(model, sampler, nfe, said):
-    with pytest.raises(UserError, match=rf"evaluation.nfe=.*({said})"):
-        check_error_budget(replace(OF_POINTS, sampler=sampler, nfe=nfe), model())
+    with pytest.raises(UserError, match=rf"^evaluation\.nfe=[^=]*{said}"):
+        check_error_budget(replace(OF_POINTS, sampler=sampler, nfe=nfe), model(), tiny.points())
+
+
+@pytest.mark.parametrize(
+    ("sampler", "said"),
+    [
+        (replace(tiny.FEW_STEPS, guidance=2.0), r"the exact denoiser is not guided.*take sampler\.guidance=1"),
+        (replace(tiny.FEW_STEPS, guidance=0.5, guide="outputs/a"), r"the exact denoiser is not guided"),
+        (
+            replace(KINDS["ancestral, β"].of(3, grid="trailing"), variance="learned"),
+            "no learned variance .* take sampler.variance=beta_tilde",
+        ),
+    ],
+    ids=["guided", "guided by a run", "learned"],
+)
+def test_what_the_exact_denoiser_cannot_do_is_not_counted_as_learning(sampler, said):
+    """Where there is no exact one to be held against, as of pictures, there is the curve alone."""
+    model = tiny.hybrid(classes=4, label_dropout=0.1, denoiser=lambda: tiny.time_mlp(2, 4, outputs=4))
+    guided = replace(OF_POINTS, sampler=sampler, nfe=[3])
+    with pytest.raises(UserError, match=rf"^evaluation\.nfe=\[3\]: {said}"):
+        check_error_budget(guided, model, tiny.points())
+    check_error_budget(replace(OF_PICTURES, sampler=sampler, nfe=[3]), model, tiny.TinyImages(labelled=True))
+    check_error_budget(guided, model, tiny.points(distribution=Line(theta=0.0)))

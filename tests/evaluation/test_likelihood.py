@@ -161,7 +161,7 @@ def test_weights_are_those_that_are_asked_for():
 def test_families_without_a_density_are_refused():
     with pytest.raises(UserError, match=r"Adversarial has no density .* take likelihood=none"):
         check_likelihood(FLOW, tiny.gan())
-    with pytest.raises(UserError, match=r"likelihood: steps=40: the model's chain has 20 steps"):
+    with pytest.raises(UserError, match=r"likelihood.steps=40: the model's chain has 20 steps"):
         check_likelihood(BOUND, tiny.image_ddpm())
     with pytest.raises(UserError, match=r"variance=learned: the model has learned none"):
         check_likelihood(replace(BOUND, variance="learned"), tiny.flow())

@@ -48,8 +48,8 @@ def test_uniform_stays_in_its_range():
     [
         (lambda: Normal(0), "dim=0"),
         (lambda: Uniform(-1, 0.0, 1.0), "dim=-1"),
-        (lambda: Uniform(2, 1.0, 1.0), "low=1.0, high=1.0"),
-        (lambda: Uniform(2, 1.0, 0.0), "low=1.0, high=0.0"),
+        (lambda: Uniform(2, 1.0, 1.0), "high=1.0: expected more than low=1.0"),
+        (lambda: Uniform(2, 1.0, 0.0), "high=0.0: expected more than low=1.0"),
     ],
 )
 def test_values_out_of_range_are_refused(make, named):

@@ -167,13 +167,28 @@ def test_the_network_is_told_the_step_it_was_trained_at():
 
 
 REFUSED = [
-    (Linear(), V(), Uniform(0, 1), "parametrisation=V is defined where α² \\+ σ² = 1"),
-    (Exploding(0.1, 1), V(), Uniform(0, 1), "parametrisation=V"),
-    (Linear(), Epsilon(), Uniform(0, 1), "parametrisation=Epsilon says nothing of the sample at the end"),
-    (Cosine(), Score(), Uniform(0, 1), "parametrisation=Score"),
-    (Linear(), Karras(0.5), Uniform(0, 1), "parametrisation=Karras"),
-    (Linear(), Velocity(), Steps(), "times=Steps: the path Linear has no steps"),
-    (Cosine(), Velocity(), Stratified(Steps()), "times=Steps"),
+    (
+        Linear(),
+        V(),
+        Uniform(0, 1),
+        "parametrisation._target_=kantor.noising.parametrisation.V: V is defined where α² \\+ σ² = 1",
+    ),
+    (Exploding(0.1, 1), V(), Uniform(0, 1), r"^parametrisation\._target_=.*: V"),
+    (Linear(), Epsilon(), Uniform(0, 1), "Epsilon says nothing of the sample at the end"),
+    (Cosine(), Score(), Uniform(0, 1), "Score says"),
+    (Linear(), Karras(0.5), Uniform(0, 1), "Karras says"),
+    (
+        Linear(),
+        Velocity(),
+        Steps(),
+        r"^times\._target_=kantor.noising.times.Steps: Steps are those of a chain, and the path Linear",
+    ),
+    (
+        Cosine(),
+        Velocity(),
+        Stratified(Steps()),
+        r"^times\._target_=kantor.noising.times.Stratified: Steps are those of a chain",
+    ),
 ]
 
 

@@ -136,7 +136,7 @@ def test_levels_of_a_signal_to_noise_ratio_keep_small_numbers():
 
 WRONG = [
     (lambda: LinearBetas(1, 1e-4, 0.02), r"steps=1: a chain has at least 2 steps"),
-    (lambda: LinearBetas(10, 0.0, 0.02), r"first=0.0, last=0.02: β=0 is outside \(0, 1\)"),
+    (lambda: LinearBetas(10, 0.0, 0.02), r"first=0.0: β=0 is outside \(0, 1\)"),
     (lambda: LinearBetas(10, 0.1, 2.0), r"β=1\.\d+ is outside \(0, 1\)"),
     (lambda: LinearBetas(10, 0.02, 1e-4), r"β falls from 0.02 at step 1 to 0.01\d+ at step 2"),
     (lambda: GivenBetas([0.1]), r"beta=\[0.1\]: a chain has at least 2 steps"),

@@ -111,12 +111,12 @@ REFUSED = {
         {"label_dropout": 0.0},
         lambda: guided(guidance=2.0),
     ),
-    r"guide=w: its samples are \(2,\), the model's \(1, 8, 8\)": (
+    r"guide: the samples of w are \(2,\), the model's \(1, 8, 8\)": (
         image_ddpm,
         {},
         lambda: guided(guidance=2.0, guide=RunGuide("w", "", flow())),
     ),
-    "guide=w: its labels are of 4 classes, the model's of None": (
+    "guide: the labels of w are of 4 classes, the model's of None": (
         flow,
         {"shape": (1, 8, 8)},
         lambda: guided(guidance=2.0, guide=RunGuide("w", "", image_ddpm())),
@@ -137,7 +137,9 @@ def test_guidance_by_nothing_is_refused(sentence):
 
 
 def test_a_guide_without_guidance_and_a_negative_one_are_refused():
-    with pytest.raises(UserError, match=r"guide=a: guidance=1 asks no guide; take more, such as sampler.guidance=2"):
+    with pytest.raises(
+        UserError, match=r"guide=a: sampler.guidance=1 asks no guide; take more, such as sampler.guidance=2"
+    ):
         guided(guide="a")
     with pytest.raises(UserError, match=r"guidance=-1.0: expected at least 0"):
         guided(guidance=-1.0)

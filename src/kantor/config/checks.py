@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from kantor.data.share import check_shares
-from kantor.errors import UserError, require_positive
+from kantor.errors import UserError, as_given, require_positive
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "mps")
@@ -38,7 +38,7 @@ def check_values(plain: dict[str, Any]) -> None:
         value = at(plain, key)
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            raise UserError(f"{key}={value}: expected finite numbers")
+            raise UserError(f"{key}={as_given(value)}: expected finite numbers")
     check_budget(plain["budget"])
     trainer = plain["trainer"]
     if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from kantor.errors import UserError, nearest
+from kantor.errors import UserError, as_given, nearest
 
 COMPONENTS = ("data", "nets", "noising", "objectives", "models", "samplers", "evaluation", "callbacks", "loggers")
 TRUSTED = (*(f"kantor.{part}." for part in COMPONENTS), "torch.nn.", "torch.optim.")
@@ -135,9 +135,8 @@ def check_arguments(
             takes = f"; it takes {', '.join(known)}" if known else "; take it out"
             raise UserError(f"{key}.{name}: {target.__qualname__} takes no {name!r}{nearest(name, known)}{takes}")
         if not fits(value, hints.get(name, Any)):
-            raise UserError(
-                f"{key}.{name}={value!r}: expected {describe(hints[name])}{within(key, name, value, hints)}"
-            )
+            given = repr(value) if isinstance(value, str) else as_given(value)
+            raise UserError(f"{key}.{name}={given}: expected {describe(hints[name])}{within(key, name, value, hints)}")
     named = {p.name for p in parameters.values() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
     required = [name for name in named if parameters[name].default is inspect.Parameter.empty]
     missing = [name for name in required if name not in arguments and name not in injected]

@@ -34,7 +34,7 @@ def check(run: Assembly) -> None:
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
         check_likelihood(run.evaluation.likelihood, run.model)
-        check_error_budget(run.evaluation, run.model)
+        check_error_budget(run.evaluation, run.model, run.data)
     clock = Clock()
     pictures, refused = make_pictures(run, clock)
     make_callbacks(run, clock, StopOnSignal(), pictures)

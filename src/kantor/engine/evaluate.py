@@ -53,7 +53,7 @@ def evaluate(
     run.evaluation.kinds(run.data)
     check_sampling(run)
     check_likelihood(run.evaluation.likelihood, run.model)
-    check_error_budget(run.evaluation, run.model)
+    check_error_budget(run.evaluation, run.model, run.data)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()

@@ -146,6 +146,10 @@ class Evaluation(ABC):
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
 
+    def tells_causes(self, data: BlockData) -> bool:
+        """Whether `errors` of a model that denoises are told apart by cause; default no."""
+        return False
+
     def errors(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, dict[str, Score]]:
         """How far the model's samples are from the data: `whole`, and its causes where they can be told apart."""
         return {"whole": self.score(model, data, processes)}

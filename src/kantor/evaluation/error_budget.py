@@ -12,7 +12,7 @@ from typing import Any
 
 from kantor import keyed
 from kantor.data.module import BlockData
-from kantor.errors import UserError, require_at_least
+from kantor.errors import UserError, as_given
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.score import Measured
 from kantor.messages import say
@@ -53,36 +53,55 @@ def samplers(evaluation: Evaluation) -> list[DenoisingSampler]:
     """The evaluation's with each of the asked numbers of evaluations, or the next smaller one that it can have.
 
     Raises:
-        UserError: it cannot have so few, or they are no numbers.
+        UserError: it cannot have so few.
     """
-    if not isinstance(evaluation.nfe, list) or not evaluation.nfe or not all(type(k) is int for k in evaluation.nfe):
-        raise UserError(f"nfe={evaluation.nfe}: expected a list of whole numbers, such as [5,10,20,50,100], or null")
-    sampler = evaluation.sampler
-    if not isinstance(sampler, DenoisingSampler):
-        raise UserError(
-            f"nfe={evaluation.nfe}: {type(sampler).__name__} draws a sample in as many evaluations as it does; take "
-            "null, or a model that denoises"
-        )
-    require_at_least(1, nfe=min(evaluation.nfe))
-    made = {each.nfe: each for each in (sampler.with_nfe(count) for count in sorted(evaluation.nfe))}
+    assert isinstance(evaluation.sampler, DenoisingSampler) and evaluation.nfe is not None
+    made = {each.nfe: each for each in map(evaluation.sampler.with_nfe, sorted(evaluation.nfe))}
     return list(made.values())
 
 
-def check_error_budget(evaluation: Evaluation, model: GenerativeModel) -> None:
-    """Check that the sampler can have all the numbers of evaluations that are asked for.
+def check_error_budget(evaluation: Evaluation, model: GenerativeModel, data: BlockData) -> None:
+    """Check that the sampler can have all the numbers of evaluations that are asked for, and that it does with the
+    exact denoiser, where that is known, what it does with the model's.
 
     Raises:
-        UserError: it cannot.
+        UserError: it cannot, or does not.
     """
-    if evaluation.nfe is None:
+    nfe, sampler = evaluation.nfe, evaluation.sampler
+    if nfe is None:
         return
-    try:
-        for sampler in samplers(evaluation):
-            model.check_sampler(sampler)
-    except UserError as error:
+    given = f"evaluation.nfe={as_given(nfe)}"
+    if not isinstance(nfe, list) or not nfe or not all(type(count) is int and count > 0 for count in nfe):
+        raise UserError(f"{given}: expected a list of whole numbers above 0, such as [5,10,20,50,100], or null")
+    if not isinstance(sampler, DenoisingSampler):
         raise UserError(
-            f"evaluation.nfe={evaluation.nfe}: {str(error).removeprefix(f'nfe={evaluation.nfe}: ')}"
-        ) from error
+            f"{given}: {type(sampler).__name__} draws a sample in as many evaluations as it does; take null, or a "
+            "model that denoises"
+        )
+    if evaluation.tells_causes(data):
+        _check_same(sampler, given)
+    try:
+        made = samplers(evaluation)
+    except UserError as error:
+        raise UserError(f"{given}: {error}") from error
+    for each in made:
+        try:
+            model.check_sampler(each)
+        except UserError as error:
+            raise UserError(f"{given}, so sampler.{error}") from error
+
+
+def _check_same(sampler: DenoisingSampler, given: str) -> None:
+    """Check that a sampler asks nothing of a denoiser but to denoise: the exact one can no more."""
+    if sampler.guidance != 1:
+        raise UserError(
+            f"{given}: the exact denoiser is not guided, so that sampler.guidance={sampler.guidance} would count as "
+            "what was not learned; take sampler.guidance=1 and sampler.guide=null"
+        )
+    if sampler.needs_variance:
+        raise UserError(
+            f"{given}: the exact denoiser has no learned variance to be compared by; take sampler.variance=beta_tilde"
+        )
 
 
 def _seconds(evaluation: Evaluation, model: GenerativeModel, processes: Processes) -> float:

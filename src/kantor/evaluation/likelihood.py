@@ -6,7 +6,7 @@ They ask a model about given samples, and not for its own. They are made where a
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -46,6 +46,9 @@ class Likelihood(ABC):
         pictures: how many held-out ones are looked at; of points as many as a score draws.
     """
 
+    name: ClassVar[str]
+    """On the command line."""
+
     pictures: int
 
     def __post_init__(self) -> None:
@@ -65,7 +68,8 @@ class Likelihood(ABC):
 
     @abstractmethod
     def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
-        """Why a denoiser of a path has no such likelihood, and what to take; None where it has."""
+        """Why a denoiser of a path has no such likelihood, and what to take, after the setting that it is about; None
+        where it has."""
 
     def nats(
         self, model: GenerativeModel, x: Tensor, labels: Tensor | None, *, weights: str, rng: Rng, as_bytes: bool
@@ -97,6 +101,7 @@ class Flow(Likelihood):
         probes: for each picture; of points the divergence is exact.
     """
 
+    name = "flow"
     steps: int
     probes: int
     noise: float
@@ -124,8 +129,8 @@ class Flow(Likelihood):
         if not isinstance(denoiser, HasVariance):
             return None
         return (
-            "flow: the model has learned the variance of its steps, which the probability flow does without; take "
-            "likelihood=bound likelihood.variance=learned"
+            "likelihood=flow: the model has learned the variance of its steps, which the probability flow does "
+            "without; take likelihood=bound likelihood.variance=learned"
         )
 
     def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
@@ -152,6 +157,7 @@ class VariationalBound(Likelihood):
         variance: of each step: `beta`, `beta_tilde`, or `learned`, as in ancestral sampling.
     """
 
+    name = "bound"
     steps: int | None
     variance: Literal["beta", "beta_tilde", "learned"]
 
@@ -174,10 +180,13 @@ class VariationalBound(Likelihood):
     def refusal(self, denoiser: Denoiser, path: Path) -> str | None:
         """Of a chain that has fewer steps, and where no variance was learned."""
         if self.variance == "learned" and not isinstance(denoiser, HasVariance):
-            return "variance=learned: the model has learned none; take beta or beta_tilde"
+            return "likelihood.variance=learned: the model has learned none; take beta or beta_tilde"
         if self.steps is None or path.steps is None or self.steps <= path.steps:
             return None
-        return f"steps={self.steps}: the model's chain has {path.steps} steps; take at most as many, or null for all"
+        return (
+            f"likelihood.steps={self.steps}: the model's chain has {path.steps} steps; take at most as many, or null "
+            "for all"
+        )
 
     def of_points(self, denoiser: Denoiser, path: Path, x: Tensor, rng: Rng) -> Tensor:
         """With a Gaussian at the end."""
@@ -210,9 +219,9 @@ def check_likelihood(likelihood: Likelihood | None, model: GenerativeModel) -> N
         return
     if not isinstance(model, HasDenoiser):
         raise UserError(
-            f"likelihood={type(likelihood).__name__}: {type(model).__name__} has no density that could be computed; "
+            f"likelihood={likelihood.name}: {type(model).__name__} has no density that could be computed; "
             "take likelihood=none, or a model that denoises"
         )
     refusal = likelihood.refusal(model.denoiser_of(model.weights(model.default_weights)), model.path)
     if refusal is not None:
-        raise UserError(f"likelihood: {refusal}")
+        raise UserError(refusal)

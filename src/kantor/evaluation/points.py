@@ -150,6 +150,10 @@ class PointEvaluation(Evaluation):
             for score in reference.scores
         }
 
+    def tells_causes(self, data: BlockData) -> bool:
+        """Where the density is known."""
+        return exact_denoiser(_truth(data)) is not None
+
     def errors(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, dict[str, Score]]:
         """`whole`; of a denoiser of data with a known density also `discretisation` and `learning`."""
         exact, shape = exact_denoiser(_truth(data)), _points(data).sample_shape

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from kantor import keyed
 from kantor.data.module import PointData
 from kantor.data.stream import Block
-from kantor.errors import UserError
+from kantor.errors import UserError, as_given
 from kantor.messages import say
 from kantor.models import denoising_findings, gradients
 from kantor.models.base import GenerativeModel, Part, evaluating
@@ -221,24 +221,24 @@ class DenoisingModel(GenerativeModel):
         guide, given = sampler.guide, f"guidance={sampler.guidance}"
         if sampler.guidance != 1 and guide is None and self.classes is None:
             raise UserError(
-                f"{given}: the model is unconditional and knows no labels; take guidance=1, or name a worse run to be "
-                "guided away from, sampler.guide=RUN"
+                f"{given}: the model is unconditional and knows no labels; take sampler.guidance=1, or name a worse "
+                "run to be guided away from, sampler.guide=RUN"
             )
         if sampler.guidance != 1 and guide is None and self.label_dropout == 0:
             raise UserError(
                 f"{given}: the model was never trained without its labels; train one with model.label_dropout=0.1, or "
-                "take guidance=1, or name a worse run to be guided away from, sampler.guide=RUN"
+                "take sampler.guidance=1, or name a worse run to be guided away from, sampler.guide=RUN"
             )
         if guide is None or isinstance(guide, str):
             return
         if guide.shape != self.shape:
             raise UserError(
-                f"guide={guide.name}: its samples are {guide.shape}, the model's {self.shape}; name another"
+                f"guide: the samples of {guide.name} are {guide.shape}, the model's {self.shape}; name another run"
             )
         if guide.classes not in (None, self.classes):
             raise UserError(
-                f"guide={guide.name}: its labels are of {guide.classes} classes, the model's of {self.classes}; name "
-                "another"
+                f"guide: the labels of {guide.name} are of {guide.classes} classes, the model's of {self.classes}; "
+                "name another run"
             )
 
     def check_shapes(self, sample_shape: tuple[int, ...]) -> None:
@@ -249,8 +249,8 @@ class DenoisingModel(GenerativeModel):
         """
         if self.shape != sample_shape:
             raise UserError(
-                f"shape={list(self.shape)}: the data are {sample_shape}; give the model and its denoiser their shape, "
-                "or take data or a model of the other's"
+                f"shape={as_given(self.shape)}: the data are {sample_shape}; give the model and its denoiser their "
+                "shape, or take data or a model of the other's"
             )
         device = next(self.denoiser.parameters()).device
         labels = None if self.classes is None else torch.tensor([0, self.classes], device=device)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kantor.errors import UserError
+from kantor.errors import UserError, as_given
 
 WIDEST = 12**-0.5
 """σ_rel of γ = 0, the plain mean of all weights so far."""
@@ -50,11 +50,11 @@ class Exponential(Averaging):
     warm_up: bool
 
     def __post_init__(self) -> None:
-        for decay in self.numbers:
-            if not _is_number(decay) or not 0 <= decay < 1:
-                raise UserError(f"decay={decay}: expected a number in [0, 1), such as 0.999")
+        given = f"decay={as_given(self.decay)}"
+        if not all(_is_number(decay) and 0 <= decay < 1 for decay in self.numbers):
+            raise UserError(f"{given}: expected a number in [0, 1), such as 0.999, or several")
         if not _differ(self.numbers):
-            raise UserError(f"decay={self.decay}: expected a number, or several that differ, such as [0.999,0.9999]")
+            raise UserError(f"{given}: expected a number, or several that differ, such as [0.999,0.9999]")
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -82,14 +82,14 @@ class Power(Averaging):
     widths: float | list[float]
 
     def __post_init__(self) -> None:
-        for width in self.numbers:
-            if not _is_number(width) or not 0 < width <= WIDEST:
-                raise UserError(
-                    f"widths={width}: expected a number above 0 and at most {WIDEST:.4f}, such as 0.05, a twentieth "
-                    "of the training"
-                )
+        given = f"widths={as_given(self.widths)}"
+        if not all(_is_number(width) and 0 < width <= WIDEST for width in self.numbers):
+            raise UserError(
+                f"{given}: expected a number above 0 and at most {WIDEST:.4f}, such as 0.05, a twentieth of the "
+                "training, or several"
+            )
         if not _differ(self.numbers):
-            raise UserError(f"widths={self.widths}: expected a number, or several that differ, such as [0.05,0.1]")
+            raise UserError(f"{given}: expected a number, or several that differ, such as [0.05,0.1]")
 
     @property
     def numbers(self) -> tuple[float, ...]:

@@ -42,7 +42,7 @@ class Uniform:
     def __post_init__(self) -> None:
         require_positive(dim=self.dim)
         if not self.low < self.high:
-            raise UserError(f"low={self.low}, high={self.high}: expected low below high")
+            raise UserError(f"high={self.high}: expected more than low={self.low}")
 
     def __call__(self, n: int, rng: Rng) -> Tensor:
         """(n, dim)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kantor.errors import UserError
+from kantor.errors import UserError, as_given
 
 
 class Betas(ABC):
@@ -40,7 +40,7 @@ class LinearBetas(Betas):
 
     def __post_init__(self) -> None:
         require_steps(self.steps, f"steps={self.steps}")
-        require_rising(self.values(), f"first={self.first}, last={self.last}")
+        require_rising(self.values(), f"last={self.last}" if 0 < self.first < 1 else f"first={self.first}")
 
     def values(self) -> np.ndarray:
         """(T,)."""
@@ -91,8 +91,8 @@ class GivenBetas(Betas):
     beta: Sequence[float]
 
     def __post_init__(self) -> None:
-        require_steps(len(self.beta), f"beta={list(self.beta)}")
-        require_rising(self.values(), f"beta={list(self.beta)}")
+        require_steps(len(self.beta), f"beta={as_given(self.beta)}")
+        require_rising(self.values(), f"beta={as_given(self.beta)}")
 
     def values(self) -> np.ndarray:
         """(T,)."""

@@ -55,7 +55,7 @@ class _Undefined(Parametrisation):
         if not path.ends_in_noise:
             return None
         return (
-            f"parametrisation={type(self).__name__} says nothing of the sample at the end of the path "
+            f"{type(self).__name__} says nothing of the sample at the end of the path "
             f"{type(path).__name__}, where α = 0; take Velocity or Data, or the paths Chain or Exploding"
         )
 
@@ -100,7 +100,7 @@ class V(Parametrisation):
         if path.preserves_variance:
             return None
         return (
-            f"parametrisation=V is defined where α² + σ² = 1, which the path {type(path).__name__} does not keep; "
+            f"V is defined where α² + σ² = 1, which the path {type(path).__name__} does not keep; "
             "take Velocity, which every path has, or the paths Chain or Cosine"
         )
 

@@ -41,7 +41,9 @@ class Steps(Times):
         """Of paths in continuous time."""
         if path.steps is not None:
             return None
-        return f"times=Steps: the path {type(path).__name__} has no steps; take Uniform, or the path Chain"
+        return (
+            f"Steps are those of a chain, and the path {type(path).__name__} has none; take Uniform, or the path Chain"
+        )
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ class Uniform(Times):
     high: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low < self.high <= 1:
-            raise UserError(f"low={self.low}, high={self.high}: expected 0 ≤ low < high ≤ 1")
+        if not 0 <= self.low < 1:
+            raise UserError(f"low={self.low}: expected a number in [0, 1)")
+        if not self.low < self.high <= 1:
+            raise UserError(f"high={self.high}: expected more than low={self.low}, and at most 1")
 
     def quantile(self, u: Tensor, path: Path) -> Tensor:
         """Between the two."""

@@ -82,10 +82,10 @@ class Denoising:
     coupling: Coupling
 
     def __post_init__(self) -> None:
-        for part in (self.parametrisation, self.times):
+        for name, part in (("parametrisation", self.parametrisation), ("times", self.times)):
             refusal = part.refusal(self.path)
             if refusal is not None:
-                raise UserError(refusal)
+                raise UserError(f"{name}._target_={type(part).__module__}.{type(part).__qualname__}: {refusal}")
 
     def denoiser(self, predict: Predict) -> Denoiser:
         """What a network that is trained by this estimates."""

@@ -50,7 +50,9 @@ class DenoisingSampler(ABC):
         require_at_least(1, steps=self.steps)
         require_at_least(0, guidance=self.guidance)
         if self.guide is not None and self.guidance == 1:
-            raise UserError(f"guide={self.guide}: guidance=1 asks no guide; take more, such as sampler.guidance=2")
+            raise UserError(
+                f"guide={self.guide}: sampler.guidance=1 asks no guide; take more, such as sampler.guidance=2"
+            )
 
     @property
     @abstractmethod
@@ -116,7 +118,7 @@ class DenoisingSampler(ABC):
         """
         first, second = (replace(self, steps=steps).nfe for steps in (1, 2))
         if nfe < first:
-            raise UserError(f"nfe={nfe}: {self.name} takes at least {first} for a sample")
+            raise UserError(f"{self.name} takes at least {first} evaluations for a sample, not {nfe}")
         return replace(self, steps=1 + (nfe - first) // (second - first))
 
     def describe(self) -> dict[str, Any]:

@@ -77,9 +77,11 @@ class Leading(Grid):
     def noisy(self, path: Path, steps: int) -> Levels:
         """As `Grid` has it."""
         if path.steps is None:
-            raise UserError("grid=leading counts a chain's steps, and the model's path is continuous: take trailing")
+            raise UserError("grid=leading counts a chain's steps, and the model's path is continuous; take trailing")
         if steps == 1:
-            raise UserError("steps=1: leading would begin with the chain's first step; take more, or grid=trailing")
+            raise UserError(
+                "steps=1: leading would begin with the chain's first step; take more, or sampler.grid=trailing"
+            )
         return _of_chain(path, [1 + i * (path.steps // steps) for i in reversed(range(steps))])
 
 
