@@ -1,6 +1,7 @@
 """Each ailment of a denoiser is found where it is, in a training, and a healthy training is silent."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -157,7 +158,8 @@ def test_an_average_that_never_follows(directory, monkeypatch):
         (Exponential(0.9, warm_up=False), 0, 1.0), (Exponential(0.9, warm_up=False), 1, 1.0),
         (Exponential(0.9, warm_up=False), 11, 0.9**10), (Exponential(0.999, warm_up=True), 3, 2 / 11 * 3 / 12),
         (Exponential(0.0, warm_up=False), 2, 0.0), (Power(12**-0.5), 8, 1 / 8),
-        (Exponential(0.9, warm_up=False), 10**9, 0.0),
+        (Exponential(0.9, warm_up=False), 10**9, 0.0), (Exponential(1 - 1e-12, warm_up=False), 10**12, math.exp(-1)),
+        (Exponential(1 - 1e-12, warm_up=True), 10**12, 0.0), (Power(0.01), 10**12, 0.0),
     ],
 )  # fmt: skip
 def test_the_share_of_first_weights_is_the_product_of_what_each_update_keeps(averaging, updates, share):

@@ -1,5 +1,6 @@
 import copy
 import functools
+import math
 
 import numpy as np
 import pytest
@@ -209,6 +210,25 @@ def test_reloaded_averages_go_on_as_if_nothing_had_happened(averaging):
         step(resumed, k)
     for name in averaging.names:
         assert torch.equal(resumed.average(name).weight, follower.average(name).weight)
+
+
+@pytest.mark.parametrize(
+    "averaging",
+    [
+        *(
+            Exponential(decay=decay, warm_up=warm_up)
+            for decay in (0, 0.1, 2 / 11, 0.5, 0.9, 0.999)
+            for warm_up in (0, 1)
+        ),
+        *(Power(widths=width) for width in (0.01, 0.1, 12**-0.5)),
+    ],
+    ids=repr,
+)
+def test_what_is_left_of_the_first_weights_is_the_product_of_what_each_update_keeps(averaging):
+    (number,) = averaging.numbers
+    for updates in (1, 2, 3, 12, 99):
+        product = math.prod(1 - averaging.weight(number, k) for k in range(1, updates))
+        assert averaging.kept(number, updates) == pytest.approx(product, rel=1e-9, abs=0)
 
 
 NO_NUMBER = [-0.1, 2, float("nan"), False, "0.5", None]

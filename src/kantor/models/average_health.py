@@ -47,13 +47,9 @@ def measure(averages: Averages, networks: Mapping[str, nn.Module]) -> dict[str, 
 
 
 def start_share(averaging: Averaging, number: float, updates: int) -> float:
-    """Π (1 - w_k) over the updates after the first, which copies the weights; 1 without any."""
-    share = 1.0
-    for k in range(1, updates):
-        share *= 1 - averaging.weight(number, k)
-        if share < FORGOTTEN:
-            return 0.0
-    return share
+    """Of the weights of the first update in an average; 1 before it, 0 for what need not be known."""
+    share = averaging.kept(number, max(1, updates))
+    return share if share >= FORGOTTEN else 0.0
 
 
 def idle_average(name: str, history: History) -> str | None:

@@ -1,6 +1,7 @@
 """Moving averages of the weights (Polyak & Juditsky 1992): of which form, and those of one training."""
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ class Averaging(ABC):
     @abstractmethod
     def weight(self, number: float, k: int) -> float:
         """w in [0, 1] of update k, for one of the numbers; update 0 copies the weights, whatever this is."""
+
+    @abstractmethod
+    def kept(self, number: float, updates: int) -> float:
+        """Π (1 - w_k) over k = 1 … updates - 1, in closed form: the share of the first weights that is left."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,6 +70,12 @@ class Exponential(Averaging):
         """1 - d."""
         return 1 - (min(number, (1 + k) / (10 + k)) if self.warm_up else number)
 
+    def kept(self, number: float, updates: int) -> float:
+        """d^(updates - 1); while it warms up the product of (1 + k)/(10 + k), which is 10!·(m + 1)!/(m + 10)!."""
+        below = max(0, math.floor((10 * number - 1) / (1 - number)))  # the last k for which that is at most d
+        m = min(updates - 1, below) if self.warm_up else 0
+        return float(math.factorial(10) / math.prod(range(m + 2, m + 11)) * number ** (updates - 1 - m))
+
 
 @dataclass(frozen=True)
 class Power(Averaging):
@@ -99,6 +110,10 @@ class Power(Averaging):
     def weight(self, number: float, k: int) -> float:
         """1 - β_γ(t) = 1 - (1 - 1/t)^(γ + 1), t = k + 1."""
         return 1 - (k / (k + 1)) ** (exponent(number) + 1)
+
+    def kept(self, number: float, updates: int) -> float:
+        """All but the last of the factors (k/(k + 1))^(γ + 1) cancel."""
+        return float(updates ** -(exponent(number) + 1))
 
 
 @cache
