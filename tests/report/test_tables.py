@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from report_runs import score
 from rich.console import Console
+from walks import KINDS
 
+from kantor.models.sampling import Sampling
 from kantor.report.cards import read_evaluations
 from kantor.report.tables import (
     Sheet,
@@ -40,6 +42,39 @@ def test_a_score_table(evaluated: Evaluated):
         ("nll", "-", "-", "-", floor, "lower is better", "not computed: none here"),
         ("kid", "0.0255", "[0.0245, 0.0265]", "draws", floor, "lower is better", "as real data"),
     ]
+
+
+SETTINGS = {
+    "Heun": "steps 3, grid u", "Heun, churn 4": "steps 3, grid u, churn 4", "DDIM": "steps 3, grid u",
+    "DDIM, η = ½": "steps 3, grid u, eta 0.5", "ancestral, β": "steps 3, grid u, variance beta",
+    "annealed Langevin": "steps 3, grid u, inner 5, step_size 0.1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_settings_of_a_sampler_are_one_cell_of_those_that_change_something(kind, evaluated: Evaluated):
+    """Whatever others there are, each with a value with which it does nothing."""
+    drawn = Sampling("ema", KINDS[kind].of(3)).describe()
+    assert "sampler.clip" in drawn
+    (evaluation,) = read_evaluations({"evaluations": [evaluated({}, sampling=drawn)]})
+    sheet = evaluation_sheet([evaluation], "")
+    assert sheet.columns == ("evaluation", "step", "weights", "sampler", "nfe", "settings", "draws", "samples")
+    assert sheet.rows[0][5] == SETTINGS[kind]
+    told = [f"sampler.{one}" for one in SETTINGS[kind].split(", ")]
+    assert evaluation.sampling_text == ", ".join(["ema", drawn["sampler"], f"nfe {drawn['nfe']}", *told])
+
+
+def test_what_changes_something_is_told(evaluated: Evaluated):
+    """Also of the sampling by which a checkpoint was chosen."""
+    changed = {"sampler.clip": True, "sampler.guidance": 0.0, "sampler.guide": "a/b", "sampler.guide_digest": "f" * 64}
+    chosen = {"score": "w1", "sampler": "euler", "sampler.churn": 0.0, "sampler.steps": 4}
+    (evaluation,) = read_evaluations({"evaluations": [evaluated({}, sampling={**changed, "chosen_by": chosen})]})
+    sheet = evaluation_sheet([evaluation], "")
+    assert dict(zip(sheet.columns, *sheet.rows, strict=True)) == {
+        "evaluation": "toy", "step": "500", "draws": "10", "samples": "1,024",
+        "settings": "clip true, guidance 0, guide a/b, guide_digest ffffffffff",
+        "chosen_by": "score w1, sampler euler, steps 4",
+    }  # fmt: skip
 
 
 def test_samplings_are_columns(evaluated: Evaluated):

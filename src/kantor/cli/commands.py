@@ -87,7 +87,7 @@ def sample(command: Command, words: list[str]) -> int:
     from kantor.engine.redraw import Likeness
     from kantor.engine.sample import check_place
     from kantor.engine.sample import sample as draw
-    from kantor.report.cards import sampling_text
+    from kantor.report import sampling
     from kantor.samples.files import check_target, write_samples
 
     check_target(out)
@@ -106,7 +106,7 @@ def sample(command: Command, words: list[str]) -> int:
         config_dirs=config_dirs,
     )
     write_samples(drawn.samples, out)
-    print(f"{n} samples by {sampling_text(drawn.sampling)}  {out}")
+    print(f"{n} samples by {sampling.text(drawn.sampling)}  {out}")
     return 0
 
 

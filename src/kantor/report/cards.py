@@ -5,18 +5,15 @@ A floor is what fresh real data score against the same reference. What is said o
 """
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kantor.report import units
+from kantor.report import sampling, units
 
 FLOOR_NOTE = (
     "What real data score is what fresh ones score against the same reference, at the n that is named. It "
     "is random itself and no bound: beyond it lie copies, too little variety and points that are too even, never merit."
 )
-SAMPLING = ("weights", "checkpoint", "sampler", "nfe")
-"""What is known of every sampling; a sampler's settings come after them."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +135,6 @@ class Score(Estimate):
         return self.floor.text + (f" ({self.floor.n_text})" if self.floor.n_text else "")
 
 
-def sampling_text(sampling: Mapping[str, Any]) -> str:
-    """`ema, last, direct, nfe 1`: weights, checkpoint and sampler, then what else the sampler says of itself."""
-    given = {key: units.plain(value) for key, value in sampling.items() if value is not None}
-    names = [given.pop(key) for key in SAMPLING[:3] if key in given]
-    return ", ".join([*names, *(f"{key} {value}" for key, value in given.items())]) or units.MISSING
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """One evaluation: the protocol (what is measured), the sampling (who), the draw (which samples), the scores."""
@@ -171,8 +161,8 @@ class Evaluation:
 
     @property
     def sampling_text(self) -> str:
-        """As `sampling_text` has it."""
-        return sampling_text(self.sampling)
+        """How samples were drawn, in one line."""
+        return sampling.text(self.sampling)
 
     @property
     def draws(self) -> int | None:
@@ -263,12 +253,6 @@ def _mapping(entry: dict[str, Any], part: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise TypeError(f"{part}: expected a mapping")
     return found
-
-
-def sampling_keys(evaluations: Sequence[Evaluation]) -> list[str]:
-    """What is said of the sampling of some evaluation: the columns of a table of them, those of every sampler first."""
-    said = dict.fromkeys(key for one in evaluations for key in one.sampling)
-    return [key for key in dict.fromkeys([*SAMPLING, *said]) if key in said]
 
 
 def flatten(value: object, path: str = "") -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The tables of a comparison: methods, scores, pairs, runs; as Markdown and CSV."""
 
-from kantor.report import units
-from kantor.report.cards import FLOOR_NOTE, sampling_keys
+from kantor.report import sampling, units
+from kantor.report.cards import FLOOR_NOTE
 from kantor.report.comparison import Comparison, Round
 from kantor.report.methods import Method, MethodScore
 from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
@@ -142,9 +142,9 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
 def run_sheet(comparison: Comparison) -> Sheet:
     """One row per run: primary score, budget, sampling, state."""
     primary, evaluations, counters = comparison.primary, comparison.main.evaluations, comparison.counters()
-    sampling = sampling_keys(evaluations)
+    of_sampling = sampling.columns([evaluation.sampling for evaluation in evaluations])
     spoken = [units.words(counter) for counter in counters]
-    columns = ("run", primary, "95% interval", *spoken, "seconds", *sampling, "state", "path")
+    columns = ("run", primary, "95% interval", *spoken, "seconds", *of_sampling, "state", "path")
     rows = []
     for each, evaluation in zip(comparison.contestants, evaluations, strict=True):
         score = evaluation.scores.get(primary)
@@ -154,7 +154,7 @@ def run_sheet(comparison: Comparison) -> Sheet:
                 *((score.value_text, score.interval_text) if score is not None else (units.MISSING, units.MISSING)),
                 *(units.count(each.summary.counters.get(counter)) for counter in counters),
                 units.count(each.summary.cost.get("train_seconds")),
-                *(cell(evaluation.sampling.get(key)) for key in sampling), each.state, each.path,
+                *sampling.cells(evaluation.sampling, of_sampling), each.state, each.path,
             )
         )  # fmt: skip
     numeric = frozenset({primary, "95% interval", *spoken, "seconds", "nfe"})
@@ -169,13 +169,13 @@ CSV_COLUMNS = ("evaluation", "at_step", "protocol_hash", "score", "value", "low"
 def to_csv(comparison: Comparison) -> str:
     """One row per run and score, in full precision, each with its protocol's hash."""
     counters = comparison.counters()
-    sampling = sampling_keys([evaluation for one in comparison.rounds for evaluation in one.evaluations])
-    run = ("method", "rank", "run", "experiment", "config_hash", "seed", "state", *counters, "seconds", *sampling)
-    rows = [row for one in comparison.rounds for row in csv_rows(comparison, one, counters, sampling)]
+    said = sampling.keys([evaluation.sampling for one in comparison.rounds for evaluation in one.evaluations])
+    run = ("method", "rank", "run", "experiment", "config_hash", "seed", "state", *counters, "seconds", *said)
+    rows = [row for one in comparison.rounds for row in csv_rows(comparison, one, counters, said)]
     return csv_text((*run, *CSV_COLUMNS), rows)
 
 
-def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: list[str]) -> list[list[object]]:
+def csv_rows(comparison: Comparison, one: Round, counters: list[str], of_sampling: list[str]) -> list[list[object]]:
     """A round's rows of compare.csv."""
     rows: list[list[object]] = []
     ranks, places = comparison.ranks(), comparison.places()
@@ -185,7 +185,12 @@ def csv_rows(comparison: Comparison, one: Round, counters: list[str], sampling: 
         run: list[object] = [comparison.methods[place].label, ranks[place], each.path]
         run += [summary.experiment, summary.config_hash, summary.seed, each.state]
         run += [*map(summary.counters.get, counters), summary.cost.get("train_seconds")]
-        run += [*map(evaluation.sampling.get, sampling), evaluation.name, evaluation.at_step, evaluation.protocol_hash]
+        run += [
+            *map(evaluation.sampling.get, of_sampling),
+            evaluation.name,
+            evaluation.at_step,
+            evaluation.protocol_hash,
+        ]
         for score in evaluation.scores.values():
             floor = score.floor
             floors = [None] * 4 if floor is None else [floor.value, floor.low, floor.high, floor.n]

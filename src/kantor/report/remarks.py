@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-from kantor.report import units
-from kantor.report.cards import Evaluation, sampling_keys
+from kantor.report import sampling, units
+from kantor.report.cards import Evaluation
 from kantor.report.contestants import Contestant
 from kantor.report.methods import Method
 from kantor.report.protocols import few, holders
 
 NAMED = 4
-SETTING = "sampler."
 
 
 def remarks(
@@ -43,23 +42,13 @@ def unlike_sampling(evaluations: Sequence[Evaluation], who: "Names") -> list[str
     """What differs in how samples were drawn; the settings of unlike samplers are told together, as they are no
     differences of one thing."""
     unlike = len({one.sampling.get("sampler") for one in evaluations}) > 1
-    keys = sampling_keys(evaluations)
+    keys = sampling.keys([one.sampling for one in evaluations])
     notes = []
-    for key in [key for key in keys if not (unlike and key.startswith(SETTING))]:
+    for key in [key for key in keys if not (unlike and key.startswith(sampling.SETTING))]:
         notes += who.unequal(f"Sampling differs, {key}", [units.plain(one.sampling.get(key)) for one in evaluations])
     if unlike:
-        notes += who.unequal("Settings of the samplers", [settings(one) for one in evaluations])
+        notes += who.unequal("Settings of the samplers", [sampling.settings_text(one.sampling) for one in evaluations])
     return notes
-
-
-def settings(evaluation: Evaluation) -> str:
-    """Those of a sampler, `steps 50, grid trailing`; those that are null are not told."""
-    told = [
-        f"{key.removeprefix(SETTING)} {units.plain(value)}"
-        for key, value in evaluation.sampling.items()
-        if key.startswith(SETTING) and value is not None
-    ]
-    return ", ".join(told) or "none"
 
 
 def other_code(contestants: Sequence[Contestant], methods: Sequence[Method]) -> list[str]:

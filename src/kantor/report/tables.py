@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kantor.report import units
-from kantor.report.cards import FLOOR_NOTE, Evaluation, read_evaluations, sampling_keys
+from kantor.report import sampling, units
+from kantor.report.cards import FLOOR_NOTE, Evaluation, read_evaluations
 from kantor.report.readings import readings
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def evaluation_sheet(evaluations: Sequence[Evaluation], primary: str) -> Sheet:
         evaluations: of one run.
         primary: a score's name; empty for none.
     """
-    keys = sampling_keys(evaluations)
-    columns = ("evaluation", "step", *keys, "draws", "samples", *([primary] if primary else []))
+    of_sampling = sampling.columns([one.sampling for one in evaluations])
+    columns = ("evaluation", "step", *of_sampling, "draws", "samples", *([primary] if primary else []))
     rows = [
         (
             one.name,
             units.count(one.at_step),
-            *(cell(one.sampling.get(key)) for key in keys),
+            *sampling.cells(one.sampling, of_sampling),
             units.count(one.draw.get("draws")),
             units.count(one.protocol.get("n_generated")),
             *([one.scores[primary].text if primary in one.scores else units.MISSING] if primary else []),
