@@ -109,7 +109,7 @@ def test_numbers_that_cannot_be_had(model, sampler, nfe, said):
         (replace(tiny.FEW_STEPS, guidance=0.5, guide="outputs/a"), r"the exact denoiser is not guided"),
         (
             replace(KINDS["ancestral, β"].of(3, grid="trailing"), variance="learned"),
-            "no learned variance .* take sampler.variance=beta_tilde",
+            "the exact denoiser has no learned variance .* take sampler.variance=beta_tilde",
         ),
     ],
     ids=["guided", "guided by a run", "learned"],
