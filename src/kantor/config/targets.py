@@ -213,9 +213,9 @@ def within(key: str, name: str, value: object, hints: dict[str, Any]) -> str:
     """How to set one setting of a component, where a component is wanted and a number was given; how to name one thing
     where a list is wanted."""
     if not isinstance(value, list) and fits([value], hints[name]):
-        return f"; one alone is {key}.{name}=[{value}]"
+        return f"; one alone is {key}.{name}=[{as_given(value)}]"
     if inspect.isclass(hints[name]) and hints[name] not in (int, float, bool, str):
-        return f", a component with a _target_; a setting of it is {key}.{name}.SETTING={value}"
+        return f", a component with a _target_; a setting of it is {key}.{name}.SETTING={as_given(value)}"
     return ""
 
 
