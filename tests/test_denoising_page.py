@@ -20,7 +20,7 @@ from kantor.noising.bound import gaussian
 PAGE = (Path(__file__).parents[1] / "docs" / "denoising.md").read_text(encoding="utf-8")
 CHOICES = ("path", "parametrisation", "weight", "times")
 PAPERS = ("ddpm", "flow", "edm", "ncsn", "improved_ddpm")
-OURS = ("flow_log_normal", "ddpm_v")
+OURS = ("flow_log_normal", "ddpm_v", "ddpm_data")
 
 
 def rows(heading):

@@ -41,12 +41,20 @@ def test_of_de_silvas_project():
 
 
 @pytest.mark.parametrize(
-    "experiment", ["mnist_ddpm_quick", "mnist_flow_quick", "shapes_ddpm_quick", "celeba_ddpm_quick"]
+    "experiment",
+    [
+        "mnist_ddpm_quick",
+        "mnist_ddpm_conditional_quick",
+        "mnist_flow_quick",
+        "shapes_ddpm_quick",
+        "celeba_ddpm_quick",
+    ],
 )
 def test_quick_ones_draw_by_a_few_evaluations(experiment):
     """A thousand evaluations for each of thousands of pictures take hours on two cores."""
     plain = composed(f"experiment={experiment}").plain
-    evaluations = plain["sampler"]["steps"] * (2 if plain["sampler"]["_target_"].endswith("Heun") else 1)
+    twice = plain["sampler"]["_target_"].endswith("Heun"), plain["sampler"]["guidance"] != 1
+    evaluations = plain["sampler"]["steps"] * 2 ** sum(twice)
     assert evaluations <= 25 and evaluations * plain["evaluation"]["n"] * plain["evaluation"]["draws"] <= 75_000
 
 
@@ -55,3 +63,12 @@ def test_the_conditional_one_withholds_labels_and_is_scored_within_classes():
     assert plain["model"]["denoiser"]["classes"] == plain["model"]["classes"] == 10
     assert plain["model"]["label_dropout"] == 0.1
     assert plain["primary_score"] == "frechet_within_classes"
+
+
+@pytest.mark.parametrize("experiment", ["shapes_ddpm_quick", "celeba_ddpm_quick"])
+def test_another_objective_is_that_objective(experiment):
+    """What an experiment sets of an objective would outlast it."""
+    plain = composed(f"experiment={experiment}", "objective=ddpm").plain
+    assert (
+        plain["objective"]["parametrisation"] == composed("experiment=mnist_ddpm").plain["objective"]["parametrisation"]
+    )

@@ -67,7 +67,7 @@ NLL = LikelihoodScore(
         meaning="minus the log density that the model gives to fresh real points, nats",
         good="as low as what the true density gives to the same points",
         suspicious="clearly below it: no density does better on average, so it is computed in too few steps, or by the "
-        "flow of a chain, which asks for levels between its steps that training never saw",
+        "flow of a chain, which asks for levels between its steps, which training at the steps never saw",
     ),
     function=mean_nll,
     source="Song et al. 2021, arXiv:2011.13456, equation 39; the bound: Ho et al. 2020, arXiv:2006.11239, equation 5",
@@ -84,7 +84,7 @@ BITS_PER_DIM = LikelihoodScore(
         meaning="bits that a byte of held-out pictures costs by the model's likelihood",
         good="well below 8, which is what bytes at random cost; comparable on the same data only",
         suspicious="near 8 or above: the model knows little more than the range of the bytes; the flow of a chain asks "
-        "for levels between its steps that training never saw",
+        "for levels between its steps, which training at the steps never saw",
     ),
     function=bits_per_dim,
     source="Nichol & Dhariwal 2021, arXiv:2102.09672, section 3; by the flow: Song et al. 2021, arXiv:2011.13456",
