@@ -1,6 +1,7 @@
 """The ways in which kantor stops on purpose, and the checks that lead to the first."""
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -34,6 +35,11 @@ def as_given(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return str(value)
+
+
+def command(*words: str) -> str:
+    """A command as a shell takes it, in a sentence."""
+    return f"`kantor {shlex.join(words)}`"
 
 
 def nearest(given: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from kantor.errors import UserError
+from kantor.paths import path_of
 
 MARK = ".kantor"
 TEXT = "kantor wrote this directory: what is in it belongs to no data set.\n"
@@ -41,7 +42,7 @@ def check_apart(key: str, given: str, inputs: Iterable[Path]) -> None:
     Raises:
         UserError: it does.
     """
-    place = Path(given).expanduser().resolve()
+    place = path_of(given).resolve()
     for directory in inputs:
         if place.is_relative_to(directory.resolve()):
             raise UserError(

@@ -24,7 +24,7 @@ def test_other_words_are_refused(word: str, sentence: str):
 
 
 def test_values_are_typed_as_yaml_types_them():
-    assert [typed(word) for word in ("1e-4", "3", "true", "null", "[1,2]", "toy")] == [
+    assert [typed("seed", word) for word in ("1e-4", "3", "true", "null", "[1,2]", "toy")] == [
         1e-4,
         3,
         True,

@@ -16,10 +16,12 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
 from kantor.atomic import write_json
-from kantor.config.compose import compose, finish, parse, search_path
+from kantor.config.compose import compose, finish, search_path
 from kantor.config.files import CONF
+from kantor.config.grammar import literal, parse, quoted
 from kantor.errors import Interrupted, UserError
 from kantor.messages import say
+from kantor.paths import path_of
 from kantor.report.summary import summarise
 
 RESULT = "job.json"
@@ -38,10 +40,11 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     Raises:
         UserError: an override is wrong for every job.
     """
+    words = [literal(word, several=True) for word in words]
     parsed = parse(words)
     outputs = _check(parsed, words, config_dirs)
-    directory = Path(outputs) / "sweeps" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{os.getpid()}"
-    arguments = [*search_path(config_dirs), *words, f"hydra.sweep.dir='{directory}'"]
+    directory = path_of(outputs) / "sweeps" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{os.getpid()}"
+    arguments = [*search_path(config_dirs), *words, f"hydra.sweep.dir={quoted(str(directory))}"]
     with _command_line(["kantor", "--multirun", *arguments]):
         hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="train")(job)()
     return _summary(directory)

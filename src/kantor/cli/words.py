@@ -1,9 +1,11 @@
 """The words of a command line: `key=value` pairs, options, and values as YAML reads them."""
 
 import math
+import shlex
 from typing import Any
 
 from kantor.errors import UserError, nearest
+from kantor.paths import is_path
 
 CONFIG_DIR = "--config-dir"
 ALIASES = {"-m": "-m", "--multirun": "-m", "--cfg": "--cfg", "-cd": CONFIG_DIR, CONFIG_DIR: CONFIG_DIR}
@@ -36,11 +38,30 @@ def split(words: list[str], *, known: tuple[str, ...], prefixes: tuple[str, ...]
     return pairs
 
 
-def typed(value: str) -> Any:
-    """A value of the command line as YAML reads it, numbers such as 1e-4 included."""
-    from omegaconf import OmegaConf
+def typed(key: str, value: str) -> Any:
+    """A value of the command line as YAML reads it, numbers such as 1e-4 included; a path as it is.
 
-    return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))["value"]  # type: ignore[index,call-overload]
+    Raises:
+        UserError: it is no YAML.
+    """
+    if is_path(key, value):
+        return value
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))["value"]  # type: ignore[index,call-overload]
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UserError(
+            f"{key}={value}: expected a value as YAML has them; quote a text, {in_quotes(key, value)}"
+        ) from error
+
+
+def in_quotes(key: str, value: str) -> str:
+    """A word of the command line that gives a text, whatever is in it."""
+    escaped = value.replace("'", "''")
+    return shlex.quote(f"{key}='{escaped}'")
 
 
 def whole(key: str, value: str) -> int:

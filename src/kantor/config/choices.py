@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from kantor.config.files import CONF
+from kantor.config.grammar import quoted
 
 
 def composed(name: str | None, overrides: list[str]) -> DictConfig:
@@ -55,7 +56,7 @@ def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
     """
     overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
     given = [override.key_or_group for override in overrides]
-    places = [f"hydra.searchpath=[{','.join(repr(place) for place in hydra.searchpath)}]"] if hydra.searchpath else []
+    places = [f"hydra.searchpath=[{','.join(quoted(place) for place in hydra.searchpath)}]"] if hydra.searchpath else []
     for group in [*given, *(["extractor"] if "evaluation" in given else [])]:  # which comes with the evaluation
         node, option = plain.get(group), hydra.runtime.choices.get(group)
         if isinstance(node, dict) and group != "experiment" and option is not None:

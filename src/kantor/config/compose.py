@@ -3,28 +3,28 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kantor.config import choices, targets
 from kantor.config.checks import at, check_values, keys
 from kantor.config.files import check_option, groups, options
+from kantor.config.grammar import literal, parse, quoted
 from kantor.config.schema import Budget, Configuration, Schema
 from kantor.errors import UserError, nearest
+from kantor.paths import path_of
 
 
 def search_path(config_dirs: list[str]) -> list[str]:
     """The Hydra override that adds directories of groups."""
     if not config_dirs:
         return []
-    return ["hydra.searchpath=[" + ",".join(f"'file://{Path(entry).absolute()}'" for entry in config_dirs) + "]"]
+    return [f"hydra.searchpath=[{','.join(quoted(f'file://{path_of(entry).absolute()}') for entry in config_dirs)}]"]
 
 
 def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Configuration:
@@ -35,6 +35,7 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
             configuration contradicts itself.
     """
     config_dirs = config_dirs or []
+    overrides = [literal(word) for word in overrides]
     parsed = parse(overrides)
     _check_choices(parsed, config_dirs)
     try:
@@ -44,26 +45,6 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
     except HydraException as error:
         raise UserError(" ".join(str(error).split())) from error
     return finish(composed, composed.hydra)
-
-
-def parse(overrides: list[str]) -> list[Override]:
-    """Overrides in Hydra's grammar.
-
-    Raises:
-        UserError: one does not parse.
-    """
-    for word in overrides:
-        if word.startswith("="):
-            raise UserError(f"{word!r}: expected key=value")
-        if word in options("experiment", []):
-            raise UserError(f"{word!r}: expected key=value, as in experiment={word}")
-    try:
-        return OverridesParser.create().parse_overrides(overrides)
-    except OverrideParseException as error:
-        raise UserError(
-            f"{error.override!r} is not in Hydra's grammar key=value: quote values with '=', '~', brackets or commas, "
-            f"as in 'key=\"a=b\"'"
-        ) from error
 
 
 def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kantor.errors import UserError, nearest
+from kantor.paths import path_of
 from kantor.version import PACKAGE
 
 PACKAGED = PACKAGE / "conf"
@@ -17,11 +18,11 @@ def roots(config_dirs: list[str]) -> list[Path]:
         UserError: a directory of the user's is none.
     """
     for entry in config_dirs:
-        if not Path(entry).is_dir():
+        if not path_of(entry).is_dir():
             raise UserError(
                 f"--config-dir {entry}: expected a directory of groups, such as {entry}/experiment/mine.yaml"
             )
-    return [CONF, *(Path(entry) for entry in config_dirs)]
+    return [CONF, *(path_of(entry) for entry in config_dirs)]
 
 
 def options(group: str, config_dirs: list[str]) -> list[str]:

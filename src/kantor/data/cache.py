@@ -20,7 +20,9 @@ from numpy.typing import DTypeLike
 
 from kantor.atomic import replacing
 from kantor.errors import UserError
+from kantor.locks import lock
 from kantor.marks import claim
+from kantor.paths import path_of
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOCK_NS = 2_000_000_000
@@ -32,15 +34,13 @@ CHUNK = 512
 def cache_root() -> Path:
     """The directory of everything that can be made again."""
     if "KANTOR_CACHE" in os.environ:
-        return Path(os.environ["KANTOR_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "kantor"
+        return path_of(os.environ["KANTOR_CACHE"])
+    return path_of(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "kantor"
 
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """One builder at a time; the others wait, and then find the work done."""
-    import fcntl
-
     try:
         claim(cache_root())
         directory.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def locked(directory: Path) -> Iterator[None]:
             f"the cache {directory} cannot be written ({error.strerror}): name another, KANTOR_CACHE=DIR"
         ) from error
     with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock(handle, wait=True)
         yield
 
 

@@ -22,6 +22,7 @@ from kantor.data.manifest import Manifest, is_picture
 from kantor.data.pictures import Pictures, Source, both_sides, prepared, printable
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
+from kantor.paths import path_of
 
 PICTURES = "img_align_celeba"
 NUMBERS: dict[Split, int] = {"train": 0, "test": 2}
@@ -104,8 +105,8 @@ class CelebA(ImageData):
     def _places(self) -> list[Path]:
         """Where the pictures may be."""
         if self.archive is not None:
-            return [Path(self.archive).expanduser()]
-        root = Path(self.root).expanduser()
+            return [path_of(self.archive)]
+        root = path_of(self.root)
         above = [root / "celeba", root, root / "celeba" / "Img", root / "Img"]
         return [place / name for place in above for name in (f"{PICTURES}.zip", PICTURES, f"{PICTURES}_png")]
 
@@ -129,7 +130,7 @@ class CelebA(ImageData):
         Raises:
             UserError: it is damaged.
         """
-        file = partition.find(self._place, Path(self.root).expanduser())
+        file = partition.find(self._place, path_of(self.root))
         if file is not None:
             return str(file), partition.parse(file.read_bytes(), str(file))
         member = None if self._place.is_dir() else partition.within(self._place, BOUNDS)

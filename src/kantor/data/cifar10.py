@@ -21,6 +21,7 @@ from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.lookalikes import lookalikes, pointed_at
 from kantor.digests import sha256
 from kantor.errors import UserError
+from kantor.paths import path_of
 
 NAMES_LIKE = r"cifar-?10-(python|batches-py).*|data-batch-[1-5]|test-batch"
 
@@ -68,7 +69,7 @@ class CIFAR10(ImageData):
         """The directory of the batches, or the archive."""
         from torchvision.datasets import CIFAR10 as Torchvision
 
-        root = Path(self.root).expanduser()
+        root = path_of(self.root)
         archive, folder = root / Torchvision.filename, root / Torchvision.base_folder
         if all((folder / name).is_file() for name in published()):
             return folder

@@ -16,6 +16,7 @@ from kantor.data.manifest import Manifest
 from kantor.data.pictures import Pictures, both_sides, prepared
 from kantor.digests import sha256
 from kantor.errors import UserError, require_positive
+from kantor.paths import path_of
 
 
 @dataclass(eq=False, kw_only=True)
@@ -98,7 +99,7 @@ class ImageFolder(ImageData):
     @property
     def inputs(self) -> tuple[Path, ...]:
         """The root."""
-        return (Path(self.root).expanduser(),)
+        return (path_of(self.root),)
 
     @property
     def left_out(self) -> int:
@@ -115,7 +116,7 @@ class ImageFolder(ImageData):
 
     @cached_property
     def _manifest(self) -> Manifest:
-        root = Path(self.root).expanduser()
+        root = path_of(self.root)
         if not root.is_dir():
             raise UserError(f"data.root={self.root}: expected a directory of images")
         manifest = Manifest(root)

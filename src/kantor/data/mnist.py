@@ -26,6 +26,7 @@ from kantor.data.images import ImageData, ImageSet, Split
 from kantor.data.lookalikes import lookalikes, pointed_at
 from kantor.digests import sha256
 from kantor.errors import UserError
+from kantor.paths import path_of
 
 SIDE = 28
 MAX_BYTES = 1 << 26  # of one file; the largest has 47,040,016
@@ -150,7 +151,7 @@ class MNIST(ImageData):
 
     @cached_property
     def _originals(self) -> dict[str, Path]:
-        root = Path(self.root).expanduser()
+        root = path_of(self.root)
         raw = root / "MNIST" / "raw"
         if any(found(raw, name) is None for name in SHA256):
             self._check_absent(root, raw)

@@ -15,6 +15,7 @@ from kantor.data.manifest import threads
 from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.messages import say
+from kantor.paths import path_of
 
 RENDERED = 20_000
 """Training images when `size` is null: as many as the lecture's archive has."""
@@ -152,7 +153,7 @@ class PurdueShapes5(ImageData):
 
     @staticmethod
     def _archive(name: str) -> Path:
-        path = Path(name).expanduser()
+        path = path_of(name)
         if not path.is_file():
             raise UserError(
                 f"archive={name}: no such file; expected the lecture's PurdueShapes5GAN-20000.tar.gz, or null to render"

@@ -19,6 +19,7 @@ from kantor.evaluation import second_opinion, tensor_files
 from kantor.evaluation.base import PRESETS, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.marks import check_apart, claim
+from kantor.paths import path_of
 from kantor.processes import Processes
 from kantor.report.page import write_report
 from kantor.runs.directory import RunDirectory
@@ -60,7 +61,7 @@ def evaluate_files(
     words |= load_options(scoring, config_dirs)
     words |= load_options({"likelihood": "none"})  # which only a model has
     evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
-    file, directory = Path(given["images"]).expanduser(), RunDirectory(Path(given["out"]).expanduser())
+    file, directory = path_of(given["images"]), RunDirectory(path_of(given["out"]))
     if isinstance(data, ImageData):
         check_apart("out", given["out"], [*data.inputs, *([file] if file.is_dir() else [])])
     evaluation.kinds(data)
@@ -121,7 +122,7 @@ def check_words(given: dict[str, str]) -> None:
             raise UserError(f"{key}={given[key]} with images=: it is about runs, and these are files; leave it out")
     if given.get("evaluation") == "none":
         raise UserError("evaluation=none scores nothing: leave it out, or name one of `kantor list evaluations`")
-    check_out(RunDirectory(Path(given["out"]).expanduser()))
+    check_out(RunDirectory(path_of(given["out"])))
 
 
 def check_out(directory: RunDirectory) -> None:

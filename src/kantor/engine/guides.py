@@ -12,6 +12,7 @@ from kantor.errors import UserError
 from kantor.evaluation import tensor_files
 from kantor.models.denoising import DenoisingModel
 from kantor.noising.denoiser import Denoiser
+from kantor.paths import path_of
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory, latest
 
@@ -53,7 +54,7 @@ def open_guide(run: str) -> RunGuide:
         UserError: there is no such run, or it is of another family of models.
     """
     try:
-        directory = latest(Path("outputs")) if run == "latest" else RunDirectory.open(Path(run).expanduser())
+        directory = latest(Path("outputs")) if run == "latest" else RunDirectory.open(path_of(run))
         model = build_model(trusted(directory.config()), torch.device("cpu"))
         restore_model(model, directory, "last")
     except UserError as error:

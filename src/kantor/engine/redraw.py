@@ -1,7 +1,6 @@
 """`kantor sample like=PICTURE`: a given picture drawn anew, where a mask is white, from a level of noise, or both."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly
 from kantor.errors import UserError
 from kantor.models.protocols import HasDenoiser
+from kantor.paths import path_of
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.inpainting import Redrawing
 
@@ -84,7 +84,7 @@ def read_picture(key: str, path: str, *, channels: int, side: int) -> Tensor:
     decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
     expected = f"expected a whole {'grey ' if channels == 1 else ''}picture of {side} × {side} pixels, as the data are"
     try:
-        return torch.from_numpy(decoder(Path(path).expanduser().read_bytes()).copy())
+        return torch.from_numpy(decoder(path_of(path).read_bytes()).copy())
     except OSError as error:
         raise UserError(f"{key}={path}: {error.strerror}; {expected}") from error
     except BrokenImage as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from kantor.errors import UserError, nearest
+from kantor.errors import UserError, command, nearest
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score
 from kantor.report.contestants import Contestant, read_summaries
@@ -174,7 +174,7 @@ def ranking_score(
     if not ranked:
         raise UserError(
             "these runs share a protocol but no score that can be ranked: score them again with "
-            f"`kantor evaluate run={summaries[0].run.path} evaluation=NAME` and the same for the others"
+            f"{command('evaluate', f'run={summaries[0].run.path}', 'evaluation=NAME')} and the same for the others"
         )
     everywhere = [(index, name) for index, name in ranked if all(name in e.scores for e in rounds[index].evaluations)]
     declared = {one.primary_name for one in summaries} - {""}

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 from safetensors import SafetensorError
@@ -14,6 +13,7 @@ from kantor.data import pixels
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
 from kantor.evaluation.extractors.digests import code_digest, state_digest
+from kantor.paths import path_of
 
 RANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "levels": lambda images: images.float(),
@@ -94,7 +94,7 @@ class Module:
     @cached_property
     def _network(self) -> nn.Module:
         if self.weights is not None:
-            path = Path(self.weights).expanduser()
+            path = path_of(self.weights)
             try:
                 self.module.load_state_dict(load_file(path))
             except (OSError, SafetensorError, RuntimeError) as error:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from kantor.data import cache, downloads
 from kantor.errors import UserError
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
+from kantor.paths import path_of
 
 Made = TypeVar("Made")
 
@@ -73,7 +74,7 @@ class Published:
             UserError: it is another file, or cannot be downloaded; the message says what to do.
         """
         if given is not None:
-            path = Path(given).expanduser()
+            path = path_of(given)
             if not path.is_file():
                 raise UserError(f"weights={path}: no such file; expected {self.name}, or null to have it downloaded")
             return path

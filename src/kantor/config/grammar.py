@@ -1,0 +1,68 @@
+"""Words of `kantor train` in Hydra's grammar, in which paths need no quoting: they mean nothing but themselves."""
+
+import shlex
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import OverrideParseException
+
+from kantor.config.files import options
+from kantor.errors import UserError
+from kantor.paths import is_path
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar takes it, whatever is in it."""
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def literal(word: str, *, several: bool = False) -> str:
+    """A word whose value is a path with that path quoted, unless it is already; any other as it is.
+
+    Args:
+        word: `key=value`.
+        several: whether commas and choice(…) part the values of a sweep.
+    """
+    key, equals, value = word.partition("=")
+    if not equals or not is_path(key.lstrip("+"), value) or _is_quoted(value):
+        return word
+    if several and ("," in value or value.endswith(")")):
+        return word
+    return f"{key}={quoted(value)}"
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def parse(overrides: list[str]) -> list[Override]:
+    """Overrides in Hydra's grammar.
+
+    Raises:
+        UserError: one does not parse.
+    """
+    for word in overrides:
+        if word.startswith("="):
+            raise UserError(f"{word!r}: expected key=value")
+        if word in options("experiment", []):
+            raise UserError(f"{word!r}: expected key=value, as in experiment={word}")
+    parsed = []
+    for word in overrides:
+        try:
+            parsed += OverridesParser.create().parse_overrides([word])
+        except OverrideParseException as error:
+            raise UserError(f"{word!r} is not in Hydra's grammar key=value: {_remedy(word)}") from error
+    return parsed
+
+
+def _remedy(word: str) -> str:
+    """How to write it, where that would be in the grammar."""
+    key, equals, value = word.partition("=")
+    better = f"{key}={QuotedString(text=value, quote=Quote.double).with_quotes()}"
+    try:
+        OverridesParser.create().parse_overrides([better])
+    except OverrideParseException:
+        equals = ""
+    if not equals:
+        return "expected a word such as seed=1"
+    return f"quote a text with '=', '~', brackets or commas, as in {shlex.quote(better)}"
