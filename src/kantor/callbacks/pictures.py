@@ -26,6 +26,7 @@ from kantor.callbacks.untouched import untouched
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_positive
+from kantor.figure_style import own_style
 from kantor.loggers import log_picture
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
@@ -156,7 +157,7 @@ class Picture(pl.Callback, ABC):
         """Draw on rank 0, into the run directory and to the loggers."""
         if not trainer.is_global_zero:
             return
-        with self.scene.clock.paused(), torch.no_grad(), untouched(model.networks().values()):
+        with self.scene.clock.paused(), own_style(), torch.no_grad(), untouched(model.networks().values()):
             drawing = draw(model)
             if drawing is None:
                 return

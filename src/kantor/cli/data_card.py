@@ -22,7 +22,9 @@ from kantor.data.images import ImageData
 from kantor.data.module import PointData
 from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
+from kantor.figure_style import own_style
 from kantor.marks import MARK, check_apart, claim, is_ours
+from kantor.paths import path_of
 from kantor.samples.batches import drawn, first_batch, statistics
 from kantor.samples.sheets import tile
 
@@ -52,7 +54,7 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     data = Configuration(plain).build("data", seed=0)
-    place = Path("outputs") / "data" / name if out is None else Path(out)
+    place = Path("outputs") / "data" / name if out is None else path_of(out)
     picture, seen = place / f"{name}.png", place / f"{name}_first_batch.png"
     if isinstance(data, ImageData) and not (out is None and is_ours(place, [picture.name, seen.name])):
         check_apart("out", str(place), data.inputs)
@@ -171,6 +173,7 @@ def _rng() -> np.random.Generator:
     return keyed.generator(0, "data card")
 
 
+@own_style()
 def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kantor.atomic import replacing
 from kantor.errors import UserError
+from kantor.figure_style import own_style
 from kantor.marks import claim
 from kantor.report.comparison import Comparison, compared
 from kantor.report.comparison_figures import curve_drawings, score_drawings
@@ -41,6 +42,7 @@ def compare(runs: Sequence[RunDirectory], out: Path | None = None, score: str | 
     return comparison
 
 
+@own_style()
 def write(comparison: Comparison, out: Path) -> None:
     """compare.html, .md, .csv and .tex, pairs.csv, and figures/*.svg and *.pdf in `out`; nothing when one of them
     cannot be made.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kantor.atomic import replacing
+from kantor.figure_style import own_style
 from kantor.report import glossary, units
 from kantor.report.cards import Estimate, Evaluation, finite
 from kantor.report.curves import log_when_wide
@@ -164,6 +165,7 @@ def budget_figures(evaluations: Sequence[Evaluation]) -> list[Drawing]:
     return drawings
 
 
+@own_style()
 def write_budget_figures(run: RunDirectory) -> None:
     """Write figures/error_budget.png, of the first budget, and those of all."""
     files = {chart.file for chart in glossary.CHARTS}

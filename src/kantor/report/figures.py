@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kantor.atomic import replacing
+from kantor.figure_style import own_style
 from kantor.models.charts import Chart
 from kantor.report import glossary, units
 from kantor.report.cards import Score
@@ -129,6 +130,7 @@ def file_names(summary: Summary) -> set[str]:
     return {f"{chart.file}.png" for chart in (*glossary.CHARTS, *summary.charts)}
 
 
+@own_style()
 def write_figures(run: RunDirectory) -> None:
     """Write figures/*.png, each only where metrics.csv has its columns."""
     for drawing in training_figures(Log.of(summarise(run))):

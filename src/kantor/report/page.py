@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_text
+from kantor.figure_style import own_style
 from kantor.report import figures, glossary, pictures, units
 from kantor.report.cards import flatten
 from kantor.report.drawing import svg
@@ -33,6 +34,7 @@ def write_report(run: RunDirectory) -> Path:
     return run.report_html
 
 
+@own_style()
 def report_html(run: RunDirectory) -> str:
     """The page as text."""
     summary = summarise(run)

@@ -10,6 +10,7 @@ from kantor.data import pixels
 from kantor.data.module import BlockData
 from kantor.data.share import Share
 from kantor.data.stream import Block
+from kantor.figure_style import own_style
 from kantor.samples import sheets
 
 SHOWN, COLUMNS = 64, 8
@@ -38,6 +39,7 @@ def first_batch(data: BlockData) -> Tensor:
     return block.samples[0]
 
 
+@own_style()
 def drawn(batch: Tensor) -> Image.Image:
     """A sheet of the first images of a batch (B, C, H, W), or its points (B, 2) in the plane."""
     if batch.dim() == 2:

@@ -16,6 +16,7 @@ from kantor.data.manifest import Manifest, threads
 from kantor.data.module import BlockData
 from kantor.data.notes import BLACK, Notes
 from kantor.errors import UserError
+from kantor.figure_style import own_style
 from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.samples.npz import read_array
@@ -85,6 +86,7 @@ def _grid(samples: np.ndarray, path: Path) -> None:
     )
 
 
+@own_style()
 def _scatter(points: np.ndarray, path: Path) -> None:
     from matplotlib.figure import Figure
 
