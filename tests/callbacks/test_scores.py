@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from tiny import fit, gan, points, same, state, vae
 
@@ -44,6 +46,9 @@ class Scripted:
 
     def size(self, data):
         return 16
+
+    def protocol(self, data):
+        return replace(EVALUATION.protocol(data), estimators={self.score: {}})
 
     def kinds(self, data):
         return {self.score: Kind(self.better, 1.5 if self.better == "target" else None)}

@@ -1,5 +1,6 @@
 """Scores while training, and the best checkpoint by them."""
 
+from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as pl
@@ -83,14 +84,22 @@ class Scores(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"best": self.best, "chosen_by": self.chosen_by}
+        return {"best": self.best, "chosen_by": self.chosen_by, "protocol": self.protocol}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint; scores of samples that were drawn in another way are no bar for these."""
-        if state_dict["chosen_by"] == self.chosen_by:
+        """From the checkpoint; scores of another protocol, or of samples drawn in another way, are no bar for these."""
+        if (state_dict["chosen_by"], state_dict["protocol"]) == (self.chosen_by, self.protocol):
             self.best = state_dict["best"]
         else:
-            say("the best checkpoint was chosen by samples drawn in another way: it is chosen anew from here on")
+            say(
+                "the best checkpoint was chosen by another protocol, or by samples drawn in another way: it is chosen "
+                "anew from here on"
+            )
+
+    @cached_property
+    def protocol(self) -> str:
+        """The hash of what the primary score measures."""
+        return self.evaluation.protocol(self.data).hash_of(self.primary)
 
     @property
     def chosen_by(self) -> dict[str, Any]:

@@ -5,12 +5,16 @@ Torch is imported when the words are understood.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kantor.cli.command import Command
-from kantor.cli.words import number, typed, whole
+from kantor.cli.words import number, split, typed, whole
 from kantor.errors import UserError
+from kantor.paths import path_of
 from kantor.runs.directory import RunDirectory, latest, named
+
+if TYPE_CHECKING:
+    from kantor.config.schema import Configuration
 
 
 def open_run(given: dict[str, str]) -> RunDirectory:
@@ -21,38 +25,68 @@ def open_run(given: dict[str, str]) -> RunDirectory:
     """
     if "run" not in given:
         raise UserError("run= is missing: give run=DIR, or run=latest for the newest below outputs/")
-    return latest(Path("outputs")) if given["run"] == "latest" else RunDirectory.open(Path(given["run"]).expanduser())
+    return latest(Path("outputs")) if given["run"] == "latest" else RunDirectory.open(path_of(given["run"]))
 
 
 def train(command: Command, words: list[str]) -> int:
     """`kantor train`."""
     rest, config_dirs, flags = command.take_options(words)
-    from kantor.config.compose import compose
-
     if "-m" in flags:
         if "--cfg" in flags:
             raise UserError("--cfg shows one configuration, -m makes several: leave one of the two out")
+        if goes_on(rest):
+            raise UserError("-m with run=: one run goes on at a time; leave -m out")
         from kantor.cli import sweep
 
         return sweep.sweep(rest, config_dirs)
-    if any(word.startswith("run=") for word in rest):
-        return _extend(command.split(rest), config_dirs, show="--cfg" in flags)
-    configuration = compose(rest, config_dirs=config_dirs)
     if "--cfg" in flags:
-        return _show_configuration(configuration.plain)
+        return _show_configuration(configured(rest, config_dirs).plain)
+    return _show_run(trained(rest, config_dirs))
+
+
+def configured(words: list[str], config_dirs: list[str]) -> "Configuration":
+    """What `kantor train WORDS …` would train, which is nothing but read.
+
+    Raises:
+        UserError: a word is wrong.
+    """
+    if not goes_on(words):
+        from kantor.config.compose import compose
+
+        return compose(words, config_dirs=config_dirs)
+    directory, overrides = of_longer(words)
+    from kantor.engine.extend import extended
+
+    return extended(directory, overrides, config_dirs=config_dirs)
+
+
+def trained(words: list[str], config_dirs: list[str]) -> RunDirectory:
+    """The run of `kantor train WORDS …`.
+
+    Raises:
+        UserError: a word is wrong; nothing is written.
+        Interrupted: a signal stopped it; it has saved itself.
+    """
+    if goes_on(words):
+        directory, overrides = of_longer(words)
+        from kantor.engine.extend import extend
+
+        return extend(directory, overrides, config_dirs=config_dirs)
+    configuration = configured(words, config_dirs)
     from kantor.engine.train import train as train_run
 
-    return _show_run(train_run(configuration))
+    return train_run(configuration)
 
 
-def _extend(pairs: list[tuple[str, str]], config_dirs: list[str], *, show: bool) -> int:
-    directory = open_run(dict(pairs))
-    from kantor.engine.extend import extend, extended
+def goes_on(words: list[str]) -> bool:
+    """Whether a finished run is named, to be gone on with."""
+    return any(word.startswith("run=") for word in words)
 
-    overrides = [(key, typed(value)) for key, value in pairs if key != "run"]
-    if show:
-        return _show_configuration(extended(directory, overrides, config_dirs=config_dirs).plain)
-    return _show_run(extend(directory, overrides, config_dirs=config_dirs))
+
+def of_longer(words: list[str]) -> tuple[RunDirectory, list[tuple[str, Any]]]:
+    """A finished run, and what is changed of its configuration."""
+    pairs = split(words, known=("run",), prefixes=("",))
+    return open_run(dict(pairs)), [(key, typed(key, value)) for key, value in pairs if key != "run"]
 
 
 def _show_configuration(plain: Mapping[str, Any]) -> int:
@@ -83,7 +117,7 @@ def sample(command: Command, words: list[str]) -> int:
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
     strength = number("strength", given["strength"]) if "strength" in given else None
-    out = Path(given.get("out", directory.path / "samples" / "samples.png")).expanduser()
+    out = path_of(given.get("out", directory.path / "samples" / "samples.png"))
     from kantor.engine.redraw import Likeness
     from kantor.engine.sample import check_place
     from kantor.engine.sample import sample as draw
@@ -100,7 +134,7 @@ def sample(command: Command, words: list[str]) -> int:
         weights=given.get("weights"),
         checkpoint=given.get("checkpoint", "last"),
         sampler=given.get("sampler"),
-        overrides=[(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)],
+        overrides=[(key, typed(key, value)) for key, value in pairs if key.startswith(command.prefixes)],
         condition=given.get("condition"),
         likeness=Likeness.given(like=given.get("like"), mask=given.get("mask"), strength=strength),
         config_dirs=config_dirs,
@@ -115,12 +149,12 @@ def evaluate(command: Command, words: list[str]) -> int:
     rest, config_dirs, _ = command.take_options(words)
     pairs = command.split(rest)
     given = dict(pairs)
-    overrides = [(key, typed(value)) for key, value in pairs if key.startswith(command.prefixes)]
+    overrides = [(key, typed(key, value)) for key, value in pairs if key.startswith(command.prefixes)]
     if "images" in given:
         from kantor.engine import foreign_samples
 
         card = foreign_samples.evaluate_files(given, overrides, config_dirs=config_dirs)
-        place = Path(given["out"])
+        place = path_of(given["out"])
     else:
         check_own_samples(given)
         directory = open_run(given)
@@ -156,7 +190,7 @@ def apart(command: Command, words: list[str]) -> tuple[list[str], dict[str, str]
     Raises:
         UserError: the command has no such key, or it is given twice.
     """
-    alone = [word for word in words if "=" not in word or Path(word).exists()]
+    alone = [word for word in words if "=" not in word or path_of(word).exists()]
     return alone, dict(command.split([word for word in words if word not in alone]))
 
 
@@ -165,7 +199,7 @@ def compare(command: Command, words: list[str]) -> int:
     paths, given = apart(command, words)
     from kantor.report import compare as report
 
-    out = Path(given["out"]).expanduser() if "out" in given else None
+    out = path_of(given["out"]) if "out" in given else None
     report.print_comparison(report.compare(named(paths), out, given.get("score")))
     if out is not None:
         print(f"page  {out / 'compare.html'}")
@@ -198,7 +232,7 @@ def data(command: Command, words: list[str]) -> int:
     pairs = command.split(rest[1:])
     from kantor.cli import data_card
 
-    settings = [(key, typed(value)) for key, value in pairs if key != "out"]
+    settings = [(key, typed(key, value)) for key, value in pairs if key != "out"]
     data_card.show(rest[0].removeprefix("data="), settings, dict(pairs).get("out"), config_dirs)
     return 0
 
@@ -209,7 +243,7 @@ def status(command: Command, words: list[str]) -> int:
         raise UserError(f"status takes one directory, was given {len(words)}: {' '.join(words)}")
     from kantor.report.status import print_status
 
-    print_status(Path(words[0] if words else "outputs"))
+    print_status(path_of(words[0] if words else "outputs"))
     return 0
 
 

@@ -1,25 +1,32 @@
 """`kantor train run=DIR budget.…`: on with a finished run to a larger budget, as a new run."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from kantor.atomic import write_json
+from kantor.config.checks import at, keys
 from kantor.config.compose import load_options, replaced, resolved, trusted
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
-from kantor.engine.train import carry_out, write_config
-from kantor.errors import UserError
-from kantor.runs.attempts import new_status
+from kantor.engine.train import carry_out, described, first_status, write_config
+from kantor.errors import UserError, as_given
+from kantor.report.health import health_json
 from kantor.runs.directory import RunDirectory
-from kantor.runs.identity import config_hash
+from kantor.runs.identity import HASHED_TRAINER, UNHASHED_DATA, config_hash, determining
 
 UNCHANGED = ("seed", "experiment")
 """Of the run that is gone on with: its name."""
 
 OUTSIDE_WEIGHTS = ("sampler", "evaluation", "extractor", "likelihood", "pictures", "logger", "trainer")
 """Groups of which another option can be chosen."""
+
+MAY_DIFFER = (
+    "budget, sampler, evaluation, extractor, likelihood, primary_score, pictures, logger, outputs, "
+    f"{', '.join(f'data.{name}' for name in UNHASHED_DATA)}, and trainer but {', '.join(HASHED_TRAINER)}"
+)
 
 
 def extend(
@@ -33,9 +40,7 @@ def extend(
     run = assemble(extended(directory, overrides, config_dirs=config_dirs))
     check(run)
     check_larger(directory, run)
-    if not run.directory.exists:
-        copy_run(directory, run)
-    carry_out(run)
+    carry_out(run, partial(copy_run, directory))
     return run.directory
 
 
@@ -53,39 +58,92 @@ def extended(
         UserError: the run is not finished, or something of the weights but the budget differs.
     """
     old = trusted(directory.config()).plain
+    if directory.status()["state"] != "finished":
+        raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
+    check_own(directory, old)
     for key, value in overrides:
         if key in UNCHANGED:
             raise UserError(
                 f"train run={directory.path}: {key}={value} would make it pass for another run; only the budget can "
                 "grow: leave it out"
             )
-    beside = str(directory.path.resolve().parents[1])  # the old run may have been moved
     chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}
     rest = [(key, value) for key, value in overrides if key not in chosen]
-    new = replaced({**old, **load_options(chosen, config_dirs)}, [("rerun", False), ("outputs", beside), *rest])
-    if directory.status()["state"] != "finished":
-        raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
-    if config_hash({**new, "budget": old["budget"]}) != config_hash(old):
-        named = ", ".join(f"{key}={value}" for key, value in overrides if not key.startswith("budget."))
+    beside = ("outputs", root(directory, old["experiment"]))
+    new = replaced({**old, **load_options(chosen, config_dirs)}, [("rerun", False), beside, *rest])
+    longer = resolved(new, dict(overrides))
+    check_same(directory, old, longer.plain)
+    return longer
+
+
+def root(directory: RunDirectory, experiment: str) -> str:
+    """Where the longer run goes: beside the old one, which may have been moved out of its outputs."""
+    around = directory.path.resolve().parent
+    return str(around.parent if around.name == experiment else around)
+
+
+def check_own(directory: RunDirectory, plain: Mapping[str, Any]) -> None:
+    """Check that a run's configuration is the one that it was trained by.
+
+    Raises:
+        UserError: it has been changed since.
+    """
+    made = directory.environment()
+    trained = {name: made.get(name) for name in ("experiment", "seed", "config_hash")}
+    if trained != {"experiment": plain["experiment"], "seed": plain["seed"], "config_hash": config_hash(plain)}:
         raise UserError(
-            f"train run={directory.path}: {named} would make another model; only the budget can grow: budget.…=…"
+            f"{directory.config_yaml} is not the configuration that the run was trained by (environment.json names "
+            "another experiment, seed or config_hash): restore the file from a copy of the run"
         )
-    return resolved(new, dict(overrides))
 
 
-def copy_run(directory: RunDirectory, run: Assembly) -> None:
-    """Make the new run's directory of what the old one has had."""
-    target = run.directory
-    target.create()
+def check_same(directory: RunDirectory, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Check that two configurations lead to the same weights, up to the budget.
+
+    Raises:
+        UserError: they do not; what differs is named.
+    """
+    before, after = determining(old), determining({**new, "budget": old["budget"]})
+    names = dict.fromkeys([*keys(before), *keys(after)])
+    values = {name: (found(before, name), found(after, name)) for name in names}
+    differ = [
+        name
+        for name, (then, now) in values.items()
+        if then != now and not (isinstance(then, dict) and isinstance(now, dict))
+    ]
+    if differ:
+        given = ", ".join(f"{name}={as_given(values[name][1])} (it was {as_given(values[name][0])})" for name in differ)
+        raise UserError(
+            f"train run={directory.path}: {given} would make another model; what may differ is {MAY_DIFFER}; leave it "
+            "out"
+        )
+
+
+def found(tree: dict[str, Any], key: str) -> object:
+    """The value at a dotted key; None where there is none."""
+    try:
+        return at(tree, key)
+    except (KeyError, TypeError):
+        return None
+
+
+def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> None:
+    """Write into the new run's directory what the old one has had; with the code as it was then, so that a change since
+    is noticed."""
+    target, made = run.directory, directory.environment()
+    target.clear()
     for part in (directory.checkpoints, directory.samples):
         if part.is_dir():
-            shutil.copytree(part, target.path / part.name, dirs_exist_ok=True)
-    shutil.copy2(directory.metrics_csv, target.metrics_csv)
-    write_json(target.environment_json, {**directory.environment(), "config_hash": run.hash})
+            shutil.copytree(part, target.path / part.name)
+    if run.evaluation is None:
+        (target.checkpoints / "best.ckpt").unlink(missing_ok=True)
+    for file in (directory.metrics_csv, health_json(directory)):
+        if file.is_file():
+            shutil.copy2(file, target.path / file.name)
+    then: dict[str, Any] = {name: made[name] for name in ("code", "code_before") if name in made}
+    write_json(target.environment_json, {**described(run, code), **then})
     write_config(target, run.configuration)
-    counters = dict.fromkeys(run.model.counters(), 0)
-    status = new_status(counters, steps=run.budget_steps, minutes=run.configuration.budget.minutes)
-    write_json(target.status_json, {**status, "extends": str(directory.path)})
+    write_json(target.status_json, {**first_status(run), "extends": str(directory.path)})
 
 
 def check_larger(directory: RunDirectory, run: Assembly) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.fit import fit
-from kantor.errors import Interrupted, UserError
+from kantor.errors import Interrupted, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.processes import announcing, follow, given_rank, launch
@@ -50,11 +50,15 @@ def train(configuration: Configuration) -> RunDirectory:
     """
     run = assemble(configuration)
     check(run)
-    carry_out(run)
+    carry_out(run, begin)
     return run.directory
 
 
-def carry_out(run: Assembly) -> None:
+Begin = Callable[[Assembly, dict[str, str]], None]
+"""Writes down, in an empty directory, what a run is, of which code; status.json last: it says that there is a run."""
+
+
+def carry_out(run: Assembly, begin: Begin) -> None:
     """Train and score a run that has been checked; nothing when it is finished."""
     devices = run.configuration.trainer.devices
     if given_rank() > 0:  # torchrun or SLURM started us beside a rank 0 that leads
@@ -63,7 +67,7 @@ def carry_out(run: Assembly) -> None:
     run.data.prepare_data()
     run.directory.create()
     with run.directory.lock(), announcing(devices) as announce:
-        start = prepare(run)
+        start = prepare(run, begin)
         announce(start)
         if start is not None:
             work(run, start)
@@ -81,7 +85,7 @@ def work(run: Assembly, start: Start) -> None:
         raise
 
 
-def prepare(run: Assembly) -> Start | None:
+def prepare(run: Assembly, begin: Begin) -> Start | None:
     """Make the directory ready for an attempt; None when the run is finished already.
 
     Raises:
@@ -102,6 +106,12 @@ def prepare(run: Assembly) -> Start | None:
 
 def begin(run: Assembly, code: dict[str, str]) -> None:
     """Write down what a new run is and where it comes from, before it takes its first step."""
+    write_json(run.directory.environment_json, described(run, code))
+    write_json(run.directory.status_json, first_status(run))
+
+
+def described(run: Assembly, code: dict[str, str]) -> dict[str, Any]:
+    """What environment.json says of a run."""
     made = environment(run.configuration, config_hash=run.hash, code=code, fingerprint=run.data.fingerprint)
     told = {
         "content": run.data.content,
@@ -111,12 +121,13 @@ def begin(run: Assembly, code: dict[str, str]) -> None:
         "words": dict(run.model.words()),
         "charts": [asdict(chart) for chart in run.model.charts()],
     }
-    write_json(run.directory.environment_json, {**made, **told})
+    return {**made, **told}
+
+
+def first_status(run: Assembly) -> dict[str, Any]:
+    """status.json before the first attempt."""
     counters = dict.fromkeys(run.model.counters(), 0)
-    write_json(
-        run.directory.status_json,
-        new_status(counters, steps=run.budget_steps, minutes=run.configuration.budget.minutes),
-    )
+    return new_status(counters, steps=run.budget_steps, minutes=run.configuration.budget.minutes)
 
 
 def resume(run: Assembly, code: dict[str, str]) -> Start:
@@ -168,7 +179,7 @@ def say_finished(run: Assembly, code: dict[str, str]) -> None:
     unheeded = other_settings(run.configuration, directory.config())
     told = f", and {shlex.join(unheeded)} was not what it was finished with" if unheeded else ""
     words = [f"run={directory.path}", *scoring_words(run.configuration, directory.config(), run.data.content)]
-    again = f"rerun=true trains it again, `kantor evaluate {shlex.join(words)}` scores it"
+    again = f"rerun=true trains it again, {command('evaluate', *words)} scores it"
     say(f"{directory.path} is finished already: nothing to do{told}; {again}")
 
 
