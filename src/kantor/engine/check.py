@@ -8,7 +8,7 @@ from kantor.config.schema import Trainer
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
-from kantor.engine.fit import make_callbacks, make_pictures
+from kantor.engine.fit import make_callbacks, make_logger, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.error_budget import check_error_budget
@@ -36,6 +36,7 @@ def check(run: Assembly) -> None:
         check_likelihood(run.evaluation.likelihood, run.model)
         check_error_budget(run.evaluation, run.model, run.data)
     clock = Clock()
+    make_logger(run, 0)
     pictures, refused = make_pictures(run, clock)
     make_callbacks(run, clock, StopOnSignal(), pictures)
     for reason in dict.fromkeys(refused.values()):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
@@ -27,7 +28,7 @@ from kantor.errors import UserError
 from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
 from kantor.processes import Processes, ranks_exist
-from kantor.runs.checkpoints import AtomicCheckpointIO
+from kantor.runs.checkpoints import AtomicCheckpointIO, counters
 
 WATCH_EVERY = 10
 """Logged rows from one measurement of gradients, spread and probabilities to the next, at most."""
@@ -50,12 +51,15 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
     machine = run.configuration.trainer
     with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
         clock, stop = Clock(), StopOnSignal()
-        trainer = make_trainer(run, clock, stop)
+        step = 0 if checkpoint is None else counters(checkpoint)["steps"]
+        trainer = make_trainer(run, clock, stop, make_logger(run, step))
+        for logger in trainer.loggers:
+            logger.log_hyperparams(dict(run.configuration.plain))
         if machine.compile:
             run.model.compile_networks()
         trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
-        counters = run.model.counters()  # scoring may read another checkpoint
+        counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
         evaluation = score_model(run) if stop.received is None and run.evaluation is not None else None
         for logger in trainer.loggers:
@@ -65,19 +69,33 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         digests = Processes.current().gather(tensor_files.digest(run.model.state_dict()))
         assert len(set(digests)) == 1, f"the weights of the processes drifted apart: {digests}"
     return {
-        "counters": counters,
+        "counters": counted,
         "cost": {"train_seconds": round(clock.seconds, 3), "peak_memory_bytes": max(peaks)},
         "interrupted": stop.received,
         "evaluation": evaluation,
     }
 
 
-def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal) -> pl.Trainer:
-    """Lightning's trainer, with our counters, files and callbacks in place of its own."""
-    configuration, settings = run.configuration, run.configuration.trainer
-    logger = configuration.build(
-        "logger", directory=run.directory.path, seed=configuration.seed, experiment=configuration.experiment
+def make_logger(run: Assembly, step: int) -> Logger | bool:
+    """The logger beside metrics.csv, which writes nothing before it is given something; False for none.
+
+    Args:
+        run: its directory need not exist yet.
+        step: at which it is begun, or gone on with.
+
+    Raises:
+        UserError: it cannot be had here.
+    """
+    configuration = run.configuration
+    logger: Logger | None = configuration.build(
+        "logger", directory=run.directory.path, seed=configuration.seed, experiment=configuration.experiment, step=step
     )
+    return logger if logger is not None else False
+
+
+def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Logger | bool) -> pl.Trainer:
+    """Lightning's trainer, with our counters, files and callbacks in place of its own."""
+    settings = run.configuration.trainer
     return pl.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
@@ -87,7 +105,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal) -> pl.Trainer:
         max_epochs=-1,
         callbacks=make_callbacks(run, clock, stop, make_pictures(run, clock)[0]),
         plugins=[AtomicCheckpointIO(), make_environment()],
-        logger=logger if logger is not None else False,
+        logger=logger,
         default_root_dir=run.directory.path,
         enable_checkpointing=False,
         enable_progress_bar=False,
