@@ -16,6 +16,8 @@ from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
+from kantor.nets.memory_format import lay_out
+from kantor.paths import path_of
 from kantor.processes import ranks_exist
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
@@ -104,8 +106,8 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if configuration.plain["data"].get("identity") == "auto":
         configuration = configuration.replaced("data.identity", data.fingerprint)
     model = build_model(configuration, weights_on)
-    if len(data.sample_shape) == 3:  # pictures: convolutions are faster with the channels last, in float32 too
-        model = model.to(memory_format=torch.channels_last)
+    if len(data.sample_shape) == 3:
+        lay_out(model)
     sampler: Sampler = configuration.build("sampler")
     if isinstance(sampler, DenoisingSampler) and isinstance(sampler.guide, str):
         sampler = replace(sampler, guide=open_guide(sampler.guide))
@@ -147,7 +149,7 @@ def build_evaluation(configuration: Configuration, sampler: Sampler, classes: in
 
 def place(configuration: Configuration, whole_hash: str) -> Path:
     """The directory of a run: outputs/EXPERIMENT/HASH-sSEED."""
-    return Path(configuration.outputs) / configuration.experiment / f"{whole_hash[:10]}-s{configuration.seed}"
+    return path_of(configuration.outputs) / configuration.experiment / f"{whole_hash[:10]}-s{configuration.seed}"
 
 
 def restore(run: Assembly, which: str) -> dict[str, Any]:
