@@ -8,6 +8,8 @@ import os
 from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
+from kantor.locks import check_platform
+from kantor.processes import check_guarded
 from kantor.version import __version__
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def load(path: str | os.PathLike[str]) -> "Run":
     Raises:
         UserError: there is no run, or it cannot be read.
     """
+    check_platform()
     from kantor.api import Run
 
     return Run.open(path)
@@ -34,14 +37,17 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
     """Train as `kantor train` does, and open the run.
 
     Args:
-        overrides: `key=value` in Hydra's grammar, `experiment=NAME` among them.
+        overrides: `key=value` in Hydra's grammar, `experiment=NAME` among them; or `run=DIR` and a larger budget.
         config_dirs: directories with further groups, as `--config-dir`.
 
     Raises:
         UserError: the overrides are wrong; nothing is written.
     """
+    check_platform()
+    check_guarded()
     from kantor.api import Run
-    from kantor.config.compose import compose
-    from kantor.engine.train import train
+    from kantor.cli.commands import trained
+    from kantor.surroundings import left_alone
 
-    return Run(train(compose(overrides, config_dirs=config_dirs)))
+    with left_alone():
+        return Run(trained(list(overrides), config_dirs or []))

@@ -9,12 +9,14 @@ import numpy as np
 
 from kantor.engine import sample
 from kantor.engine.redraw import Likeness
-from kantor.errors import UserError
+from kantor.errors import UserError, command
 from kantor.models.base import GenerativeModel
+from kantor.paths import path_of
 from kantor.report.cards import Evaluation, Score, read_evaluations
 from kantor.report.health import Finding, read_findings
 from kantor.report.tables import markdown, score_sheet
 from kantor.runs.directory import RunDirectory, latest
+from kantor.surroundings import left_alone
 
 
 class Scores(Mapping[str, Score]):
@@ -56,7 +58,7 @@ class Run:
         Raises:
             UserError: there is none.
         """
-        return cls(latest(Path("outputs")) if path == "latest" else RunDirectory.open(path))
+        return cls(latest(Path("outputs")) if path == "latest" else RunDirectory.open(path_of(path)))
 
     def __repr__(self) -> str:
         return f"kantor.load({str(self.path)!r})"
@@ -88,8 +90,8 @@ class Run:
         found = read_evaluations(self.card)
         if not -len(found) <= evaluation < len(found):
             raise UserError(
-                f"evaluation={evaluation}: {self.path} has {len(found)} evaluations; `kantor evaluate run={self.path}` "
-                "makes one"
+                f"evaluation={evaluation}: {self.path} has {len(found)} evaluations; "
+                f"{command('evaluate', f'run={self.path}')} makes one"
             )
         return Scores(found[evaluation])
 
@@ -108,7 +110,8 @@ class Run:
         Args:
             checkpoint: `last` or `best`.
         """
-        return sample.load(self._directory, checkpoint).model
+        with left_alone():
+            return sample.load(self._directory, checkpoint).model
 
     def sample(
         self,
@@ -138,16 +141,18 @@ class Run:
             mask: a picture, white where that one is drawn anew and black where it stays.
             strength: how much noise is put on it, in (0, 1].
         """
-        return sample.sample(
-            self._directory,
-            n,
-            seed=seed,
-            weights=weights,
-            checkpoint=checkpoint,
-            sampler=sampler,
-            overrides=[(f"sampler.{name}", value) for name, value in (settings or {}).items()],
-            condition=None if condition is None else str(condition),
-            likeness=Likeness.given(
-                like=None if like is None else str(like), mask=None if mask is None else str(mask), strength=strength
-            ),
-        ).samples
+        likeness = Likeness.given(
+            like=None if like is None else str(like), mask=None if mask is None else str(mask), strength=strength
+        )
+        with left_alone():
+            return sample.sample(
+                self._directory,
+                n,
+                seed=seed,
+                weights=weights,
+                checkpoint=checkpoint,
+                sampler=sampler,
+                overrides=[(f"sampler.{name}", value) for name, value in (settings or {}).items()],
+                condition=None if condition is None else str(condition),
+                likeness=likeness,
+            ).samples

@@ -25,6 +25,9 @@ from kantor.errors import Interrupted, UserError
 PATIENCE = 30.0
 """Seconds that workers get to end after one of them died."""
 
+UNGUARDED = 79
+"""Exit code of a worker that was told to start workers while it imported the script that had started it."""
+
 PRELOADED = "pytorch_lightning"
 """What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
 
@@ -150,6 +153,7 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
         UserError: a worker raised one.
         WorkerError: a worker failed otherwise, or died; the others are stopped.
     """
+    check_guarded()
     if devices == 1 or ranks_exist():
         return function(*arguments)
     context = multiprocessing.get_context("forkserver")
@@ -202,6 +206,13 @@ def _collect(workers: list[Any], results: Any) -> Any:
     return found[0]
 
 
+def check_guarded() -> None:
+    """End a worker that would train while it imports the user's script, as each worker does: the script lacks the usual
+    guard, and its parent says so."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(UNGUARDED)
+
+
 def _look_for_dead(workers: list[Any], *, said: set[int], patient: bool) -> None:
     """Raise if a worker ended without a word; a negative exit code is the signal that killed it.
 
@@ -210,6 +221,11 @@ def _look_for_dead(workers: list[Any], *, said: set[int], patient: bool) -> None
     for rank, worker in enumerate(workers):
         if rank not in said and worker.exitcode is not None and not (patient and worker.exitcode == 0):
             _stop(workers)
+            if worker.exitcode == UNGUARDED:
+                raise UserError(
+                    f"trainer.devices={len(workers)}: each process imports the script that started it, and this one "
+                    'would train again when it is imported: put what it does below `if __name__ == "__main__":`'
+                )
             raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}")
 
 

@@ -8,6 +8,7 @@ import traceback
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
+from kantor.locks import check_platform
 from kantor.messages import complain, say
 from kantor.runs import provenance
 from kantor.version import __version__
@@ -25,6 +26,7 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     provenance.given = ["kantor", *words]
     try:
+        check_words(words)
         return _dispatch(words)
     except UserError as error:
         return _complain(str(error), 2)
@@ -53,6 +55,19 @@ def _complain(sentence: str, code: int) -> int:
     return code
 
 
+def check_words(words: list[str]) -> None:
+    """Check that words are texts, which names of files need not be.
+
+    Raises:
+        UserError: one is not in UTF-8.
+    """
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{word!a}: expected a word in UTF-8; rename what it names") from error
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(general_help(COMMANDS))
@@ -67,4 +82,5 @@ def _dispatch(words: list[str]) -> int:
     if any(word in ("-h", "--help") for word in rest):
         print(command.help())
         return 0
+    check_platform()
     return command.run(command, rest)

@@ -9,7 +9,6 @@ Every file is written whole or not at all; metrics.csv alone is appended to. Thi
 import contextlib
 import csv
 import errno
-import fcntl
 import glob
 import io
 import json
@@ -25,7 +24,9 @@ import yaml
 
 from kantor.atomic import append_rows, replacing
 from kantor.errors import UserError
+from kantor.locks import lock
 from kantor.marks import MARK, claim
+from kantor.paths import path_of
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
@@ -158,7 +159,7 @@ class RunDirectory:
         with (self.path / ".lock").open("a") as handle:
             for attempt in range(10):  # `live` holds it for a moment too
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock(handle, wait=False)
                     break
                 except OSError as error:
                     if attempt == 9:
@@ -267,7 +268,8 @@ def named(paths: list[str]) -> list[RunDirectory]:
     """
     found: dict[Path, RunDirectory] = {}
     for path in paths:
-        matches = sorted(glob.glob(os.path.expanduser(path)))
+        given = path_of(path)
+        matches = [str(given)] if given.exists() else sorted(glob.glob(str(given)))
         if not matches:
             raise UserError(f"{path}: there is nothing there; expected run directories")
         for match in matches:
