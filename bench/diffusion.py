@@ -167,7 +167,8 @@ def points(given: argparse.Namespace) -> Rows:
     configuration, warmup = composed("point_flow"), WARM_UP["points"]
     drawn = configuration.build("data", seed=0).distribution.sample(POINTS, np.random.default_rng(0))
     fixed = {"make": functools.partial(network, configuration), "threads": 1, "warmup": warmup}
-    words = ["trainer.threads=1", f"budget.steps={warmup + given.point_steps}", "schedule=constant"]
+    budget = f"budget.steps={warmup + given.point_steps}"
+    words = [f"data.batch_size={baselines.POINTS_BATCH}", "trainer.threads=1", budget, "schedule=constant"]
     return {
         "torchcfm": functools.partial(
             peers.torchcfm_train, given.point_steps, points=torch.as_tensor(drawn).float(), **fixed
