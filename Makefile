@@ -9,7 +9,7 @@ PEERS := .peers
 # Two ways to keep a critic Lipschitz and a model without a critic, trained on as many points, two at a time, scored, and
 # compared.
 demo: $(READY)
-	@echo "Three trainings, two at a time: some minutes. How far they are: $(BIN)/kantor status outputs/demo"
+	@echo "Three trainings, two at a time: 3 to 4 minutes. How far they are: $(BIN)/kantor status outputs/demo"
 	$(BIN)/kantor train -m experiment=point_demo_gp,point_demo_clip,point_demo_flow outputs=outputs/demo rerun=true \
 		trainer.progress=false hydra/launcher=joblib hydra.launcher.n_jobs=2
 	$(BIN)/kantor compare outputs/demo/point_demo_* out=outputs/demo/comparison
