@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .peers
 
-.PHONY: demo notebook test peers lint bench clean long extractors verify-fid
+.PHONY: demo notebook test peers lint bench clean long faults extractors verify-fid
 
 # Two ways to keep a critic Lipschitz and a model without a critic, trained on as many points, two at a time, scored, and
 # compared.
@@ -24,7 +24,11 @@ test: $(READY)
 
 # Trains for minutes: what the README says, over seeds.
 long: $(READY)
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --ignore tests/faults
+
+# Kills every command at its file operations and at random moments; KANTOR_FAULTS=0.1 makes a tenth of the trials.
+faults: $(READY)
+	$(BIN)/python -m pytest -m long -s tests/faults
 
 # Samplers against those of diffusers and azula, step by step.
 peers: $(READY)

@@ -116,7 +116,12 @@ def write_run(
         trying = Attempt(run, run.status(), {"from_step": 0, **machine(configuration.trainer)})
         trying.status["cost"] = {"train_seconds": 25.0, "peak_memory_bytes": 300 * 2**20}
         if state != "running":
-            trying.end(state, state=state, counters=family.counters(steps), reason=reason)
+            trying.end(
+                state,
+                state="running" if state == "interrupted" else state,
+                counters=family.counters(steps),
+                reason=reason,
+            )
     if bare:
         return run
     rows = family.metrics()

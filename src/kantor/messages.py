@@ -1,8 +1,9 @@
-"""Sentences for the user, on stderr: stdout is for results."""
+"""Words for the user: sentences on stderr, results on stdout. Names of anybody's are made visible in both."""
 
 import sys
 
 from kantor.processes import given_rank
+from kantor.visible import visible_lines
 
 
 def say(sentence: str) -> None:
@@ -13,4 +14,9 @@ def say(sentence: str) -> None:
 
 def complain(sentence: str) -> None:
     """Print what went wrong in this process, whichever it is."""
-    print(f"kantor: {sentence}", file=sys.stderr, flush=True)
+    print(f"kantor: {visible_lines(sentence)}", file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """Print lines of a result."""
+    print(visible_lines(text))

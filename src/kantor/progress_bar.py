@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 
 from kantor.progress_display import LINE_EVERY, Display, State, display_here
+from kantor.visible import visible
 
 
 class ProgressBar:
@@ -20,7 +21,7 @@ class ProgressBar:
     """
 
     def __init__(self, title: str, total: int | None, *, unit: str, shown: bool = True) -> None:
-        self.title, self.total, self.unit, self.shown = title, total, unit, shown
+        self.title, self.total, self.unit, self.shown = visible(title), total, unit, shown
         self.done = self._before = 0
         self._began_at = self._said_at = time.perf_counter()
         self._display: Display | None = None

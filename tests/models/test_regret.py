@@ -84,15 +84,3 @@ def test_pictures_have_losses_by_quartile():
     tiny.fit(model, data, 1)
     assert {"train/loss_q1", "train/loss_q4"} <= {name for chart in model.charts() for name in chart.lines}
     assert model.exact is None
-
-
-@pytest.mark.parametrize(("size", "most"), [(1, 4), (8, 32), (48, 64)])
-def test_no_more_are_looked_at_at_once_than_fit_a_device_of_small_batches(size, most):
-    """Of which a step keeps the activations, too."""
-    model = tiny.flow()
-    data = tiny.points(batch_size=size)
-    tiny.fit(model, data, 1)
-    seen = []
-    model.denoiser.register_forward_pre_hook(lambda network, given: seen.append(len(given[0])))
-    measured = model.measurements(data.blocks(model, Share()).block(0), Rng(0))
-    assert max(seen) == most and measured["train/loss_q4"] > 0

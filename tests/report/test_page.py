@@ -172,9 +172,10 @@ def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
 
 def test_hostile_names_and_reasons_are_text(make_run: MakeRun, evaluated: Evaluated):
     evaluation = evaluated({EVIL: score(None, reason=EVIL)}, name="toy", estimators={EVIL: EVIL})
-    run = make_run("a", experiment=EVIL, state="failed", reason=EVIL, config={EVIL: EVIL}, evaluations=[evaluation])
+    run = make_run("a", state="failed", reason=EVIL, config={EVIL: EVIL}, evaluations=[evaluation])
     (run.samples / f"step_{EVIL.replace('/', '')}.png").write_bytes((run.samples / "step_00000500.png").read_bytes())
     edit(run.environment_json, step=EVIL)
+    edit(run.card_json, experiment=EVIL)
     names = run.metrics_csv.read_text().replace("val/w1", "val/<script>")
     run.metrics_csv.write_text(names)
     html = page(run)

@@ -55,3 +55,10 @@ def test_memory_and_counts():
     assert units.memory(24 * 2**30) == "24.0 GiB"
     assert units.short_count(2_500_000) == "2.5M"
     assert units.count(None) == "-"
+
+
+@pytest.mark.parametrize("instead", [r"\1", r"\g<x>", "\\", "a a"])
+def test_words_of_a_run_are_text_and_replaced_once(instead: str):
+    assert units.reworded("the a", {"a": instead, "": "x"}) == f"the {instead}"
+    chain = {chr(code): chr(code + 1) * 2 for code in range(ord("a"), ord("z"))}
+    assert units.reworded("a b", chain) == "bb cc"

@@ -113,5 +113,5 @@ def test_code_that_is_not_here_is_named_all_the_same():
 def test_a_card_that_is_written_otherwise_is_damaged(make_run, evaluations):
     run = make_run("a")
     edit(run.card_json, evaluations=evaluations)
-    with pytest.raises(UserError, match=r"card\.json is damaged \(its evaluations are not written as kantor writes"):
+    with pytest.raises(UserError, match=r"card\.json is damaged \(evaluations.*: expected"):
         why(run, "w1")

@@ -3,6 +3,8 @@ import os
 from dataclasses import replace
 
 import pytest
+from run_files import ENVIRONMENT, STATUS
+from run_files import EVALUATION as WHOLE
 
 from kantor.atomic import write_json
 from kantor.engine.score import record
@@ -32,6 +34,7 @@ SCORE = Score(
     origin=Origin(function="kantor.metrics.transport.wasserstein", source="Kantorovich 1942"),
     floor=FLOOR,
 )
+BUDGET = WHOLE["error_budget"]
 MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "0.1.0", "git": None}, "project": None}
 SAMPLING = {"checkpoint": "last", "weights": "ema", "sampler": "direct", "nfe": 1}
 
@@ -50,11 +53,12 @@ def directory(tmp_path):
     run.create()
     counters = {"images_seen": 100, "steps": 10, "critic_steps": 50}
     cost = {"train_seconds": 3.0, "peak_memory_bytes": 1000}
-    write_json(run.status_json, {"state": "finished", "counters": counters, "cost": cost})
+    write_json(run.status_json, {**STATUS, "counters": counters, "cost": cost})
     parameters = {"generator": 7, "critic": 9}
     write_json(
         run.environment_json,
         {
+            **ENVIRONMENT,
             "experiment": "point_wgan_gp",
             "config_hash": "a" * 64,
             "seed": 0,
@@ -93,7 +97,7 @@ def test_a_card_has_the_fields_of_the_contract(directory):
 
 def test_an_error_budget_is_kept_beside_scores_that_are_made_again(directory):
     """Until another one of the same samples is made."""
-    first, second = ({"floor": {}, "rows": [{"nfe": nfe}]} for nfe in (5, 10))
+    first, second = ({**BUDGET, "rows": [{**BUDGET["rows"][0], "nfe": nfe}]} for nfe in (5, 10))
     card.write_evaluation(directory, {**evaluation(), "error_budget": first})
     card.write_evaluation(directory, evaluation())
     (entry,) = card.write_card(directory)["evaluations"]

@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from run_files import CARD, CONFIG, ENVIRONMENT, EVALUATION, STATUS
 
 from kantor.atomic import append_rows, replacing, write_json, write_text
 from kantor.errors import UserError
 from kantor.runs import directory as rundir
-from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, named, read_json
+from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, named
+from kantor.runs.door import read_json
 
 
 def names(path):
@@ -24,9 +27,9 @@ def run(tmp_path):
 def begin(path, *, layout=LAYOUT):
     directory = RunDirectory(path)
     directory.create()
-    write_json(directory.status_json, {"layout": layout, "state": "finished"})
-    write_text(directory.config_yaml, "seed: 0\n")
-    write_json(directory.environment_json, {"kantor": "9.9.9"})
+    write_json(directory.status_json, {**STATUS, "layout": layout})
+    write_text(directory.config_yaml, yaml.safe_dump(CONFIG))
+    write_json(directory.environment_json, ENVIRONMENT)
     return directory
 
 
@@ -213,7 +216,7 @@ def test_a_run_that_nobody_ever_locked_is_not_live(run):
 
 def test_an_existing_run_opens(run):
     opened = RunDirectory.open(run.path)
-    assert opened.config() == {"seed": 0} and opened.exists
+    assert opened.config() == CONFIG and opened.exists
 
 
 @pytest.mark.parametrize("missing", ["status.json", "config.yaml"])
@@ -311,7 +314,7 @@ def test_without_runs_there_is_no_latest(tmp_path):
 
 def test_evaluations_are_read_oldest_first(run):
     for number, name in enumerate(["z", "a", "m"]):
-        write_json(run.evaluations / f"{name}.json", {"name": name})
+        write_json(run.evaluations / f"{name}.json", {**EVALUATION, "name": name, "seconds": 1.0})
         os.utime(run.evaluations / f"{name}.json", ns=(number, number))
     assert [entry["name"] for entry in run.evaluation_files()] == ["z", "a", "m"]
 
@@ -325,9 +328,9 @@ def test_somebody_s_samples_below_a_directory_are_found_by_their_card(tmp_path):
 
 
 def test_a_moved_run_works(run, tmp_path):
-    write_json(run.card_json, {"seed": 3})
+    write_json(run.card_json, {**CARD, "seed": 3})
     run.path.rename(tmp_path / "elsewhere")
-    assert RunDirectory.open(tmp_path / "elsewhere").card() == {"seed": 3}
+    assert RunDirectory.open(tmp_path / "elsewhere").card()["seed"] == 3
 
 
 def test_the_module_knows_no_torch():

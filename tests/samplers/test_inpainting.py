@@ -149,8 +149,8 @@ GREY = "expected a whole grey picture of 8 × 8 pixels, as the data are"
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"like": "none.png", "strength": 0.5}, f"like=none.png: No such file or directory; {GREY}"),
-        ({"like": ".", "strength": 0.5}, f"like=.: Is a directory; {GREY}"),
+        ({"like": "none.png", "strength": 0.5}, f"like=none.png: it is missing; {GREY}"),
+        ({"like": ".", "strength": 0.5}, f"like=.: it is a directory, no plain file; {GREY}"),
         ({"like": "text.png", "strength": 0.5}, f"like=text.png: no picture in a format that can be read; {GREY}"),
         ({"like": "large.png", "strength": 0.5}, f"like=large.png: 8 × 9 pixels; {GREY}"),
         ({"like": "colours.png", "strength": 0.5}, f"like=colours.png: a picture in colours; {GREY}"),

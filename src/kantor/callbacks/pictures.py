@@ -4,6 +4,8 @@ A picture draws and returns what it drew; it is drawn by one process while the c
 in the model. It asks for what a model has (`kantor.models.protocols`), never for a family.
 """
 
+import contextlib
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -32,6 +34,7 @@ from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.report.pictures import evenly
 from kantor.runs.directory import RunDirectory
+from kantor.runs.pictures import NoPicture, opened
 
 FRAMES, WIDTH = 60, 800
 """Of an animation, at most, the width in pixels: it has to travel inside the run's page."""
@@ -221,15 +224,19 @@ def write_picture(drawing: Drawing, path: Path) -> Image.Image:
 
 
 def write_gif(frames: Sequence[Path], path: Path, *, seconds: float = 6.0) -> None:
-    """Put PNG files of equal size together as an animation, see `write_animation`; none of them: nothing is written."""
+    """Put PNG files of equal size together as an animation, see `write_animation`; of those that can be read none:
+    nothing is written."""
 
-    def opened() -> Iterator[Image.Image]:
+    def readable() -> Iterator[Image.Image]:
         for frame in frames:
-            with Image.open(frame) as image:
+            with contextlib.suppress(NoPicture), opened(frame) as (image, _):
+                image.load()
                 yield image
 
-    if frames:
-        write_animation(opened(), path, seconds=seconds)
+    shown = readable()
+    first = next(shown, None)
+    if first is not None:
+        write_animation(itertools.chain([first], shown), path, seconds=seconds)
 
 
 def write_animation(frames: Iterable[Image.Image], path: Path, *, seconds: float = 6.0) -> None:

@@ -2,6 +2,7 @@
 plane.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from kantor.atomic import replacing
 from kantor.callbacks import surfaces
 from kantor.callbacks.pictures import Series, write_picture
 from kantor.data.module import PointData
-from kantor.errors import require_positive
+from kantor.errors import UserError, require_positive
+from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
+from kantor.samples.npz import read_arrays
 
 SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.4
 """Inches: of the square, around it, and of a colour bar with its words."""
@@ -41,9 +44,18 @@ class Moment:
 
     @classmethod
     def read(cls, path: Path) -> "Moment":
-        """From an .npz file."""
-        with np.load(path) as kept:
-            return cls(str(kept["caption"]), kept["generated"], str(kept["surface"]), kept["heights"])
+        """From an .npz file.
+
+        Raises:
+            UserError: it is damaged, or holds something else.
+        """
+        kept = read_arrays(path, ("caption", "generated", "surface", "heights"))
+        moment = cls(str(kept["caption"]), kept["generated"], str(kept["surface"]), kept["heights"])
+        numbers = all(part.dtype.kind == "f" for part in (moment.generated, moment.heights))
+        grid = (surfaces.GRID, surfaces.GRID) if moment.surface else (0,)
+        if not numbers or moment.generated.shape[1:] != (2,) or moment.heights.shape != grid:
+            raise UserError(f"{path} is damaged: it holds no points with heights; take it away")
+        return moment
 
     def write(self, path: Path) -> None:
         """To an .npz file."""
@@ -89,8 +101,7 @@ class Points(Series):
 
     def finish(self, model: GenerativeModel) -> None:
         """All pictures with one range of heights, and the animation."""
-        paths = sorted(self.scene.directory.samples.glob("step_*.npz"))
-        moments = {path: Moment.read(path) for path in paths}
+        moments = readable_moments(sorted(self.scene.directory.samples.glob("step_*.npz")))
         shown = [moment.heights for moment in moments.values() if moment.surface]
         spanned = surfaces.levels(shown) if len(shown) > 1 else None
         if spanned is not None:
@@ -132,6 +143,17 @@ class Points(Series):
         axes.tick_params(labelsize=11)
         axes.legend(loc="upper right", fontsize=12, framealpha=0.9, markerscale=1.4)
         return figure
+
+
+def readable_moments(paths: Sequence[Path]) -> dict[Path, Moment]:
+    """What is kept of some pictures; a damaged file is named and left out."""
+    moments = {}
+    for path in paths:
+        try:
+            moments[path] = Moment.read(path)
+        except UserError as error:
+            say(f"left out: {error}")
+    return moments
 
 
 def canvas(*, with_bar: bool) -> tuple[Figure, Axes, Axes | None]:

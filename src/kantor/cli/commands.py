@@ -3,6 +3,7 @@
 Torch is imported when the words are understood.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from kantor.cli.command import Command
 from kantor.cli.words import number, split, typed, whole
 from kantor.errors import UserError
+from kantor.messages import show
 from kantor.paths import path_of
+from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory, latest, named
+from kantor.visible import visible
 
 if TYPE_CHECKING:
     from kantor.config.schema import Configuration
@@ -92,7 +96,7 @@ def of_longer(words: list[str]) -> tuple[RunDirectory, list[tuple[str, Any]]]:
 def _show_configuration(plain: Mapping[str, Any]) -> int:
     import yaml
 
-    print(yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True), end="")
+    show(yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True).rstrip("\n"))
     return 0
 
 
@@ -103,9 +107,9 @@ def _show_run(directory: RunDirectory) -> int:
 
     if given_rank() > 0:
         return 0
-    if directory.card_json.is_file():
+    if is_plain(directory.card_json):
         print_card(directory.card())
-    print(f"run   {directory.path}\npage  {directory.report_html}")
+    show(f"run   {visible(str(directory.path))}\npage  {visible(str(directory.report_html))}")
     return 0
 
 
@@ -140,7 +144,7 @@ def sample(command: Command, words: list[str]) -> int:
         config_dirs=config_dirs,
     )
     write_samples(drawn.samples, out)
-    print(f"{n} samples by {sampling.text(drawn.sampling)}  {out}")
+    show(f"{n} samples by {sampling.text(drawn.sampling)}  {out}")
     return 0
 
 
@@ -169,7 +173,7 @@ def evaluate(command: Command, words: list[str]) -> int:
 
     print_card(card)
     print_sheets(budget_sheets(read_evaluations(card)))
-    print(f"card  {place / 'card.json'}\npage  {place / 'report.html'}")
+    show(f"card  {visible(str(place / 'card.json'))}\npage  {visible(str(place / 'report.html'))}")
     return 0
 
 
@@ -190,7 +194,7 @@ def apart(command: Command, words: list[str]) -> tuple[list[str], dict[str, str]
     Raises:
         UserError: the command has no such key, or it is given twice.
     """
-    alone = [word for word in words if "=" not in word or path_of(word).exists()]
+    alone = [word for word in words if "=" not in word or os.path.lexists(path_of(word))]
     return alone, dict(command.split([word for word in words if word not in alone]))
 
 
@@ -202,7 +206,7 @@ def compare(command: Command, words: list[str]) -> int:
     out = path_of(given["out"]) if "out" in given else None
     report.print_comparison(report.compare(named(paths), out, given.get("score")))
     if out is not None:
-        print(f"page  {out / 'compare.html'}")
+        show(f"page  {visible(str(out / 'compare.html'))}")
     return 0
 
 
@@ -252,5 +256,5 @@ def list_names(command: Command, words: list[str]) -> int:
     from kantor.cli import listing
 
     rest, config_dirs, _ = command.take_options(words)
-    listing.show(rest, config_dirs)
+    listing.show_options(rest, config_dirs)
     return 0

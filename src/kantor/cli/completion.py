@@ -1,4 +1,8 @@
-"""Completion for bash, zsh and fish: the shell asks `kantor complete words …` for candidates."""
+"""Completion for bash, zsh and fish: the shell asks `kantor complete words …` for candidates.
+
+What a directory is called is anybody's: bash puts a candidate on the line as it is, so that it is quoted there; zsh and
+fish quote by themselves. A candidate with characters that are not printed is none.
+"""
 
 from collections.abc import Mapping
 
@@ -6,18 +10,21 @@ from kantor.cli.command import Command
 from kantor.errors import UserError
 
 SCRIPTS = {
-    "bash": """\
+    "bash": r"""
 _kantor() {
-  local line="${COMP_LINE:0:$COMP_POINT}" word
-  word="${line##* }"
-  local prefix="${word%"${word##*[=:]}"}"
+  local line="${COMP_LINE:0:$COMP_POINT}" space=$'\x01' word prefix candidate quoted
+  local -a given
+  read -r -a given <<<"$line"
+  word="${line//\\ /$space}" word="${word##* }" word="${word//$space/\\ }"
+  prefix="${word%"${word##*[=:]}"}"
   COMPREPLY=()
   while IFS= read -r candidate; do
-    [[ "$candidate" == "$word"* ]] && COMPREPLY+=("${candidate#"$prefix"}")
-  done < <(kantor complete words $line 2>/dev/null)
+    printf -v quoted %q "$candidate"
+    [[ "$quoted" == "$word"* ]] && COMPREPLY+=("${quoted#"$prefix"}")
+  done < <(kantor complete words "${given[@]}" 2>/dev/null)
   [[ ${#COMPREPLY[@]} -eq 1 && "${COMPREPLY[0]}" == *= ]] && compopt -o nospace
 }
-complete -o default -F _kantor kantor""",
+complete -o default -F _kantor kantor""".lstrip("\n"),
     "zsh": """\
 _kantor() {
   local -a candidates
@@ -52,4 +59,5 @@ def answer(words: list[str], commands: Mapping[str, Command]) -> int:
 
 def candidates(words: list[str], commands: Mapping[str, Command]) -> list[str]:
     """What may stand after `kantor WORDS …`."""
-    return commands[words[0]].candidates() if words and words[0] in commands else list(commands)
+    found = commands[words[0]].candidates() if words and words[0] in commands else list(commands)
+    return [candidate for candidate in found if candidate.isprintable()]

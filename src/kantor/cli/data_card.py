@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from kantor import keyed
@@ -24,9 +23,12 @@ from kantor.data.points import GaussianMixture, PointDistribution
 from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.marks import MARK, check_apart, claim, is_ours
+from kantor.messages import show as show_line
 from kantor.paths import path_of
+from kantor.runs.pictures import NoPicture, opened
 from kantor.samples.batches import drawn, first_batch, statistics
 from kantor.samples.sheets import tile
+from kantor.visible import visible
 
 LICENCE = "made by formula; no licence needed"
 DRAWN = 10_000
@@ -63,7 +65,7 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
     began = time.perf_counter()
     rows = image_rows(data) if isinstance(data, ImageData) else point_rows(data)
     for title, value in rows:
-        print(f"{title:<12} {value}")
+        show_line(f"{title:<12} {visible(value)}")
     if isinstance(data, ImageData):
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
     with _writing(place, ours=[picture.name, seen.name]):
@@ -75,8 +77,8 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
                 _draw(data.name, data.distribution, temporary)
         with replacing(seen) as temporary:
             drawn(first_batch(data)).save(temporary, format="PNG", pnginfo=_signed())
-    print(f"{'picture':<12} {picture}")
-    print(f"{'first batch':<12} {seen}")
+    show_line(f"{'picture':<12} {visible(str(picture))}")
+    show_line(f"{'first batch':<12} {visible(str(seen))}")
 
 
 def _spaced(data: ImageData, most: int) -> np.ndarray:
@@ -133,7 +135,7 @@ def _signed() -> PngInfo:
 
 
 def _is_signed(path: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError, SyntaxError), Image.open(path, formats=["PNG"]) as picture:
+    with contextlib.suppress(NoPicture), opened(path) as (picture, _):
         return picture.info.get(SIGNATURE[0]) == SIGNATURE[1]
     return False
 

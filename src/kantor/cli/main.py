@@ -12,6 +12,7 @@ from kantor.locks import check_platform
 from kantor.messages import complain, say
 from kantor.runs import provenance
 from kantor.version import __version__
+from kantor.visible import visible
 
 
 def main(words: list[str] | None = None) -> int:
@@ -29,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
         check_words(words)
         return _dispatch(words)
     except UserError as error:
-        return _complain(str(error), 2)
+        return _complain(visible(str(error)), 2)
     except Interrupted as stop:
         say("saved; the same command goes on from here")
         return 128 + stop.signal_number

@@ -20,9 +20,10 @@ from kantor.config.compose import compose, finish, search_path
 from kantor.config.files import CONF
 from kantor.config.grammar import literal, parse, quoted
 from kantor.errors import Interrupted, UserError
-from kantor.messages import say
+from kantor.messages import say, show
 from kantor.paths import path_of
 from kantor.report.summary import summarise
+from kantor.visible import visible
 
 RESULT = "job.json"
 
@@ -110,7 +111,7 @@ def _summary(directory: Path) -> int:
     failed = [result for result in results if result["error"] is not None]
     for result in results:
         words = " ".join(result["overrides"])
-        print(f"{'failed' if result['error'] else 'done  '}  {words}  {result.get('run', '')}".rstrip())
+        show(visible(f"{'failed' if result['error'] else 'done  '}  {words}  {result.get('run', '')}".rstrip()))
     print(f"{len(results) - len(failed)} of {len(results)} jobs done")
     if not results:
         return 1

@@ -1,6 +1,7 @@
 """Checks of a whole configuration: ranges and contradictions that no single component can see."""
 
 import math
+import re
 from typing import Any
 
 from kantor.data.share import check_shares
@@ -9,6 +10,12 @@ from kantor.errors import UserError, as_given, require_positive
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "mps")
 MATMUL_PRECISIONS = ("highest", "high", "medium")
+
+NAME = re.compile(r"\w[\w .,+=@-]{0,127}")
+NAME_IS = "a name that begins with a letter or digit, of at most 128 letters, digits, spaces and . , + = @ - _"
+"""Of what becomes part of a path: it leads nowhere else."""
+MOST = 1 << 63
+"""Above any count and any seed."""
 
 
 def keys(tree: object, prefix: str = "") -> list[str]:
@@ -39,6 +46,7 @@ def check_values(plain: dict[str, Any]) -> None:
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             raise UserError(f"{key}={as_given(value)}: expected finite numbers")
+    check_names(plain)
     check_budget(plain["budget"])
     trainer = plain["trainer"]
     if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):
@@ -56,6 +64,20 @@ def check_values(plain: dict[str, Any]) -> None:
     batch_size = plain["data"].get("batch_size")
     if isinstance(batch_size, int) and batch_size > 0:
         check_shares(batch_size, trainer["devices"])
+
+
+def check_names(plain: dict[str, Any]) -> None:
+    """Check what becomes part of a path.
+
+    Raises:
+        UserError: it could lead somewhere else.
+    """
+    names = {"experiment": plain["experiment"], "evaluation.name": plain["evaluation"].get("name", "none")}
+    for key, value in names.items():
+        if not isinstance(value, str) or not NAME.fullmatch(value):
+            raise UserError(f"{key}={value}: expected {NAME_IS}")
+    if abs(plain["seed"]) >= MOST:
+        raise UserError(f"seed={plain['seed']}: expected a whole number of at most 18 digits")
 
 
 def check_budget(budget: dict[str, Any]) -> None:

@@ -14,10 +14,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
 from kantor.errors import UserError
+from kantor.plain_files import Unreadable, opened
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -60,11 +62,15 @@ def magic(path: Path) -> bytes:
     Raises:
         UserError: it cannot be read.
     """
+    with _plain(path) as handle:
+        return handle.read(2)
+
+
+def _plain(path: Path) -> BufferedReader:
     try:
-        with path.open("rb") as handle:
-            return handle.read(2)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): expected a .zip, .tar or .tar.gz file") from error
+        return opened(path)
+    except Unreadable as error:
+        raise UserError(f"{path} cannot be read (it {error}): expected a .zip, .tar or .tar.gz file") from error
 
 
 class DamagedMember(UserError):
@@ -97,12 +103,13 @@ class ZipMembers:
         self.path = path
         if magic(path) != b"PK":
             raise refused(path, None, "is no .zip")
-        with _damage(path):
-            self._archive = zipfile.ZipFile(path)
+        self._file = _plain(path)
         try:
+            with _damage(path):
+                self._archive = zipfile.ZipFile(self._file)
             self._infos = self._checked(bounds)
-        except UserError:
-            self._archive.close()
+        except BaseException:
+            self._file.close()
             raise
         self.names = list(self._infos)
 
@@ -111,6 +118,7 @@ class ZipMembers:
 
     def __exit__(self, *_: object) -> None:
         self._archive.close()
+        self._file.close()
 
     def _checked(self, bounds: Bounds) -> dict[str, zipfile.ZipInfo]:
         tally = _Tally(self.path, bounds)
@@ -182,8 +190,9 @@ def _tar_members(path: Path, bounds: Bounds) -> Iterator[tuple[str, bytes]]:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    handle = gzip.open(path) if magic(path) == b"\x1f\x8b" else path.open("rb")  # noqa: SIM115
-    return cast(IO[bytes], handle)
+    packed = magic(path) == b"\x1f\x8b"
+    handle = _plain(path)
+    return cast(IO[bytes], gzip.GzipFile(fileobj=handle)) if packed else handle
 
 
 class _Guarded:

@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from kantor import plain_files
 from kantor.atomic import replacing
 from kantor.errors import UserError
 from kantor.locks import lock
 from kantor.marks import claim
 from kantor.paths import path_of
+from kantor.plain_files import Unreadable
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOCK_NS = 2_000_000_000
@@ -149,14 +151,21 @@ def _empty(partial: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits; remembered in the cache until its `trace()` is another."""
-    before = path.stat()
-    memory = memory_of([str(path.resolve()), trace(before)])
-    known = recall(memory)
-    if known is not None:
-        return known
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    """SHA-256 of a file's bytes, 64 hex digits; remembered in the cache until its `trace()` is another.
+
+    Raises:
+        UserError: it is no plain file, or cannot be read.
+    """
+    try:
+        with plain_files.opened(path) as handle:
+            before = os.fstat(handle.fileno())
+            memory = memory_of([str(path.resolve()), trace(before)])
+            known = recall(memory)
+            if known is not None:
+                return known
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    except Unreadable as error:
+        raise UserError(f"{path} {error}: expected a file of the data set") from error
     if settled(before):
         remember(memory, digest)
     return digest

@@ -132,7 +132,7 @@ class CelebA(ImageData):
         """
         file = partition.find(self._place, path_of(self.root))
         if file is not None:
-            return str(file), partition.parse(file.read_bytes(), str(file))
+            return str(file), partition.parse(partition.content(file), str(file))
         member = None if self._place.is_dir() else partition.within(self._place, BOUNDS)
         if member is None:
             return None

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import io
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -19,10 +20,17 @@ from kantor.data import codecs, levels, profiles
 
 MAX_PIXELS = 1 << 26
 """Of one picture before it is cut: 8192 × 8192, 256 MiB in memory."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # of more pixels than that
 
-UNREAD = frozenset({"BUFR", "EPS", "FITS", "GRIB", "HDF5", "ICNS", "ICO", "MPEG", "WMF"})
-"""Formats that Pillow knows by name only, or reads by starting another program; and icons, in which lies a picture that
-may be larger than they declare, and is decoded with them."""
+READ = frozenset(
+    {
+        "AVIF", "BLP", "BMP", "CUR", "DCX", "DDS", "DIB", "FLI", "FTEX", "GBR", "GIF", "HEIF", "IM", "IMT", "JPEG",
+        "JPEG2000", "JXL", "MCIDAS", "MPO", "MSP", "PCD", "PCX", "PIXAR", "PNG", "PPM", "PSD", "QOI", "SGI", "SPIDER",
+        "SUN", "TGA", "TIFF", "WEBP", "XBM", "XPM", "XVTHUMB",
+    }
+)  # fmt: skip
+"""Formats whose own decoder makes the pixels. Not those that Pillow reads by starting another program (EPS and WMF), or
+as a picture of any format inside another (IPTC, and icons, which may hold a larger one than they declare)."""
 
 PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_avif": None, "pillow_jxl": None}
 """Packages that teach Pillow formats, where they are installed, and what has to be called in them."""
@@ -217,7 +225,7 @@ def readable_formats() -> tuple[str, ...]:
             plugin = importlib.import_module(package)
             if register is not None:
                 getattr(plugin, register)()
-    return tuple(name for name in Image.ID if name not in UNREAD)
+    return tuple(name for name in Image.ID if name in READ)
 
 
 @functools.cache

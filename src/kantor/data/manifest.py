@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kantor import marks
+from kantor import marks, plain_files
 from kantor.data import cache, decode
 from kantor.data.decode import BrokenImage
 from kantor.digests import sha256
 from kantor.errors import UserError
+from kantor.plain_files import Unreadable
 
 MAX_BYTES = 1 << 29
 """Of one file of a picture."""
@@ -120,13 +121,9 @@ class Manifest:
             BrokenImage: it cannot be read, or is larger than `MAX_BYTES`.
         """
         try:
-            with (self.root / name).open("rb") as handle:
-                content = handle.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise BrokenImage(f"cannot be read: {error.strerror}") from error
-        if len(content) > MAX_BYTES:
-            raise BrokenImage(f"more than the {MAX_BYTES:,} bytes allowed for one picture")
-        return content
+            return plain_files.read(self.root / name, most=MAX_BYTES)
+        except Unreadable as error:
+            raise BrokenImage(str(error)) from error
 
 
 def unread_remarks(unread: Counter[str]) -> list[str]:

@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from kantor.data.archives import Bounds, ZipMembers, magic
 from kantor.data.manifest import is_picture
 from kantor.errors import UserError
+from kantor.plain_files import Unreadable, read
 
 NAMES = ("list_eval_partition.txt", "list_eval_partition.csv")
+MAX_BYTES = 1 << 26
 TITLES = ("image_id", "partition")
 
 
@@ -48,6 +50,18 @@ def within(archive: Path, bounds: Bounds) -> tuple[str, bytes] | None:
             if PurePosixPath(name).name in NAMES and not name.startswith("__MACOSX/"):
                 return name, opened.read(name)
     return None
+
+
+def content(path: Path) -> bytes:
+    """Of the file of a partition.
+
+    Raises:
+        UserError: it cannot be read, or is larger than one is.
+    """
+    try:
+        return read(path, most=MAX_BYTES)
+    except Unreadable as error:
+        raise UserError(f"{path} {error}: expected a list of file names with 0, 1 or 2") from error
 
 
 def parse(content: bytes, source: str) -> dict[str, int]:

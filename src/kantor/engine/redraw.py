@@ -8,10 +8,12 @@ from torch import Tensor
 from kantor.data import pixels
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageData
+from kantor.data.manifest import MAX_BYTES
 from kantor.engine.assembly import Assembly
 from kantor.errors import UserError
 from kantor.models.protocols import HasDenoiser
 from kantor.paths import path_of
+from kantor.plain_files import Unreadable, read
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.inpainting import Redrawing
 
@@ -84,8 +86,8 @@ def read_picture(key: str, path: str, *, channels: int, side: int) -> Tensor:
     decoder = ExactDecoder(image_size=side, crop=None, mode="L" if channels == 1 else "RGB", alpha="black")
     expected = f"expected a whole {'grey ' if channels == 1 else ''}picture of {side} × {side} pixels, as the data are"
     try:
-        return torch.from_numpy(decoder(path_of(path).read_bytes()).copy())
-    except OSError as error:
-        raise UserError(f"{key}={path}: {error.strerror}; {expected}") from error
+        return torch.from_numpy(decoder(read(path_of(path), most=MAX_BYTES)).copy())
+    except Unreadable as error:
+        raise UserError(f"{key}={path}: it {error}; {expected}") from error
     except BrokenImage as error:
         raise UserError(f"{key}={path}: {error}; {expected}") from error

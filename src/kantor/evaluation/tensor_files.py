@@ -44,7 +44,7 @@ def read(path: Path, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
         if canonical(entry["key"]) != canonical(key) or entry["sha256"] != digest(stored):
             return None
         return {**stored, **{name: stored[name].double() for name in entry["float64"]}}
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

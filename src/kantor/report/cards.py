@@ -223,36 +223,25 @@ def read_score(name: str, entry: dict[str, Any], n: int | None = None) -> Score:
 
 
 def read_evaluations(card: dict[str, Any]) -> list[Evaluation]:
-    """The evaluations of a card, in its order.
-
-    Raises:
-        TypeError, ValueError, AttributeError: they are not written as kantor writes them.
-    """
+    """The evaluations of a card, in its order."""
     return [
         Evaluation(
             name=str(entry.get("name", "")),
             at_step=entry.get("at_step"),
             protocol_hash=str(entry.get("protocol_hash", "")),
-            protocol=_mapping(entry, "protocol"),
-            sampling=_mapping(entry, "sampling"),
-            draw=_mapping(entry, "draw"),
+            protocol=entry.get("protocol") or {},
+            sampling=entry.get("sampling") or {},
+            draw=entry.get("draw") or {},
             digest=str(entry.get("digest", "")),
-            made_by=_mapping(entry, "made_by"),
-            error_budget=_mapping(entry, "error_budget"),
+            made_by=entry.get("made_by") or {},
+            error_budget=entry.get("error_budget") or {},
             scores={
-                name: read_score(name, value, _mapping(entry, "protocol").get("n_generated"))
-                for name, value in _mapping(entry, "scores").items()
+                name: read_score(name, value, (entry.get("protocol") or {}).get("n_generated"))
+                for name, value in (entry.get("scores") or {}).items()
             },
         )
         for entry in card.get("evaluations") or []
     ]
-
-
-def _mapping(entry: dict[str, Any], part: str) -> dict[str, Any]:
-    found = entry.get(part) or {}
-    if not isinstance(found, dict):
-        raise TypeError(f"{part}: expected a mapping")
-    return found
 
 
 def flatten(value: object, path: str = "") -> dict[str, Any]:

@@ -20,6 +20,10 @@ from kantor.report.comparison_tables import pairs_csv, sheets, to_csv, to_markdo
 from kantor.report.drawing import as_file, settle
 from kantor.report.tables import console, page_width, terminal
 from kantor.runs.directory import RunDirectory
+from kantor.visible import visible
+
+LONGEST = 100
+"""Letters of a figure's file."""
 
 
 def compare(runs: Sequence[RunDirectory], out: Path | None = None, score: str | None = None) -> Comparison:
@@ -64,7 +68,7 @@ def write(comparison: Comparison, out: Path) -> None:
     files = {name: text.encode() for name, text in texts.items()}
     for drawing in drawings:
         for suffix in ("svg", "pdf"):
-            name = re.sub(r"[^\w.-]+", "-", drawing.name)
+            name = re.sub(r"[^\w.-]+", "-", drawing.name)[:LONGEST]
             files[f"figures/{name}.{suffix}"] = as_file(drawing.figure, drawing.name, suffix)
     try:
         claim(out)
@@ -81,4 +85,4 @@ def print_comparison(comparison: Comparison) -> None:
     for sheet in sheets(comparison, page_width(out)):
         out.print(terminal(sheet))
     for sentence in [*comparison.verdict, "", *(f"- {note}" for note in comparison.notes)]:
-        out.print(sentence, markup=False)
+        out.print(visible(sentence), markup=False)

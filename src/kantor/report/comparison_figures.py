@@ -34,7 +34,7 @@ def score_drawings(comparison: Comparison, one: Round) -> list[Drawing]:
 
 def curve_drawings(comparison: Comparison) -> list[Drawing]:
     """Each score that runs of at least one method logged while training: faint each seed, on top their mean."""
-    logged = [one.summary.run.metrics() for one in comparison.contestants]
+    logged = [one.summary.metrics for one in comparison.contestants]
     present = [set(columns_with_values(metrics, "val/", X)) for metrics in logged]
     reach = max((float(x) for metrics in logged for x in metrics.get(X, []) if x is not None), default=None)
     labels = [method.label for method in comparison.methods]
@@ -54,9 +54,9 @@ def curve_drawings(comparison: Comparison) -> list[Drawing]:
             f"{units.words(column)} while training", curves, over=units.words(X), reach=reach, marks=marks,
             legend=[] if at_ends else named,
         )  # fmt: skip
-        assert figure is not None
-        alt = f"{score} of each method over {units.words(X)}"
-        drawings.append(Drawing(f"training-{score}", alt, figure))
+        if figure is not None:  # a repeat of a seed may have logged what the method's runs have not
+            alt = f"{score} of each method over {units.words(X)}"
+            drawings.append(Drawing(f"training-{score}", alt, figure))
     return drawings
 
 

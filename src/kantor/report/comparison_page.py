@@ -99,7 +99,7 @@ def last_samples(one: Contestant) -> list[Picture]:
     path = pictures.newest(run)
     if path is None:
         return []
-    seen = samples_seen(run.metrics(), pictures.step_of(path))
+    seen = samples_seen(one.summary.metrics, pictures.step_of(path))
     where = (
         pictures.step_text(path)
         if seen is None

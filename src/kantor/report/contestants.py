@@ -45,10 +45,30 @@ def read_summaries(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[st
             "compare needs runs, was given none: `kantor compare DIR DIR …` (globs are welcome; `kantor status` lists "
             "the runs)"
         )
-    read = [summarise(run) for run in distinct]
+    read, damaged = readable(distinct)
     scored, bare = [one for one in read if one.evaluations], [one for one in read if not one.evaluations]
     if not scored:
         raise UserError(f"none of the runs has scores to compare: `{bare[0].scoring_command}` makes those of the first")
     return scored, [
-        f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare
+        *(f"Left out: {error}." for error in damaged),
+        *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
     ]
+
+
+def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
+    """The runs whose files can be read, and what is wrong with the others.
+
+    Raises:
+        UserError: none can.
+    """
+    read, damaged = [], []
+    for run in runs:
+        try:
+            summary = summarise(run)
+            _ = summary.metrics
+            read.append(summary)
+        except UserError as error:
+            damaged.append(str(error))
+    if not read:
+        raise UserError(damaged[0])
+    return read, damaged

@@ -13,6 +13,7 @@ from kantor.report import units
 from kantor.report.cards import Floor
 from kantor.report.drawing import SIZE, label_ends, new_axes, whole_numbers
 from kantor.report.palette import FLOOR, INK, MUTED, series_colour, series_dash
+from kantor.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -187,7 +188,7 @@ def below(figure: "Figure", names: Sequence[tuple[str, int]]) -> None:
 
 def fitted(label: str, letters: int = 58) -> str:
     """A label in as many lines as it takes."""
-    return "\n".join(textwrap.wrap(label, letters)) or label
+    return "\n".join(textwrap.wrap(visible(label), letters)) or visible(label)
 
 
 def known(xs: Column, ys: Column) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kantor.report.palette import FLOOR, GRID, INK, MUTED, SERIES
+from kantor.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +38,7 @@ def new_axes(title: str, *, width: float = 6.2, height: float = 3.7) -> "tuple[F
 
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", color=INK, fontsize=SIZE + 1, fontweight="bold", parse_math=False)
+    axes.set_title(visible(title), loc="left", color=INK, fontsize=SIZE + 1, fontweight="bold", parse_math=False)
     axes.tick_params(colors=MUTED, labelsize=SIZE, length=0, which="both")
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -63,7 +64,7 @@ def label_ends(axes: "Axes", labels: Sequence[tuple[float, str, str]]) -> None:
     places = spread(wanted, gap=1.4 * SIZE / 72 / inches)
     for place, (_, text, colour) in zip(places, labels, strict=True):
         axes.annotate(
-            text, (1.0, place), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
+            visible(text), (1.0, place), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
             color=colour, fontsize=SIZE, va="center", annotation_clip=False, parse_math=False,
         )  # fmt: skip
 

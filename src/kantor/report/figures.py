@@ -63,7 +63,7 @@ class Log:
     @classmethod
     def of(cls, summary: Summary) -> "Log":
         """A run's."""
-        return cls(summary.run.metrics(), summary.charts, summary.scores, summary.words)
+        return cls(summary.metrics, summary.charts, summary.scores, summary.words)
 
     def marks(self, score: str) -> list[Mark]:
         """What real data score."""

@@ -6,7 +6,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from kantor.runs.directory import RunDirectory, read_json
+from kantor.plain_files import is_plain
+from kantor.runs import door, schemas
+from kantor.runs.directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ def read_findings(run: RunDirectory) -> list[Finding]:
         UserError: the file is damaged.
     """
     path = health_json(run)
-    if not path.is_file():
+    if not is_plain(path):
         return []
     return [
-        Finding(int(entry["step"]), str(entry["check"]), str(entry["message"]), entry.get("gone"))
-        for entry in read_json(path).get("findings") or []
+        Finding(entry["step"], entry["check"], entry["message"], entry.get("gone"))
+        for entry in door.read_json(path, schemas.HEALTH)["findings"]
     ]

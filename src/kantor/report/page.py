@@ -18,9 +18,12 @@ from kantor.report.readings import AS_REAL, readings
 from kantor.report.summary import Summary, summarise
 from kantor.report.tables import evaluation_sheet
 from kantor.report.templating import render
+from kantor.runs import door
 from kantor.runs.directory import RunDirectory, now
 
 REFRESH_SECONDS = 5
+FIGURES = 64
+"""Other pictures that a page carries."""
 ATTEMPT = ("started", "ended", "from_step", "to_step", "outcome", "device", "processes", "threads")
 
 
@@ -58,7 +61,7 @@ def report_html(run: RunDirectory) -> str:
         charts=charts_of(summary),
         film=pictures.plots(pictures.filmstrip(run.samples), summary.content),
         figures=other_figures(summary),
-        config_yaml=run.config_yaml.read_text(encoding="utf-8") if summary.config else "",
+        config_yaml=door.text(run.config_yaml, door.YAML_BYTES) if summary.config else "",
         environment=environment_of(summary),
         glossary=glossary.entries(glossary.OF_RUN),
         glossary_place=glossary.PLACE,
@@ -139,8 +142,8 @@ def budget_charts_of(summary: Summary) -> list[Picture]:
 def other_figures(summary: Summary) -> list[Picture]:
     """The pictures below figures/, except those whose curves the page draws itself."""
     drawn = figures.file_names(summary)
-    kept = sorted(path for path in summary.run.figures.glob("*") if path.suffix in pictures.TYPES)
-    shown = [path for path in kept if path.name not in drawn]
+    kept = sorted(path for path in summary.run.figures.glob("*") if path.suffix in (".png", ".gif"))
+    shown = [path for path in kept if path.name not in drawn][:FIGURES]
     named = [(path, units.words(path.stem)) for path in shown]
     found = pictures.there(pictures.embed(path, f"Figure: {words}", words) for path, words in named)
     return pictures.plots(found, summary.content)

@@ -12,13 +12,14 @@ from typing import TypeVar
 
 from kantor.report import units
 from kantor.runs.directory import RunDirectory
+from kantor.runs.pictures import NoPicture, opened
+from kantor.visible import visible
 
 Thing = TypeVar("Thing")
 
-MAX_BYTES = 24 * 2**20  # of one embedded file; a larger one is named instead, the page must open on a phone
 FILM_FRAMES = 24
 FILM_PIXELS = 320
-TYPES = {".png": "image/png", ".gif": "image/gif"}
+TYPES = {"PNG": "image/png", "GIF": "image/gif"}
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,18 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 
 def embed(path: Path, alt: str, caption: str) -> Picture | None:
-    """A file as it is. None when it is not there (a run may be writing it) or larger than a page should carry."""
+    """A file as it is. None when it is not there (a run may be writing it), is no picture, or larger than a page should
+    carry."""
     try:
-        content = path.read_bytes()
-    except OSError:
+        with opened(path) as (image, content):
+            return Picture(alt, caption, data_uri(content, TYPES[str(image.format)]), pixelated=image.width < 256)
+    except NoPicture:
         return None
-    if not content or len(content) > MAX_BYTES:
-        return None
-    return Picture(alt, caption, data_uri(content, TYPES[path.suffix]), pixelated=small(content))
-
-
-def small(content: bytes) -> bool:
-    """Whether a PNG or GIF is so small that enlarging it should keep its pixels sharp."""
-    if content[:4] == b"\x89PNG":
-        return int.from_bytes(content[16:20], "big") < 256
-    return content[:3] == b"GIF" and int.from_bytes(content[6:8], "little") < 256
 
 
 def chart(svg: str, alt: str, caption: str = "") -> Picture:
     """An inline chart that a screen reader announces by `alt`."""
-    label = html.escape(alt, quote=True)
+    label = html.escape(visible(alt), quote=True)
     return Picture(alt, caption, svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
 
 
@@ -86,8 +79,8 @@ def thumbnail(path: Path) -> Picture | None:
     """A picture of the filmstrip, shrunk. None when it cannot be read."""
     text = step_text(path)
     try:
-        uri, pixelated = shrunk(path, path.stat().st_ctime_ns)  # which no copy preserves
-    except (OSError, ValueError):
+        uri, pixelated = shrunk(path, path.stat(follow_symlinks=False).st_ctime_ns)  # which no copy preserves
+    except (OSError, NoPicture):
         return None
     return Picture(f"Samples at {text}", text, uri, pixelated=pixelated)
 
@@ -97,18 +90,13 @@ def shrunk(path: Path, modified: int) -> tuple[str, bool]:
     """The data URI of a small copy of a PNG as it was at the time `modified`, and whether to keep its pixels sharp.
 
     Raises:
-        OSError, ValueError: it is no picture, or one too large to open.
+        NoPicture: it is none, or one too large to open.
     """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image.thumbnail((FILM_PIXELS, FILM_PIXELS))
-            buffer = io.BytesIO()
-            image.save(buffer, format="PNG")
-            return data_uri(buffer.getvalue(), "image/png"), max(image.size) < 256
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path} has too many pixels") from error
+    with opened(path) as (image, _):
+        image.thumbnail((FILM_PIXELS, FILM_PIXELS))
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        return data_uri(buffer.getvalue(), "image/png"), max(image.size) < 256
 
 
 def there(wanted: Iterable[Picture | None]) -> list[Picture]:

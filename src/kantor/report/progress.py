@@ -1,10 +1,10 @@
 """How far a run is: its steps, share of the budget, time left. Reads the end of metrics.csv only."""
 
-import csv
+import os
 from dataclasses import dataclass
 
-from kantor.report.cards import finite
 from kantor.report.summary import Summary
+from kantor.runs import door
 from kantor.runs.directory import RunDirectory
 
 TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
@@ -23,28 +23,15 @@ class Progress:
 
 
 def last_rows(run: RunDirectory) -> list[dict[str, float | None]]:
-    """The last rows of metrics.csv, whole rows only."""
-    if not run.metrics_csv.is_file():
+    """The last rows of metrics.csv, whole rows only.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    if not os.path.lexists(run.metrics_csv):
         return []
-    with run.metrics_csv.open("rb") as handle:
-        names = next(csv.reader([handle.readline().decode()]), [])
-        start = handle.tell()
-        end = handle.seek(0, 2)
-        handle.seek(max(start, end - TAIL))
-        if handle.tell() > start:
-            handle.readline()  # begins in the middle of a row
-        text = handle.read().decode(errors="replace")
-    lines = text[: text.rfind("\n") + 1].splitlines()  # a row without its newline is torn
-    rows = [cells for cells in csv.reader(lines) if len(cells) == len(names)]
-    return [dict(zip(names, map(number_or_none, cells), strict=True)) for cells in rows]
-
-
-def number_or_none(cell: str) -> float | None:
-    """A cell of metrics.csv."""
-    try:
-        return finite(float(cell))
-    except ValueError:
-        return None
+    rows = door.read_last_rows(run.metrics_csv, TAIL)
+    return [{name: door.number(cell) for name, cell in row.items()} for row in rows]
 
 
 def speed(rows: list[dict[str, float | None]]) -> float | None:

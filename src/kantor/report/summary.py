@@ -1,14 +1,16 @@
 """What a run's files say of it at one moment; what is not there yet is empty."""
 
-import re
 import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from kantor.models.charts import Chart
+from kantor.plain_files import is_plain
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score, read_evaluations
-from kantor.runs.directory import RunDirectory, damaged
+from kantor.runs import door
+from kantor.runs.directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -121,37 +123,32 @@ class Summary:
 
     @property
     def charts(self) -> list[Chart]:
-        """How what the model logs is drawn.
+        """How what the model logs is drawn."""
+        return [Chart(**entry) for entry in self.environment.get("charts") or []]
+
+    @cached_property
+    def metrics(self) -> dict[str, list[float | None]]:
+        """What was logged, as columns.
 
         Raises:
-            UserError: environment.json holds something else.
+            UserError: metrics.csv is damaged.
         """
-        try:
-            charts = [Chart(**entry) for entry in self.environment.get("charts") or []]
-        except TypeError as error:
-            raise damaged(self.run.environment_json, f"charts: {error}") from error
-        for chart in charts:
-            if not re.fullmatch(r"\w+", chart.file):
-                raise damaged(self.run.environment_json, f"charts: {chart.file!r} is no name for a file")
-        return charts
+        return self.run.metrics()
 
 
 def summarise(run: RunDirectory) -> Summary:
     """Read a run's files.
 
     Raises:
-        UserError: one is damaged.
+        UserError: one is damaged, or something among them is no plain file.
     """
-    card = run.card() if run.card_json.is_file() else {}
-    try:
-        evaluations = read_evaluations(card)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise damaged(run.card_json, "its evaluations are not written as kantor writes them") from error
+    door.check_plain(run.path)
+    card = run.card() if is_plain(run.card_json) else {}
     return Summary(
         run,
-        status=run.status() if run.status_json.is_file() else {},
-        config=run.config() if run.config_yaml.is_file() else {},
-        environment=run.environment() if run.environment_json.is_file() else {},
+        status=run.status() if is_plain(run.status_json) else {},
+        config=run.config() if is_plain(run.config_yaml) else {},
+        environment=run.environment() if is_plain(run.environment_json) else {},
         card=card,
-        evaluations=evaluations,
+        evaluations=read_evaluations(card),
     )

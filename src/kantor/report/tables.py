@@ -1,5 +1,6 @@
 """Tables as data: a sheet of strings, and the sheet on a terminal, in Markdown, as CSV."""
 
+import contextlib
 import csv
 import html
 import io
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kantor.report import sampling, units
 from kantor.report.cards import FLOOR_NOTE, Evaluation, read_evaluations
 from kantor.report.readings import readings
+from kantor.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,13 +24,24 @@ REAL = "what real data score"
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of strings. `numeric` names the columns that are aligned right."""
+    """A table of visible strings, each in one line but the caption. `numeric` names the columns that are aligned
+    right."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     numeric: frozenset[str] = field(default_factory=frozenset)
     caption: str = ""
+
+    def __post_init__(self) -> None:
+        for name, shown in (
+            ("title", visible(self.title)),
+            ("columns", tuple(map(visible, self.columns))),
+            ("rows", [tuple(map(visible, row)) for row in self.rows]),
+            ("numeric", frozenset(map(visible, self.numeric))),
+            ("caption", visible_lines(self.caption)),
+        ):
+            object.__setattr__(self, name, shown)
 
 
 def evaluation_sheet(evaluations: Sequence[Evaluation], primary: str) -> Sheet:
@@ -192,16 +205,30 @@ def markdown(sheet: Sheet) -> str:
 
 def markdown_text(text: str) -> str:
     """Text that Markdown shows as it is: no HTML, no cell borders, no new lines, no links or images, no emphasis."""
-    text = html.escape(" ".join(text.split()), quote=False)
+    text = html.escape(visible(" ".join(text.split())), quote=False)
     for mark in "\\|`*":
         text = text.replace(mark, "\\" + mark)
     return text.replace("](", "]\\(")
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows as CSV, None as an empty cell."""
+    """Rows as CSV, None as an empty cell; before a text that a spreadsheet would take for a formula an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerow(map(_csv_cell, columns))
+    writer.writerows(map(_csv_cell, row) for row in rows)
     return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    shown = visible_lines(value)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) and not _is_number(shown) else shown
+
+
+def _is_number(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        float(text)
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""Templates to text: one environment, escaping on, undefined names are errors."""
+"""Templates to text: one environment, escaping on, control characters visible, undefined names are errors."""
 
 from functools import partial
 from pathlib import Path
@@ -7,8 +7,14 @@ import yaml
 
 from kantor.report import units
 from kantor.report.palette import ON_BLACK, SERIES
+from kantor.visible import visible_lines
 
 TEMPLATES = Path(__file__).with_name("templates")
+
+
+def _shown(value: object) -> object:
+    """What a template prints; what it says is safe stays as it is."""
+    return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def render(template: str, **values: object) -> str:
@@ -19,6 +25,7 @@ def render(template: str, **values: object) -> str:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -4,11 +4,15 @@ import math
 import re
 from collections.abc import Mapping
 
+from kantor.visible import visible
+
 MISSING = "-"
 
 
 MOST_DECIMALS = 6
 """Numbers that need more are written as powers of ten."""
+SMALLEST = 1e-300
+"""A half-width that is one."""
 
 
 def places(half_width: float) -> int:
@@ -25,7 +29,7 @@ def number(value: float | None, half_width: float | None = None) -> str:
     """`value` to the decimals of `half_width`; without one to four significant digits. None: a dash."""
     if value is None or not math.isfinite(value):
         return MISSING
-    if half_width is not None and 0 < half_width < math.inf:
+    if half_width is not None and SMALLEST < half_width < math.inf:
         digits = max(places(half_width), 0)
         rounded = round(value, digits) + 0.0  # no -0.000
         if digits <= MOST_DECIMALS:
@@ -94,7 +98,7 @@ def plain(value: object) -> str:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else visible(str(value))
 
 
 def words(name: str, own: Mapping[str, str] | None = None) -> str:
@@ -110,6 +114,8 @@ def words(name: str, own: Mapping[str, str] | None = None) -> str:
 
 def reworded(text: str, own: Mapping[str, str]) -> str:
     """A text with a model's words in place of others, but for those in names of settings such as `critic.lr`."""
-    for word, instead in own.items():
-        text = re.sub(rf"(?<![\w.=/]){re.escape(word)}(?![\w.=/])", instead, text)
-    return text
+    known = sorted(filter(None, own), key=len, reverse=True)
+    if not known:
+        return text
+    pattern = rf"(?<![\w.=/])(?:{'|'.join(map(re.escape, known))})(?![\w.=/])"
+    return re.sub(pattern, lambda found: own[found[0]], text)

@@ -13,6 +13,7 @@ from kantor.report import units
 from kantor.report.cards import Evaluation, Score, flatten
 from kantor.report.readings import readings
 from kantor.report.summary import Summary
+from kantor.visible import visible
 
 OTHER = "other samples: 95 of 100 times within 1.4 half-widths of this"
 """Two such means differ by the root of 2 times what one is off."""
@@ -224,7 +225,7 @@ def print_explanation(explanation: Explanation) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for title, text in explanation.rows:
-        grid.add_row(Text(title, style="bold"), Text(text))
+        grid.add_row(Text(title, style="bold"), Text(visible(text)))
     out = Console(highlight=False, width=None)
-    out.print(Text(explanation.heading, style="bold"))
+    out.print(Text(visible(explanation.heading), style="bold"))
     out.print(grid)

@@ -4,7 +4,7 @@ from typing import Any
 
 from kantor.atomic import write_json
 from kantor.digests import sha256
-from kantor.runs.directory import RunDirectory, read_json
+from kantor.runs.directory import RunDirectory
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
 
@@ -25,8 +25,8 @@ def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> Non
     made = {**evaluation, "made_by": provenance()}
     path = directory.evaluations / f"{made['name']}-{sha256({**_measurement(made), **made['protocol']})[:10]}.json"
     for there in sorted(directory.evaluations.glob("*.json")):
-        before = read_json(there)
-        if _measurement(before) == _measurement(made) and _agree(before, made):
+        before = directory.evaluation(there)
+        if before is not None and _measurement(before) == _measurement(made) and _agree(before, made):
             path, made = there, _together(before, made)
             break
     write_json(path, made)

@@ -3,15 +3,13 @@
     config.yaml  environment.json  status.json  metrics.csv  samples/  figures/
     checkpoints/{last,previous,best}.ckpt, generator.safetensors  evaluations/*.json  card.json  report.html
 
-Every file is written whole or not at all; metrics.csv alone is appended to. This module knows no torch.
+Every file is written whole or not at all; metrics.csv alone is appended to. Every file is read through the door. This
+module knows no torch.
 """
 
 import contextlib
-import csv
 import errno
 import glob
-import io
-import json
 import os
 import shutil
 import time
@@ -20,13 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kantor.atomic import append_rows, replacing
 from kantor.errors import UserError
 from kantor.locks import lock
 from kantor.marks import MARK, claim
+from kantor.messages import say
 from kantor.paths import path_of
+from kantor.plain_files import is_plain
+from kantor.runs import door, schemas
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
@@ -62,76 +61,83 @@ class RunDirectory:
     @property
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.status_json.is_file()
+        return is_plain(self.status_json)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
         """An existing run.
 
         Raises:
-            UserError: there is no run at `path`, or one of another layout.
+            UserError: there is no run at `path`, or one of another layout, or something in it is no plain file.
         """
         directory = cls(path)
-        if not directory.exists or not directory.config_yaml.is_file():
+        if not directory.exists or not is_plain(directory.config_yaml):
             raise UserError(
                 f"run={path} is no run: expected a directory with status.json and config.yaml; "
                 "`kantor status` lists the runs below outputs/"
             )
-        layout = directory.status().get("layout")
-        if layout != LAYOUT:
-            raise UserError(
-                f"run={path} has layout {layout!r}, this kantor reads layout {LAYOUT}: "
-                f"use the kantor that wrote it ({directory.version()})"
-            )
+        door.check_plain(directory.path)
+        directory.status()
         return directory
 
     def version(self) -> str:
         """The kantor version that wrote the run."""
-        if not self.environment_json.is_file():
+        if not is_plain(self.environment_json):
             return "unknown version"
-        return str(self.environment().get("kantor", "unknown version"))
+        return str(door.read_json(self.environment_json).get("kantor", "unknown version"))
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration as plain containers."""
-        try:
-            config = yaml.safe_load(self.config_yaml.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise damaged(self.config_yaml, "it is not valid YAML") from error
-        if not isinstance(config, dict):
-            raise damaged(self.config_yaml, "expected a mapping")
-        return config
+        return door.read_yaml(self.config_yaml, schemas.CONFIG)
 
     def status(self) -> dict[str, Any]:
-        """State, reason, counters and attempts."""
-        return read_json(self.status_json)
+        """State, reason, counters and attempts.
+
+        Raises:
+            UserError: the file is missing or damaged, or of another layout.
+        """
+        found = door.read_json(self.status_json)
+        layout = found.get("layout")
+        if layout != LAYOUT:
+            raise UserError(
+                f"run={self.path} has layout {layout!r}, this kantor reads layout {LAYOUT}: "
+                f"use the kantor that wrote it ({self.version()})"
+            )
+        return door.of_shape(self.status_json, found, schemas.STATUS)
 
     def environment(self) -> dict[str, Any]:
         """Versions, git commit, device, precision, data fingerprint and code hashes."""
-        return read_json(self.environment_json)
+        return door.read_json(self.environment_json, schemas.ENVIRONMENT)
 
     def card(self) -> dict[str, Any]:
         """Scores with their protocols, budget and cost."""
-        return read_json(self.card_json)
+        return door.read_json(self.card_json, schemas.card)
 
     def evaluation_files(self) -> list[dict[str, Any]]:
-        """What stands in evaluations/, oldest first."""
-        files = sorted(self.evaluations.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-        return [read_json(path) for path in files]
+        """What stands in evaluations/, oldest first; a damaged file is named and left out."""
+        files = self.evaluations.glob("*.json")
+        ordered = sorted(files, key=lambda path: (path.stat(follow_symlinks=False).st_mtime_ns, path.name))
+        return [found for path in ordered if (found := self.evaluation(path)) is not None]
+
+    @staticmethod
+    def evaluation(path: Path) -> dict[str, Any] | None:
+        """One of the files in evaluations/; None of a damaged one, which is named."""
+        try:
+            return door.read_json(path, schemas.evaluation)
+        except UserError as error:
+            say(f"left out: {error}")
+            return None
 
     def metrics(self) -> dict[str, list[float | None]]:
-        """metrics.csv as columns; an empty cell is None. No file: no columns."""
+        """metrics.csv as columns; an empty cell, NaN and infinity are None. No file: no columns."""
         rows = self.metric_rows()
         if not rows:
             return {}
-        return {name: [float(row[name]) if row[name] != "" else None for row in rows] for name in rows[0]}
+        return {name: [door.number(row[name]) for row in rows] for name in rows[0]}
 
     def metric_rows(self) -> list[dict[str, str]]:
         """metrics.csv as rows of text. No file: no rows; a last row that was torn by a kill is no row."""
-        if not self.metrics_csv.is_file():
-            return []
-        text = self.metrics_csv.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        return list(csv.DictReader(io.StringIO(whole)))
+        return door.read_rows(self.metrics_csv) if os.path.lexists(self.metrics_csv) else []
 
     @property
     def live(self) -> bool:
@@ -174,8 +180,9 @@ class RunDirectory:
         """Make the directory.
 
         Raises:
-            UserError: it cannot be written to.
+            UserError: it cannot be written to, or something in it is no plain file.
         """
+        door.check_plain(self.path)
         try:
             claim(self.path)
             with replacing(self.path / ".writable") as temporary:
@@ -209,43 +216,18 @@ class RunDirectory:
             self.metrics_csv.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read one of the run's JSON files.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: expected it in a run directory; is the run complete?") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise damaged(path, "it is not valid JSON") from error
-    if not isinstance(value, dict):
-        raise damaged(path, "expected a JSON object")
-    return value
-
-
-def damaged(path: Path, what: str) -> UserError:
-    """The error for a file of a run that cannot be read."""
-    remedy = {
-        "card.json": "`kantor evaluate run=DIR` writes it anew",
-        "report.html": "`kantor evaluate run=DIR` writes it anew",
-    }.get(path.name, "restore the file from a copy of the run")
-    return UserError(f"{path} is damaged ({what}): {remedy}")
-
-
 def find_runs(root: Path) -> list[RunDirectory]:
     """Every run below `root` (or `root` itself), by path."""
     if not root.is_dir():
         return []
-    return [RunDirectory(path.parent) for path in sorted(root.rglob("status.json"))]
+    return [RunDirectory(path.parent) for path in door.below(root, "status.json")]
 
 
 def with_cards(root: Path) -> list[RunDirectory]:
     """Every run below `root` and whatever else has a card, such as somebody's samples, by path."""
-    found = {path.parent for name in ("status.json", "card.json") for path in root.rglob(name)}
-    return [RunDirectory(path) for path in sorted(found)]
+    return [
+        RunDirectory(path) for path in sorted({path.parent for path in door.below(root, "status.json", "card.json")})
+    ]
 
 
 def latest(root: Path) -> RunDirectory:
@@ -254,7 +236,7 @@ def latest(root: Path) -> RunDirectory:
     Raises:
         UserError: there is none.
     """
-    runs = find_runs(root)
+    runs = [run for run in find_runs(root) if run.exists]
     if not runs:
         raise UserError(f"run=latest: there is no run below {root}; `kantor train experiment=NAME` makes one")
     return RunDirectory.open(max(runs, key=lambda run: run.status_json.stat().st_mtime_ns).path)
@@ -274,7 +256,7 @@ def named(paths: list[str]) -> list[RunDirectory]:
             raise UserError(f"{path}: there is nothing there; expected run directories")
         for match in matches:
             directory = RunDirectory(match)
-            below = [directory] if directory.card_json.is_file() or directory.exists else with_cards(Path(match))
+            below = [directory] if is_plain(directory.card_json) or directory.exists else with_cards(Path(match))
             if not below:
                 raise UserError(
                     f"{match} is no run and has none below it: expected directories with status.json or card.json"

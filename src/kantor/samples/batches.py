@@ -61,7 +61,7 @@ def _scatter(points: Tensor) -> Image.Image:
     axes.set_title(TITLE, fontsize=14)
     content = io.BytesIO()
     figure.savefig(content, format="png")
-    with Image.open(content) as picture:
+    with Image.open(content, formats=["PNG"]) as picture:
         return picture.convert("RGB")
 
 

@@ -6,6 +6,7 @@ before any memory is taken for it, and Python objects are never made.
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from kantor.data.archives import Bounds, ZipMembers, magic
 from kantor.errors import UserError
 
 BOUNDS = Bounds(member=1 << 34, total=1 << 35, members=1000)
+SMALL = Bounds(member=1 << 24, total=1 << 26, members=16)
 WANTED = ("samples", "arr_0")
 """Names of the array that is read, the first that is there; the second is numpy's own for an array without a name, as
 other evaluators have it."""
@@ -50,11 +52,29 @@ def read_array(path: Path, expected: str) -> np.ndarray:
             raise UserError(f"images={path}: its array `{name}` cannot be read: {reason}; {expected}") from error
 
 
-def _array(content: bytes) -> np.ndarray:
+def read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Some small arrays of an .npz file by name, empty ones among them.
+
+    Raises:
+        UserError: the file is missing, damaged or too large, or one is not in it.
+    """
+    with ZipMembers(path, bounds=SMALL) as archive:
+        missing = [name for name in names if f"{name}.npy" not in archive.names]
+        if missing:
+            raise UserError(f"{path} is damaged: it has no array `{missing[0]}`; take it away")
+        try:
+            return {name: _array(archive.read(f"{name}.npy"), empty=True) for name in names}
+        except UserError:
+            raise
+        except Exception as error:  # numpy's reader raises whatever a damaged header leads it into
+            raise UserError(f"{path} is damaged: its arrays cannot be read; take it away") from error
+
+
+def _array(content: bytes, *, empty: bool = False) -> np.ndarray:
     """The array of a .npy file, on the bytes of its content.
 
     Raises:
-        ValueError: it is damaged, or not of numbers.
+        ValueError: it is damaged, or not of numbers, or empty where it may not be.
     """
     stream = io.BytesIO(content)
     version = npy.read_magic(stream)
@@ -68,6 +88,6 @@ def _array(content: bytes) -> np.ndarray:
     declared = math.prod(shape) * dtype.itemsize
     if declared != len(content) - start:
         raise ValueError(f"it declares {dtype} of shape {shape}, {declared:,} bytes, and has {len(content) - start:,}")
-    if dtype.itemsize == 0 or declared == 0:
+    if dtype.itemsize == 0 or (declared == 0 and not empty):
         raise ValueError(f"it is empty, {dtype} of shape {shape}")
     return np.frombuffer(content, dtype, offset=start).reshape(shape, order="F" if in_columns else "C")

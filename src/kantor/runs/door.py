@@ -1,0 +1,309 @@
+"""The door: every file of a run directory is read through it, since anybody may have sent the directory.
+
+Nothing in a run is a link, so that nothing outside is read, shown, copied or written to. A file is opened only where it
+is a plain one, and read up to a limit. What it holds has to be text, JSON, YAML or CSV of bounded depth, with finite
+numbers, of the shape that `kantor.runs.schemas` gives. Everything else is one sentence that names the file.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kantor import plain_files
+from kantor.config.checks import MOST
+from kantor.errors import UserError
+from kantor.marks import MARK
+from kantor.plain_files import Unreadable
+from kantor.runs.shapes import LARGEST, Shape, Unlike, anything
+from kantor.visible import visible
+
+JSON_BYTES = 1 << 24
+YAML_BYTES = 1 << 18
+CSV_BYTES = 1 << 28
+COLUMNS = 500
+PICTURE_BYTES = 24 << 20
+"""Of one picture; a page that carries it has to open on a phone."""
+DEPTH = 32
+"""Of mappings and lists in one another."""
+OWN = ("samples", "figures", "checkpoints", "evaluations")
+"""Directories of a run in which everything is kantor's; loggers have their own beside them."""
+FILES = (
+    "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "report.html",
+    ".lock", MARK,
+)  # fmt: skip
+
+
+def damaged(path: Path, what: str) -> UserError:
+    """The error for a file of a run that cannot be read."""
+    remedy = {
+        "card.json": "`kantor evaluate run=DIR` writes it anew",
+        "report.html": "`kantor evaluate run=DIR` writes it anew",
+    }.get(path.name, "restore the file from a copy of the run")
+    return UserError(f"{path} is damaged ({what}): {remedy}")
+
+
+def check_plain(directory: Path) -> None:
+    """Check that a run's directory holds plain files and directories and nothing else.
+
+    Raises:
+        UserError: something in it is a link, a pipe, a socket or a device.
+    """
+    pending = []
+    for entry in _entries(str(directory)):
+        found = _kind(entry)
+        expected = "a file" if entry.name in FILES else "a directory" if entry.name in OWN else None
+        if found not in ("a file", "a directory") or expected not in (None, found):
+            raise _not_plain(entry, found, expected or "a file or a directory")
+        pending += [entry.path] if entry.name in OWN else []
+    while pending:
+        for entry in _entries(pending.pop()):
+            found = _kind(entry)
+            if found == "a directory":
+                pending.append(entry.path)
+            elif found != "a file":
+                raise _not_plain(entry, found, "a file or a directory")
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    try:
+        return plain_files.kind(entry.stat(follow_symlinks=False).st_mode) or "a file"
+    except FileNotFoundError:  # of a file that was being written
+        return "a file"
+
+
+def _not_plain(entry: os.DirEntry[str], found: str, expected: str) -> UserError:
+    return UserError(
+        f"{entry.path} is {found}: expected {expected}, for nothing in a run may lead out of it; take it away, or put "
+        "what belongs there in its place"
+    )
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as scanned:
+            return list(scanned)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"{directory} cannot be read ({error.strerror}): mend it or take it away") from error
+
+
+def below(root: Path, *names: str) -> list[Path]:
+    """Where something of one of these names lies below a directory, however deep, by path; links are not followed, and
+    what cannot be looked into is left out."""
+    found, pending = [], [str(root)]
+    while pending:
+        try:
+            for entry in _entries(pending.pop()):
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                if entry.name in names:
+                    found.append(Path(entry.path))
+        except UserError:
+            continue
+    return sorted(found)
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file of a run, open for reading.
+
+    Raises:
+        UserError: it is missing, or no plain file.
+    """
+    try:
+        return plain_files.opened(path, follow=False)
+    except Unreadable as error:
+        raise _unreadable(path, error) from error
+
+
+def content(path: Path, most: int) -> bytes:
+    """The bytes of a file of a run.
+
+    Raises:
+        UserError: it is missing, no plain file, or larger than `most`.
+    """
+    try:
+        return plain_files.read(path, most=most, follow=False)
+    except Unreadable as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Unreadable) -> UserError:
+    if str(error) == "is missing":
+        return UserError(f"{path} is missing: expected it in a run directory; is the run complete?")
+    return damaged(path, f"it {error}")
+
+
+def text(path: Path, most: int) -> str:
+    """The text of a file of a run.
+
+    Raises:
+        UserError: it cannot be read, or is no UTF-8.
+    """
+    try:
+        return content(path, most).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise damaged(path, "it is no UTF-8 text") from error
+
+
+def read_json(path: Path, shape: Shape = anything) -> dict[str, Any]:
+    """One of a run's JSON files; texts in it are made visible.
+
+    Raises:
+        UserError: it is missing or damaged, or of another shape.
+    """
+    try:
+        value = json.loads(text(path, JSON_BYTES), parse_constant=_refuse)
+    except RecursionError as error:
+        raise damaged(path, f"it is nested more than {DEPTH} levels deep") from error
+    except ValueError as error:
+        if isinstance(error, UserError):
+            raise
+        raise damaged(path, "it is not valid JSON") from error
+    if not isinstance(value, dict):
+        raise damaged(path, "expected a JSON object")
+    return of_shape(path, _tame(path, value, shown=True), shape)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"JSON has no {constant}")
+
+
+def read_yaml(path: Path, shape: Shape = anything) -> dict[str, Any]:
+    """A YAML file of a run: plain values, without aliases, which a few lines of can stand for billions.
+
+    Raises:
+        UserError: it is missing or damaged, or of another shape.
+    """
+    written, loader = text(path, YAML_BYTES), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        depth = 0
+        for event in yaml.parse(written, Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                raise damaged(path, f"it refers to &{visible(str(event.anchor))}, where values have to be written out")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEPTH:
+                raise damaged(path, f"it is nested more than {DEPTH} levels deep")
+        value = yaml.load(written, Loader=loader)
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError, OverflowError, AttributeError, TypeError, KeyError, RecursionError) as error:
+        # its constructors raise what int(), float() and dates do of a value that is none
+        raise damaged(path, "it is not valid YAML") from error
+    if not isinstance(value, dict):
+        raise damaged(path, "expected a mapping")
+    return of_shape(path, _tame(path, value, shown=False), shape)
+
+
+def of_shape(path: Path, value: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """What a file holds, once it is known to be of a shape.
+
+    Raises:
+        UserError: it is not.
+    """
+    try:
+        shape(value, "")
+    except Unlike as error:
+        raise damaged(path, visible(str(error))) from error
+    return value
+
+
+def _tame(path: Path, value: Any, *, shown: bool, depth: int = 0) -> Any:
+    """A value whose numbers can be computed with, and whose texts can be written; made visible where they are `shown`
+    to people, and are no setting.
+
+    Raises:
+        UserError: there is something else in it, or it is nested too deeply.
+    """
+    if depth > DEPTH:
+        raise damaged(path, f"it is nested more than {DEPTH} levels deep")
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise damaged(path, "not every key in it is a text")
+        inner = {key: _tame(path, entry, shown=shown, depth=depth + 1) for key, entry in value.items()}
+        return {_tame(path, key, shown=shown): entry for key, entry in inner.items()}
+    if isinstance(value, list):
+        return [_tame(path, entry, shown=shown, depth=depth + 1) for entry in value]
+    if isinstance(value, str):
+        if shown:
+            return visible(value)
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise damaged(path, "there is half a letter in it")
+        return value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        if not abs(value) < (MOST if isinstance(value, int) else LARGEST):
+            raise damaged(path, f"{str(value)[:20]} in it is no number that can be computed with")
+        return value
+    raise damaged(path, f"there is a {type(value).__name__} in it, which is no plain value")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a run's CSV file as texts that are numbers or empty; a last one that was torn by a kill is none.
+
+    Raises:
+        UserError: it is missing or damaged.
+    """
+    return list(_rows(path, text(path, CSV_BYTES)))
+
+
+def read_last_rows(path: Path, most: int) -> list[dict[str, str]]:
+    """The rows in about the last `most` bytes of a CSV file.
+
+    Raises:
+        UserError: it is missing, or they are damaged.
+    """
+    with opened(path) as handle:
+        head = handle.readline(most)
+        start, end = handle.tell(), handle.seek(0, os.SEEK_END)
+        handle.seek(max(start, end - most))
+        if handle.tell() > start:
+            handle.readline(most)  # begins in the middle of a row
+        tail = handle.read(most)
+    try:
+        return list(_rows(path, (head + tail).decode("utf-8")))
+    except UnicodeDecodeError as error:
+        raise damaged(path, "it is no UTF-8 text") from error
+
+
+def _rows(path: Path, written: str) -> Iterator[dict[str, str]]:
+    """A header first; a last line without its end is torn."""
+    reader = csv.reader(io.StringIO(written[: written.rfind("\n") + 1]), strict=True)
+    try:
+        names = list(map(visible, next(reader, [])))
+        if len(set(names)) < len(names) or len(names) > COLUMNS or (names and "steps" not in names):
+            raise damaged(path, f"expected the names of at most {COLUMNS} columns, all different, `steps` among them")
+        for cells in reader:
+            if len(cells) != len(names):
+                raise damaged(path, f"line {reader.line_num}: expected {len(names)} cells, found {len(cells)}")
+            row = dict(zip(names, cells, strict=True))
+            for name, cell in row.items():
+                if not _is_number(cell, counted=name == "steps"):
+                    raise damaged(path, f"line {reader.line_num}: {name} is no number")
+            yield row
+    except csv.Error as error:
+        raise damaged(path, f"line {reader.line_num}: {error}") from error
+
+
+def _is_number(cell: str, *, counted: bool) -> bool:
+    if counted:
+        return cell.isascii() and cell.isdigit() and len(cell) < 19
+    try:
+        float(cell or "0")
+    except ValueError:
+        return False
+    return True
+
+
+def number(cell: str) -> float | None:
+    """What stands in a cell of a CSV file; None where nothing does, or nothing that can be computed with."""
+    value = float(cell) if cell else math.nan
+    return value if abs(value) < LARGEST else None
