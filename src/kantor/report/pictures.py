@@ -53,7 +53,8 @@ def embed(path: Path, alt: str, caption: str) -> Picture | None:
 def chart(svg: str, alt: str, caption: str = "") -> Picture:
     """An inline chart that a screen reader announces by `alt`."""
     label = html.escape(visible(alt), quote=True)
-    return Picture(alt, caption, svg=re.sub(r"<svg\b", f'<svg role="img" aria-label="{label}"', svg, count=1))
+    named = f'<svg role="img" aria-label="{label}"'
+    return Picture(alt, caption, svg=re.sub(r"<svg\b", lambda _: named, svg, count=1))
 
 
 def step_text(path: Path) -> str:
