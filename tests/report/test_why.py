@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from report_runs import edit, score
 
+import kantor
 from kantor.errors import UserError
 from kantor.evaluation.likelihood_scores import BITS_PER_DIM, NLL
 from kantor.evaluation.picture_scores import PICTURE_SCORES
@@ -94,6 +95,22 @@ def test_the_place_is_where_the_function_is_defined(definition):
 def test_code_that_is_not_here_is_named_all_the_same():
     assert place("nowhere.at.all") == "nowhere.at.all"
     assert place("kantor.metrics.transport.gone").endswith("transport.py)")
+
+
+@pytest.mark.parametrize("name", ["harmful_for_why.f", "harmful_for_why.inner.f", "harmful_for_why.inner.C.f"])
+def test_finding_the_place_imports_nothing(tmp_path, monkeypatch, name):
+    """The name stands in a card, which somebody else may have written."""
+    (tmp_path / "harmful_for_why").mkdir()
+    for module in ("__init__", "inner"):
+        (tmp_path / "harmful_for_why" / f"{module}.py").write_text("raise SystemExit(9)\ndef f(): ...\nclass C: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert place(name).startswith(f"{name} ({tmp_path}/harmful_for_why/")
+    assert place(name).endswith((".py:2)", ".py:3)"))
+
+
+@pytest.mark.parametrize("name", ["kantor./etc/passwd.f", "kantor.../x.f", "..f", ".", "", "kantor.\0.f", "os.j\n"])
+def test_names_that_are_none_lead_nowhere(name):
+    assert place(name) in (name, f"{name} ({kantor.__file__})")
 
 
 @pytest.mark.parametrize(

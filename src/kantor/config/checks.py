@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from kantor.data.share import check_shares
@@ -33,6 +34,34 @@ def at(tree: Any, key: str) -> object:
     for part in key.split("."):
         tree = tree[part]
     return tree
+
+
+def dotted(path: tuple[str, ...]) -> str:
+    """A path of keys as one, fit to be printed."""
+    key = ".".join(path)
+    return key if key.isprintable() else repr(key)
+
+
+def check_plain(tree: object, path: tuple[str, ...] = ()) -> None:
+    """Check that nested containers hold plain values and are resolved: what is checked is what is made of them.
+
+    Raises:
+        UserError: a key is no text or has dots, a value is none of YAML's plain ones, or a text would be replaced by
+            another.
+    """
+    if isinstance(tree, Mapping):
+        for name, value in tree.items():
+            if not isinstance(name, str) or "." in name:
+                raise UserError(f"{dotted(path)}: its key {name!r}: expected a text without dots")
+            check_plain(value, (*path, name))
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            check_plain(value, (*path, str(index)))
+    elif isinstance(tree, str):
+        if "${" in tree:
+            raise UserError(f"{dotted(path)}={tree!r}: expected a value without ${{, since a configuration is resolved")
+    elif not isinstance(tree, int | float | None):
+        raise UserError(f"{dotted(path)}={tree!r}: expected a text, number, true, false, null, list or mapping")
 
 
 def check_values(plain: dict[str, Any]) -> None:

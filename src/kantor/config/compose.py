@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -11,11 +11,11 @@ from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kantor.config import choices, targets
-from kantor.config.checks import at, check_values, keys
+from kantor.config import choices
+from kantor.config.checks import at, check_plain, check_values, keys
 from kantor.config.files import check_option, groups, options
 from kantor.config.grammar import literal, parse, quoted
-from kantor.config.schema import Budget, Configuration, Schema
+from kantor.config.schema import Budget, Configuration, Schema, of_another_version
 from kantor.errors import UserError, nearest
 from kantor.paths import path_of
 
@@ -172,6 +172,7 @@ def resolved(plain: dict[str, Any], named: Mapping[str, object] | None = None) -
     Raises:
         UserError: a value contradicts another.
     """
+    check_plain(plain)
     plain["trainer"].update(_resolve_auto(plain["trainer"]))
     if plain["evaluation"].get("weights") == "auto":
         plain["evaluation"]["weights"] = "raw" if plain["ema"].get("_target_") is None else "ema"
@@ -248,10 +249,47 @@ def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> 
 
 
 def trusted(plain: Mapping[str, Any]) -> Configuration:
-    """A configuration that came with a run directory, once its targets are known to be harmless.
+    """The configuration that came with a run directory, once it is known to be one, and to name nothing harmful.
 
     Raises:
-        UserError: it names code outside what is trusted.
+        UserError: it is not resolved, a value is of another type, a key is unknown, or it names code outside what is
+            trusted.
     """
-    targets.check_trust(plain)
-    return Configuration(plain)
+    check_plain(plain)
+    try:
+        typed = OmegaConf.merge(OmegaConf.structured(Schema), dict(plain))
+        checked: Any = OmegaConf.to_container(OmegaConf.masked_copy(typed, list(plain)))
+    except (OmegaConfBaseException, OverflowError) as error:
+        key = getattr(error, "full_key", None)
+        what = str(error).partition("\n")[0]
+        raise UserError(f"the configuration of the run{f', {key}' if key else ''}: {what}") from error
+    for field in fields(Schema):
+        value = checked.get(field.name, {})
+        if field.type is Any and not isinstance(value, dict):
+            raise UserError(f"{field.name}={value!r}: expected a mapping, such as {{_target_: null}}")
+    for key in (f"{group}.{name}" for group in ("budget", "trainer") for name in checked.get(group, {})):
+        if at(checked, key) == "???":
+            raise of_another_version(key)
+    return Configuration(checked, of_run=True)
+
+
+def changed(
+    configuration: Configuration,
+    *,
+    chosen: Mapping[str, str] | None = None,
+    overrides: Sequence[tuple[str, Any]] = (),
+    config_dirs: list[str] | None = None,
+) -> Configuration:
+    """A configuration with other options of groups, and then other values at dotted keys, which are the user's own.
+
+    Raises:
+        UserError: there is no such option or key, or a value refers to one that there is not.
+    """
+    missing = [field.name for field in fields(Schema) if field.name not in configuration.plain]
+    if missing:
+        raise of_another_version(missing[0])
+    options = load_options(chosen, config_dirs) if chosen else {}
+    whole = resolved(replaced({**configuration.plain, **options}, overrides))
+    named = {**configuration.named, **dict(overrides)}
+    given = configuration.given.union(options, dict(overrides))
+    return replace(configuration, plain=whole.plain, named=named, given=given)

@@ -1,14 +1,15 @@
 """What a configuration is: the schema that Hydra composes against, and the frozen object that comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from kantor.config import targets
+from kantor.config import targets, trust
+from kantor.config.checks import check_plain
 from kantor.errors import UserError
 
 
@@ -72,10 +73,22 @@ class Configuration:
     Attributes:
         plain: as plain containers, which are what config.yaml holds.
         named: the dotted keys that the user gave a value on the command line, with these values.
+        of_run: whether it came with a run directory: somebody else may have written it.
+        given: groups and dotted keys at which the user put something else in place of what had come.
+
+    Raises:
+        UserError: a value is not resolved, or a run directory names what it may not name.
     """
 
     plain: Mapping[str, Any]
     named: Mapping[str, object] = field(default_factory=dict)
+    of_run: bool = False
+    given: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        check_plain(self.plain)
+        if self.of_run:
+            trust.check(self.plain, given=self.given)
 
     @property
     def experiment(self) -> str:
@@ -132,16 +145,23 @@ class Configuration:
         node: Any = self.plain
         for part in key.split("."):
             if part not in node:
-                raise UserError(
-                    f"{key}: the configuration has none, so it was written by another version of kantor; train the run "
-                    "again, or take the version that made it (environment.json names it)"
-                )
+                raise of_another_version(key)
             node = node[part]
+        if self.of_run:
+            trust.check_fetching(node, key, given=self.given)
         return targets.instantiate(node, key=key, **injected)
 
     def replaced(self, key: str, value: object) -> "Configuration":
         """A configuration with another value at a dotted key."""
-        return Configuration(_replaced(self.plain, key.split("."), value), self.named)
+        return replace(self, plain=_replaced(self.plain, key.split("."), value))
+
+
+def of_another_version(key: str) -> UserError:
+    """That a configuration lacks a key that this kantor needs."""
+    return UserError(
+        f"{key}: the configuration has none, so it was written by another version of kantor; train the run again, or "
+        "take the version that made it (environment.json names it)"
+    )
 
 
 def _replaced(tree: Mapping[str, Any], path: list[str], value: object) -> dict[str, Any]:

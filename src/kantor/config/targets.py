@@ -1,21 +1,16 @@
-"""`_target_`s: the callables that a configuration names, found, allowed, checked by their signatures, and called."""
+"""`_target_`s: the callables that a configuration names, found, checked by their signatures, and called."""
 
 import collections.abc
 import functools
 import importlib
 import inspect
-import os
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kantor.errors import UserError, as_given, nearest
-
-COMPONENTS = ("data", "nets", "noising", "objectives", "models", "samplers", "evaluation", "callbacks", "loggers")
-TRUSTED = (*(f"kantor.{part}." for part in COMPONENTS), "torch.nn.", "torch.optim.")
-"""Prefixes of the modules whose public callables any configuration may name; not what runs, writes or imports."""
 
 RESERVED = ("_target_", "_partial_")
 
@@ -23,42 +18,33 @@ LISTS = (list, collections.abc.Sequence)
 """What a list of a configuration can stand for; tuples, whose length matters, are taken on trust."""
 
 
-def trusted_prefixes() -> tuple[str, ...]:
-    """What may be named: `TRUSTED`, and the packages that the user lists in KANTOR_TRUST, separated by commas."""
-    own = [entry.strip().rstrip(".") + "." for entry in os.environ.get("KANTOR_TRUST", "").split(",") if entry.strip()]
-    return (*TRUSTED, *own)
+Path = tuple[str, ...]
+"""Where a node stands: the keys on the way to it."""
 
 
-def check_trust(tree: object) -> None:
-    """Check every `_target_` of a configuration that came with a run directory, before any is imported.
-
-    Raises:
-        UserError: one lies outside `trusted_prefixes()`; it is named, with the way to allow it.
-    """
-    for name in names(tree):
-        if not name.startswith(trusted_prefixes()):
-            raise UserError(
-                f"the configuration names {name!r}, which could run anything: "
-                f"if you trust it, set KANTOR_TRUST={name.split('.')[0]} and give the command again"
-            )
+def named(tree: object, path: Path = ()) -> list[tuple[Path, object]]:
+    """Every node of nested containers that has a `_target_`, and what stands there; nulls are left out."""
+    if isinstance(tree, list):
+        return [found for index, value in enumerate(tree) for found in named(value, (*path, str(index)))]
+    if not isinstance(tree, Mapping):
+        return []
+    own = [(path, tree["_target_"])] if tree.get("_target_") is not None else []
+    return own + [found for name, value in tree.items() for found in named(value, (*path, str(name)))]
 
 
 def names(tree: object) -> list[str]:
     """All `_target_`s in nested containers."""
-    if isinstance(tree, dict):
-        own = [tree["_target_"]] if isinstance(tree.get("_target_"), str) else []
-        return own + [name for value in tree.values() for name in names(value)]
-    if isinstance(tree, list):
-        return [name for value in tree for name in names(value)]
-    return []
+    return [str(name) for _, name in named(tree)]
 
 
-def locate(name: str, *, key: str) -> Callable[..., Any]:
+def locate(name: object, *, key: str) -> Callable[..., Any]:
     """The callable of a dotted name.
 
     Raises:
-        UserError: there is none, or a trusted name leads to a callable that is defined outside what is trusted.
+        UserError: there is none, or it is kantor's and defined elsewhere.
     """
+    if not isinstance(name, str):
+        raise UserError(f"{key}._target_={as_given(name)}: expected the dotted name of a class or a function")
     module_name, _, attribute = name.rpartition(".")
     try:
         module = importlib.import_module(module_name)
@@ -70,10 +56,15 @@ def locate(name: str, *, key: str) -> Callable[..., Any]:
     found = getattr(module, attribute)
     if not callable(found):
         raise UserError(f"{key}._target_={name}: expected a class or a function")
-    home = f"{getattr(found, '__module__', '')}."
-    if name.startswith(trusted_prefixes()) and not home.startswith(trusted_prefixes()):
-        raise UserError(f"{key}._target_={name}: it is defined in {home[:-1]}; name it there")
+    if name.startswith("kantor.") and home_of(found) != name:
+        raise UserError(f"{key}._target_={name}: it is {home_of(found)}; name it there")
     return found
+
+
+def home_of(target: Callable[..., Any]) -> str:
+    """The dotted name by which a callable was defined."""
+    own = target if hasattr(target, "__qualname__") else type(target)
+    return f"{getattr(own, '__module__', '')}.{own.__qualname__}"
 
 
 def instantiate(node: Any, *, key: str, **injected: object) -> Any:
@@ -121,7 +112,10 @@ def check_arguments(
     Raises:
         UserError: one is unknown, missing or of another type.
     """
-    parameters = inspect.signature(target).parameters
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:  # of some functions that are built into torch
+        return
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     hints = type_hints(target)
     for name, value in arguments.items():

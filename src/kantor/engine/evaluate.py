@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kantor.config.compose import load_options, replaced, resolved, trusted
+from kantor.config.compose import changed, trusted
 from kantor.engine.assembly import assemble
 from kantor.engine.check import check_machine, check_sampling
 from kantor.engine.score import score_run
@@ -46,8 +46,8 @@ def evaluate(
     """
     named = {"evaluation": evaluation, "extractor": extractor, "likelihood": likelihood, "sampler": sampler}
     chosen = {group: name for group, name in named.items() if name is not None}
-    plain = {**trusted(directory.config()).plain, **load_options(chosen, config_dirs)}
-    run = assemble(resolved(replaced(plain, overrides)), directory.path)
+    configuration = changed(trusted(directory.config()), chosen=chosen, overrides=overrides, config_dirs=config_dirs)
+    run = assemble(configuration, directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
     run.evaluation.kinds(run.data)

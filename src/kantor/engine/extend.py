@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from kantor.atomic import write_json
 from kantor.config.checks import at, keys
-from kantor.config.compose import load_options, replaced, resolved, trusted
+from kantor.config.compose import changed, trusted
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
@@ -57,7 +58,8 @@ def extended(
     Raises:
         UserError: the run is not finished, or something of the weights but the budget differs.
     """
-    old = trusted(directory.config()).plain
+    configuration = trusted(directory.config())
+    old = configuration.plain
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
     check_own(directory, old)
@@ -69,11 +71,10 @@ def extended(
             )
     chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}
     rest = [(key, value) for key, value in overrides if key not in chosen]
-    beside = ("outputs", root(directory, old["experiment"]))
-    new = replaced({**old, **load_options(chosen, config_dirs)}, [("rerun", False), beside, *rest])
-    longer = resolved(new, dict(overrides))
+    began = configuration.replaced("rerun", False).replaced("outputs", root(directory, old["experiment"]))
+    longer = changed(began, chosen=chosen, overrides=rest, config_dirs=config_dirs)
     check_same(directory, old, longer.plain)
-    return longer
+    return replace(longer, named=dict(overrides))
 
 
 def root(directory: RunDirectory, experiment: str) -> str:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from kantor import keyed
-from kantor.config.compose import load_option, replaced, resolved, trusted
+from kantor.config.compose import changed, trusted
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly, assemble, restore
@@ -31,6 +31,9 @@ of which the rest is thrown away: kernels round otherwise for another size."""
 
 PICTURES_IN_STEPS = 16
 """The same for pictures that take many evaluations, which nobody wants to wait for and throw away."""
+
+ALONE = (("trainer.devices", 1), ("evaluation._target_", None))
+"""What is asked of a run that only draws: one process, and nothing to score with."""
 
 ALL_CLASSES = "all"
 """The condition that asks for one class after the other."""
@@ -156,11 +159,13 @@ def load(
         UserError: there is no such checkpoint or sampler, or the run's configuration names code outside what is
             trusted.
     """
-    plain = dict(trusted(directory.config()).plain)
-    if sampler is not None:
-        plain["sampler"] = load_option("sampler", sampler, config_dirs)
-    alone = ("trainer.devices", 1)
-    run = assemble(resolved(replaced(plain, [alone, *overrides])), directory.path)
+    configuration = changed(
+        trusted(directory.config()),
+        chosen={} if sampler is None else {"sampler": sampler},
+        overrides=[*ALONE, *overrides],
+        config_dirs=config_dirs,
+    )
+    run = assemble(configuration, directory.path)
     check_sampling(run)
     restore(run, checkpoint)
     run.model.eval()

@@ -117,16 +117,32 @@ def formula(one: Evaluation, score: Score) -> str:
 
 
 def place(function: str) -> str:
-    """`kantor.metrics.frechet.frechet_distance (FILE:LINE)`; the name alone where its code is not here."""
+    """`kantor.metrics.frechet.frechet_distance (FILE:LINE)`; the name alone where its code is not here. A run directory
+    says what the function is called, so that nothing is imported to find it."""
     for module, name in splits(function):
-        try:
-            spec = importlib.util.find_spec(module)
-        except (ImportError, ValueError):
-            continue
-        if spec is not None and spec.origin is not None:
-            line = line_of(Path(spec.origin), name.partition(".")[0])
-            return f"{function} ({spec.origin}{'' if line is None else f':{line}'})"
+        file = source(module)
+        if file is not None:
+            line = line_of(file, name.partition(".")[0])
+            return f"{function} ({file}{'' if line is None else f':{line}'})"
     return function
+
+
+def source(module: str) -> Path | None:
+    """The file of a module; None where there is none."""
+    package, *inner = module.split(".")
+    if not all(part.isidentifier() for part in (package, *inner)):
+        return None
+    try:
+        spec = importlib.util.find_spec(package)  # of a package that lies in no other: nothing is imported
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not inner:
+        return Path(spec.origin) if spec.origin is not None and Path(spec.origin).is_file() else None
+    files = [Path(root, *inner).with_suffix(".py") for root in spec.submodule_search_locations or ()]
+    files += [file.with_suffix("") / "__init__.py" for file in files]
+    return next((file for file in files if file.is_file()), None)
 
 
 def splits(dotted: str) -> Iterator[tuple[str, str]]:
@@ -136,8 +152,11 @@ def splits(dotted: str) -> Iterator[tuple[str, str]]:
 
 
 def line_of(file: Path, name: str) -> int | None:
-    """Where a module defines a name; None where it does not."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    """Where a module defines a name; None where it does not, or cannot be read."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name]
     return defined[0].lineno if defined else None
 
