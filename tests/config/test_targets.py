@@ -46,7 +46,7 @@ def test_unknown_targets_are_named_with_the_nearest(name, said):
 
 
 @pytest.mark.parametrize(
-    "name", ["kantor.runs.directory.Path", "kantor.nets.unet.partial", "kantor.nets.unet.NoiseEmbedding"]
+    "name", ["kantor.runs.directory.Path", "kantor.nets.unet.dataclass", "kantor.nets.unet.NoiseEmbedding"]
 )
 def test_what_is_kantors_is_named_where_it_is_defined(name):
     with pytest.raises(UserError, match=f"model._target_={name}: it is .*; name it there"):
