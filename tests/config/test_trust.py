@@ -231,7 +231,7 @@ def test_a_run_is_resolved(value, place):
         ({"model": None}, "model=None: expected a mapping"),
         ({"seed": float("inf")}, "the configuration of the run"),
         ({"trainer": {"devices": 1}}, "trainer.accelerator: the configuration has none"),
-        ({"model": {"\x1b[2J": b"x"}}, "'model.\\x1b[2J'="),
+        ({"model": {"\x1b[2J": b"x"}}, "model.\\x1b[2J="),
         ({"model": {"x": yaml.safe_load("2020-01-01")}}, "model.x=datetime.date(2020, 1, 1): expected a text"),
         ({"model": {"x": {1, 2}}}, "model.x="),
         ({"model": {"x": b"bytes"}}, "model.x="),

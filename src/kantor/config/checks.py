@@ -7,6 +7,7 @@ from typing import Any
 
 from kantor.data.share import check_shares
 from kantor.errors import UserError, as_given, require_positive
+from kantor.visible import visible
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "mps")
@@ -38,8 +39,7 @@ def at(tree: Any, key: str) -> object:
 
 def dotted(path: tuple[str, ...]) -> str:
     """A path of keys as one, fit to be printed."""
-    key = ".".join(path)
-    return key if key.isprintable() else repr(key)
+    return visible(".".join(path))
 
 
 def check_plain(tree: object, path: tuple[str, ...] = ()) -> None:

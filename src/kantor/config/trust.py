@@ -12,6 +12,7 @@ from kantor.config.checks import dotted
 from kantor.config.components import FETCHING, all_components, is_component
 from kantor.config.targets import Path, home_of, locate, named
 from kantor.errors import UserError, nearest
+from kantor.visible import visible
 
 VARIABLE = "KANTOR_TRUST"
 
@@ -46,7 +47,7 @@ def check(tree: Mapping[str, object], *, given: Collection[str] = ()) -> None:
     trusted = trusted_packages()
     for path, name in theirs:
         if not isinstance(name, str) or not (is_component(name) or _is_trusted(name, trusted)):
-            raise _refusal(path, name if isinstance(name, str) and name.isprintable() else repr(name))
+            raise _refusal(path, visible(name) if isinstance(name, str) else repr(name))
     for path, name in theirs:
         if not is_component(str(name)):
             home = home_of(locate(name, key=dotted(path)))
