@@ -257,7 +257,7 @@ def trusted(plain: Mapping[str, Any]) -> Configuration:
     """
     check_plain(plain)
     try:
-        typed = OmegaConf.merge(OmegaConf.structured(Schema), dict(plain))
+        typed: Any = OmegaConf.merge(OmegaConf.structured(Schema), dict(plain))
         checked: Any = OmegaConf.to_container(OmegaConf.masked_copy(typed, list(plain)))
     except (OmegaConfBaseException, OverflowError) as error:
         key = getattr(error, "full_key", None)
