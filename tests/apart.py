@@ -48,11 +48,11 @@ def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    from kantor.engine import train
+    from kantor.engine import publication
     from kantor.report import page
 
     page.charts_of = lambda summary: []
-    train.write_figures = lambda directory: None
+    publication.write_figures = lambda directory: None
     if killed_in_save is not None:
         _die_in_the_middle_of_save(killed_in_save)
     sys.exit(main(list(words)))

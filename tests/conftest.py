@@ -33,7 +33,7 @@ def one_thread() -> Iterator[None]:
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this process whose charts nobody looks at: drawing them takes most of the time of a small run."""
     monkeypatch.setattr("kantor.report.page.charts_of", lambda summary: [])
-    monkeypatch.setattr("kantor.engine.train.write_figures", lambda directory: None)
+    monkeypatch.setattr("kantor.engine.publication.write_figures", lambda directory: None)
 
 
 @pytest.fixture

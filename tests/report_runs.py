@@ -13,7 +13,7 @@ from kantor.atomic import append_rows, write_json
 from kantor.config.compose import compose
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.score import record
-from kantor.engine.train import begin, write_config
+from kantor.engine.train import begin
 from kantor.evaluation.score import Floor, Kind, Origin, Score, Words
 from kantor.metrics.intervals import Estimate
 from kantor.models.sampling import Sampling
@@ -111,17 +111,12 @@ def write_run(
     named = family.run.configuration.replaced("experiment", experiment).replaced("seed", seed)
     configuration = replace(named, plain={**named.plain, **(config or {})})
     begin(replace(family.run, configuration=configuration, hash=config_hash, directory=run), code={})
-    write_config(run, configuration)
     if state != "new":
         trying = Attempt(run, run.status(), {"from_step": 0, **machine(configuration.trainer)})
         trying.status["cost"] = {"train_seconds": 25.0, "peak_memory_bytes": 300 * 2**20}
         if state != "running":
-            trying.end(
-                state,
-                state="running" if state == "interrupted" else state,
-                counters=family.counters(steps),
-                reason=reason,
-            )
+            now = "running" if state == "interrupted" else state
+            trying.end(trying.ended(state, state=now, counters=family.counters(steps), reason=reason))
     if bare:
         return run
     rows = family.metrics()
@@ -133,7 +128,7 @@ def write_run(
         write_evaluation(run, {**entry, "seconds": 1.5})
         (file,) = set(run.evaluations.glob("*")) - before
         os.utime(file, (place, place))  # clocks of file systems tick too slowly to keep the order
-    write_card(run)
+    write_card(run, run.status())
     run.samples.mkdir()
     frames = [Image.new("L", (4, 4), grey) for grey in (100, 200)]
     for step, frame in zip((STEPS // 2, STEPS), frames, strict=True):

@@ -18,7 +18,7 @@ def trained(tmp_path_factory):
     found = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kantor.report.page.charts_of", lambda summary: [])
-        patch.setattr("kantor.engine.train.write_figures", lambda directory: None)
+        patch.setattr("kantor.engine.publication.write_figures", lambda directory: None)
         for steps in (10, 5):
             command_line("train", f"outputs={outputs}/{steps}", f"budget.steps={steps}", *FLOW)
             found += (outputs / str(steps) / "point_flow").glob("*")

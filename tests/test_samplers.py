@@ -19,7 +19,7 @@ def trained(tmp_path_factory):
     outputs = tmp_path_factory.mktemp("flow")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kantor.report.page.charts_of", lambda summary: [])
-        patch.setattr("kantor.engine.train.write_figures", lambda directory: None)
+        patch.setattr("kantor.engine.publication.write_figures", lambda directory: None)
         command_line("train", f"outputs={outputs}", "budget.steps=20", *FLOW)
     (run,) = outputs.glob("toy_flow/*")
     return run

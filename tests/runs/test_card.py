@@ -36,6 +36,12 @@ SCORE = Score(
 )
 BUDGET = WHOLE["error_budget"]
 MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "0.1.0", "git": None}, "project": None}
+FINISHED = {
+    **STATUS,
+    "state": "finished",
+    "counters": {"images_seen": 100, "steps": 10, "critic_steps": 50},
+    "cost": {"train_seconds": 3.0, "peak_memory_bytes": 1000},
+}
 SAMPLING = {"checkpoint": "last", "weights": "ema", "sampler": "direct", "nfe": 1}
 
 
@@ -51,9 +57,7 @@ def evaluation(
 def directory(tmp_path):
     run = RunDirectory(tmp_path / "run")
     run.create()
-    counters = {"images_seen": 100, "steps": 10, "critic_steps": 50}
-    cost = {"train_seconds": 3.0, "peak_memory_bytes": 1000}
-    write_json(run.status_json, {**STATUS, "counters": counters, "cost": cost})
+    write_json(run.status_json, FINISHED)
     parameters = {"generator": 7, "critic": 9}
     write_json(
         run.environment_json,
@@ -72,7 +76,7 @@ def directory(tmp_path):
 
 def test_a_card_has_the_fields_of_the_contract(directory):
     card.write_evaluation(directory, evaluation())
-    made = card.write_card(directory)
+    made = card.write_card(directory, FINISHED)
     assert set(made) == {
         "kantor", "experiment", "config_hash", "seed", "status", "processes", "made_by", "budget", "cost",
         "evaluations",
@@ -100,15 +104,15 @@ def test_an_error_budget_is_kept_beside_scores_that_are_made_again(directory):
     first, second = ({**BUDGET, "rows": [{**BUDGET["rows"][0], "nfe": nfe}]} for nfe in (5, 10))
     card.write_evaluation(directory, {**evaluation(), "error_budget": first})
     card.write_evaluation(directory, evaluation())
-    (entry,) = card.write_card(directory)["evaluations"]
-    assert entry["error_budget"] == first and card.write_card(directory)["cost"]["evaluate_seconds"] == 3.0
+    (entry,) = card.write_card(directory, FINISHED)["evaluations"]
+    assert entry["error_budget"] == first and card.write_card(directory, FINISHED)["cost"]["evaluate_seconds"] == 3.0
     card.write_evaluation(directory, {**evaluation(), "error_budget": second})
-    (entry,) = card.write_card(directory)["evaluations"]
+    (entry,) = card.write_card(directory, FINISHED)["evaluations"]
     assert entry["error_budget"] == second
 
 
 def test_without_evaluations_a_card_is_empty_and_cost_nothing(directory):
-    made = card.write_card(directory)
+    made = card.write_card(directory, FINISHED)
     assert made["evaluations"] == [] and made["cost"]["evaluate_seconds"] == 0
 
 
@@ -125,14 +129,14 @@ DIFFERENT = {
 def test_evaluations_that_differ_stand_side_by_side(directory, changed):
     card.write_evaluation(directory, evaluation())
     card.write_evaluation(directory, evaluation(**changed))
-    assert len(card.write_card(directory)["evaluations"]) == 2
+    assert len(card.write_card(directory, FINISHED)["evaluations"]) == 2
 
 
 def test_the_same_evaluation_again_replaces_the_old_one(directory):
     card.write_evaluation(directory, evaluation())
     again = {**evaluation(), "seconds": 9.0}
     card.write_evaluation(directory, again)
-    made = card.write_card(directory)
+    made = card.write_card(directory, FINISHED)
     assert len(made["evaluations"]) == 1
     assert made["cost"]["evaluate_seconds"] == 9.0
 
@@ -144,7 +148,7 @@ def protocol_of(**estimators):
 def test_scores_made_later_of_the_same_samples_join_those_that_are_there(directory):
     card.write_evaluation(directory, evaluation(scores=("w1",), protocol=protocol_of(w1={})))
     card.write_evaluation(directory, evaluation(scores=("w2",), protocol=protocol_of(w2={"order": 2})))
-    made = card.write_card(directory)
+    made = card.write_card(directory, FINISHED)
     (entry,) = made["evaluations"]
     assert set(entry["scores"]) == set(entry["protocol"]["estimators"]) == {"w1", "w2"}
     assert entry["scores"]["w1"]["protocol_hash"] == PROTOCOL.hash_of("w1")
@@ -158,7 +162,7 @@ OTHERS = {"weights": {"digest": "e" * 64}, "estimator": {"protocol": protocol_of
 def test_scores_of_other_weights_or_estimators_are_kept_apart(directory, other):
     card.write_evaluation(directory, evaluation(scores=("w1",), protocol=protocol_of(w1={})))
     card.write_evaluation(directory, evaluation(**{"scores": ("w2",), "protocol": protocol_of(w2={}), **other}))
-    assert len(card.write_card(directory)["evaluations"]) == 2
+    assert len(card.write_card(directory, FINISHED)["evaluations"]) == 2
 
 
 def test_evaluations_are_listed_oldest_first(directory):
@@ -166,4 +170,8 @@ def test_evaluations_are_listed_oldest_first(directory):
         card.write_evaluation(directory, evaluation(name=name))
         path = next(directory.evaluations.glob(f"{name}-*.json"))
         os.utime(path, ns=(10**9 * number, 10**9 * number))
-    assert [entry["name"] for entry in card.write_card(directory)["evaluations"]] == ["zebra", "apple", "middle"]
+    assert [entry["name"] for entry in card.write_card(directory, FINISHED)["evaluations"]] == [
+        "zebra",
+        "apple",
+        "middle",
+    ]

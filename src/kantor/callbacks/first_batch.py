@@ -13,6 +13,8 @@ from kantor.models.base import GenerativeModel
 from kantor.runs.directory import RunDirectory
 from kantor.samples.batches import drawn
 
+FIRST_BATCH = "first_batch.png"
+
 
 @dataclass(eq=False)
 class FirstBatch(pl.Callback):
@@ -37,7 +39,7 @@ class FirstBatch(pl.Callback):
             return
         with self.clock.paused():
             picture = drawn(batch.samples[0])
-            with replacing(self.directory.figures / "first_batch.png") as temporary:
+            with replacing(self.directory.figures / FIRST_BATCH) as temporary:
                 picture.save(temporary, format="PNG")
             for logger in trainer.loggers:
                 log_picture(logger, "pictures/first_batch", picture, counters=pl_module.counters())

@@ -79,7 +79,9 @@ class LineDistances(Picture):
         return None
 
     def draw(self, model: GenerativeModel) -> None:
-        """Take note of theta and of the estimate."""
+        """Take note of theta and of the estimate, once at each step."""
+        if self.seen and self.seen[-1][0] == model.steps:
+            return
         shift = next(network for network in model.networks().values() if isinstance(network, Shift))
         self.seen.append((model.steps, float(shift.theta)))
         estimate = model.distance_estimate() if isinstance(model, HasDistanceEstimate) else None

@@ -94,6 +94,8 @@ class Scene:
 class Picture(pl.Callback, ABC):
     """Drawn every `every` steps, before the first, and after the last; figures/NAME.png is the latest.
 
+    A run that was killed goes on from its checkpoint: what is drawn of a step is drawn again then.
+
     Attributes:
         scene: what is drawn.
         every: steps between pictures.
@@ -117,7 +119,7 @@ class Picture(pl.Callback, ABC):
         """The model as it is now; None where there is nothing to show before the end. Called without gradients."""
 
     def finish(self, model: GenerativeModel) -> Drawing | None:
-        """What needs all steps; called once when training ends."""
+        """What needs all steps; called when training has ended, perhaps again by another process."""
         return None
 
     def refusal(self, model: GenerativeModel) -> str | None:
@@ -149,9 +151,13 @@ class Picture(pl.Callback, ABC):
         if due(trainer, pl_module, self.every):
             self._keep(trainer, pl_module, self.draw)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The picture that needs all steps."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The picture that needs all steps, and the latest where it is missing; also of a run that had all its steps
+        already, whose training neither begins nor ends."""
         assert isinstance(pl_module, GenerativeModel)
+        pl_module.to(trainer.strategy.root_device)  # Lightning has put it back on the CPU
+        if not self.path(pl_module).is_file():
+            self._keep(trainer, pl_module, self.draw)
         self._keep(trainer, pl_module, self.finish)
 
     def _keep(

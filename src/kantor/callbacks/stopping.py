@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from types import FrameType
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -63,6 +64,32 @@ class StopOnSignal(pl.Callback):
         self._previous = {}
 
 
+class EarlyEnd(pl.Callback):
+    """Remembers that the callback before it has ended training, so that a run that goes on from its end takes no
+    further step."""
+
+    def __init__(self) -> None:
+        self.reached = False
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """End training before it begins."""
+        trainer.should_stop = trainer.should_stop or self.reached
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Look whether it has come."""
+        self.reached = trainer.should_stop
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"reached": self.reached}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.reached = state_dict["reached"]
+
+
 class StopAfterMinutes(pl.Callback):
     """Ends training when its clock has run for so long, at the next step on which all processes agree.
 
@@ -74,6 +101,10 @@ class StopAfterMinutes(pl.Callback):
     def __init__(self, clock: Clock, *, minutes: float) -> None:
         self.clock = clock
         self.minutes = minutes
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that goes on from its end takes no further step."""
+        trainer.should_stop = trainer.should_stop or self.clock.seconds >= 60 * self.minutes
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int

@@ -6,8 +6,8 @@ from typing import Any
 from kantor.config.compose import changed, trusted
 from kantor.engine.assembly import assemble
 from kantor.engine.check import check_machine, check_sampling
+from kantor.engine.publication import publish
 from kantor.engine.score import score_run
-from kantor.engine.train import publish
 from kantor.errors import UserError
 from kantor.evaluation.base import PRESETS
 from kantor.evaluation.error_budget import check_error_budget
@@ -59,7 +59,7 @@ def evaluate(
     run.data.prepare_data()
     result = launch(score_run, run, devices=run.configuration.trainer.devices)
     write_evaluation(directory, result)
-    publish(directory)
+    publish(directory, directory.status())
     drawn = ", ".join(f"process {rank}: {count}" for rank, count in enumerate(result["chunks_per_process"]))
     say(f"chunks drawn by {drawn}")
     return directory.card()

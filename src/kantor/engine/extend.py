@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from kantor.atomic import write_json
+from kantor.callbacks.first_batch import FIRST_BATCH
 from kantor.config.checks import at, keys
 from kantor.config.compose import changed, trusted
 from kantor.config.schema import Configuration
@@ -132,15 +133,16 @@ def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> No
     """Write into the new run's directory what the old one has had; with the code as it was then, so that a change since
     is noticed."""
     target, made = run.directory, directory.environment()
-    target.clear()
     for part in (directory.checkpoints, directory.samples):
         if part.is_dir():
             shutil.copytree(part, target.path / part.name)
     if run.evaluation is None:
         (target.checkpoints / "best.ckpt").unlink(missing_ok=True)
-    for file in (directory.metrics_csv, health_json(directory)):
+    for file in (directory.metrics_csv, health_json(directory), directory.figures / FIRST_BATCH):
         if file.is_file():
-            shutil.copy2(file, target.path / file.name)
+            place = target.path / file.relative_to(directory.path)
+            place.parent.mkdir(exist_ok=True)
+            shutil.copy2(file, place)
     then: dict[str, Any] = {name: made[name] for name in ("code", "code_before") if name in made}
     write_json(target.environment_json, {**described(run, code), **then})
     write_config(target, run.configuration)

@@ -20,10 +20,10 @@ from kantor.callbacks.pictures import Scene, admitted
 from kantor.callbacks.progress import TrainingProgress
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
-from kantor.callbacks.stopping import StopAfterMinutes, StopOnSignal
+from kantor.callbacks.stopping import EarlyEnd, StopAfterMinutes, StopOnSignal
 from kantor.callbacks.watch import watch
 from kantor.engine.assembly import Assembly
-from kantor.engine.score import score_model
+from kantor.engine.score import score_once
 from kantor.errors import UserError
 from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
@@ -45,7 +45,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         checkpoint: where to go on from; None for the beginning.
 
     Returns:
-        `counters`, `cost`, `interrupted` (a signal's number or None) and `evaluation` (or None).
+        `counters`, `cost`, `interrupted` (a signal's number or None) and `evaluation` (None of nothing new).
     """
     quiet_lightning()
     machine = run.configuration.trainer
@@ -61,7 +61,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
-        evaluation = score_model(run) if stop.received is None and run.evaluation is not None else None
+        evaluation = score_once(run) if stop.received is None and run.evaluation is not None else None
         for logger in trainer.loggers:
             logger.finalize("success")
     peaks = Processes.current().gather(clock.peak_memory_bytes)
@@ -158,8 +158,8 @@ def make_callbacks(
     return [
         clock,
         StopOnNonFinite(),
+        *([early_end, EarlyEnd()] if early_end is not None else []),
         *([StopAfterMinutes(clock, minutes=budget.minutes)] if budget.minutes is not None else []),
-        *([early_end] if early_end is not None else []),
         *([scores] if scores is not None else []),
         *watch(model, directory=directory, clock=clock, seed=configuration.seed, every=watch_every(run)),
         record,

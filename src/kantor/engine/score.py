@@ -1,6 +1,7 @@
 """What each process of an evaluation does: load the weights, draw its chunks, score."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from kantor.messages import say
 from kantor.numerics import numerics
 from kantor.processes import Processes, joined
 from kantor.runs import checkpoints
+from kantor.runs.card import kept
 
 
 def score_model(run: Assembly) -> dict[str, Any]:
@@ -23,28 +25,49 @@ def score_model(run: Assembly) -> dict[str, Any]:
     Args:
         run: its model has the weights of the last checkpoint; for `checkpoint=best` that one is read.
     """
-    evaluation, data, model = run.evaluation, run.data, run.model
+    return scored(run, to_score(run))
+
+
+def score_once(run: Assembly) -> dict[str, Any] | None:
+    """The same; None where the directory has the record already, as that of a run that was killed after its scores."""
+    about = to_score(run)
+    assert run.evaluation is not None
+    there = kept(run.directory, about, run.evaluation.kinds(run.data).keys())
+    return None if Processes.current().gather(there)[0] else scored(run, about)
+
+
+def to_score(run: Assembly) -> dict[str, Any]:
+    """What the record of an evaluation says of a run's model before it is scored; takes its best checkpoint where the
+    evaluation is of that."""
+    evaluation, model = run.evaluation, run.model
     assert evaluation is not None
-    began = time.perf_counter()
     chosen = {}
     if evaluation.checkpoint == "best":
         chosen = {"chosen_by": restore(run, "best")["callbacks"][Scores.__name__]["chosen_by"]}
+    return record(
+        evaluation,
+        evaluation.protocol(run.data),
+        {},
+        at_step=model.steps,
+        sampling={"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen},
+        digest=tensor_files.digest(checkpoints.sampling_tensors(model.weights(evaluation.weights))),
+    )
+
+
+def scored(run: Assembly, about: dict[str, Any]) -> dict[str, Any]:
+    """A record with its scores."""
+    evaluation, data, model = run.evaluation, run.data, run.model
+    assert evaluation is not None
+    began = time.perf_counter()
     processes, n = Processes.current(), evaluation.size(data)
-    say_choice(chosen.get("chosen_by"), evaluation)
+    say_choice(about["sampling"].get("chosen_by"), evaluation)
     draws = "1 draw" if evaluation.draws == 1 else f"{evaluation.draws} draws"
     say(f"scoring {draws} of {n:,} samples, and what real data score")
     work = Work(run.directory.evaluations)
     scores = evaluation.score(model, data, processes, work)
-    sampling = {"checkpoint": evaluation.checkpoint, **evaluation.sampling.describe(), **chosen}
     return {
-        **record(
-            evaluation,
-            evaluation.protocol(data),
-            scores,
-            at_step=model.steps,
-            sampling=sampling,
-            digest=tensor_files.digest(checkpoints.sampling_tensors(model.weights(evaluation.weights))),
-        ),
+        **about,
+        "scores": plain_scores(scores, evaluation.protocol(data)),
         **({} if evaluation.nfe is None else {"error_budget": error_budget(evaluation, model, data, processes)}),
         "seconds": round(time.perf_counter() - began, 3),
         "chunks_per_process": processes.gather(work.drawn),
@@ -90,8 +113,13 @@ def record(
         "sampling": sampling,
         "draw": asdict(draw),
         "digest": digest,
-        "scores": {name: {**score.plain(), "protocol_hash": protocol.hash_of(name)} for name, score in scores.items()},
+        "scores": plain_scores(scores, protocol),
     }
+
+
+def plain_scores(scores: Mapping[str, Score], protocol: Protocol) -> dict[str, dict[str, Any]]:
+    """Scores as a record holds them, each with the hash of its own protocol."""
+    return {name: {**score.plain(), "protocol_hash": protocol.hash_of(name)} for name, score in scores.items()}
 
 
 def score_run(run: Assembly) -> dict[str, Any]:

@@ -16,16 +16,16 @@ from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.fit import fit
+from kantor.engine.publication import derived, is_published, publish
 from kantor.errors import Interrupted, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
+from kantor.plain_files import is_plain
 from kantor.processes import announcing, follow, given_rank, launch
-from kantor.report.error_budget import write_budget_figures
-from kantor.report.figures import write_figures
 from kantor.report.page import write_report
 from kantor.runs import checkpoints
 from kantor.runs.attempts import Attempt, attempt, environment, machine_changes, new_status
-from kantor.runs.card import write_card, write_evaluation
+from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
 
@@ -92,21 +92,40 @@ def prepare(run: Assembly, begin: Begin) -> Start | None:
         UserError: it was finished by other code, or its checkpoints are damaged.
     """
     directory, code = run.directory, code_hashes(run.configuration.plain)
-    if directory.exists:
-        RunDirectory.open(directory.path)
-        if run.configuration.rerun:
-            directory.clear()
-        elif directory.status()["state"] == "finished":
-            say_finished(run, code)
-            return None
-    if not directory.exists:
+    if run.configuration.rerun or not directory.exists:
+        directory.clear()  # what a kill left of a run that was being made or cleared is none
         begin(run, code)
+    else:
+        RunDirectory.open(directory.path)
+        if directory.status()["state"] == "finished" and is_complete(run, code):
+            return None
     return resume(run, code)
+
+
+def is_complete(run: Assembly, code: dict[str, str]) -> bool:
+    """Whether a finished run has all that is made of its checkpoint; what is made of its other files is made again
+    where it is missing or old.
+
+    Raises:
+        UserError: it was finished by other code.
+    """
+    directory = run.directory
+    check_code(directory, code)
+    missing = [name for name in directory.status().get("files", ()) if not is_plain(directory.path / name)]
+    if missing and checkpoints.is_whole(directory.checkpoints / "last.ckpt"):
+        say(f"{directory.path} is finished, but has no {', '.join(missing)}: made again from its last checkpoint")
+        return False
+    if not is_published(directory):
+        say(f"{directory.path}: card, figures and page are not of what the run holds now: made again")
+        publish(directory, directory.status())
+    say_finished(run)
+    return True
 
 
 def begin(run: Assembly, code: dict[str, str]) -> None:
     """Write down what a new run is and where it comes from, before it takes its first step."""
     write_json(run.directory.environment_json, described(run, code))
+    write_config(run.directory, run.configuration)
     write_json(run.directory.status_json, first_status(run))
 
 
@@ -154,6 +173,7 @@ def resume(run: Assembly, code: dict[str, str]) -> Start:
         for what, then, now in machine_changes(directory, run.configuration.trainer):
             say(f"{what} was {then} and is {now} now: the result need not equal an uninterrupted run's bit for bit")
     directory.cut_metrics(step)
+    directory.cut_samples(step)
     return Start(checkpoint, step)
 
 
@@ -163,19 +183,24 @@ def write_config(directory: RunDirectory, configuration: Configuration) -> None:
     write_text(directory.config_yaml, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def say_finished(run: Assembly, code: dict[str, str]) -> None:
-    """Say that there is nothing to do, and what could be.
+def check_code(directory: RunDirectory, code: dict[str, str]) -> None:
+    """Check that a finished run was made by this code.
 
     Raises:
-        UserError: the run was finished by other code.
+        UserError: it was made by other code.
     """
-    directory, before = run.directory, run.directory.environment()["code"]
+    before = directory.environment()["code"]
     changed = sorted(name for name in {*before, *code} if before.get(name) != code.get(name))
     if changed:
         raise UserError(
             f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): "
             "rerun=true trains it again"
         )
+
+
+def say_finished(run: Assembly) -> None:
+    """Say that there is nothing to do, and what could be."""
+    directory = run.directory
     unheeded = other_settings(run.configuration, directory.config())
     told = f", and {shlex.join(unheeded)} was not what it was finished with" if unheeded else ""
     words = [f"run={directory.path}", *scoring_words(run.configuration, directory.config(), run.data.content)]
@@ -209,27 +234,20 @@ def spelled(value: object) -> str:
 
 
 def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -> None:
-    """Write how an attempt ended: status, evaluation, card, figures, page.
+    """Write how an attempt ended: evaluation, card, figures, page, and last the status, which vouches for them.
 
     Raises:
         Interrupted: a signal ended it.
     """
     trying.status["cost"] = result["cost"]
     if result["interrupted"] is not None:
-        trying.end("interrupted", state="running", counters=result["counters"])
+        trying.end(trying.ended("interrupted", state="running", counters=result["counters"]))
         raise Interrupted(result["interrupted"])
     if result["evaluation"] is not None:
         write_evaluation(directory, result["evaluation"])
     done, planned = result["counters"]["steps"], trying.status["budget"]["steps"]
     early = planned is not None and done < planned
     reason = f"a callback ended training early, at step {done:,} of {planned:,}" if early else None
-    trying.end("finished", state="finished", counters=result["counters"], reason=reason)
-    publish(directory)
-
-
-def publish(directory: RunDirectory) -> None:
-    """Write what is put together from the run's other files: card, figures, page."""
-    write_card(directory)
-    write_figures(directory)
-    write_budget_figures(directory)
-    write_report(directory)
+    finished = trying.ended("finished", state="finished", counters=result["counters"], reason=reason)
+    publish(directory, finished)
+    trying.end({**finished, "files": derived(directory)})

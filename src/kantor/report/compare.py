@@ -59,17 +59,18 @@ def write(comparison: Comparison, out: Path) -> None:
     for drawing in drawings:
         settle(drawing.figure)
     texts = {
-        "compare.html": to_html(comparison, out, scores, curves),
         "compare.md": to_markdown(comparison),
         "compare.csv": to_csv(comparison),
         "compare.tex": to_latex(comparison),
         "pairs.csv": pairs_csv(comparison),
+        "compare.html": to_html(comparison, out, scores, curves),  # last: who sees it takes the others to be there
     }
-    files = {name: text.encode() for name, text in texts.items()}
+    files = {}
     for drawing in drawings:
         for suffix in ("svg", "pdf"):
             name = re.sub(r"[^\w.-]+", "-", drawing.name)[:LONGEST]
             files[f"figures/{name}.{suffix}"] = as_file(drawing.figure, drawing.name, suffix)
+    files |= {name: text.encode() for name, text in texts.items()}
     try:
         claim(out)
         for name, content in files.items():

@@ -1,17 +1,20 @@
 """The page of one run: report.html, one file that needs nothing else, before, while and after the run."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_text
+from kantor.digests import sha256
 from kantor.figure_style import own_style
+from kantor.plain_files import is_plain
 from kantor.report import figures, glossary, pictures, units
 from kantor.report.cards import flatten
 from kantor.report.drawing import svg
 from kantor.report.error_budget import budget_figures, budget_sheets
 from kantor.report.figures import Log
-from kantor.report.health import Finding, read_findings
+from kantor.report.health import Finding, health_json, read_findings
 from kantor.report.pictures import Picture, chart
 from kantor.report.progress import Progress, progress_of
 from kantor.report.readings import AS_REAL, readings
@@ -24,25 +27,34 @@ from kantor.runs.directory import RunDirectory, now
 REFRESH_SECONDS = 5
 FIGURES = 64
 """Other pictures that a page carries."""
+SOURCES = "kantor-sources"
+"""Of a page's metadata: what it was made of."""
+HEAD = 1 << 16
+"""Bytes in which a page's metadata stand."""
 ATTEMPT = ("started", "ended", "from_step", "to_step", "outcome", "device", "processes", "threads")
 
 
-def write_report(run: RunDirectory) -> Path:
+def write_report(run: RunDirectory, status: dict[str, Any] | None = None) -> Path:
     """Write report.html, whole or not at all, and return its path. Only status.json has to be there.
+
+    Args:
+        run: whose page.
+        status: what status.json will say; None for what it says.
 
     Raises:
         UserError: one of the run's files is damaged.
     """
-    write_text(run.report_html, report_html(run))
+    write_text(run.report_html, report_html(run, status))
     return run.report_html
 
 
 @own_style()
-def report_html(run: RunDirectory) -> str:
+def report_html(run: RunDirectory, status: dict[str, Any] | None = None) -> str:
     """The page as text."""
-    summary = summarise(run)
+    made_of, summary = sources(run, status), summarise(run, status)
     return render(
         "report.html",
+        sources=made_of,
         run=summary,
         subtitle=subtitle_of(summary),
         standing=standing_of(summary),
@@ -67,6 +79,29 @@ def report_html(run: RunDirectory) -> str:
         glossary_place=glossary.PLACE,
         attempts=[{**dict.fromkeys(ATTEMPT), **attempt} for attempt in summary.status.get("attempts") or []],
     )
+
+
+def sources(run: RunDirectory, status: dict[str, Any] | None = None) -> str:
+    """SHA-256 over all that a page is made of, 64 hex digits."""
+    files = [run.config_yaml, run.environment_json, run.card_json, run.metrics_csv, health_json(run)]
+    files += sorted(run.samples.glob("step_*.png")) + sorted(run.samples.glob("*.gif")) + sorted(run.figures.glob("*"))
+    told = status if status is not None else run.status() if is_plain(run.status_json) else {}
+    named = {str(path.relative_to(run.path)): digest_of(path) for path in files if is_plain(path)}
+    return sha256({"files": named, "status": {key: value for key, value in told.items() if key != "files"}})
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with door.opened(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_current(run: RunDirectory) -> bool:
+    """Whether report.html is there, and made of what the run holds now."""
+    if not is_plain(run.report_html):
+        return False
+    with door.opened(run.report_html) as handle:
+        return f'name="{SOURCES}" content="{sources(run)}"'.encode() in handle.read(HEAD)
 
 
 def subtitle_of(summary: Summary) -> str:

@@ -136,8 +136,12 @@ class Summary:
         return self.run.metrics()
 
 
-def summarise(run: RunDirectory) -> Summary:
+def summarise(run: RunDirectory, status: dict[str, Any] | None = None) -> Summary:
     """Read a run's files.
+
+    Args:
+        run: which.
+        status: what status.json will say; None for what it says.
 
     Raises:
         UserError: one is damaged, or something among them is no plain file.
@@ -146,7 +150,7 @@ def summarise(run: RunDirectory) -> Summary:
     card = run.card() if is_plain(run.card_json) else {}
     return Summary(
         run,
-        status=run.status() if is_plain(run.status_json) else {},
+        status=status if status is not None else run.status() if is_plain(run.status_json) else {},
         config=run.config() if is_plain(run.config_yaml) else {},
         environment=run.environment() if is_plain(run.environment_json) else {},
         card=card,

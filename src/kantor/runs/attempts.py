@@ -34,6 +34,10 @@ class Attempt:
         directory: whose status.json is written.
         status: as it is before.
         begin: what the attempts' list gets.
+
+    Attributes:
+        status: as it is written.
+        over: whether its end is.
     """
 
     def __init__(self, directory: RunDirectory, status: dict[str, Any], begin: dict[str, Any]) -> None:
@@ -41,19 +45,21 @@ class Attempt:
         for earlier in status["attempts"]:
             if earlier["outcome"] is None:
                 earlier.update(outcome="killed", to_step=_last_step(directory))
-        self.entry = {"started": now(), "ended": None, **begin, "to_step": None, "outcome": None}
-        status["attempts"].append(self.entry)
-        self._write("running")
+        self.over = False
+        status["attempts"].append({"started": now(), "ended": None, **begin, "to_step": None, "outcome": None})
+        status.update(state="running", reason=None)
+        write_json(directory.status_json, status)
 
-    def end(self, outcome: str, *, state: str, counters: dict[str, int], reason: str | None = None) -> None:
-        """Write how it ended."""
-        self.entry.update(ended=now(), outcome=outcome, to_step=counters["steps"])
-        self.status["counters"] = counters
-        self._write(state, reason)
+    def ended(self, outcome: str, *, state: str, counters: dict[str, int], reason: str | None = None) -> dict[str, Any]:
+        """What status.json will say when it has ended so."""
+        *earlier, entry = self.status["attempts"]
+        entry = {**entry, "ended": now(), "outcome": outcome, "to_step": counters["steps"]}
+        return {**self.status, "state": state, "reason": reason, "counters": counters, "attempts": [*earlier, entry]}
 
-    def _write(self, state: str, reason: str | None = None) -> None:
-        self.status.update(state=state, reason=reason)
-        write_json(self.directory.status_json, self.status)
+    def end(self, status: dict[str, Any]) -> None:
+        """Write that it has ended; what is said to be finished has to be there."""
+        write_json(self.directory.status_json, status)
+        self.status, self.over = status, True
 
 
 def new_status(counters: dict[str, int], *, steps: int | None, minutes: float | None) -> dict[str, Any]:
@@ -82,13 +88,13 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
     try:
         yield trying
     except BaseException as error:
-        if trying.entry["outcome"] is None:
+        if not trying.over:
             counters = {**trying.status["counters"], "steps": _last_step(directory)}
             if isinstance(error, Interrupted | KeyboardInterrupt):
-                trying.end("interrupted", state="running", counters=counters)
+                trying.end(trying.ended("interrupted", state="running", counters=counters))
             else:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                trying.end("failed", state="failed", counters=counters, reason=reason)
+                trying.end(trying.ended("failed", state="failed", counters=counters, reason=reason))
         raise
 
 

@@ -1,5 +1,6 @@
 """The card: scores with protocol, error and floor, budget and cost, put together from the files of a run directory."""
 
+from collections.abc import Collection
 from typing import Any
 
 from kantor.atomic import write_json
@@ -56,11 +57,25 @@ def _together(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_card(directory: RunDirectory) -> dict[str, Any]:
-    """Put card.json together and return it."""
-    environment, status = directory.environment(), directory.status()
-    files = directory.evaluation_files()
-    card = {
+def kept(directory: RunDirectory, evaluation: dict[str, Any], scores: Collection[str]) -> bool:
+    """Whether there is a record of an evaluation with these scores, of the same samples by the same protocol."""
+    return any(
+        _measurement(there) == _measurement(evaluation)
+        and _agree(there, evaluation)
+        and there["scores"].keys() >= set(scores)
+        for there in directory.evaluation_files()
+    )
+
+
+def card_of(directory: RunDirectory, status: dict[str, Any]) -> dict[str, Any]:
+    """The card, put together.
+
+    Args:
+        directory: the run.
+        status: of it, as it is or will be.
+    """
+    environment, files = directory.environment(), directory.evaluation_files()
+    return {
         "kantor": __version__,
         "experiment": environment["experiment"],
         "config_hash": environment["config_hash"],
@@ -79,5 +94,10 @@ def write_card(directory: RunDirectory) -> dict[str, Any]:
             {part: file[part] for part in (*RECORD, *WHERE_ASKED) if part in RECORD or part in file} for file in files
         ],
     }
+
+
+def write_card(directory: RunDirectory, status: dict[str, Any]) -> dict[str, Any]:
+    """Put card.json together and return it."""
+    card = card_of(directory, status)
     write_json(directory.card_json, card)
     return card

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -196,7 +197,10 @@ class RunDirectory:
             ) from error
 
     def clear(self) -> None:
-        """Take everything out but the lock, for `rerun=true`."""
+        """Take everything out but lock and mark. What says that there is a run goes first: a kill leaves either all of
+        it or what is no run, which whoever begins one here takes out."""
+        self.card_json.unlink(missing_ok=True)
+        self.status_json.unlink(missing_ok=True)
         for entry in self.path.iterdir():
             if entry.name not in (".lock", MARK):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -205,6 +209,13 @@ class RunDirectory:
         """Delete what a kill left of files that were being written; only under the lock."""
         for stale in self.path.rglob(".*.tmp"):
             stale.unlink()
+
+    def cut_samples(self, steps: int) -> None:
+        """Take out the pictures of steps beyond `steps`, which a resumed run draws again."""
+        for path in self.samples.glob("step_*"):
+            step = re.fullmatch(r"step_(\d+)", path.stem)
+            if step is not None and int(step[1]) > steps:
+                path.unlink()
 
     def cut_metrics(self, steps: int) -> None:
         """Drop the rows of metrics.csv beyond `steps`, which a resumed run writes again."""

@@ -1,0 +1,142 @@
+"""A process that has imported kantor and is forked for each command: a trial costs seconds less.
+
+One order a line of JSON on stdin, one answer a line on stdout.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MODULES = (
+    "kantor.cli.main",
+    "kantor.engine.train",
+    "kantor.engine.extend",
+    "kantor.engine.evaluate",
+    "kantor.engine.sample",
+    "kantor.engine.foreign_samples",
+    "kantor.report.compare",
+    "kantor.cli.sweep",
+    "kantor.models.adversarial",
+    "kantor.models.denoising",
+    "kantor.evaluation.points",
+    "kantor.callbacks.points",
+    "kantor.loggers",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.backends.backend_pdf",
+    "ot",
+)
+PATIENCE = 150.0
+"""Seconds that a command gets."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code, negative for a signal; its operations; its seconds; what it printed."""
+
+    code: int
+    operations: list[str]
+    seconds: float
+    printed: str
+
+    @property
+    def killed(self) -> bool:
+        return self.code == -signal.SIGKILL
+
+
+class Forks:
+    """The parent's side."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        places = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
+        settings = {"PYTHONPATH": places, "SOURCE_DATE_EPOCH": "0", "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "faults.forks"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, **settings, "KANTOR_TRUST": "toy_vae"},
+        )
+
+    def run(self, place: Path, words: Sequence[str], *, at: int | None = None, after: float | None = None) -> Ended:
+        """`kantor WORDS` in a directory, killed before operation `at`, or after so many seconds."""
+        order = {"place": str(place), "words": list(words), "at": at, "after": after, "home": str(self.home)}
+        assert self.server.stdin is not None and self.server.stdout is not None
+        print(json.dumps(order), file=self.server.stdin, flush=True)
+        answer = json.loads(self.server.stdout.readline())
+        log = self.home / "operations"
+        return Ended(
+            answer["code"],
+            log.read_text().splitlines() if log.is_file() else [],
+            answer["seconds"],
+            (self.home / "printed").read_text(errors="replace"),
+        )
+
+    def close(self) -> None:
+        """End the server."""
+        assert self.server.stdin is not None
+        self.server.stdin.close()
+        self.server.wait()
+
+
+def serve() -> None:
+    """Fork for each order, and say how the child ended."""
+    for name in MODULES:
+        importlib.import_module(name)
+    from kantor.config.compose import compose
+
+    compose(["experiment=point_demo_gp", "trainer.accelerator=cpu"])
+    for line in sys.stdin:
+        order = json.loads(line)
+        began = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _obey(order)
+        limit = PATIENCE if order["after"] is None else order["after"]
+        ended, status = os.waitpid(child, os.WNOHANG)
+        while not ended:
+            if time.monotonic() - began > limit:
+                os.kill(child, signal.SIGKILL)
+                limit = PATIENCE
+            time.sleep(0.003)
+            ended, status = os.waitpid(child, os.WNOHANG)
+        seconds = time.monotonic() - began
+        print(json.dumps({"code": os.waitstatus_to_exitcode(status), "seconds": seconds}), flush=True)
+
+
+def _obey(order: dict) -> None:
+    """The child: one command."""
+    from faults.operations import by_signal, watched
+
+    os.chdir(order["place"])
+    os.environ["KANTOR_CACHE"] = str(Path(order["place"]) / "cache")
+    home = Path(order["home"])
+    printed = os.open(home / "printed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    log = os.open(home / "operations", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+
+    def chosen(number: int, words: str) -> bool:
+        os.write(log, f"{words}\n".encode())
+        return number == order["at"]
+
+    from kantor.cli.main import main
+
+    with watched(Path(order["place"]), chosen, by_signal):
+        code = main(order["words"])
+        sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    serve()

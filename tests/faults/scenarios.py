@@ -1,0 +1,59 @@
+"""What is killed: a command in a directory that others have prepared, given again until it ends."""
+
+from dataclasses import dataclass
+
+from small_runs import DIGIT_VAE, OWN
+
+BRIEF = ("trainer.threads=1", "trainer.accelerator=cpu", "trainer.checkpoint_every=8", "trainer.log_every=4")
+TINY = (*BRIEF, "budget.steps=20", "trainer.progress=false", "evaluation.n=64", "evaluation.chunk=32",
+        "evaluation.every=10", "pictures.every=10", "data.batch_size=16")  # fmt: skip
+GAN = ("train", "experiment=point_demo_gp", *TINY, "model.generator.width=16", "model.critic.width=16",
+       "optimisation.n_critic.steps=1")  # fmt: skip
+UNSCORED = ("evaluation=none", "pictures=none")
+FLOW = ("train", "experiment=point_flow", *TINY, "model.denoiser.width=16", "sampler.steps=2")
+SHORT = tuple(word for word in GAN if not word.startswith(("evaluation.", "pictures."))) + UNSCORED
+RUN = "run=latest"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Commands before, the one that is killed, and the one that is given then.
+
+    Attributes:
+        name: in the table.
+        command: the words of the one that is killed.
+        before: those of the ones before it.
+        again: those of the one after it; None for the same.
+        trials: operations at which it is killed, evenly over all, at most.
+        times: random moments at which it is.
+        twice: pairs of operations at which it and the same command after it are killed, before it is given once more.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+    again: tuple[str, ...] | None = None
+    trials: int = 40
+    times: int = 5
+    twice: int = 0
+
+
+SCENARIOS = (
+    Scenario("train", GAN, trials=200, times=20, twice=20),
+    Scenario("train a flow", FLOW, trials=30),
+    Scenario("train digits", ("train", *DIGIT_VAE, "trainer.progress=false", "budget.steps=12"), trials=20),
+    Scenario("train until a callback ends it", (*SHORT, "--config-dir", OWN, "stop=at_step"), trials=12, times=2),
+    Scenario("train by two processes", (*SHORT, "trainer.devices=2"), trials=0, times=4),
+    Scenario("rerun=true", (*GAN, "rerun=true"), (GAN,), trials=40),
+    Scenario("rerun=true, then without", (*GAN, "rerun=true"), (GAN,), GAN, trials=40),
+    Scenario("extend", ("train", RUN, "budget.steps=30"), (GAN,), trials=40),
+    Scenario("evaluate", ("evaluate", RUN, "evaluation.seed=5", "evaluation.n=32"), (GAN,), trials=20),
+    Scenario("evaluate, then train", ("evaluate", RUN), (GAN,), GAN, trials=12, times=2),
+    Scenario("sample .npz", ("sample", RUN, "n=40", "out=a.npz"), (SHORT,), trials=8, times=2),
+    Scenario("sample .png", ("sample", RUN, "n=40", "out=a.png"), (SHORT,), trials=8, times=2),
+    Scenario("evaluate images", ("evaluate", "images=a.npz", "data=gaussians8", "out=scored", "evaluation.n=32",
+                                 "evaluation.draws=2"),
+             (SHORT, ("sample", RUN, "n=64", "out=a.npz")), trials=16, times=2),
+    Scenario("compare", ("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1")), trials=30),
+    Scenario("sweep", (*SHORT, "-m", "seed=0,1"), trials=30),
+)  # fmt: skip
