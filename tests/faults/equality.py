@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from kantor.engine.publication import is_published
 from kantor.runs.directory import RunDirectory, find_runs
@@ -56,7 +57,7 @@ def content(path: Path, root: Path) -> Any:
     if path.suffix == ".json":
         return timeless(json.loads(path.read_text()))
     if path.suffix == ".yaml":
-        return path.read_text().replace(str(root.resolve()), "")
+        return {**yaml.safe_load(path.read_text().replace(str(root.resolve()), "")), "rerun": None}
     if path.name == "metrics.csv":
         with path.open() as file:
             return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(file)]

@@ -23,6 +23,7 @@ from torch import Tensor
 from kantor import keyed
 from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.stopping import interrupted
 from kantor.callbacks.trigger import due
 from kantor.callbacks.untouched import untouched
 from kantor.data.images import ImageData
@@ -155,6 +156,8 @@ class Picture(pl.Callback, ABC):
         """The picture that needs all steps, and the latest where it is missing; also of a run that had all its steps
         already, whose training neither begins nor ends."""
         assert isinstance(pl_module, GenerativeModel)
+        if interrupted(trainer):
+            return
         pl_module.to(trainer.strategy.root_device)  # Lightning has put it back on the CPU
         if not self.path(pl_module).is_file():
             self._keep(trainer, pl_module, self.draw)

@@ -64,6 +64,11 @@ class StopOnSignal(pl.Callback):
         self._previous = {}
 
 
+def interrupted(trainer: pl.Trainer) -> bool:
+    """Whether a signal has ended training, which then has not come to its end."""
+    return any(isinstance(one, StopOnSignal) and one.received is not None for one in trainer.callbacks)
+
+
 class EarlyEnd(pl.Callback):
     """Remembers that the callback before it has ended training, so that a run that goes on from its end takes no
     further step."""
