@@ -7,6 +7,7 @@ ends with the files, weights and scores of an undisturbed one.
 import os
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,14 +59,12 @@ def prepared(tmp_path_factory, forks):
 @pytest.fixture(scope="module")
 def table():
     counts: dict[str, Count] = {}
+    print(f"\n{'':32}{'operations':>11}{'trials':>8}{'kills':>7}{'complete':>10}{'seconds':>9}")
     yield counts
-    print(f"\n{'':32}{'operations':>11}{'trials':>8}{'kills':>7}{'complete':>10}")
-    for name, count in counts.items():
-        print(f"{name:32}{count.operations:11}{count.trials:8}{count.kills:7}{count.complete:10}")
     trials, kills, complete = (
         sum(getattr(one, key) for one in counts.values()) for key in ("trials", "kills", "complete")
     )
-    print(f"{'all':32}{'':11}{trials:8}{kills:7}{complete:10}")
+    print(f"\n{'all':32}{'':11}{trials:8}{kills:7}{complete:10}")
 
 
 def done(ended: Ended) -> Ended:
@@ -92,7 +91,7 @@ def moments(scenario: Scenario, undisturbed: Ended) -> Iterator[dict[str, float]
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_kill_at_any_moment_is_made_good_by_the_same_command(forks, prepared, table, tmp_path, scenario):
-    before = prepared(scenario.before)
+    began, before = time.monotonic(), prepared(scenario.before)
     whole = copied(before, tmp_path / "whole")
     undisturbed = done(forks.run(whole, scenario.command))
     if scenario.again is not None:
@@ -113,5 +112,7 @@ def test_a_kill_at_any_moment_is_made_good_by_the_same_command(forks, prepared, 
             count.wrong.append(f"{moment}, before {last}: {'; '.join(what)}")
         count.complete += not what
         shutil.rmtree(place)
+    row = f"{count.operations:11}{count.trials:8}{count.kills:7}{count.complete:10}{time.monotonic() - began:9.0f}"
+    print(f"\n{scenario.name:32}{row}", end="", flush=True)
     assert not count.wrong, "\n".join(count.wrong)
     assert count.kills

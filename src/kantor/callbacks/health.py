@@ -64,10 +64,8 @@ class Health(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take back from health.json what was found after the checkpoint that the run goes on from."""
-        if trainer.is_global_zero and self.findings:
+        if trainer.is_global_zero and (self.findings or health_json(self.directory).is_file()):
             self._write()
-        elif trainer.is_global_zero:
-            health_json(self.directory).unlink(missing_ok=True)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -108,6 +108,7 @@ class Picture(pl.Callback, ABC):
     scene: Scene
     _: KW_ONLY
     every: int
+    _drawn: int | None = field(default=None, init=False)
 
     name: ClassVar[str]
     """Of the file, and of the picture in trackers."""
@@ -151,6 +152,7 @@ class Picture(pl.Callback, ABC):
         assert isinstance(pl_module, GenerativeModel)
         if due(trainer, pl_module, self.every):
             self._keep(trainer, pl_module, self.draw)
+            self._drawn = pl_module.steps
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The picture that needs all steps, and the latest where it is missing; also of a run that had all its steps
@@ -159,7 +161,7 @@ class Picture(pl.Callback, ABC):
         if interrupted(trainer):
             return
         pl_module.to(trainer.strategy.root_device)  # Lightning has put it back on the CPU
-        if not self.path(pl_module).is_file():
+        if self._drawn != pl_module.steps and not self.path(pl_module).is_file():
             self._keep(trainer, pl_module, self.draw)
         self._keep(trainer, pl_module, self.finish)
 
