@@ -66,7 +66,8 @@ class StopOnSignal(pl.Callback):
 
 def interrupted(trainer: pl.Trainer) -> bool:
     """Whether a signal has ended training, which then has not come to its end."""
-    return any(isinstance(one, StopOnSignal) and one.received is not None for one in trainer.callbacks)
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return any(isinstance(one, StopOnSignal) and one.received is not None for one in callbacks)
 
 
 class EarlyEnd(pl.Callback):
