@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from small_runs import environment
@@ -61,11 +62,11 @@ def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in
 def _die_in_the_middle_of_save(count: int) -> None:
     save, saved = torch.save, []
 
-    def half_a_save(value: object, path: Path) -> None:
-        saved.append(path)
-        save(value, path)
+    def half_a_save(value: object, file: BinaryIO) -> None:
+        saved.append(file)
+        save(value, file)
         if len(saved) == count:
-            os.truncate(path, os.path.getsize(path) // 2)
+            file.truncate(file.seek(0, os.SEEK_END) // 2)
             os.kill(os.getpid(), signal.SIGKILL)
 
     torch.save = half_a_save

@@ -14,7 +14,7 @@ import torch
 from apart import Apart
 from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, SMALL_FLOW, command_line
 
-from kantor.runs.checkpoints import is_whole
+from kantor.seals import is_whole
 
 pytestmark = pytest.mark.usefixtures("without_charts")
 

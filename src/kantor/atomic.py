@@ -1,34 +1,160 @@
 """Files that are written whole or not at all: a temporary sibling, fsynced, then renamed. Appended rows are the one
 exception.
+
+Libraries write through a file of ours: whatever they make of a full disk, what comes out is the system's own error, and
+it names the file.
 """
 
 import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+BUFFER = 1 << 20
+"""Bytes that are written at once."""
+
+CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EROFS}
+"""How a file system says that it knows no fsync; it then keeps what it is given as well as it can."""
+
+
+class _Sink(io.RawIOBase):
+    """A file without a descriptor to show, so that nobody writes past Python; it remembers why it could not be written.
+
+    Args:
+        file: where everything goes.
+
+    Attributes:
+        error: the first failure; None while there is none.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """As a raw file."""
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As a raw file."""
+        return self._file.seek(offset, whence)
+
+    def truncate(self, size: int | None = None) -> int:
+        """As a raw file."""
+        return self._file.truncate(size)
+
+    def write(self, block: Any) -> int | None:
+        """As a raw file."""
+        with self._remembering():
+            written = self._file.write(block)
+        return written
+
+    def sync(self) -> None:
+        """Have what was written on the disk, where the file system can."""
+        with self._remembering():
+            try:
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                if error.errno not in CANNOT_SYNC:
+                    raise
+
+    def close(self) -> None:
+        """As a raw file."""
+        if not self._file.closed:
+            with self._remembering():
+                self._file.close()
+        super().close()
+
+    @contextlib.contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = self.error or error
+            raise
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `path` that replaces it, fsynced, when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def replacing(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
+    """Yield a file to write to, which takes the place of `path` when the block ends without an error.
+
+    Args:
+        path: of the file.
+        keep: what lay there is called from then on; None keeps nothing. Renamed, no second name for it: not every file
+            system has hard links.
+
+    Raises:
+        OSError: it cannot be written; `filename` is `path`, whatever the block made of the failure.
+    """
+    temporary = path.with_name(f".{path.name[:48]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sink = _Sink(temporary.open("x+b", buffering=0))
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        with io.BufferedRandom(sink, BUFFER) as file:
+            yield cast(BinaryIO, file)
+            file.flush()
+            sink.sync()
+        with naming(path):
+            if keep is not None and path.exists():
+                path.replace(keep)
+            temporary.replace(path)
+    except Exception as error:
+        if sink.error is None:
+            raise
+        raise _named(sink.error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of the system name the file that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise _named(error, path) from error
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    return OSError(error.errno, error.strerror or str(error), str(path))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy what is in a file, whole or not at all; neither its times nor its rights: not every file system has them."""
+    with source.open("rb") as original, replacing(target) as file:
+        shutil.copyfileobj(original, file, BUFFER)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 file whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:
@@ -46,5 +172,5 @@ def append_rows(path: Path, names: list[str], rows: Sequence[Mapping[str, object
     if whole:
         write_text(path, text.getvalue())
     else:
-        with path.open("a", encoding="utf-8") as handle:
+        with naming(path), path.open("a", encoding="utf-8") as handle:
             handle.write(text.getvalue())

@@ -12,16 +12,21 @@ class UserError(ValueError):
     """
 
 
-class Interrupted(Exception):
-    """A signal stopped the run after it had saved itself; the same command goes on.
+class Interrupted(KeyboardInterrupt):
+    """A signal stops the command. It is no Exception: who goes on after an error does not go on after this.
 
     Args:
         signal_number: SIGINT (2) or SIGTERM (15). The command line exits with 128 + this number.
+        saved: whether the run has saved itself, and the same command goes on.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by signal {signal_number}")
+    def __init__(self, signal_number: int, saved: bool = True) -> None:
+        super().__init__(signal_number, saved)  # as they are: it goes from process to process
         self.signal_number = signal_number
+        self.saved = saved
+
+    def __str__(self) -> str:
+        return f"stopped by signal {self.signal_number}"
 
 
 class NonFiniteError(RuntimeError):

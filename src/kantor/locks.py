@@ -1,9 +1,22 @@
-"""Locks on files, which the kernel lets go of however their process ends: what only POSIX systems have."""
+"""Locks between processes: the kernel's, which lets go however a process ends; only POSIX systems have them.
 
+Some file systems have none, such as those of cloud drives and some networks. Then a file in this user's directory for
+temporary files is locked in place of the one that was named: processes of this machine see that, others do not.
+"""
+
+import contextlib
+import errno
+import functools
+import hashlib
+import os
 import sys
-from typing import IO, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
 
+from kantor import places
 from kantor.errors import UserError
+from kantor.messages import say
 
 try:
     import fcntl
@@ -11,6 +24,9 @@ except ImportError:
     SERVED = False
 else:
     SERVED = True
+
+NONE_HERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+"""How a file system says that it has no locks."""
 
 
 def check_platform() -> None:
@@ -26,11 +42,64 @@ def check_platform() -> None:
         )
 
 
-def lock(handle: IO[Any], *, wait: bool) -> None:
-    """Lock an open file for this process.
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock of a file, which is made, for as long as the block lasts.
+
+    Args:
+        path: of the file.
+        wait: for whoever holds it.
 
     Raises:
-        BlockingIOError: another has it, and this one does not wait.
-        OSError: the file system has no locks.
+        BlockingIOError: another process holds it, and nobody waits.
+        OSError: the file cannot be opened to write to it.
     """
-    fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.ExitStack() as stack:
+        _lock(stack, path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), mode="ab")
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file; no where there is no file, or none that may be read."""
+    try:
+        if not path.is_file():
+            return False
+        with contextlib.ExitStack() as stack:
+            _lock(stack, path, fcntl.LOCK_SH | fcntl.LOCK_NB, mode="rb")
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _lock(stack: contextlib.ExitStack, path: Path, kind: int, *, mode: str) -> None:
+    """Lock a file until the stack unwinds, or what stands for it."""
+    if _locks(stack.enter_context(_opened(path, mode)), kind):
+        return
+    _say_once(path.parent)
+    substitute = places.temporary()
+    if substitute is not None:
+        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+        _locks(stack.enter_context(_opened(substitute / f"{name}.lock", "ab")), kind)
+
+
+def _locks(handle: IO[bytes], kind: int) -> bool:
+    """Lock an open file; False on a file system that cannot."""
+    try:
+        fcntl.flock(handle, kind)
+    except OSError as error:
+        if error.errno not in NONE_HERE:
+            raise
+        return False
+    return True
+
+
+def _opened(path: Path, mode: str) -> IO[bytes]:
+    """A file, no link to another, opened without waiting for anybody."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
+
+
+@functools.cache
+def _say_once(directory: Path) -> None:
+    say(f"{directory} is on a file system without locks: take care that one machine at a time works there")

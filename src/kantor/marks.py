@@ -4,6 +4,7 @@ do not become data. A run's directory is known by its files too."""
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from kantor.atomic import naming
 from kantor.errors import UserError
 from kantor.paths import path_of
 
@@ -17,7 +18,8 @@ def claim(directory: Path, ours: Collection[str] = ()) -> None:
     user's."""
     directory.mkdir(parents=True, exist_ok=True)
     if is_ours(directory, ours) and not (directory / MARK).exists():
-        (directory / MARK).write_text(TEXT, encoding="utf-8")
+        with naming(directory / MARK):
+            (directory / MARK).write_text(TEXT, encoding="utf-8")
 
 
 def is_ours(directory: Path, ours: Collection[str] = ()) -> bool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from kantor.causes import is_full
 from kantor.errors import Interrupted, UserError
 
 PATIENCE = 30.0
@@ -159,26 +160,26 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     results: Any = context.Queue()
-    port = _free_port()
+    port, stopped = _free_port(), context.RawValue("i", 0)
     workers = [
         context.Process(
             target=_work,
-            args=(rank, devices, port, dict(os.environ), results, function, arguments),
+            args=(rank, devices, port, dict(os.environ), stopped, results, function, arguments),
             name=f"kantor rank {rank}",
         )
         for rank in range(devices)
     ]
-    for worker in workers:
-        worker.start()
-    with _forwarding(workers) as received:
+    with _forwarding(workers, stopped) as received:
         try:
+            for worker in workers:
+                worker.start()
             return _collect(workers, results)
         except WorkerError as error:
             if received:  # it had not begun to listen, and could not save
-                raise Interrupted(received[0]) from error
+                raise Interrupted(received[0], saved=False) from error
             raise
         finally:
-            for worker in workers:
+            for worker in (one for one in workers if one.pid is not None):
                 worker.join(PATIENCE)
                 if worker.is_alive():
                     worker.kill()
@@ -236,12 +237,14 @@ def _stop(workers: list[Any]) -> None:
 
 
 @contextlib.contextmanager
-def _forwarding(workers: list[Any]) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop; yields those received."""
+def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
+    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop, and by `stopped` to those
+    that do not listen yet; yields those received."""
     received: list[int] = []
 
     def forward(number: int, frame: object) -> None:
         received.append(number)
+        stopped.value = number
         for worker in workers:
             if worker.is_alive():
                 os.kill(worker.pid, number)
@@ -261,6 +264,7 @@ def _work(
     world: int,
     port: int,
     environment: dict[str, str],
+    stopped: Any,
     results: Any,
     function: Callable[..., Any],
     arguments: tuple[Any, ...],
@@ -284,12 +288,19 @@ def _work(
         TORCHELASTIC_RUN_ID="kantor",
     )
     try:
+        if stopped.value:
+            raise Interrupted(stopped.value, saved=False)
         value = function(*arguments)
         pickle.dumps(value)  # the queue would lose what cannot be sent
         results.put((rank, None, value))
     except UserError as error:
         results.put((rank, UserError(str(error)), None))
+    except KeyboardInterrupt:
+        results.put((rank, Interrupted(stopped.value or signal.SIGINT, saved=False), None))
     except Exception as error:  # whatever it is, the parent must hear of it
+        if isinstance(error, OSError) and is_full(error):
+            results.put((rank, OSError(error.errno, error.strerror, error.filename), None))
+            return
         first = str(error).splitlines()[0] if str(error) else ""
         sentence = f"process {rank} of {world}: {type(error).__name__}: {first}"
         results.put((rank, WorkerError(sentence, traceback.format_exc()), None))

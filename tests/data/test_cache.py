@@ -348,3 +348,60 @@ def test_a_file_larger_than_memory_is_not_read_ahead(tmp_path, monkeypatch, memo
     regions = Path("/proc/self/smaps").read_text().split("VmFlags:")
     (flags,) = (after.splitlines()[0].split() for before, after in itertools.pairwise(regions) if str(path) in before)
     assert ("rr" in flags) == at_random
+
+
+def flipped(whole):
+    return whole[:150] + bytes([whole[150] ^ 4]) + whole[151:]
+
+
+DAMAGES = {
+    "a bit": flipped,
+    "cut": lambda whole: whole[:170],
+    "empty": lambda whole: b"",
+    "a page of zeros": lambda whole: whole[:128] + bytes(64) + whole[192:],
+    "no array": lambda whole: b"x" * len(whole),
+}
+each_damage = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+
+
+@each_damage
+def test_a_damaged_array_is_made_again_and_that_is_said(tmp_path, fine_clock, capsys, damage):
+    path = tmp_path / "a.npy"
+    build(path)
+    build(path)  # what is whole is remembered
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    os.utime(path, ns=(1, 1))
+    assert (build(path) == WHOLE).all() and path.read_bytes() == whole
+    assert capsys.readouterr().err == f"kantor: {path} is damaged: making it again\n"
+
+
+def test_a_whole_array_is_read_through_once(tmp_path, fine_clock, monkeypatch):
+    build(tmp_path / "a.npy")
+    build(tmp_path / "a.npy")
+    monkeypatch.setattr(cache.seals, "is_whole", lambda path: pytest.fail("read again"))
+    assert (build(tmp_path / "a.npy") == WHOLE).all()
+
+
+@each_damage
+def test_a_damaged_note_is_none(tmp_path, damage):
+    cache.write_note(tmp_path / "note", {"\udcff": list(range(30))})
+    assert cache.read_note(tmp_path / "note") == {"\udcff": list(range(30))}
+    (tmp_path / "note").write_bytes(damage((tmp_path / "note").read_bytes()))
+    assert cache.read_note(tmp_path / "note") is None
+    assert cache.read_note(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_what_is_prepared_in_a_cache_that_may_only_be_read_is_read(tmp_path, monkeypatch, number):
+    build(tmp_path / "a.npy")
+
+    def refuse(path, *_, **__):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(cache.locks, "locked", refuse)
+    with cache.locked(tmp_path):
+        assert (build(tmp_path / "a.npy") == WHOLE).all()
+    monkeypatch.setattr(cache, "_empty", lambda partial, *_: refuse(partial))
+    with pytest.raises(UserError, match=r"cannot be written .*KANTOR_CACHE=DIR"), cache.locked(tmp_path):
+        build(tmp_path / "b.npy")

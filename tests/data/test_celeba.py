@@ -549,5 +549,5 @@ def same_files(first, second):
         {path.relative_to(top): path.read_bytes() for path in (top / "data").rglob("*") if path.is_file()}
         for top in (first, second)
     ]
-    names = {"lock", "names.json", "notes.json", "pixels.npy", "digests.npy"}
+    names = {"lock", "names.json", "notes.json", "broken.json", "pixels.npy", "digests.npy"}
     return found[0] == found[1] and {path.name for path in found[0]} == names

@@ -304,7 +304,7 @@ def test_a_broken_image_is_skipped_and_counted(root, break_it, capsys):
     with pytest.raises(UserError, match=r"1 of 5 pictures is broken: 002\.png"):  # though it is built by now
         data(root, broken="stop").load("test")
     (listed,) = (cache.cache_root() / "data").glob("*/broken.json")
-    assert list(json.loads(listed.read_text())) == ["002.png"]
+    assert list(cache.read_note(listed)) == ["002.png"]
 
 
 def test_the_first_of_many_broken_images_are_named_and_all_are_counted_and_listed(root, capsys):
@@ -321,7 +321,18 @@ def test_the_first_of_many_broken_images_are_named_and_all_are_counted_and_liste
     (listed,) = (cache.cache_root() / "data").glob("*/broken.json")
     said = f"folder: 7 of 20 pictures are broken and left out: {named}; {listed} lists all with the reasons"
     assert capsys.readouterr().err == f"kantor: {said}\n"
-    assert json.loads(listed.read_text()) == {f"00{index}.png": reason for index in range(3, 10)}
+    assert cache.read_note(listed) == {f"00{index}.png": reason for index in range(3, 10)}
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "names.json", "notes.json", "broken.json", "digests.npy"])
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: bytes([whole[0] ^ 1]) + whole[1:]])
+def test_prepared_files_that_were_damaged_are_made_again(root, name, damage):
+    put(many(root, 5), "x.png").write_bytes(b"broken")
+    expected = both(data(root, broken="skip"))
+    (path,) = (cache.cache_root() / "data").glob(f"*/{name}")
+    path.write_bytes(damage(path.read_bytes()))
+    assert both(data(root, broken="skip")) == expected == [0, 1, 2, 3, 4]
+    assert cache.is_whole(path) if name.endswith(".npy") else cache.read_note(path) is not None
 
 
 def test_the_count_of_broken_images_holds_those_of_earlier_chunks(root, monkeypatch):

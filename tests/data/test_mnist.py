@@ -10,7 +10,7 @@ import torchvision
 from mirrors import configured, serving
 from PIL import Image
 
-from kantor.data import downloads, mnist
+from kantor.data import cache, downloads, mnist
 from kantor.errors import UserError
 
 
@@ -101,6 +101,14 @@ def test_gzipped_files_are_the_same_data(root, tmp_path):
     assert plain.fingerprint == same.fingerprint
     assert (plain.load("train").pixels == same.load("train").pixels).all()
     assert sorted(path.suffix for path in (packed / "MNIST" / "raw").iterdir()) == [".gz"] * 4
+
+
+def test_an_unpacked_file_that_was_damaged_in_the_cache_is_unpacked_again(root, tmp_path):
+    packed = put(tmp_path / "packed", originals(), gzipped=True)
+    expected = np.array(data(packed, verify=False, image_size=28).load("train").pixels)
+    (plain,) = (cache.cache_root() / "data").glob("mnist-raw-*/train-images-idx3-ubyte")
+    plain.write_bytes(plain.read_bytes()[:-5] + b"lost!")
+    assert (data(packed, verify=False, image_size=28).load("train").pixels == expected).all()
 
 
 def test_the_fingerprint_knows_the_files_and_what_becomes_of_a_digit(root, tmp_path):

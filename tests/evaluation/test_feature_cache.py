@@ -202,6 +202,21 @@ def test_tensors_come_back_as_they_were_in_as_few_bytes_as_hold_them(tmp_path, t
     assert tensor_files.read(tmp_path / "none", KEY) is None
 
 
+def test_a_lost_bit_never_gives_other_tensors(tmp_path):
+    """Names that differ in one bit, and of two widths: a bit decides which is which."""
+    path, tensors = tmp_path / "x", {"a": torch.arange(3.0), "c": torch.arange(3.0).double()}
+    tensor_files.write(path, tensors, KEY)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in (place % 8, 1):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            found = tensor_files.read(path, KEY)
+            assert found is None or all(
+                found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
+                for name, tensor in tensors.items()
+            ), (place, bit)
+
+
 def test_the_digest_tells_names_types_and_shapes_apart():
     x = torch.zeros(4)
     different = [{"a": x}, {"b": x}, {"a": x.reshape(2, 2)}, {"a": x.int()}, {"a": x + 1}, {"a": x, "b": x}]

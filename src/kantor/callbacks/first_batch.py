@@ -39,7 +39,7 @@ class FirstBatch(pl.Callback):
             return
         with self.clock.paused():
             picture = drawn(batch.samples[0])
-            with replacing(self.directory.figures / FIRST_BATCH) as temporary:
-                picture.save(temporary, format="PNG")
+            with replacing(self.directory.figures / FIRST_BATCH) as file:
+                picture.save(file, format="PNG")
             for logger in trainer.loggers:
                 log_picture(logger, "pictures/first_batch", picture, counters=pl_module.counters())

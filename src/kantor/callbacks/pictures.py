@@ -229,8 +229,8 @@ def rendered(drawing: Drawing) -> Image.Image:
 def write_picture(drawing: Drawing, path: Path) -> Image.Image:
     """Keep a drawing as a PNG file; its pixels."""
     picture = rendered(drawing)
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
+    with replacing(path) as file:
+        picture.save(file, format="PNG")
     return picture
 
 
@@ -264,9 +264,9 @@ def write_animation(frames: Iterable[Image.Image], path: Path, *, seconds: float
         octree = small.quantize(128, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         images.append(octree)  # median cut spends its colours on the background, and dulls the points
     each = max(40, int(1000 * seconds / len(images)))
-    with replacing(path) as temporary:
+    with replacing(path) as file:
         images[0].save(
-            temporary,
+            file,
             format="GIF",
             save_all=True,
             append_images=images[1:],

@@ -59,7 +59,7 @@ class Moment:
 
     def write(self, path: Path) -> None:
         """To an .npz file."""
-        with replacing(path) as temporary, temporary.open("wb") as file:
+        with replacing(path) as file:
             np.savez_compressed(
                 file, caption=self.caption, generated=self.generated, surface=self.surface, heights=self.heights
             )

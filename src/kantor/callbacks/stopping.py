@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from kantor import interrupts
 from kantor.callbacks.clock import Clock
 from kantor.models.base import GenerativeModel
 
@@ -26,7 +27,8 @@ class StopOnSignal(pl.Callback):
         self._previous: dict[int, object] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen; Lightning's own handlers come back at the end."""
+        """Listen, unless a signal has come already; the handlers of before come back at the end."""
+        interrupts.check()
         with contextlib.suppress(ValueError):  # not in the main thread: signals go elsewhere
             self._previous = {
                 number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)
@@ -34,8 +36,7 @@ class StopOnSignal(pl.Callback):
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+            interrupts.end_at_once(number)
         self.received = number
 
     def on_train_batch_end(

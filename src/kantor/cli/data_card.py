@@ -3,9 +3,9 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from kantor import keyed
 from kantor.atomic import replacing
+from kantor.causes import placing
 from kantor.config.checks import at, keys
 from kantor.config.compose import load_option, replaced
 from kantor.config.schema import Configuration
@@ -68,15 +69,16 @@ def show(name: str, settings: list[tuple[str, Any]], out: str | None, config_dir
         show_line(f"{title:<12} {visible(value)}")
     if isinstance(data, ImageData):
         print(f"{'prepared in':<12} {time.perf_counter() - began:.1f} s")
-    with _writing(place, ours=[picture.name, seen.name]):
-        with replacing(picture) as temporary:
+    with placing(f"out={place}", "name another directory, out=DIR"):
+        claim(place, [picture.name, seen.name])
+        with replacing(picture) as file:
             if isinstance(data, ImageData):
                 sheet = tile(data.train.take(_spaced(data, SHOWN)), COLUMNS)
-                sheet.save(temporary, format="PNG", pnginfo=_signed())
+                sheet.save(file, format="PNG", pnginfo=_signed())
             else:
-                _draw(data.name, data.distribution, temporary)
-        with replacing(seen) as temporary:
-            drawn(first_batch(data)).save(temporary, format="PNG", pnginfo=_signed())
+                _draw(data.name, data.distribution, file)
+        with replacing(seen) as file:
+            drawn(first_batch(data)).save(file, format="PNG", pnginfo=_signed())
     show_line(f"{'picture':<12} {visible(str(picture))}")
     show_line(f"{'first batch':<12} {visible(str(seen))}")
 
@@ -140,18 +142,6 @@ def _is_signed(path: Path) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def _writing(place: Path, *, ours: Sequence[str]) -> Iterator[None]:
-    """Where files with names of ours are written; what goes wrong is the user's `out=`."""
-    try:
-        claim(place, ours)
-        yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"out={place}: cannot write there ({error.strerror}); name another directory, out=DIR"
-        ) from error
-
-
 def point_rows(data: PointData) -> list[tuple[str, str]]:
     """The card of points."""
     points = data.distribution.sample(DRAWN, _rng())
@@ -176,7 +166,7 @@ def _rng() -> np.random.Generator:
 
 
 @own_style()
-def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
+def _draw(name: str, distribution: PointDistribution, file: BinaryIO) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -192,4 +182,4 @@ def _draw(name: str, distribution: PointDistribution, path: Path) -> None:
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(f"{name}: 2,000 points", fontsize=16)
     axes.tick_params(labelsize=11)
-    figure.savefig(path, format="png", metadata=dict([SIGNATURE]))
+    figure.savefig(file, format="png", metadata=dict([SIGNATURE]))

@@ -1,10 +1,12 @@
 """The command line: `kantor COMMAND key=value …`. It knows no torch until the words are understood."""
 
-import errno
 import os
+import signal
 import sys
 import traceback
 
+from kantor import interrupts
+from kantor.causes import explained
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
@@ -27,23 +29,24 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     provenance.given = ["kantor", *words]
     try:
-        check_words(words)
-        return _dispatch(words)
+        with interrupts.listening():
+            check_words(words)
+            code = _dispatch(words)
+            sys.stdout.flush()
+            return code
     except UserError as error:
         return _complain(visible(str(error)), 2)
     except Interrupted as stop:
-        say("saved; the same command goes on from here")
+        say("saved; the same command goes on from here" if stop.saved else "stopped")
         return 128 + stop.signal_number
     except KeyboardInterrupt:
-        return _complain("stopped", 130)
+        say("stopped")
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         sys.stderr.close()
         return 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return _complain(f"{error} (KANTOR_TRACEBACK=1 shows where)", 1)
-        full = f"{error.strerror} while writing: nothing already written is damaged; make room, or name another place"
-        return _complain(f"{full} with outputs=DIR, and give the command again", 1)
+        return _complain(explained(error), 1)
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
         what = str(error) or type(error).__name__
         return _complain(f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)", 1)

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
+from kantor import interrupts
 from kantor.atomic import write_json
+from kantor.causes import told
 from kantor.config.compose import compose, finish, search_path
 from kantor.config.files import CONF
 from kantor.config.grammar import literal, parse, quoted
-from kantor.errors import Interrupted, UserError
+from kantor.errors import UserError
 from kantor.messages import say, show
 from kantor.paths import path_of
 from kantor.report.summary import summarise
 from kantor.visible import visible
 
 RESULT = "job.json"
+FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 def sweep(words: list[str], config_dirs: list[str]) -> int:
@@ -46,7 +50,7 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     outputs = _check(parsed, words, config_dirs)
     directory = path_of(outputs) / "sweeps" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{os.getpid()}"
     arguments = [*search_path(config_dirs), *words, f"hydra.sweep.dir={quoted(str(directory))}"]
-    with _command_line(["kantor", "--multirun", *arguments]):
+    with _command_line(["kantor", "--multirun", *arguments]), _errors_of_ours():
         hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="train")(job)()
     return _summary(directory)
 
@@ -87,6 +91,7 @@ def job(composed: DictConfig) -> float:
     """
     from kantor.engine.train import train
 
+    interrupts.check()
     result: dict[str, Any] = {"overrides": list(HydraConfig.get().overrides.task), "error": None}
     score = math.nan
     try:
@@ -95,13 +100,11 @@ def job(composed: DictConfig) -> float:
         primary = summarise(directory).primary
         if primary is not None and primary.value is not None:
             score = primary.value
-    except Interrupted as stop:
-        raise SystemExit(128 + stop.signal_number) from stop
     except Exception as error:  # the other jobs go on
         if os.environ.get("KANTOR_TRACEBACK") == "1":
             traceback.print_exc()
-        result["error"] = {"kind": type(error).__name__, "text": str(error)}
-        say(f"{' '.join(result['overrides'])} failed: {error}")
+        result["error"] = {"kind": type(error).__name__, "text": told(error)}
+        say(f"{' '.join(result['overrides'])} failed: {told(error)}")
     write_json(Path(HydraConfig.get().runtime.output_dir) / RESULT, result)
     return score
 
@@ -121,7 +124,21 @@ def _summary(directory: Path) -> int:
 
 
 @contextlib.contextmanager
-def _command_line(words: list[str]) -> Any:
+def _errors_of_ours() -> Iterator[None]:
+    """Hydra ends the process with words of its own where it fails; here its errors come out."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before
+
+
+@contextlib.contextmanager
+def _command_line(words: list[str]) -> Iterator[None]:
     before = sys.argv
     sys.argv = words
     try:

@@ -1,11 +1,10 @@
 """Where prepared data lie, and how they get there: arrays in one file each, built in the background of a `.partial`
 sibling, gone on with when interrupted, and named by the fingerprint of what they were made from.
 
-The directory is KANTOR_CACHE when set, else XDG_CACHE_HOME/kantor, else ~/.cache/kantor.
+What is kept is sealed: a file that has changed since it was written is made again.
 """
 
 import contextlib
-import errno
 import hashlib
 import json
 import mmap
@@ -18,42 +17,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kantor import plain_files
-from kantor.atomic import replacing
+from kantor import locks, plain_files, seals
+from kantor.atomic import naming, write_text
+from kantor.causes import DENIED, is_full
+from kantor.digests import sha256
 from kantor.errors import UserError
-from kantor.locks import lock
 from kantor.marks import claim
-from kantor.paths import path_of
+from kantor.messages import say
+from kantor.places import cache_root
 from kantor.plain_files import Unreadable
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 CLOCK_NS = 2_000_000_000
 """Nanoseconds between two ticks of a file system's clock, at most (FAT)."""
 CHUNK = 512
 """Images between the moments at which a builder writes down how far it is."""
 
 
-def cache_root() -> Path:
-    """The directory of everything that can be made again."""
-    if "KANTOR_CACHE" in os.environ:
-        return path_of(os.environ["KANTOR_CACHE"])
-    return path_of(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "kantor"
-
-
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """One builder at a time; the others wait, and then find the work done."""
-    try:
-        claim(cache_root())
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = (directory / "lock").open("w")
-    except OSError as error:
-        raise UserError(
-            f"the cache {directory} cannot be written ({error.strerror}): name another, KANTOR_CACHE=DIR"
-        ) from error
-    with handle:
-        lock(handle, wait=True)
-        yield
+    """One builder at a time; the others wait, and then find the work done. What is prepared in a directory that may
+    only be read is read without a lock.
+
+    Raises:
+        UserError: something has to be written there, and cannot.
+    """
+    remedy = "name another cache, KANTOR_CACHE=DIR"
+    with contextlib.ExitStack() as stack:
+        try:
+            claim(cache_root())
+            directory.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locks.locked(directory / "lock", wait=True))
+        except OSError as error:
+            if error.errno not in DENIED or not directory.is_dir():
+                raise UserError(f"the cache {directory} cannot be written ({error.strerror}): {remedy}") from error
+        try:
+            yield
+        except OSError as error:
+            if error.errno in DENIED and error.filename is not None and directory in Path(error.filename).parents:
+                raise UserError(f"the cache {directory} cannot be written ({error.strerror}): {remedy}") from error
+            raise
 
 
 def array(
@@ -64,7 +66,7 @@ def array(
     fill: Callable[[np.ndarray, int, int], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """The array in a .npy file, mapped read-only; built first when it is not there.
+    """The array in a .npy file, mapped read-only; built first when it is not there, or damaged.
 
     Rows are filled in chunks into PATH.partial, whose progress is written beside it, so that an interrupted build goes
     on where it was; one of another shape or kind is begun again. The caller holds the lock.
@@ -79,12 +81,45 @@ def array(
     Raises:
         UserError: the disk has no room for it.
     """
-    if not path.is_file():
+    if not is_whole(path):
+        if path.is_file():
+            say(f"{path} is damaged: making it again")
         _build(path, shape, dtype, fill, progress)
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    if hasattr(mmap, "MADV_RANDOM") and mapped.nbytes > _memory():  # a miss would read megabytes that nobody asks for
-        mapped._mmap.madvise(mmap.MADV_RANDOM)
-    return mapped
+    return mapped(path)
+
+
+def mapped(path: Path) -> np.ndarray:
+    """A whole array, mapped read-only."""
+    found = np.load(path, mmap_mode="r", allow_pickle=False)
+    if hasattr(mmap, "MADV_RANDOM") and found.nbytes > _memory():  # a miss would read megabytes that nobody asks for
+        found._mmap.madvise(mmap.MADV_RANDOM)
+    return found
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there that was made here and has not changed since; its bytes are read once, and again when its
+    `trace()` is another."""
+    if not path.is_file():
+        return False
+    found = path.stat()
+    memory = memory_of(["whole", str(path.resolve()), trace(found)])
+    if recall(memory) is True:
+        return True
+    whole = seals.is_whole(path)
+    if whole and settled(found):
+        remember(memory, whole)
+    return whole
+
+
+def forget(path: Path) -> None:
+    """Have an array built from its beginning."""
+    for one in (path, *_beside(path)):
+        one.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """The array that is being built, and how far it is."""
+    return path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.progress.json")
 
 
 def _memory() -> int:
@@ -99,7 +134,7 @@ def _build(
     fill: Callable[[np.ndarray, int, int], None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    partial, state = path.with_name(f"{path.name}.partial"), path.with_name(f"{path.name}.progress.json")
+    partial, state = _beside(path)
     rows, done = _begun(partial, state, shape, dtype)
     if rows is None:
         state.unlink(missing_ok=True)  # first: it would vouch for the new file's empty rows
@@ -108,11 +143,14 @@ def _build(
         stop = min(start + CHUNK, shape[0])
         fill(rows[start:stop], start, stop)
         rows.flush()
-        with replacing(state) as temporary:
-            temporary.write_text(json.dumps({"done": stop}), encoding="utf-8")
+        write_text(state, json.dumps({"done": stop}))
         if progress is not None:
             progress(stop, shape[0])
+    size = rows.offset + rows.nbytes
     del rows
+    with naming(path), partial.open("r+b") as handle:
+        handle.truncate(size)  # somebody may have been killed here
+        seals.seal(handle)
     os.replace(partial, path)
     state.unlink(missing_ok=True)
 
@@ -121,10 +159,11 @@ def _begun(partial: Path, state: Path, shape: tuple[int, ...], dtype: DTypeLike)
     """The array of an interrupted build and how many of its rows are done; (None, 0) where there is none like that."""
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, TypeError):
         done = json.loads(state.read_text(encoding="utf-8"))["done"]
-        size = partial.stat().st_size  # before numpy lengthens a file that was cut
+        there = partial.stat().st_size  # before numpy lengthens a file that was cut
         rows = np.load(partial, mmap_mode="r+", allow_pickle=False)
-        alike = rows.shape == shape and rows.dtype == np.dtype(dtype) and rows.offset + rows.nbytes == size
-        if alike and isinstance(done, int) and 0 < done <= shape[0]:
+        alike = rows.shape == shape and rows.dtype == np.dtype(dtype)
+        whole = 0 <= there - rows.offset - rows.nbytes <= seals.LENGTH
+        if alike and whole and isinstance(done, int) and 0 < done <= shape[0]:
             return rows, done
     return None, 0
 
@@ -141,7 +180,7 @@ def _empty(partial: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap
             with partial.open("r+b") as handle:
                 os.posix_fallocate(handle.fileno(), 0, partial.stat().st_size)
     except OSError as error:
-        if error.errno in FULL:  # others: a file system that cannot reserve
+        if is_full(error):  # others: a file system that cannot reserve
             partial.unlink()
             raise UserError(
                 f"{partial} cannot be written ({error.strerror}): {rows.nbytes / 2**20:,.0f} MiB are needed there; "
@@ -196,8 +235,23 @@ def recall(memory: Path) -> Any:
 
 def remember(memory: Path, digests: object) -> None:
     """Keep digests for the next time; a memory that cannot be kept is no error."""
-    with contextlib.suppress(OSError), replacing(memory) as temporary:
-        temporary.write_text(json.dumps(digests), encoding="ascii")
+    with contextlib.suppress(OSError):
+        write_text(memory, json.dumps(digests))
+
+
+def write_note(path: Path, value: object) -> None:
+    """Keep plain containers beside an array, with their digest; as ASCII: names of files may hold bytes that are no
+    UTF-8."""
+    write_text(path, json.dumps({"sha256": sha256(value), "value": value}, indent=1))
+
+
+def read_note(path: Path) -> Any:
+    """What was kept; None where nothing was, or it is damaged."""
+    with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["sha256"] == sha256(kept["value"]):
+            return kept["value"]
+    return None
 
 
 def describe_file(path: Path) -> dict[str, Any]:

@@ -59,10 +59,10 @@ class CIFAR10(ImageData):
         directory = cache.cache_root() / "data" / f"cifar10-{sha256(self.describe())[:16]}"
         pixels, labels = directory / f"{split}-pixels.npy", directory / f"{split}-labels.npy"
         with cache.locked(directory):
-            if not (pixels.is_file() and labels.is_file()):
+            if not (cache.is_whole(pixels) and cache.is_whole(labels)):
                 for path, array in zip((pixels, labels), self._read(split, directory), strict=True):
                     _keep(path, array)
-        return ImageSet(np.load(pixels, mmap_mode="r"), np.load(labels))
+            return ImageSet(cache.mapped(pixels), np.array(cache.mapped(labels)))
 
     @cached_property
     def _place(self) -> Path:

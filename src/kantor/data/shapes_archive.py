@@ -6,7 +6,6 @@ names.json (which member each row is), notes.json (what they are like, by chunks
 members are no pictures, by ending).
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from kantor import keyed
-from kantor.atomic import write_json
 from kantor.data import archives, cache, levels, sameness
 from kantor.data.decode import BrokenImage, ExactDecoder
 from kantor.data.images import ImageSet, Split
@@ -56,7 +54,10 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
     """
     pixels, names = directory / "pixels.npy", directory / "names.json"
     with cache.locked(directory):
-        if not pixels.is_file() or not names.is_file():
+        noted = [cache.read_note(directory / name) for name in ("names.json", "unread.json", "notes.json")]
+        if None in noted:
+            cache.forget(pixels)
+        if not cache.is_whole(pixels):
             every = [name for name, _ in archives.members(path, bounds=BOUNDS)]
             found = list(filter(is_picture, every))
             if len(found) < HELD_OUT:
@@ -64,16 +65,18 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
                     f"archive={path}: pictures in it: {len(found)}; expected at least {HELD_OUT} of {SIDE}×{SIDE} "
                     "pixels, to hold a tenth out: name another archive, or render instead, archive=null"
                 )
-            write_json(names, found)
-            write_json(directory / "unread.json", _endings(every))
+            if None in noted:
+                cache.write_note(names, found)
+                cache.write_note(directory / "unread.json", _endings(every))
+                cache.write_note(directory / "notes.json", {})
             shape = (len(found), *DECODER.shape)
             with ProgressBar(title, None, unit="pictures") as bar:
                 fill = _filler(path, directory / "notes.json")
                 cache.array(pixels, shape=shape, dtype="uint8", fill=fill, progress=bar.reach)
-        array = np.load(pixels, mmap_mode="r", allow_pickle=False)
+        array = cache.mapped(pixels)
         digests = sameness.kept(directory / "digests.npy", array)
         try:
-            chosen = rows(json.loads(names.read_text(encoding="utf-8")), digests, split)
+            chosen = rows(cache.read_note(names), digests, split)
         except ValueError as error:
             raise UserError(
                 f"archive={path}: its {len(array):,} pictures are all one: expected others, to hold a tenth out: name "
@@ -84,12 +87,9 @@ def load(path: Path, directory: Path, split: Split, *, title: str) -> ImageSet:
 
 def remarks(directory: Path) -> list[str]:
     """What an archive's files are like, of a prepared directory."""
-    unread, notes = Counter(_read(directory / "unread.json")), Notes.gathered(_read(directory / "notes.json"))
+    unread = Counter(cache.read_note(directory / "unread.json"))
+    notes = Notes.gathered(cache.read_note(directory / "notes.json"))
     return [f"coded by: {notes.codec}", *unread_remarks(unread), *notes.sentences()]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _endings(names: list[str]) -> Counter[str]:
@@ -137,7 +137,7 @@ def _filler(path: Path, notes: Path) -> Callable[[np.ndarray, int, int], None]:
                     f"archive={path}: the member {name!r} is no picture of {SIDE}×{SIDE} pixels ({error}): get the "
                     "archive from its source again, or render instead, archive=null"
                 ) from error
-        write_json(notes, {**_read(notes), str(start): Notes.of(whole).plain()})
+        cache.write_note(notes, {**cache.read_note(notes), str(start): Notes.of(whole).plain()})
         at = stop
 
     return fill

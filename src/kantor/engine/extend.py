@@ -1,12 +1,11 @@
 """`kantor train run=DIR budget.…`: on with a finished run to a larger budget, as a new run."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from kantor.atomic import write_json
+from kantor.atomic import copy_file, write_json
 from kantor.callbacks.first_batch import FIRST_BATCH
 from kantor.config.checks import at, keys
 from kantor.config.compose import changed, trusted
@@ -134,15 +133,14 @@ def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> No
     is noticed."""
     target, made = run.directory, directory.environment()
     for part in (directory.checkpoints, directory.samples):
-        if part.is_dir():
-            shutil.copytree(part, target.path / part.name)
+        for path in sorted(part.rglob("*")):
+            if path.is_file():
+                copy_file(path, target.path / path.relative_to(directory.path))
     if run.evaluation is None:
         (target.checkpoints / "best.ckpt").unlink(missing_ok=True)
     for file in (directory.metrics_csv, health_json(directory), directory.figures / FIRST_BATCH):
         if file.is_file():
-            place = target.path / file.relative_to(directory.path)
-            place.parent.mkdir(exist_ok=True)
-            shutil.copy2(file, place)
+            copy_file(file, target.path / file.relative_to(directory.path))
     then: dict[str, Any] = {name: made[name] for name in ("code", "code_before") if name in made}
     write_json(target.environment_json, {**described(run, code), **then})
     write_config(target, run.configuration)

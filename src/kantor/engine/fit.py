@@ -1,8 +1,10 @@
 """What each process of a training run does: fit, then score; the parent's side is in train.py."""
 
+import contextlib
 import logging
+import signal
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy, Strategy
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
@@ -24,7 +27,7 @@ from kantor.callbacks.stopping import EarlyEnd, StopAfterMinutes, StopOnSignal
 from kantor.callbacks.watch import watch
 from kantor.engine.assembly import Assembly
 from kantor.engine.score import score_once
-from kantor.errors import UserError
+from kantor.errors import Interrupted, UserError
 from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
 from kantor.processes import Processes, ranks_exist
@@ -57,7 +60,8 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
             logger.log_hyperparams(dict(run.configuration.plain))
         if machine.compile:
             run.model.compile_networks()
-        trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
+        with uncovered():
+            trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
@@ -74,6 +78,21 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         "interrupted": stop.received,
         "evaluation": evaluation,
     }
+
+
+@contextlib.contextmanager
+def uncovered() -> Iterator[None]:
+    """Lightning ends a process that is interrupted outside its steps with exit code 1; here it is interrupted.
+
+    Raises:
+        KeyboardInterrupt: it was.
+    """
+    try:
+        yield
+    except SIGTERMException as stop:
+        raise Interrupted(signal.SIGTERM, saved=False) from stop
+    except SystemExit as end:
+        raise end.__context__ if isinstance(end.__context__, KeyboardInterrupt) else end from None
 
 
 def make_logger(run: Assembly, step: int) -> Logger | bool:

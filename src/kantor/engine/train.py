@@ -112,7 +112,7 @@ def is_complete(run: Assembly, code: dict[str, str]) -> bool:
     directory = run.directory
     check_code(directory, code)
     missing = [name for name in directory.status().get("files", ()) if not is_plain(directory.path / name)]
-    if missing and checkpoints.is_whole(directory.checkpoints / "last.ckpt"):
+    if missing and checkpoints.can_be_loaded(directory.checkpoints / "last.ckpt"):
         say(f"{directory.path} is finished, but has no {', '.join(missing)}: made again from its last checkpoint")
         return False
     if not is_published(directory):

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from kantor.atomic import replacing
-from kantor.digests import canonical
+from kantor.atomic import write_bytes
+from kantor.digests import canonical, sha256
 
 ENTRY = "kantor"  # one entry: with several a file's bytes would differ from process to process
 
@@ -29,9 +29,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], key: Mapping[str, Any]) -> 
     """
     narrow = {name: tensor.float() for name, tensor in tensors.items() if _fits_float32(tensor)}
     stored = {name: narrow.get(name, tensor).contiguous() for name, tensor in tensors.items()}
-    entry = {"key": key, "sha256": digest(stored), "float64": sorted(narrow)}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(stored, {ENTRY: canonical(entry)}))
+    entry = {"key": key, "sha256": _whole(stored, sorted(narrow)), "float64": sorted(narrow)}
+    write_bytes(path, save(stored, {ENTRY: canonical(entry)}))
 
 
 def read(path: Path, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
@@ -41,11 +40,16 @@ def read(path: Path, key: Mapping[str, Any]) -> dict[str, Tensor] | None:
             entry = json.loads((file.metadata() or {})[ENTRY])
             # copied: how a product is rounded depends on where in memory its factors begin
             stored = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        if canonical(entry["key"]) != canonical(key) or entry["sha256"] != digest(stored):
+        if canonical(entry["key"]) != canonical(key) or entry["sha256"] != _whole(stored, entry["float64"]):
             return None
         return {**stored, **{name: stored[name].double() for name in entry["float64"]}}
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+    except Exception:  # the reader raises whatever a damaged file leads it into
         return None
+
+
+def _whole(stored: Mapping[str, Tensor], widened: list[str]) -> str:
+    """The digest of all that a file gives back."""
+    return sha256([digest(stored), widened])
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from kantor.atomic import replacing
+from kantor.atomic import write_bytes
+from kantor.causes import placing
 from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.marks import claim
@@ -71,13 +72,10 @@ def write(comparison: Comparison, out: Path) -> None:
             name = re.sub(r"[^\w.-]+", "-", drawing.name)[:LONGEST]
             files[f"figures/{name}.{suffix}"] = as_file(drawing.figure, drawing.name, suffix)
     files |= {name: text.encode() for name, text in texts.items()}
-    try:
+    with placing(f"out={out}", "name a directory, out=DIR"):
         claim(out)
         for name, content in files.items():
-            with replacing(out / name) as temporary:
-                temporary.write_bytes(content)
-    except OSError as error:
-        raise UserError(f"out={out}: cannot write there ({error.strerror}): name a directory, out=DIR") from error
+            write_bytes(out / name, content)
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kantor.atomic import replacing
+from kantor.atomic import write_bytes
 from kantor.figure_style import own_style
 from kantor.report import glossary, units
 from kantor.report.cards import Estimate, Evaluation, finite
@@ -171,8 +171,7 @@ def write_budget_figures(run: RunDirectory) -> None:
     files = {chart.file for chart in glossary.CHARTS}
     for drawing in budget_figures(summarise(run).evaluations):
         if drawing.name in files:
-            with replacing(run.figures / f"{drawing.name}.png") as temporary:
-                temporary.write_bytes(png(drawing.figure))
+            write_bytes(run.figures / f"{drawing.name}.png", png(drawing.figure))
 
 
 @dataclass(frozen=True)

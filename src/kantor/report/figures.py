@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kantor.atomic import replacing
+from kantor.atomic import write_bytes
 from kantor.figure_style import own_style
 from kantor.models.charts import Chart
 from kantor.report import glossary, units
@@ -134,5 +134,4 @@ def file_names(summary: Summary) -> set[str]:
 def write_figures(run: RunDirectory) -> None:
     """Write figures/*.png, each only where metrics.csv has its columns."""
     for drawing in training_figures(Log.of(summarise(run))):
-        with replacing(run.figures / f"{drawing.name}.png") as temporary:
-            temporary.write_bytes(png(drawing.figure))
+        write_bytes(run.figures / f"{drawing.name}.png", png(drawing.figure))

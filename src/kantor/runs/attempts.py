@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_json
+from kantor.causes import told
 from kantor.config.schema import Configuration, Trainer
-from kantor.errors import Interrupted
 from kantor.runs.directory import LAYOUT, RunDirectory, now
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
@@ -90,11 +90,10 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
     except BaseException as error:
         if not trying.over:
             counters = {**trying.status["counters"], "steps": _last_step(directory)}
-            if isinstance(error, Interrupted | KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt):
                 trying.end(trying.ended("interrupted", state="running", counters=counters))
             else:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                trying.end(trying.ended("failed", state="failed", counters=counters, reason=reason))
+                trying.end(trying.ended("failed", state="failed", counters=counters, reason=told(error)))
         raise
 
 

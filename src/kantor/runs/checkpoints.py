@@ -1,8 +1,7 @@
-"""Checkpoints: written whole or not at all, with the one before kept, read without executing anything."""
+"""Checkpoints: written whole or not at all, with the one before kept, sealed by a digest, read without executing
+anything."""
 
-import errno
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import CheckpointIO
-from safetensors.torch import save_file
+from safetensors.torch import save as packed
 from torch import nn
 
-from kantor.atomic import replacing
+from kantor.atomic import replacing, write_bytes
 from kantor.errors import NonFiniteError, UserError
 from kantor.messages import say
 from kantor.runs.directory import RunDirectory
+from kantor.seals import is_whole, seal_zip
 
 KEEP = ("last", "best")
 """What `checkpoint=` may name."""
@@ -28,18 +28,11 @@ class AtomicCheckpointIO(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write to a temporary sibling, fsync, keep the old one, rename."""
+        """Write to a temporary sibling, seal, fsync, keep the old one, rename."""
         path = Path(path)
-        with replacing(path) as temporary:
-            try:
-                torch.save(checkpoint, temporary)
-            except RuntimeError as error:  # how torch's writer says that the disk is full
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-            if path.name == "last.ckpt" and path.exists():
-                link = path.with_name(".previous.ckpt.tmp")
-                link.unlink(missing_ok=True)
-                os.link(path, link)
-                link.replace(path.with_name("previous.ckpt"))
+        with replacing(path, keep=path.with_name("previous.ckpt") if path.name == "last.ckpt" else None) as file:
+            torch.save(checkpoint, file)
+            seal_zip(file)
 
     def load_checkpoint(
         self,
@@ -67,13 +60,15 @@ def save(trainer: pl.Trainer, model: nn.Module, path: Path) -> None:
     trainer.save_checkpoint(path)
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is there, complete and undamaged (its archive's checksums hold)."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile):
+def can_be_loaded(path: Path) -> bool:
+    """Whether a checkpoint is whole, and this torch reads it."""
+    if not is_whole(path):
         return False
+    try:
+        counters(path)
+    except Exception:  # whatever it is, there may be another checkpoint
+        return False
+    return True
 
 
 def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
@@ -88,12 +83,13 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
     last, previous = directory.checkpoints / "last.ckpt", directory.checkpoints / "previous.ckpt"
     if not last.exists() and not previous.exists():
         return None, None
-    if is_whole(last):
+    if can_be_loaded(last):
         return last, None
-    if is_whole(previous):
-        return previous, f"{last} is damaged: taking the checkpoint before it"
+    fault = "damaged" if last.exists() else "missing"
+    if can_be_loaded(previous):
+        return previous, f"{last} is {fault}: taking the checkpoint before it"
     raise UserError(
-        f"{last} is damaged and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
+        f"{last} is {fault} and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
     )
 
 
@@ -120,7 +116,7 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
     if path is None or not path.exists():
         remedy = "scores while training choose it" if which == "best" else "train the run first"
         raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
-    if not is_whole(path):
+    if not can_be_loaded(path):
         raise UserError(f"{path} is damaged: take another checkpoint, such as checkpoint=last")
     return torch.load(path, map_location="cpu", weights_only=True)
 
@@ -148,5 +144,6 @@ def export_weights(networks: Mapping[str, nn.Module], weights: str, directory: R
         weights: what they are called, for the file's one key of metadata.
         directory: whose.
     """
-    with replacing(directory.checkpoints / "generator.safetensors") as temporary:
-        save_file(sampling_tensors(networks), temporary, metadata={"weights": weights})
+    write_bytes(
+        directory.checkpoints / "generator.safetensors", packed(sampling_tensors(networks), {"weights": weights})
+    )

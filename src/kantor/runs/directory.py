@@ -8,20 +8,21 @@ module knows no torch.
 """
 
 import contextlib
-import errno
 import glob
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kantor.atomic import append_rows, replacing
+from kantor import locks
+from kantor.atomic import append_rows
+from kantor.causes import placing
 from kantor.errors import UserError
-from kantor.locks import lock
 from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.paths import path_of
@@ -143,15 +144,7 @@ class RunDirectory:
     @property
     def live(self) -> bool:
         """Whether a process holds the run's lock now."""
-        if not (self.path / ".lock").is_file():
-            return False
-        try:
-            with self.lock():
-                return False
-        except UserError:
-            return True
-        except PermissionError:  # somebody else's run, which we may only read
-            return False
+        return locks.is_locked(self.path / ".lock")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -163,12 +156,12 @@ class RunDirectory:
         if not self.path.is_dir():
             yield
             return
-        with (self.path / ".lock").open("a") as handle:
+        with contextlib.ExitStack() as stack:
             for attempt in range(10):  # `live` holds it for a moment too
                 try:
-                    lock(handle, wait=False)
+                    stack.enter_context(locks.locked(self.path / ".lock", wait=False))
                     break
-                except OSError as error:
+                except BlockingIOError as error:
                     if attempt == 9:
                         raise UserError(
                             f"{self.path} is in use by another kantor process: wait for it or stop it "
@@ -184,17 +177,10 @@ class RunDirectory:
             UserError: it cannot be written to, or something in it is no plain file.
         """
         door.check_plain(self.path)
-        try:
+        with placing(f"outputs: {self.path}", "name another directory, outputs=DIR"):
             claim(self.path)
-            with replacing(self.path / ".writable") as temporary:
-                temporary.touch()
-            (self.path / ".writable").unlink()
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UserError(
-                f"outputs: cannot write to {self.path} ({error.strerror}): name another directory, outputs=DIR"
-            ) from error
+            with tempfile.TemporaryFile(dir=self.path):  # without a name: two that begin at once do not meet
+                pass
 
     def clear(self) -> None:
         """Take everything out but lock and mark. What says that there is a run goes first: a kill leaves either all of

@@ -5,11 +5,13 @@ import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from kantor import keyed
 from kantor.atomic import replacing
+from kantor.causes import placing
 from kantor.data import levels
 from kantor.data.decode import BrokenImage, Decoded, ExactDecoder, lossy_codec
 from kantor.data.manifest import Manifest, threads
@@ -17,8 +19,9 @@ from kantor.data.module import BlockData
 from kantor.data.notes import BLACK, Notes
 from kantor.errors import UserError
 from kantor.figure_style import own_style
-from kantor.marks import MARK, claim
+from kantor.marks import MARK
 from kantor.messages import say
+from kantor.samples.filling import filling
 from kantor.samples.npz import read_array
 
 
@@ -47,47 +50,42 @@ def write_samples(samples: np.ndarray, out: Path) -> None:
     """
     if out.suffix == "" and samples.ndim == 2:
         raise UserError(f"out={out}: points are no pictures; expected a file that ends in .npz or .png")
-    try:
+    with placing(f"out={out}", "name a file in a directory you may write to"):
         if out.suffix == "":
             _write_pictures(samples, out)
             return
-        with replacing(out) as temporary:
+        with replacing(out) as file:
             if out.suffix == ".npz":
-                with temporary.open("wb") as handle:
-                    np.savez(handle, samples=samples)
+                np.savez(file, samples=samples)
             elif samples.ndim == 2:
-                _scatter(samples, temporary)
+                _scatter(samples, file)
             else:
-                _grid(samples, temporary)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"out={out}: cannot write there ({error.strerror}); name a file in a directory you may write to"
-        ) from error
+                _grid(samples, file)
 
 
 def _write_pictures(samples: np.ndarray, directory: Path) -> None:
     """One PNG each: 00000.png, 00001.png, …"""
     from PIL import Image
 
-    claim(directory)
     digits = max(5, len(str(len(samples) - 1)))
-    for index, picture in enumerate(samples):
-        with replacing(directory / f"{index:0{digits}d}.png") as temporary:
-            Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(temporary, format="PNG")
+    with filling(directory) as aside:
+        for index, picture in enumerate(samples):
+            with replacing(aside / f"{index:0{digits}d}.png") as file:
+                Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).save(file, format="PNG")
 
 
-def _grid(samples: np.ndarray, path: Path) -> None:
+def _grid(samples: np.ndarray, file: BinaryIO) -> None:
     import torch
 
     from kantor.samples.sheets import tile
 
     tile(torch.from_numpy(samples.transpose(0, 3, 1, 2)), columns=math.ceil(math.sqrt(len(samples)))).save(
-        path, format="PNG"
+        file, format="PNG"
     )
 
 
 @own_style()
-def _scatter(points: np.ndarray, path: Path) -> None:
+def _scatter(points: np.ndarray, file: BinaryIO) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
@@ -95,7 +93,7 @@ def _scatter(points: np.ndarray, path: Path) -> None:
     axes.scatter(points[:, 0], points[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b")
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(f"{len(points):,} samples", fontsize=16)
-    figure.savefig(path, format="png")
+    figure.savefig(file, format="png")
 
 
 Selection = Callable[[int], np.ndarray]

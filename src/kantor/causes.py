@@ -1,0 +1,65 @@
+"""What an error of the operating system means, and what helps: each cause in one sentence."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+
+from kantor.errors import UserError
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""There is no room: on the disk, under a quota or below a limit on files."""
+
+DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+"""It is not allowed, or the file system is read-only."""
+
+FAILED = frozenset({errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT})
+"""A disk, or the way to one, does not work."""
+
+FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""Too many files are open."""
+
+REMEDIES = {
+    FULL: "nothing already written is damaged; make room, or name another place (outputs=DIR, out=PATH, "
+    "KANTOR_CACHE=DIR), and give the command again",
+    DENIED: "have it permitted, or name another place (outputs=DIR, out=PATH, KANTOR_CACHE=DIR)",
+    FAILED: "nothing already written is damaged; when the disk or the network works again, give the command again",
+    FILES: "allow more open files, `ulimit -n 4096`, and give the command again",
+}
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that there is no room."""
+    return isinstance(error, OSError) and error.errno in FULL
+
+
+def explained(error: OSError) -> str:
+    """The sentence: the file, what is wrong with it, and what helps."""
+    what = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror or error)
+    remedy = next((words for numbers, words in REMEDIES.items() if error.errno in numbers), None)
+    return f"{what}: {remedy or 'KANTOR_TRACEBACK=1 shows where'}"
+
+
+def told(error: BaseException) -> str:
+    """Any error in one sentence."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return explained(error)
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+@contextlib.contextmanager
+def placing(given: str, remedy: str) -> Iterator[None]:
+    """Write to a place that the user named.
+
+    Args:
+        given: as it was named: `out=PATH`.
+        remedy: what helps, in words that end a sentence.
+
+    Raises:
+        UserError: it cannot be written there; a full disk stays what it is, no fault of the place.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.errno in FULL | FAILED:
+            raise
+        raise UserError(f"{given}: cannot write there ({error.strerror}); {remedy}") from error

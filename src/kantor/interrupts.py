@@ -1,0 +1,60 @@
+"""SIGINT and SIGTERM while a command runs: each ends it by an exception that nobody takes for an error.
+
+It is raised wherever the main thread happens to be. Where somebody else's code loses it, as destructors and the imports
+of some packages do, `check()` raises it again before long work begins.
+"""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from kantor.errors import Interrupted
+from kantor.messages import complain
+
+_received: list[int] = []
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[None]:
+    """Listen for as long as the block lasts; not for a signal that this process was started to ignore.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
+    try:
+        with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
+            for number in heard:
+                signal.signal(number, _receive)
+        yield
+    finally:
+        _received.clear()
+        with contextlib.suppress(ValueError):
+            for number in heard:
+                signal.signal(number, before[number])
+
+
+def check() -> None:
+    """Do not begin what takes long when the command has been stopped.
+
+    Raises:
+        Interrupted: it has.
+    """
+    if _received:
+        raise Interrupted(_received[0], saved=False)
+
+
+def end_at_once(number: int) -> None:
+    """The second signal: whatever is going on ends here."""
+    complain("stopped at once")
+    os._exit(128 + number)
+
+
+def _receive(number: int, frame: FrameType | None) -> None:
+    if _received:
+        end_at_once(number)
+    _received.append(number)
+    check()

@@ -1,0 +1,118 @@
+"""Locks where the file system has them and where it has none, and the places that stand in."""
+
+import errno
+import fcntl
+import os
+import tempfile
+import threading
+
+import pytest
+
+from kantor import locks, places
+from kantor.errors import UserError
+from kantor.runs.directory import RunDirectory
+
+
+@pytest.fixture(params=[None, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def without(request, monkeypatch, tmp_path):
+    """On a file system with locks, or one that answers so."""
+    own = tmp_path / "temporary"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    locks._say_once.cache_clear()
+    flock = fcntl.flock
+
+    def answer(handle, kind):
+        if not str(handle.name).startswith(str(own)):
+            raise OSError(request.param, os.strerror(request.param))
+        flock(handle, kind)
+
+    if request.param is not None:
+        monkeypatch.setattr(fcntl, "flock", answer)
+    return request.param
+
+
+def test_a_lock_is_held_once(without, tmp_path, capsys):
+    path = tmp_path / ".lock"
+    assert not locks.is_locked(path)
+    with locks.locked(path, wait=False):
+        assert locks.is_locked(path)
+        with pytest.raises(BlockingIOError), locks.locked(path, wait=False):
+            pytest.fail("held twice")
+        with locks.locked(tmp_path / "other", wait=False):
+            pass
+    assert not locks.is_locked(path)
+    said = capsys.readouterr().err
+    assert said.count("file system without locks") == (without is not None) == said.count("\n")
+
+
+def test_a_run_on_a_file_system_without_locks_is_held_all_the_same(without, tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.create()
+    with run.lock():
+        assert run.live
+        with pytest.raises(UserError, match="in use by another kantor process"), run.lock():
+            pytest.fail("held twice")
+    assert not run.live
+
+
+def test_a_lock_is_no_link_and_no_pipe(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        assert not locks.is_locked(tmp_path / name)
+        with pytest.raises(OSError), locks.locked(tmp_path / name, wait=False):
+            pytest.fail("locked")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_many_that_begin_a_run_at_once_do_not_meet(tmp_path):
+    """They probed the directory with a file of one name, which the first one deleted."""
+    failed = []
+
+    def begin():
+        try:
+            for number in range(25):
+                RunDirectory(tmp_path / f"run{number}").create()
+        except Exception as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+@pytest.fixture
+def no_cache_named(monkeypatch, tmp_path):
+    for name in ("KANTOR_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    places._say_once.cache_clear()
+    return tmp_path / f"kantor-{os.getuid()}" / "cache"
+
+
+def test_without_a_home_to_write_to_the_cache_is_temporary_and_that_is_said(no_cache_named, monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert places.cache_root() == places.cache_root() == no_cache_named
+    assert capsys.readouterr().err.count(f"so the cache is {no_cache_named.parent}") == 1
+
+
+def test_without_any_home_too(no_cache_named, monkeypatch):
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert places.cache_root() == no_cache_named
+
+
+def test_a_temporary_directory_of_somebody_else_is_not_used(no_cache_named, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    no_cache_named.parent.mkdir(mode=0o700)
+    no_cache_named.parent.chmod(0o777)
+    with pytest.raises(UserError, match="KANTOR_CACHE=DIR"):
+        places.cache_root()
+    no_cache_named.parent.rmdir()
+    no_cache_named.parent.symlink_to(no_cache_named.parent.parent)
+    with pytest.raises(UserError, match="KANTOR_CACHE=DIR"):
+        places.cache_root()
