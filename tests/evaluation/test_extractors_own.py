@@ -4,7 +4,7 @@ import pytest
 import torch
 from mirrors import configured
 
-from kantor.config import targets
+from kantor.config import trust
 from kantor.config.compose import load_options, replaced
 from kantor.config.files import options
 from kantor.config.schema import Configuration
@@ -38,7 +38,7 @@ DATA = {
 def built(name):
     """What conf/extractor/NAME.yaml makes for digits."""
     plain = {**load_options({"data": "mnist"}), **load_options({"extractor": name})}
-    targets.check_trust(plain["extractor"])
+    trust.check(plain)
     return Configuration(replaced(plain, [])).build("extractor")
 
 
