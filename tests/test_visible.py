@@ -14,6 +14,7 @@ from kantor.report.compare import compare
 from kantor.report.page import report_html
 from kantor.report.tables import Sheet, csv_text, markdown
 from kantor.runs.directory import RunDirectory
+from kantor.runs.door import read_json
 from kantor.visible import visible, visible_lines
 
 LETTERS = ["\x1b", "\x07", "\x9b", "\x00", "\x7f", "\u202e", "\u2066", "\u200b", "\ud800", "\U000e0041"]
@@ -85,3 +86,8 @@ def test_no_page_and_no_table_has_them(loud, tmp_path):
 def test_json_of_a_run_is_made_visible_and_its_settings_are_not(loud):
     assert json.dumps(loud.card()).isascii() and "\\u001b" not in json.dumps(loud.card())
     assert loud.card()["experiment"] == visible(ESCAPES)
+
+
+def test_a_name_that_is_no_utf_8_can_be_written_down(tmp_path):
+    write_json(tmp_path / "x.json", {"command": ["kantor", "\udcff"]})
+    assert read_json(tmp_path / "x.json") == {"command": ["kantor", "\\udcff"]}

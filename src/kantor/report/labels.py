@@ -17,6 +17,7 @@ from kantor.report import units
 from kantor.report.cards import flatten
 from kantor.report.summary import Summary
 from kantor.runs.identity import determining
+from kantor.visible import visible
 
 KEYS_NAMED = 3
 """More than so many differing settings are cut down to those that it takes to tell methods apart."""
@@ -52,7 +53,7 @@ def settings_apart(settings: Sequence[Settings]) -> list[str]:
     """For each method the settings that differ, as words; empty where there is no other method or no difference."""
     keys = needed(differing(settings), settings)
     short = short_names(keys)
-    return [" ".join(dict.fromkeys(f"{short[key]}={said(key, each[key])}" for key in keys if key in each))
+    return [visible(" ".join(dict.fromkeys(f"{short[key]}={said(key, each[key])}" for key in keys if key in each)))
             for each in settings]  # fmt: skip
 
 
