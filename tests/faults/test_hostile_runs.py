@@ -96,6 +96,7 @@ class Table:
             count[name] += holds
         if any(verdicts[name] for name in ("hung", "harmed", "raw", "escapes")):
             self.wrong.append(f"{kind} | {command} | {code} | {err.strip().splitlines()[-1:]}")
+            print(self.wrong[-1], flush=True)
 
     def show(self):
         """Print it; the trials that went wrong below."""
