@@ -132,10 +132,13 @@ def _obey(order: dict) -> None:
 
     from kantor.cli.main import main
 
-    with watched(Path(order["place"]), chosen, by_signal):
-        code = main(order["words"])
+    code = 1
+    try:
+        with watched(Path(order["place"]), chosen, by_signal):
+            code = main(order["words"])
+    finally:
         sys.stdout.flush()
-    os._exit(code)
+        os._exit(code)
 
 
 if __name__ == "__main__":
