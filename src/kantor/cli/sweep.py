@@ -19,9 +19,9 @@ from omegaconf import DictConfig
 from kantor import interrupts
 from kantor.atomic import write_json
 from kantor.causes import told
-from kantor.config.compose import compose, finish, search_path
+from kantor.config.compose import compose, finish
 from kantor.config.files import CONF
-from kantor.config.grammar import literal, parse, quoted
+from kantor.config.grammar import literal, parse, quoted, search_path
 from kantor.errors import UserError
 from kantor.messages import say, show
 from kantor.paths import path_of

@@ -65,8 +65,12 @@ TRAIN = Command(
         Key("-m", "every combination of comma-separated values; hydra/launcher=joblib runs them side by side"),
     ),
     prefixes=("",),
-    notes="""Any key that --cfg shows can be given. Values follow Hydra's grammar: quote those with = ~ ( ) or spaces,
-        as in 'key="a=b"'.
+    notes="""Any key that --cfg shows can be given. Paths stand as they are; other values follow Hydra's grammar: quote
+        those with = ~ ( ) or commas, as in 'key="a=b"'.
+
+        With run=DIR, only the budget and what is outside the weights can differ: sampler, evaluation, extractor,
+        likelihood, primary_score, pictures, logger, outputs, where data lie, and of trainer all but precision,
+        matmul_precision and compile.
 
         Ctrl-C saves and exits; the same command goes on. A second Ctrl-C stops at once.""",
 )

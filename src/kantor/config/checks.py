@@ -118,8 +118,6 @@ def check_budget(budget: dict[str, Any]) -> None:
     given = {f"budget.{name}": value for name, value in budget.items() if value is not None}
     if len(given) != 1:
         listing = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
-        raise UserError(
-            f"budget: given {listing}, expected exactly one of steps, images, minutes: "
-            "give one, as in budget.steps=1000"
-        )
+        remedy = "leave all but one out" if given else "give one, as in budget.steps=1000"
+        raise UserError(f"budget: given {listing}, expected exactly one of steps, images, minutes: {remedy}")
     require_positive(**given)

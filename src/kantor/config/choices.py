@@ -14,7 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from kantor.config.files import CONF
-from kantor.config.grammar import quoted
+from kantor.config.grammar import quoted, words_of
 
 
 def composed(name: str | None, overrides: list[str]) -> DictConfig:
@@ -54,7 +54,7 @@ def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
         plain: as composed, in plain containers; changed in place.
         hydra: Hydra's part of it: overrides, choices and search path.
     """
-    overrides = OverridesParser.create().parse_overrides(list(hydra.overrides.task))
+    overrides = OverridesParser.create().parse_overrides(words_of(hydra))
     given = [override.key_or_group for override in overrides]
     places = [f"hydra.searchpath=[{','.join(quoted(place) for place in hydra.searchpath)}]"] if hydra.searchpath else []
     for group in [*given, *(["extractor"] if "evaluation" in given else [])]:  # which comes with the evaluation

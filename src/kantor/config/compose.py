@@ -7,24 +7,16 @@ from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from kantor.config import choices
 from kantor.config.checks import at, check_plain, check_values, keys
+from kantor.config.explanation import FAILURES, explained, of_options, unknown_key, unresolved
 from kantor.config.files import check_option, groups, options
-from kantor.config.grammar import literal, parse, quoted
+from kantor.config.grammar import literal, parse, search_path, words_of
 from kantor.config.schema import Budget, Configuration, Schema, of_another_version
-from kantor.errors import UserError, nearest
-from kantor.paths import path_of
-
-
-def search_path(config_dirs: list[str]) -> list[str]:
-    """The Hydra override that adds directories of groups."""
-    if not config_dirs:
-        return []
-    return [f"hydra.searchpath=[{','.join(quoted(f'file://{path_of(entry).absolute()}') for entry in config_dirs)}]"]
+from kantor.errors import UserError
 
 
 def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Configuration:
@@ -40,10 +32,8 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
     _check_choices(parsed, config_dirs)
     try:
         composed = choices.composed("train", [*search_path(config_dirs), *overrides])
-    except (ConfigCompositionException, OmegaConfBaseException) as error:
-        raise _explain(error, parsed, overrides, config_dirs) from error
-    except HydraException as error:
-        raise UserError(" ".join(str(error).split())) from error
+    except FAILURES as error:
+        raise explained(error, parsed, overrides, config_dirs) from error
     return finish(composed, composed.hydra)
 
 
@@ -52,7 +42,7 @@ def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
     for override in parsed:
         if override.is_sweep_override():
             raise UserError(
-                f"{override.input_line}: several values make a sweep, `kantor train -m …`; to name a list, key=[a,b]"
+                f"{override.input_line}: several values make a sweep, `kantor train -m …`; a list stands in brackets"
             )
         if override.key_or_group in known_groups:
             check_option(override.key_or_group, str(override.get_value_element_as_str()), config_dirs)
@@ -60,43 +50,6 @@ def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
         raise UserError(
             f"no experiment named: expected experiment=NAME, one of {', '.join(options('experiment', config_dirs))}"
         )
-
-
-def _explain(error: Exception, parsed: list[Override], overrides: list[str], config_dirs: list[str]) -> UserError:
-    """The error of a composition in one sentence, with the nearest key for an unknown one."""
-    try:
-        chosen = [
-            text
-            for text, override in zip(overrides, parsed, strict=True)
-            if override.key_or_group in groups(config_dirs)
-        ]
-        known = keys(OmegaConf.to_container(choices.composed("train", [*search_path(config_dirs), *chosen])))
-    except (HydraException, OmegaConfBaseException):
-        known = []  # the groups themselves do not compose: the error below says why
-    for override in parsed:
-        key = override.key_or_group
-        if known and key not in known and not key.startswith("hydra") and not override.is_add():
-            return UserError(f"{override.input_line}: {unknown_key(key, known)}; `kantor train … --cfg` shows all keys")
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException) and cause.full_key and "is not in struct" in str(cause):
-        whole, component = cause.full_key, cause.full_key.rpartition(".")[0]
-        return UserError(
-            f"{whole}: there is no such key; another component is named by {component}._target_=…, with +{whole}=… for "
-            f"what it takes and ~{component}.SETTING for what it does not"
-        )
-    what = str(error).replace("Error merging override ", "").split("\n")[0]
-    why = f": {str(cause).splitlines()[0]}" if cause is not None else ""
-    return UserError(what + why)
-
-
-def unknown_key(key: str, known: list[str]) -> str:
-    """That a key does not exist, with the nearest that does: among its siblings if it has any."""
-    parent = key.rpartition(".")[0]
-    beside = [name for name in known if name.rpartition(".")[0] == parent]
-    siblings = [name for name in beside if not name.endswith("._target_")]
-    if beside and not siblings:
-        return f"there is no key {key!r}: the {parent} that is chosen has no settings"
-    return f"there is no key {key!r}{nearest(key, siblings or known)}"
 
 
 def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
@@ -118,13 +71,13 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     for name in names:
         if name not in present:
             raise UserError(f"{name} is missing: it cannot be taken out, give {name}=…")
-    named = _named(parse(list(hydra.overrides.task)))
+    named = _named(parse(words_of(hydra)))
     for key in other_budgets(named):
         OmegaConf.update(composed, key, None)
     try:
         plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
     except OmegaConfBaseException as error:
-        raise _unresolved(error) from error
+        raise unresolved(error) from error
     choices.fit(plain, hydra)
     _check_left_out(plain, named, hydra.runtime.choices)
     plain["experiment"] = hydra.runtime.choices["experiment"]
@@ -210,20 +163,15 @@ def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> 
     for key, value in overrides:
         if key not in known:
             raise UserError(f"{key}={value}: {unknown_key(key, known)} in the run's configuration")
-        OmegaConf.update(copy, key, value)
-    for key in other_budgets(_with_inner(dict(overrides))):
-        OmegaConf.update(copy, key, None)
     try:
+        for key, value in overrides:
+            OmegaConf.update(copy, key, value)
+        for key in other_budgets(_with_inner(dict(overrides))):
+            OmegaConf.update(copy, key, None)
         result: Any = OmegaConf.to_container(copy, resolve=True)
     except OmegaConfBaseException as error:
-        raise _unresolved(error) from error
+        raise unresolved(error) from error
     return result
-
-
-def _unresolved(error: OmegaConfBaseException) -> UserError:
-    """That a value refers to a key that there is not."""
-    what = str(error).partition("\n")[0]
-    return UserError(f"{error.full_key}: {what}; give {error.full_key}=…, or choose another option")
 
 
 def load_options(chosen: Mapping[str, str], config_dirs: list[str] | None = None) -> dict[str, Any]:
@@ -235,7 +183,10 @@ def load_options(chosen: Mapping[str, str], config_dirs: list[str] | None = None
     """
     for group, name in chosen.items():
         check_option(group, name, config_dirs or [])
-    return choices.alone(chosen, search_path(config_dirs or []))
+    try:
+        return choices.alone(chosen, search_path(config_dirs or []))
+    except FAILURES as error:
+        raise of_options(error, config_dirs or []) from error
 
 
 def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> dict[str, Any]:

@@ -1,19 +1,36 @@
 """Words of `kantor train` in Hydra's grammar, in which paths need no quoting: they mean nothing but themselves."""
 
 import shlex
+from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
 
 from kantor.config.files import options
 from kantor.errors import UserError
-from kantor.paths import is_path
+from kantor.paths import is_path, path_of
 
 
 def quoted(text: str) -> str:
     """A text as Hydra's grammar takes it, whatever is in it."""
     return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def search_path(config_dirs: list[str]) -> list[str]:
+    """The override that adds directories of groups."""
+    if not config_dirs:
+        return []
+    return [f"hydra.searchpath=[{','.join(quoted(f'file://{path_of(entry).absolute()}') for entry in config_dirs)}]"]
+
+
+def words_of(hydra: HydraConf) -> list[str]:
+    """The overrides that a configuration was composed of, as they were given."""
+    task: Any = hydra.overrides.task
+    words: Any = OmegaConf.to_container(task, resolve=False)
+    return list(words)
 
 
 def literal(word: str, *, several: bool = False) -> str:
