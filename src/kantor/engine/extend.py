@@ -61,7 +61,7 @@ def extended(
     configuration = trusted(directory.config())
     old = configuration.plain
     if directory.status()["state"] != "finished":
-        raise UserError(f"run={directory.path} is not finished: `kantor train experiment=…` goes on with it as it is")
+        raise UserError(f"run={directory.path} is not finished: the command that began it goes on with it as it is")
     check_own(directory, old)
     for key, value in overrides:
         if key in UNCHANGED:
