@@ -17,7 +17,7 @@ PAIR = r"\+{0,2}[a-z][\w./]*=(?:\[[^\]]*\]|\"[^\"]*\"|[^\s,;:()`'\"{]+)"
 NO_REMEDY = ("there is no key", "is unknown", "are unknown", "Hydra's grammar", "leaves out what", "was not kept")
 """What is said of words that nobody should propose."""
 
-WORDS = re.compile(rf"(?<![\w.~+=\[{{/'])({PAIR}(?: {PAIR})*|~[a-z][\w.]*)")
+WORDS = re.compile(rf"(?<![\w.~+=\[{{/])({PAIR}(?: {PAIR})*|~[a-z][\w.]*)")
 COMMAND = re.compile(r"`kantor ([^`]*)`")
 
 

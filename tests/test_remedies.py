@@ -16,7 +16,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("given", "expected"), BAD.items(), ids=lambda value: " ".join(value) if value else "")
+@pytest.mark.parametrize(("given", "expected"), BAD.items(), ids=map(" ".join, BAD))
 def test_what_is_proposed_is_accepted(given, expected):
     sentence = told(given)
     found = proposed(sentence, given)
@@ -25,9 +25,7 @@ def test_what_is_proposed_is_accepted(given, expected):
 
 
 def test_remedies_are_read_off_sentences():
-    said = (
-        "likelihood=flow: no; take likelihood=bound likelihood.variance=learned, or leave out ~likelihood.probes."
-    )
+    said = "likelihood=flow: no; take likelihood=bound likelihood.variance=learned, or leave out ~likelihood.probes."
     assert proposed(said, ["likelihood=flow"]) == [
         ["likelihood=bound", "likelihood.variance=learned"],
         ["~likelihood.probes"],

@@ -226,7 +226,7 @@ def _look_for_dead(workers: list[Any], *, said: set[int], patient: bool) -> None
                 raise UserError(
                     f"trainer.devices={len(workers)}: each process imports the script that started it, and this one "
                     'would train again when it is imported: put what it does below `if __name__ == "__main__":`'
-                )
+                ) from None
             raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}")
 
 

@@ -16,7 +16,7 @@ WRONG = {
     GOOD + "trainer: {devics: 3}\n": "mine.yaml: there is no key 'trainer.devics' (nearest: trainer.devices)",
     GOOD + "seed: x\n": "mine.yaml: seed: Value 'x' of type 'str' could not be converted to Integer",
     GOOD + "trainer: {devices: two}\n": "mine.yaml: trainer.devices: Value 'two'",
-    GOOD.replace("{steps: 5}", "5"): "mine.yaml: budget: ",
+    GOOD.replace("{steps: 5}", "5"): "mine.yaml: Merge error: int is not a subclass of Budget",
     GOOD + "model: {a: [1,2\n": "mine.yaml, line 10: it is not valid YAML (expected ',' or ']'",
     GOOD + "model:\n\tx: 3\n": "mine.yaml, line 10: it is not valid YAML (found character '\\t'",
     GOOD + "seed: 1\nseed: 2\n": "mine.yaml, line 10: it is not valid YAML (found duplicate key seed)",

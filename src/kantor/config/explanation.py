@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from hydra.core.override_parser.types import Override
@@ -22,7 +23,7 @@ from kantor.config import choices
 from kantor.config.checks import keys
 from kantor.config.files import CONF, groups, options, roots
 from kantor.config.grammar import search_path
-from kantor.config.schema import Schema
+from kantor.config.schema import Budget, Schema, Trainer
 from kantor.errors import UserError, nearest
 
 FAILURES = (HydraException, OmegaConfBaseException, YAMLError, ValueError, OSError)
@@ -153,11 +154,11 @@ def wrong_key(error: Exception, config_dirs: list[str]) -> UserError | None:
     cause = within if isinstance(within, OmegaConfBaseException) else error
     if isinstance(cause, GrammarParseError):
         return UserError(f"{told(error)}: {INTERPOLATION}")
-    if not isinstance(cause, OmegaConfBaseException) or not cause.full_key:
-        return None
-    key, component = cause.full_key, cause.full_key.rpartition(".")[0]
     path = file_of(in_file(error), config_dirs)
     where = "" if path is None else f"{path}: "
+    if not isinstance(cause, OmegaConfBaseException) or not cause.full_key:
+        return UserError(f"{where}{first_line(cause)}") if where else None
+    key, component = cause.full_key, cause.full_key.rpartition(".")[0]
     if "is not in struct" in str(cause):
         return UserError(
             f"{where}{key}: there is no such key; another component is named by {component}._target_=…, with +{key}=… "
@@ -166,8 +167,15 @@ def wrong_key(error: Exception, config_dirs: list[str]) -> UserError | None:
     if path is None:
         return None
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
-        return UserError(f"{where}{unknown_key(key, keys(OmegaConf.to_container(OmegaConf.structured(Schema))))}")
+        return UserError(f"{where}{unknown_key(key, of_schema())}")
     return UserError(f"{where}{key}: {first_line(cause)}")
+
+
+def of_schema() -> list[str]:
+    """The keys that there are whatever is chosen."""
+    inner = {"trainer": Trainer, "budget": Budget}
+    of_groups = [f"{name}.{field.name}" for name, group in inner.items() for field in fields(group)]
+    return [*(field.name for field in fields(Schema)), *of_groups]
 
 
 INTERPOLATION = "`${` begins the name of another key, as in ${seed}, and is none of a path or text"
