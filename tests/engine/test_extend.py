@@ -54,7 +54,7 @@ def test_the_counters_are_those_of_the_end_when_the_best_checkpoint_is_scored(ka
         ("trainer.matmul_precision=high", "trainer.matmul_precision=high (it was"),
         ("budget.steps=40", "the new budget is 40 steps, the run has had 40: expected more"),
         ("budget.images=51200", "the new budget is 40 steps, the run has had 40: expected more"),
-        ("budget.minutes=0.0001", "the run has had 0.0, expected more"),
+        ("budget.minutes=0.0001", "budget.minutes=0.0001: the run has had "),
         ("evaluation=quick", "this one scores pictures, data=gaussians8 are points; take evaluation=toy"),
         ("primary_score=kid", "primary_score=kid: for data=gaussians8 expected one of"),
         ("sampler=ode", "sampler=ode is unknown: expected one of"),
