@@ -101,9 +101,9 @@ def test_copies_are_pictures_of_equal_levels_wherever_they_stand(monkeypatch):
 
 
 def test_pictures_come_back_as_they_were_written_in_the_order_of_names(write, shapes):
-    for name in ("theirs.npz", "theirs"):
-        assert np.array_equal(read_samples(write(name), data(), np.arange), shapes.transpose(0, 3, 1, 2))
-        some = read_samples(write(name), data(), lambda count: np.arange(count)[6::-1])
+    for written in map(write, ("theirs.npz", "theirs")):
+        assert np.array_equal(read_samples(written, data(), np.arange), shapes.transpose(0, 3, 1, 2))
+        some = read_samples(written, data(), lambda count: np.arange(count)[6::-1])
         assert np.array_equal(some, shapes[6::-1].transpose(0, 3, 1, 2))
 
 
@@ -111,12 +111,13 @@ def test_pictures_come_back_as_they_were_written_in_the_order_of_names(write, sh
 def test_sorted_pictures_are_mixed_so_that_each_draw_is_of_all(write, shapes, name):
     """Of a file sorted by class, the first draw would be of one class."""
     ordered = shapes[np.argsort(shapes.mean((1, 2, 3)))]
-    found = read_samples(write(name, ordered), data(), random_selection(40, seed=0))
+    written = write(name, ordered)
+    found = read_samples(written, data(), random_selection(40, seed=0))
     assert len(found) == 40 == len(np.unique(found, axis=0))
     middle = np.median(ordered.mean((1, 2, 3)))
     bright = [int((draw.mean((1, 2, 3)) > middle).sum()) for draw in (found[:20], found[20:])]
     assert min(bright) >= 5 and max(bright) <= 15
-    other = read_samples(write(name, ordered), data(), random_selection(40, seed=1))
+    other = read_samples(written, data(), random_selection(40, seed=1))
     assert not np.array_equal(found, other)
 
 
