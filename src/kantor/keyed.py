@@ -56,9 +56,15 @@ class Rng:
     """
 
     def __init__(self, key: int, *, rank: int = 0, world: int = 1, device: torch.device | str = "cpu") -> None:
+        self._key = key
         self._generator = np.random.Generator(np.random.Philox(key=key))
         self._there = generator_on(device, key)
         self._rank, self._world, self._device = rank, world, device
+
+    @property
+    def layers(self) -> int:
+        """The key of what layers of networks draw by themselves, such as dropout: each process another."""
+        return seed(self._key, "layers", self._rank)
 
     def normal(self, n: int, *shape: int) -> Tensor:
         """Standard normal float32 numbers, shape `(n, *shape)`."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from kantor import user_code
 from kantor.causes import is_full
 from kantor.errors import Interrupted, UserError
 
@@ -39,11 +40,17 @@ class WorkerError(RuntimeError):
     Args:
         sentence: which one, and its error or exit code.
         trace: its traceback, shown as a note of this error.
+        of_user: whether the error came from the user's own code.
     """
 
-    def __init__(self, sentence: str, trace: str = "") -> None:
-        super().__init__(sentence, trace)
+    def __init__(self, sentence: str, trace: str = "", of_user: bool = False) -> None:
+        super().__init__(sentence, trace, of_user)
         self.add_note(trace)
+
+    @property
+    def of_user(self) -> bool:
+        """Whether the error came from the user's own code."""
+        return bool(self.args[2])
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -301,9 +308,10 @@ def _work(
         if isinstance(error, OSError) and is_full(error):
             results.put((rank, OSError(error.errno, error.strerror, error.filename), None))
             return
-        first = str(error).splitlines()[0] if str(error) else ""
-        sentence = f"process {rank} of {world}: {type(error).__name__}: {first}"
-        results.put((rank, WorkerError(sentence, traceback.format_exc()), None))
+        first, place = str(error).splitlines()[0] if str(error) else "", user_code.own_line(error)
+        where = "" if place is None else f" ({place})"
+        sentence = f"process {rank} of {world}: {type(error).__name__}: {first}{where}"
+        results.put((rank, WorkerError(sentence, traceback.format_exc(), place is not None), None))
 
 
 def _end_with_parent() -> None:

@@ -5,7 +5,8 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from kantor.config.checks import at, check_budget, keys
-from kantor.config.compose import compose, load_option, replaced
+from kantor.config.compose import compose, load_option, replaced, resolved
+from kantor.config.files import CONF, options, roots
 from kantor.engine.assembly import assemble
 from kantor.engine.check import check
 from kantor.errors import UserError
@@ -459,3 +460,37 @@ def test_a_component_of_another_kind_is_said_how_to_name():
     named = (f"{given}._target_=kantor.noising.betas.GivenBetas", f"+{given}.beta=[0.1,0.9]")
     left_out = [f"~{given}.{name}" for name in ("steps", "first", "last")]
     assert compose(["experiment=point_ddpm", *named, *left_out]).build("objective").path.steps == 2
+
+
+@pytest.mark.parametrize("node", ["trainer", "budget", "pictures"])
+def test_keys_that_nobody_would_heed_are_refused_by_any_way(node, tmp_path):
+    said = rf"{node}\.gradient_clip_val=1: there is no such key.*; expected one of {node}\."
+    for add in ("+", "++"):
+        with pytest.raises(UserError, match=said):
+            compose(["experiment=point_demo_gp", f"{add}{node}.gradient_clip_val=1"])
+    plain = dict(compose(["experiment=point_demo_gp"]).plain)
+    with pytest.raises(UserError, match=said):  # a run's config.yaml
+        resolved({**plain, node: {**plain[node], "gradient_clip_val": 1}})
+    (tmp_path / "experiment").mkdir()
+    experiment = f"# @package _global_\ndefaults: [point_demo_gp]\n{node}: {{gradient_clip_val: 1}}\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(experiment)
+    with pytest.raises(UserError, match="gradient_clip_val|experiment/mine"):
+        compose(["experiment=mine"], config_dirs=[str(tmp_path)])
+    with pytest.raises(UserError, match=rf"{node}\.\w+ is missing"):
+        resolved({**plain, node: {}})
+
+
+def test_a_name_is_of_one_file(tmp_path):
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / "hinge.yaml").write_text("_target_: mylab.Hinge\n")
+    said = r"hinge\.yaml: objective=hinge is kantor's own already, .*: rename yours"
+    for act in (roots, lambda places: compose(["experiment=point_demo_gp"], config_dirs=places)):
+        with pytest.raises(UserError, match=said):
+            act([str(tmp_path)])
+    (tmp_path / "objective" / "hinge.yaml").rename(tmp_path / "objective" / "my_hinge.yaml")
+    assert "my_hinge" in options("objective", [str(tmp_path), str(CONF)])
+    with pytest.raises(UserError, match=r"objective=my_hinge is .*my_hinge\.yaml already"):
+        other = tmp_path / "other"
+        (other / "objective").mkdir(parents=True)
+        (other / "objective" / "my_hinge.yaml").touch()
+        roots([str(tmp_path), str(other)])

@@ -33,7 +33,7 @@ LEVEL = PictureScore(
 
 @pytest.fixture
 def more_scores(monkeypatch):
-    monkeypatch.setattr(images, "PICTURE_SCORES", (*PICTURE_SCORES, LEVEL))
+    monkeypatch.setattr(images.ImageEvaluation, "offered", (*PICTURE_SCORES, LEVEL))
 
 
 def test_one_more_object_is_one_more_score_everywhere(more_scores, tmp_path, monkeypatch):

@@ -10,9 +10,17 @@ from kantor.models.spread import NEAREST_SAMPLE, REACHED, SPREAD
 from kantor.objectives.adversarial import Minimax, NonSaturating, WassersteinClipping, WassersteinGradientPenalty
 from kantor.objectives.least_squares import LeastSquares
 
-PLAIN = Setting(penalty_weight=None, clipped=False, without_normalisation=None, saturating=False, logits=False)
+PLAIN = Setting(
+    penalty_weight=None,
+    clipped=False,
+    without_normalisation=None,
+    saturating=False,
+    logits=False,
+    normalised=False,
+    own=False,
+)
 LOGITS = replace(PLAIN, logits=True)
-CLIPS = replace(PLAIN, clipped=True, without_normalisation="model.critic.normalise=null")
+CLIPS = replace(PLAIN, clipped=True, without_normalisation="model.critic.normalise=null", normalised=True)
 
 
 def history(*looks, count=SETTLED):
@@ -50,13 +58,38 @@ def test_each_check_has_the_name_of_its_ailment():
         (NonSaturating(), torch.nn.Linear(2, 1), LOGITS),
         (LeastSquares(), torch.nn.Linear(2, 1), PLAIN),
         (Minimax(), torch.nn.Linear(2, 1), replace(LOGITS, saturating=True)),
-        (WassersteinClipping(clip=0.1, spare_normalisation=False), torch.nn.BatchNorm1d(2), CLIPS),
+        (WassersteinClipping(clip=0.1, spare_normalisation=False), torch.nn.BatchNorm1d(2),
+         replace(CLIPS, without_normalisation=None)),
         (WassersteinGradientPenalty(penalty_weight=0.0, one_sided=False), torch.nn.Linear(2, 1),
          replace(PLAIN, penalty_weight=0.0)),
     ],
 )  # fmt: skip
 def test_the_setting_is_that_of_objective_and_critic(objective, critic, expected):
     assert Setting.of(objective, critic) == expected
+
+
+@pytest.mark.parametrize(
+    "kind", [NonSaturating, LeastSquares, Minimax, WassersteinClipping, WassersteinGradientPenalty]
+)
+def test_of_an_own_loss_nothing_is_taken_for_granted(kind):
+    class Own(kind):
+        def critic_terms(self, critic, real, fake, *, rng=None):
+            return {"real": critic(real).square().mean(), "fake": (critic(fake) - 1).square().mean()}
+
+        def generator_loss(self, critic, real, fake):
+            return critic(fake).square().mean()
+
+    settings = {WassersteinClipping: {"clip": 0.1, "spare_normalisation": False},
+                WassersteinGradientPenalty: {"penalty_weight": 10.0, "one_sided": False}}.get(kind, {})  # fmt: skip
+    setting = Setting.of(Own(**settings), torch.nn.Linear(2, 1))
+    assert setting == replace(PLAIN, own=True) and setting.penalty == ()
+    looks = constant(**{**apart(0.05, 0.02), SLOPE: 1e-9})
+    assert told(*looks, setting=setting) == {"mode_collapse"}
+    assert "objective" not in said("mode_collapse", *looks, setting=setting)
+
+
+def test_a_penalty_that_no_word_makes_room_for_is_no_remedy():
+    assert replace(PLAIN, normalised=True).penalty == ()
 
 
 @pytest.mark.parametrize("check", checks(PLAIN))
@@ -174,7 +207,7 @@ def test_noise_that_becomes_pictures_is_no_collapse():
     "own",
     [
         {"clipped": True},
-        {"without_normalisation": "model.critic.network.normalise=null"},
+        {"without_normalisation": "model.critic.network.normalise=null", "normalised": True},
         {"saturating": True},
         {},
     ],

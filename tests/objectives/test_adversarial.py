@@ -4,6 +4,7 @@ import importlib
 import inspect
 import math
 import pkgutil
+from dataclasses import fields
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from kantor.objectives.adversarial import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
+from kantor.objectives.contract import check_probability
 from kantor.objectives.critic import without_normalisation
 from kantor.objectives.hinge import Hinge
 from kantor.objectives.least_squares import LeastSquares
@@ -214,13 +216,15 @@ def test_losses_estimate_distances():
 
 
 def test_what_makes_a_critic_without_normalisation_is_named_where_it_stands():
-    def normalised():
-        return nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    class Normalised(nn.Sequential):
+        def __init__(self, normalise="batch"):
+            super().__init__(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
 
     inner = nn.Module()
-    inner.network = normalised()
+    inner.network = Normalised()
     assert without_normalisation(nn.Linear(2, 1)) is None
-    assert without_normalisation(normalised()) == "model.critic.normalise=null"
+    assert without_normalisation(Normalised()) == "model.critic.normalise=null"
+    assert without_normalisation(nn.Sequential(*Normalised())) is None  # there is no such key
     assert without_normalisation(inner) == "model.critic.network.normalise=null"
 
 
@@ -229,3 +233,39 @@ def test_weights_that_are_normalised_afterwards_are_not_clipped(normalise):
     critic = torch.nn.Sequential(normalise(torch.nn.Linear(2, 1)))
     with pytest.raises(UserError, match="so that nothing is clipped"):
         WassersteinClipping(clip=0.1, spare_normalisation=False).check_critic(critic)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_another_loss_of_the_critic_inherits_no_meaning_of_its_numbers(name):
+    kind = type(OBJECTIVES[name])
+
+    class Other(kind):
+        def critic_terms(self, critic, real, fake, *, rng=None):
+            return {"real": (critic(real) - 1).square().mean(), "fake": critic(fake).square().mean()}
+
+    class Variant(kind):
+        def generator_loss(self, critic, real, fake):
+            return 2 * super().generator_loss(critic, real, fake)
+
+    settings = {field.name: getattr(OBJECTIVES[name], field.name) for field in fields(kind)}
+    values = torch.tensor([0.17])
+    other, variant = Other(**settings), Variant(**settings)
+    assert other.probability(values) is None and other.distance_estimate(1.0) is None
+    assert not other.has_zero and not other.unbounded
+    assert variant.probability(values) == OBJECTIVES[name].probability(values)
+    assert variant.distance_estimate(1.0) == OBJECTIVES[name].distance_estimate(1.0)
+    assert (variant.has_zero, variant.unbounded) == (kind.has_zero, kind.unbounded)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_d_is_a_half_where_nothing_can_be_told(name):
+    check_probability(OBJECTIVES[name])
+
+
+def test_a_probability_that_is_none_of_its_loss_is_found():
+    class Sigmoid(LeastSquares):
+        def probability(self, values):
+            return values.sigmoid()
+
+    with pytest.raises(UserError, match=r"Sigmoid\.probability \(.*, line \d+\) gives 0\.62 where .* expected ½"):
+        check_probability(Sigmoid())

@@ -195,7 +195,6 @@ def test_a_code_hash_changes_with_the_source(tmp_path, monkeypatch):
         plain[part].pop("_target_")
 
     def now():
-        identity._file_hash.cache_clear()
         return code_hashes(plain)
 
     first = now()
@@ -204,4 +203,10 @@ def test_a_code_hash_changes_with_the_source(tmp_path, monkeypatch):
     second = now()
     assert second != first
     (package / "net.py").write_text("from mynets_for_test.base import Base\n\n\nclass Net(Base):\n    y = 1\n")
-    assert now() not in (first, second)
+    third = now()
+    assert third not in (first, second)
+    (package / "base.py").write_text("from . import sizes\n\n\nclass Base:\n    x = sizes.ONE\n")
+    (package / "sizes.py").write_text("ONE = 1\n")
+    fourth = now()
+    (package / "sizes.py").write_text("ONE = 2\n")  # nothing but a number, imported by what is imported
+    assert len({str(hashes) for hashes in (first, second, third, fourth, now())}) == 5

@@ -36,7 +36,7 @@ class Measurement(pl.Callback):
         if not measured(trainer, pl_module, self.every):
             return
         rng = rng_of_step(trainer, pl_module, self.seed)
-        with self.clock.paused(), torch.no_grad(), untouched(pl_module.networks().values()):
+        with self.clock.paused(), torch.no_grad(), untouched(pl_module.networks().values(), rng.layers):
             pl_module.values.update(pl_module.measurements(batch, rng))
 
 

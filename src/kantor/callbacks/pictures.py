@@ -75,7 +75,8 @@ class Scene:
         """
         if condition is None and model.classes is not None:
             condition = model.draw_labels(n, self._rng(model, "picture labels"))
-        return self.sampling(model, n, rng=self.noise(model), condition=condition)
+        drawn = self.sampling(model, n, rng=self.noise(model), condition=condition)
+        return drawn.contiguous()  # pictures of the user's may take views, whatever the networks' memory format
 
     def noise(self, model: GenerativeModel) -> keyed.Rng:
         """Where that of all pictures comes from."""
@@ -171,7 +172,9 @@ class Picture(pl.Callback, ABC):
         """Draw on rank 0, into the run directory and to the loggers."""
         if not trainer.is_global_zero:
             return
-        with self.scene.clock.paused(), own_style(), torch.no_grad(), untouched(model.networks().values()):
+        noise = self.scene.noise(model).layers
+        untraced = untouched(model.networks().values(), noise)
+        with self.scene.clock.paused(), own_style(), torch.no_grad(), untraced:
             drawing = draw(model)
             if drawing is None:
                 return

@@ -55,7 +55,7 @@ class StopAtHalf(pl.Callback):
         if pl_module.steps % self.every:
             return
         rng = rng_of_step(trainer, pl_module, self.seed)
-        with self.clock.paused(), torch.no_grad(), untouched(pl_module.networks().values()):
+        with self.clock.paused(), torch.no_grad(), untouched(pl_module.networks().values(), rng.layers):
             assert isinstance(pl_module, HasProbabilities)
             d_real, d_fake = pl_module.probabilities(batch, rng)
         means = mean_over_processes(trainer, {"real": d_real.mean(), "fake": d_fake.mean()})

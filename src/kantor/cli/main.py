@@ -5,8 +5,8 @@ import signal
 import sys
 import traceback
 
-from kantor import interrupts
-from kantor.causes import explained
+from kantor import interrupts, user_code
+from kantor.causes import explained, is_full
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
@@ -46,10 +46,22 @@ def main(words: list[str] | None = None) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        return _complain(explained(error), 1)
+        if is_full(error):
+            return _complain(explained(error), 1)
+        return _complain_of(error, explained(error))
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
         what = str(error) or type(error).__name__
-        return _complain(f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)", 1)
+        return _complain_of(error, f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)")
+
+
+def _complain_of(error: Exception, sentence: str) -> int:
+    """What came from the user's own code is wrong input, with its line; anything else is said by the sentence."""
+    from kantor.processes import WorkerError
+
+    told = user_code.told(error)
+    if isinstance(error, WorkerError) and error.of_user:
+        told = sentence
+    return _complain(sentence, 1) if told is None else _complain(told, 2)
 
 
 def _complain(sentence: str, code: int) -> int:

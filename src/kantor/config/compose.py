@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from kantor.config import choices
 from kantor.config.checks import at, check_plain, check_values, keys
+from kantor.config.closed import check_closed
 from kantor.config.explanation import FAILURES, explained, of_options, unknown_key, unresolved
 from kantor.config.files import check_option, groups, options
 from kantor.config.grammar import literal, parse, search_path, words_of
@@ -126,6 +127,7 @@ def resolved(plain: dict[str, Any], named: Mapping[str, object] | None = None) -
         UserError: a value contradicts another.
     """
     check_plain(plain)
+    check_closed(plain)
     plain["trainer"].update(_resolve_auto(plain["trainer"]))
     if plain["evaluation"].get("weights") == "auto":
         plain["evaluation"]["weights"] = "raw" if plain["ema"].get("_target_") is None else "ema"

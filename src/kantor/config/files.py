@@ -15,14 +15,32 @@ def roots(config_dirs: list[str]) -> list[Path]:
     """Where groups are looked for.
 
     Raises:
-        UserError: a directory of the user's is none.
+        UserError: a directory of the user's is none, or has an option that there is already.
     """
     for entry in config_dirs:
         if not path_of(entry).is_dir():
             raise UserError(
                 f"--config-dir {entry}: expected a directory of groups, such as {entry}/experiment/mine.yaml"
             )
-    return [CONF, *(path_of(entry) for entry in config_dirs)]
+    found = {path.resolve(): path for path in (CONF, *map(path_of, config_dirs))}
+    if config_dirs:
+        _check_names(list(found.values()))
+    return list(found.values())
+
+
+def _check_names(places: list[Path]) -> None:
+    """Check that each option has one file: of two, only the first would ever be read.
+
+    Raises:
+        UserError: one has two.
+    """
+    seen: dict[tuple[str, str], Path] = {}
+    for path in (path for place in places for path in sorted(place.glob("*/*.yaml"))):
+        option = path.parent.name, path.stem
+        if option in seen:
+            whose = "kantor's own" if seen[option].is_relative_to(CONF) else str(seen[option])
+            raise UserError(f"{path}: {'='.join(option)} is {whose} already, and one name means one file: rename yours")
+        seen[option] = path
 
 
 def options(group: str, config_dirs: list[str]) -> list[str]:

@@ -65,6 +65,9 @@ class Schema:
 
 ConfigStore.instance().store("schema", Schema)
 
+TRAINED = ("model", "objective", "optimisation", "ema", "schedule")
+"""The groups whose code makes a training step."""
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -130,6 +133,11 @@ class Configuration:
     def evaluated(self) -> bool:
         """Whether the run is scored."""
         return self.plain["evaluation"]["_target_"] is not None
+
+    def foreign(self, *groups: str) -> list[str]:
+        """The `_target_`s in some groups that are neither kantor's nor torch's: nobody has tried them yet."""
+        found = targets.names([self.plain[group] for group in groups if group in self.plain])
+        return [name for name in found if name.partition(".")[0] not in ("kantor", "torch")]
 
     def build(self, key: str, **injected: object) -> Any:
         """Make the object that a node of the configuration describes.

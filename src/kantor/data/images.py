@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kantor import keyed
+from kantor import global_generators, keyed
 from kantor.data import pixels
 from kantor.data.module import BlockData, Consumer
 from kantor.data.share import Share
@@ -189,19 +189,24 @@ class ImageData(BlockData):
     def prepare_data(self) -> None:
         """Build what is not cached yet (Lightning calls it on one process only)."""
         self.check_identity()
-        self.load("train")
-        self.load("test")
+        self._loaded("train")
+        self._loaded("test")
+
+    def _loaded(self, split: Split) -> ImageSet:
+        """A split; what code of the user's draws meanwhile from global generators is the same in every process."""
+        with global_generators.keyed(keyed.seed(0, "load"), torch.device("cpu")):
+            return self.load(split)
 
     @cached_property
     def train(self) -> ImageSet:
         """What is trained on."""
-        whole = self.load("train")
+        whole = self._loaded("train")
         return whole if self.size is None or self.size == len(whole) else whole.subset(self.size)
 
     @cached_property
     def test(self) -> ImageSet:
         """What is held out, for floors and for memorisation."""
-        return self.load("test")
+        return self._loaded("test")
 
     def label_shares(self) -> np.ndarray | None:
         """The share of each class in what is trained on, float64 (classes,); None without labels.

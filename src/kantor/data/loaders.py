@@ -1,16 +1,15 @@
 """Reading somebody's loader of images: its randomness keyed, its batches checked and scaled."""
 
 import itertools
-import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kantor import keyed
+from kantor import global_generators, keyed
 from kantor.data import pixels
 from kantor.data.images import check_labels
 from kantor.errors import UserError
@@ -22,19 +21,9 @@ ROUNDING = 1e-4
 """How far outside [-1, 1] values may lie: float32 interpolation rounds."""
 
 
-@contextmanager
-def seeded(key: int) -> Iterator[None]:
-    """Seed the global generators of torch (on the CPU), numpy and Python by 64 bits; their states come back after."""
-    before = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    torch.default_generator.manual_seed(key)
-    np.random.seed(key % 2**32)
-    random.seed(key)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])
-        random.setstate(before[2])
+def seeded(key: int) -> AbstractContextManager[None]:
+    """The global generators, keyed on the CPU, where loaders draw."""
+    return global_generators.keyed(key, torch.device("cpu"))
 
 
 def one_epoch(loader: Iterable[Any], seed: int, epoch: int) -> Iterator[Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from kantor.config.schema import Configuration
+from kantor.config import targets
+from kantor.config.schema import TRAINED, Configuration
 from kantor.data.module import BlockData
 from kantor.engine.guides import open_guide
 from kantor.engine.models import build_model, restore_model
@@ -84,7 +85,7 @@ class Assembly:
 
 def assemble(configuration: Configuration, path: Path | None = None) -> Assembly:
     """Build everything that a configuration describes; a parent that leaves the work to others takes no memory for
-    weights.
+    the weights of kantor's own networks.
 
     Args:
         configuration: composed, or of a run.
@@ -94,7 +95,8 @@ def assemble(configuration: Configuration, path: Path | None = None) -> Assembly
         UserError: something in it is wrong or contradicts something else.
     """
     elsewhere = configuration.trainer.devices > 1 and not ranks_exist()
-    return _assembled(configuration, path, torch.device("meta") if elsewhere else torch.device("cpu"))
+    proven = not configuration.foreign(*TRAINED)  # others may read numbers off their tensors, which meta has not
+    return _assembled(configuration, path, torch.device("meta") if elsewhere and proven else torch.device("cpu"))
 
 
 def _in_worker(configuration: Configuration, path: Path) -> Assembly:
@@ -106,7 +108,7 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if configuration.plain["data"].get("identity") == "auto":
         configuration = configuration.replaced("data.identity", data.fingerprint)
     model = build_model(configuration, weights_on)
-    if len(data.sample_shape) == 3:
+    if len(data.sample_shape) == 3 and bear_channels_last(configuration):
         lay_out(model)
     sampler: Sampler = configuration.build("sampler")
     if isinstance(sampler, DenoisingSampler) and isinstance(sampler.guide, str):
@@ -115,6 +117,13 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
     return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
+
+
+def bear_channels_last(configuration: Configuration) -> bool:
+    """Whether no code of a training step minds where the channels of pictures lie: kantor's does not, and of others
+    such as say so, by `channels_last = True`: `view` after a convolution fails then."""
+    found = (targets.locate(name, key="model") for name in configuration.foreign(*TRAINED))
+    return all(getattr(target, "channels_last", False) for target in found)
 
 
 def _of_weights_kept(configuration: Configuration, sampler: Sampler, model: GenerativeModel) -> Evaluation:

@@ -4,7 +4,8 @@ import torch
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
-from kantor.config.schema import Trainer
+from kantor.callbacks.untouched import untouched
+from kantor.config.schema import Configuration, Trainer
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
@@ -24,6 +25,7 @@ def check(run: Assembly) -> None:
     Raises:
         UserError: some do not.
     """
+    check_found_again(run.configuration)
     check_model(run.model, run.data)
     check_sampling(run)
     check_precision(run.model, run.configuration.trainer)
@@ -42,6 +44,20 @@ def check(run: Assembly) -> None:
     for reason in dict.fromkeys(refused.values()):
         names = ", ".join(name for name, why in refused.items() if why == reason)
         say(f"left out of pictures.callbacks: {names}: {reason}")
+
+
+def check_found_again(configuration: Configuration) -> None:
+    """Check that other processes will find the code that a run names.
+
+    Raises:
+        UserError: some is a notebook's or a script's own.
+    """
+    for name in configuration.foreign(*configuration.plain):
+        if name.startswith("__main__."):
+            raise UserError(
+                f"{name} lives in this notebook or script alone, where nobody who opens the run would find it: write "
+                "it into a module, such as mylab/nets.py"
+            )
 
 
 def check_outputs(run: Assembly) -> None:
@@ -66,7 +82,7 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
             f"model.classes={model.classes}: data={data.name} have {labels}; take data with as many, or "
             f"model.classes={'null, an unconditional model' if data.classes is None else data.classes}"
         )
-    with torch.random.fork_rng(devices=[]), evaluating(model.networks()):  # leaves no trace in buffers
+    with untouched(model.networks().values(), 0), evaluating(model.networks()):
         try:
             model.check_shapes(data.sample_shape)
         except UserError as error:

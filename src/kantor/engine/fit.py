@@ -1,9 +1,7 @@
 """What each process of a training run does: fit, then score; the parent's side is in train.py."""
 
 import contextlib
-import logging
 import signal
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,9 @@ from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import EarlyEnd, StopAfterMinutes, StopOnSignal
 from kantor.callbacks.watch import watch
+from kantor.config.schema import TRAINED
 from kantor.engine.assembly import Assembly
+from kantor.engine.lightning import quiet_lightning
 from kantor.engine.score import score_once
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation import tensor_files
@@ -141,7 +141,7 @@ def make_strategy(run: Assembly) -> Strategy | str:
     if settings.devices == 1:
         return "auto"
     return DDPStrategy(
-        find_unused_parameters=run.model.limits.unused_parameters,
+        find_unused_parameters=run.model.limits.unused_parameters or bool(run.configuration.foreign(*TRAINED)),
         broadcast_buffers=False,
         process_group_backend="nccl" if settings.accelerator == "gpu" else "gloo",
     )
@@ -214,11 +214,3 @@ def watch_every(run: Assembly) -> int:
     steps, rows = run.budget_steps, run.configuration.trainer.log_every
     often = WATCH_EVERY if steps is None else min(WATCH_EVERY, steps // (WATCH_OFTEN * rows))
     return rows * max(1, often)
-
-
-def quiet_lightning() -> None:
-    """Lightning's advice is about loaders and loggers that kantor has replaced."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning")
-    warnings.filterwarnings("ignore", module="lightning_fabric")

@@ -17,6 +17,7 @@ from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.fit import fit
 from kantor.engine.publication import derived, is_published, publish
+from kantor.engine.trial import try_out
 from kantor.errors import Interrupted, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
@@ -65,6 +66,7 @@ def carry_out(run: Assembly, begin: Begin) -> None:
         follow(lambda start: fit(run, start.checkpoint), devices=devices)
         return
     run.data.prepare_data()
+    try_out(run)
     run.directory.create()
     with run.directory.lock(), announcing(devices) as announce:
         start = prepare(run, begin)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from kantor.evaluation.extractors.own import Own, chosen
 from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
 from kantor.evaluation.generation import Chunk
 from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, LikelihoodSetting, picture_likelihoods
-from kantor.evaluation.picture_comparison import PictureSetting, Reference
+from kantor.evaluation.picture_comparison import PictureScore, PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
@@ -69,6 +69,8 @@ class ImageEvaluation(Evaluation):
     infinity: int | None
 
     distances = ("kid", "frechet_distance")
+    offered: ClassVar[tuple[PictureScore, ...]] = PICTURE_SCORES
+    """The scores of samples that there are; a subclass can add some of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -157,7 +159,7 @@ class ImageEvaluation(Evaluation):
             if processes.rank == 0:
                 setting = self.setting(images)
                 target = self._contest(images).real_features(images.train, real.validation, device=device)
-                scores = self.asked(applying(PICTURE_SCORES, setting))
+                scores = self.asked(applying(self.offered, setting))
                 values = numbers(scores, Reference(target, setting).compare(drawn))
         return processes.gather(values)[0]
 
@@ -257,7 +259,7 @@ class ImageEvaluation(Evaluation):
 
     def _there(self, setting: PictureSetting) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores and tests that there are."""
-        return (*applying(PICTURE_SCORES, setting), *applying(PICTURE_TESTS, setting))
+        return (*applying(self.offered, setting), *applying(PICTURE_TESTS, setting))
 
     def _contest(self, data: ImageData) -> Contest:
         setting = self.setting(data)
@@ -266,7 +268,7 @@ class ImageEvaluation(Evaluation):
             features=self.features(data),
             real=self.real(data),
             setting=setting,
-            scores=self.asked(applying(PICTURE_SCORES, setting)),
+            scores=self.asked(applying(self.offered, setting)),
             tests=self.asked(applying(PICTURE_TESTS, setting)),
             seed=self.seed,
         )

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from kantor import global_generators
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.models.base import GenerativeModel, evaluating
@@ -87,7 +88,7 @@ class Likelihood(ABC):
         """
         assert isinstance(model, HasDenoiser)
         networks = model.weights(weights)
-        with torch.no_grad(), evaluating(networks):
+        with torch.no_grad(), evaluating(networks), global_generators.keyed(rng.layers, model.device):
             denoiser = FromAfar(model.denoiser_of(networks, labels), model.device)
             return (self.of_bytes if as_bytes else self.of_points)(denoiser, model.path, x, rng)
 

@@ -3,12 +3,12 @@
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from kantor import keyed
+from kantor import global_generators, keyed
 from kantor.data.module import BlockData, PointData
 from kantor.data.points import PointDistribution, Points, identity
 from kantor.errors import UserError, require_positive
@@ -68,6 +68,8 @@ class PointEvaluation(Evaluation):
     extractor: object | None
 
     distances = ("w1", "w2")
+    offered: ClassVar[tuple[PointScore, ...]] = POINT_SCORES
+    """The scores of samples that there are; a subclass can add some of its own."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,7 +82,7 @@ class PointEvaluation(Evaluation):
 
     def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores that the truth of a distribution allows, and those of a likelihood where it is computed."""
-        return (*applying(POINT_SCORES, self._setting(data)), *applying(POINT_LIKELIHOODS, self._likelihood))
+        return (*applying(self.offered, self._setting(data)), *applying(POINT_LIKELIHOODS, self._likelihood))
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -92,7 +94,7 @@ class PointEvaluation(Evaluation):
             n_real=self.n,
             n_generated=self.n,
             estimators={
-                **estimators(self.asked(applying(POINT_SCORES, setting)), setting),
+                **estimators(self.asked(applying(self.offered, setting)), setting),
                 **estimators(self.asked(applying(POINT_LIKELIHOODS, self._likelihood)), self._likelihood),
             },
         )
@@ -115,7 +117,7 @@ class PointEvaluation(Evaluation):
         """
         scores = {}
         with numerics(threads=self.threads):
-            if self.asked(POINT_SCORES):
+            if self.asked(self.offered):
                 points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
                 draws = np.split(points.astype(np.float64), self.draws)
                 scores = self.score_draws(draws, data, processes, potential_of(model))
@@ -186,7 +188,7 @@ class PointEvaluation(Evaluation):
     ) -> dict[str, Score]:
         """Of each draw from its own counterpart; there is nothing that real data would score."""
         setting = PointSetting(_truth(data), self.bins, has_potential=False)
-        scores = self.asked(applying(POINT_SCORES, setting))
+        scores = self.asked(applying(self.offered, setting))
 
         def piece(r: int) -> DrawScores:
             return DrawScores.of(scores, PointComparison(setting, first[r], second[r], None), with_spreads=True)
@@ -207,7 +209,7 @@ class PointEvaluation(Evaluation):
         distribution = _truth(data)
         points = distribution.sample(self.n, keyed.generator(REFERENCE_SEED, "reference"), stratified=True)
         setting = PointSetting(distribution, self.bins, has_potential=potential is not None)
-        return PointReference(setting, self.asked(applying(POINT_SCORES, setting)), points, potential)
+        return PointReference(setting, self.asked(applying(self.offered, setting)), points, potential)
 
 
 def _points(data: BlockData) -> PointData:
@@ -223,4 +225,10 @@ def potential_of(model: GenerativeModel) -> Potential | None:
     if not isinstance(model, HasPotential) or model.potential is None:
         return None
     critic = copy.deepcopy(model.potential).to("cpu").double().eval().requires_grad_(False)
-    return lambda points: critic(torch.from_numpy(points)).numpy()
+
+    def heights(points: Points) -> Points:
+        with global_generators.keyed(REFERENCE_SEED, torch.device("cpu")):
+            found: Points = critic(torch.from_numpy(points)).numpy()
+        return found
+
+    return heights

@@ -9,13 +9,13 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from kantor import keyed
+from kantor import keyed, user_code
 from kantor.data.stream import Block
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.models import adversarial_findings, adversarial_measurements
 from kantor.models.adversarial_measurements import of_potential, of_probabilities
-from kantor.models.base import GenerativeModel, Limits, Part, evaluating
+from kantor.models.base import GenerativeModel, Limits, Part, device_of, evaluating
 from kantor.models.charts import Chart
 from kantor.models.critic_steps import CriticSteps
 from kantor.models.ema import Averaging
@@ -25,6 +25,7 @@ from kantor.models.latent import Latent
 from kantor.models.optimisation import Optimisation, OptimizerFactory, check_factory
 from kantor.models.schedules import Schedule
 from kantor.models.spread import CHART, spread
+from kantor.objectives import contract
 from kantor.objectives.adversarial import AdversarialObjective
 from kantor.objectives.critic import Critic, squashing
 from kantor.objectives.distance_estimate import DistanceEstimate
@@ -270,6 +271,21 @@ class Adversarial(GenerativeModel):
             unused_parameters=True,
         )
 
+    def check_losses(self, block: Block) -> None:
+        """Both losses are scalars, and each teaches its network."""
+        rng, labels = keyed.Rng(0, device=self.device), None
+        if self.classes is not None and block.labels is not None:
+            labels = block.labels[-1]
+        real, critic, objective = block.samples[-1], self._critic_of(labels), self.objective
+        fake, said = self._generated(rng, len(real), labels), contract.named(objective.critic_terms)
+        terms = objective.critic_terms(critic, real, fake.detach(), rng=rng)
+        whole = contract.check_terms(terms, said, is_wasserstein=objective.is_wasserstein)
+        contract.check_teaches(whole, self.critic, said, who=self.critic_name)
+        said = contract.named(objective.generator_loss)
+        loss = contract.check_scalar(objective.generator_loss(critic, real, fake), said)
+        contract.check_teaches(loss, self.generator, said, who="generator")
+        contract.check_probability(objective)
+
     def check_networks(self) -> None:
         """Also the critic against its objective."""
         super().check_networks()
@@ -284,13 +300,17 @@ class Adversarial(GenerativeModel):
         Raises:
             UserError: they do not fit each other, or the data.
         """
-        device = next(self.generator.parameters()).device
+        device = device_of(self.generator)
         labels = None if self.classes is None else torch.tensor([0, self.classes - 1], device=device)
         told = "" if self.classes is None else f" and labels 0 … {self.classes - 1}"
         try:
             samples = self._generated(keyed.Rng(0, device=device), 2, labels)
-        except (RuntimeError, TypeError, IndexError) as error:
-            raise UserError(f"generator: it cannot take its noise{told}: {str(error).splitlines()[0]}") from error
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(f"generator: it cannot take its noise{told}: {user_code.reason(error)}") from error
+        if not isinstance(samples, Tensor):
+            raise UserError(f"generator: it makes a {type(samples).__name__} of its noise, expected one tensor")
         if tuple(samples.shape) != (2, *sample_shape):
             raise UserError(
                 f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}: "
@@ -298,11 +318,15 @@ class Adversarial(GenerativeModel):
             )
         try:
             values = self.critic(samples, *given(labels))
-        except (RuntimeError, TypeError, IndexError) as error:
+        except UserError:
+            raise
+        except Exception as error:
             raise UserError(
-                f"critic: it cannot take the data, which are {sample_shape}{told} ({str(error).splitlines()[0]}): give "
+                f"critic: it cannot take the data, which are {sample_shape}{told} ({user_code.reason(error)}): give "
                 "it their channels and size, or take data or a model of the other's"
             ) from error
+        if not isinstance(values, Tensor):
+            raise UserError(f"critic: it gives a {type(values).__name__}, expected a tensor with one number a sample")
         if tuple(values.shape) != (2,):
             raise UserError(
                 f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"

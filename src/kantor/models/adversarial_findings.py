@@ -1,7 +1,7 @@
 """What can be wrong with adversarial training: one check for each ailment, which knows in what setting it stands."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -18,7 +18,7 @@ from kantor.objectives.adversarial import (
     WassersteinClipping,
     WassersteinGradientPenalty,
 )
-from kantor.objectives.critic import without_normalisation
+from kantor.objectives.critic import first_normalisation, without_normalisation
 
 ON_REAL, ON_FAKE = "train/critic_real", "train/critic_fake"
 """The terms of a Wasserstein critic's loss: minus its mean on real samples, and its mean on generated ones."""
@@ -37,7 +37,9 @@ class Setting:
         without_normalisation: the words that make a critic without the batch normalisation that it has; None where it
             has none.
         saturating: whether the generator minimises log(1 - D).
-        logits: whether the discriminator's numbers are logits, so that at 0 D is ½.
+        logits: whether the discriminator's numbers are logits, so that D is σ of them.
+        normalised: whether the critic has batch normalisation.
+        own: whether the critic's loss is the user's, of which nothing is known but what it says itself.
     """
 
     penalty_weight: float | None
@@ -45,25 +47,40 @@ class Setting:
     without_normalisation: str | None
     saturating: bool
     logits: bool
+    normalised: bool
+    own: bool
 
     @classmethod
     def of(cls, objective: AdversarialObjective, critic: nn.Module) -> "Setting":
         """That of an objective and its critic."""
-        at_zero = objective.probability(torch.zeros(1))
+        numbers = torch.tensor([-3.0, 0.0, 1.0])
+        found = objective.probability(numbers)
+        own = _home(objective.critic_terms) != "kantor"
+        penalty = objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None
         return cls(
-            penalty_weight=objective.penalty_weight if isinstance(objective, WassersteinGradientPenalty) else None,
-            clipped=isinstance(objective, WassersteinClipping),
+            penalty_weight=None if own else penalty,
+            clipped=isinstance(objective, WassersteinClipping) and not own,
             without_normalisation=without_normalisation(critic),
-            saturating=isinstance(objective, Minimax),
-            logits=at_zero is not None and at_zero.item() == 0.5,
+            saturating=isinstance(objective, Minimax) and _home(objective.generator_loss) == "kantor",
+            logits=found is not None and torch.allclose(found, numbers.sigmoid()),
+            normalised=first_normalisation(critic) is not None,
+            own=own,
         )
 
     @property
     def penalty(self) -> tuple[str, ...]:
-        """The gradient penalty as a remedy, in words for the command line; none when there is one already."""
+        """The gradient penalty as a remedy, in words for the command line; none when there is one already, or may be,
+        or when no word takes the batch normalisation out of the critic."""
+        if self.own or (self.normalised and self.without_normalisation is None):
+            return ()
         words = ("objective=wasserstein_gp", "optimisation.n_critic.steps=5", self.without_normalisation)
         given = " ".join(word for word in words if word is not None)
         return (given,) if self.penalty_weight is None else ()
+
+
+def _home(method: Callable[..., object]) -> str:
+    """The package that a method is written in."""
+    return method.__module__.partition(".")[0]
 
 
 def mode_collapse(setting: Setting, history: History) -> str | None:
@@ -128,10 +145,11 @@ def optimal_slope(gap: float, penalty_weight: float) -> float:
 
 def wrong_slope(setting: Setting, history: History) -> str | None:
     """The critic's mean slope is below 0.1, or twice what its penalty allows at its own gap and more (10 without a
-    penalty, at most 20 with a small one). A clipped critic need not have slope 1.
+    penalty, at most 20 with a small one). A clipped critic need not have slope 1, and what that
+    of an own loss is to have is not known.
     """
     slopes = history.last(SLOPE)
-    if not slopes or setting.clipped:
+    if not slopes or setting.clipped or setting.own:
         return None
     gaps = [-real - fake for real, fake in zip(history.last(ON_REAL), history.last(ON_FAKE), strict=True)]
     wanted = optimal_slope(max(gaps, default=0.0), setting.penalty_weight) if setting.penalty_weight else STEEP / 2
@@ -166,7 +184,7 @@ def constant_critic(setting: Setting, history: History) -> str | None:
     slopes = history.last(SLOPE)
     if not slopes or not setting.clipped or max(slopes) > 1e-6:
         return None
-    spared = ["objective.spare_normalisation=true"] if setting.without_normalisation is not None else []
+    spared = ["objective.spare_normalisation=true"] if setting.normalised else []
     return (
         f"constant critic: its slope is {slopes[-1]:.2g} between real and generated samples, so that the generator "
         "learns nothing. " + advice(*spared, "a larger objective.clip", *setting.penalty)

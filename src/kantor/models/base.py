@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from kantor import keyed
+from kantor import global_generators, keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError, nearest
 from kantor.models import average_health
@@ -170,6 +170,16 @@ class GenerativeModel(pl.LightningModule, ABC):
         """What the model cannot do."""
         return Limits()
 
+    def check_losses(self, block: Block) -> None:
+        """Check what a block makes of the objective, on the model's device; for models with code that nobody has tried.
+
+        Args:
+            block: a few samples of each batch.
+
+        Raises:
+            UserError: a loss is no scalar with a gradient.
+        """
+
     def check_networks(self) -> None:
         """Check what the networks are made of against objective and optimisation.
 
@@ -263,7 +273,7 @@ class GenerativeModel(pl.LightningModule, ABC):
     def sample(
         self, n: int, *, rng: keyed.Rng, sampler: Sampler, weights: str, condition: Tensor | None = None
     ) -> Tensor:
-        """Draw samples in eval mode.
+        """Draw samples in eval mode; what networks draw by themselves is keyed by `rng` too.
 
         Args:
             n: how many.
@@ -276,7 +286,7 @@ class GenerativeModel(pl.LightningModule, ABC):
             (n, …), in [-1, 1], or in data units for point sets.
         """
         networks = self.weights(weights)
-        with evaluating(networks):
+        with evaluating(networks), global_generators.keyed(rng.layers, self.device):
             return self.draw(networks, n, rng=rng, sampler=sampler, labels=self._labels(n, rng, condition))
 
     def _labels(self, n: int, rng: keyed.Rng, condition: Tensor | None) -> Tensor | None:
@@ -306,7 +316,7 @@ class GenerativeModel(pl.LightningModule, ABC):
         A conditional model gets labels, any other none. Each part is to this process what a process is to all.
         """
         count, rank, world = self.optimisation.accumulate, self.trainer.global_rank, self.trainer.world_size
-        seed_layers(keyed.seed(self.seed, "train", self.steps, rank), self.device)
+        global_generators.seed(keyed.seed(self.seed, "train", self.steps, rank), self.device)
         samples = block.samples.chunk(count, dim=1)
         labels: list[Tensor | None] = [None] * count
         if self.classes is not None:
@@ -361,12 +371,9 @@ class GenerativeModel(pl.LightningModule, ABC):
             setattr(self, name, value)
 
 
-def seed_layers(key: int, device: torch.device) -> None:
-    """Seed what layers such as dropout draw from. `torch.manual_seed` also notes the whole call stack for devices that
-    are not in use yet, which is slow at every step."""
-    torch.default_generator.manual_seed(key)
-    if device.type != "cpu":
-        torch.get_device_module(device).manual_seed(key)
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's weights are; the CPU where it has none."""
+    return next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
 
 
 @contextmanager

@@ -7,13 +7,13 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from kantor import keyed
+from kantor import keyed, user_code
 from kantor.data.module import PointData
 from kantor.data.stream import Block
 from kantor.errors import UserError, as_given
 from kantor.messages import say
 from kantor.models import denoising_findings, gradients
-from kantor.models.base import GenerativeModel, Part, evaluating
+from kantor.models.base import GenerativeModel, Part, device_of, evaluating
 from kantor.models.charts import Chart
 from kantor.models.denoising_measurements import LEARNED, LOOKED_AT, RANGE, outside, over_nothing
 from kantor.models.ema import Averaging
@@ -22,9 +22,10 @@ from kantor.models.health import Check
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.regret import LOSSES, REGRETS, by_quartile
 from kantor.models.schedules import Schedule
-from kantor.noising.denoiser import Denoiser, HasVariance, Predict
+from kantor.noising.denoiser import Contiguous, Denoiser, HasVariance, Predict
 from kantor.noising.exact import Exact, exact_denoiser
 from kantor.noising.path import Path
+from kantor.objectives import contract
 from kantor.objectives.denoising import Denoising
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.guidance import Guide, Guided
@@ -128,6 +129,17 @@ class DenoisingModel(GenerativeModel):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         self.exact = exact_denoiser(data.distribution) if isinstance(data, PointData) else None
 
+    def check_losses(self, block: Block) -> None:
+        """One loss for each sample, and it teaches the denoiser."""
+        x, rng, labels = block.samples[0], keyed.Rng(0, device=self.device), None
+        if self.classes is not None and block.labels is not None:
+            labels = block.labels[0]
+        said = contract.named(self.objective.losses)
+        losses = self.objective.losses(predicting(self.denoiser, labels), x, rng).losses
+        if losses.shape != (len(x),):
+            raise UserError(f"{said} gives losses of shape {tuple(losses.shape)}, expected one for each sample, (B,)")
+        contract.check_teaches(contract.check_scalar(losses.mean(), said), self.denoiser, said, who="denoiser")
+
     def check_networks(self) -> None:
         """Also say that batch normalisation does not belong into a denoiser."""
         super().check_networks()
@@ -193,6 +205,8 @@ class DenoisingModel(GenerativeModel):
         denoiser: Denoiser = self.denoiser_of(networks, labels)
         if sampler.guidance != 1:
             denoiser = Guided(denoiser, self._worse(networks, sampler.guide, labels), sampler.guidance)
+        if not type(sampler).__module__.startswith("kantor."):
+            denoiser = Contiguous(denoiser)
         return sampler.draw(denoiser, self.path, (n, *self.shape), rng)
 
     def _worse(self, networks: Mapping[str, nn.Module], guide: str | Guide | None, labels: Tensor | None) -> Denoiser:
@@ -252,18 +266,20 @@ class DenoisingModel(GenerativeModel):
                 f"shape={as_given(self.shape)}: the data are {sample_shape}; give the model and its denoiser their "
                 "shape, or take data or a model of the other's"
             )
-        device = next(self.denoiser.parameters()).device
+        device = device_of(self.denoiser)
         labels = None if self.classes is None else torch.tensor([0, self.classes], device=device)
         told = "" if labels is None else f" and labels 0 … {self.classes}"
         x = torch.zeros(2, *sample_shape, device=device)
         try:
             given = predicting(self.denoiser, labels)(x, torch.full((2,), 0.5, device=device))
-        except (RuntimeError, TypeError, IndexError, AssertionError) as error:
-            raise UserError(
-                f"denoiser: it cannot take samples {sample_shape}, the time{told}: {str(error).splitlines()[0]}"
-            ) from error
         except UserError as error:
             raise UserError(f"denoiser: {error}") from error
+        except Exception as error:
+            raise UserError(
+                f"denoiser: it cannot take samples {sample_shape}, the time{told}: {user_code.reason(error)}"
+            ) from error
+        if not isinstance(given, Tensor):
+            raise UserError(f"denoiser: it makes a {type(given).__name__} of samples, expected one tensor")
         expected = (self.objective.channels(sample_shape[0]), *sample_shape[1:])
         if given.shape[1:] != expected:
             wanted = "the same"

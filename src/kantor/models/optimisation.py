@@ -1,5 +1,6 @@
 """What every pattern of optimisation has: how a gradient is bounded, and in how many passes it is made."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from kantor import user_code
 from kantor.errors import UserError, require_positive
 from kantor.nets.spectral import iterates
 
@@ -76,13 +78,40 @@ class SingleOptimisation(Optimisation):
 
 
 def check_factory(name: str, make: OptimizerFactory) -> None:
-    """Make an optimizer for one number, to see whether its settings are accepted.
+    """Make an optimizer for one number, and step torch's, to see whether its settings are accepted and it can be used.
 
     Raises:
-        UserError: they are not; `name` says whose they are.
+        UserError: they are not, or cannot; `name` says whose they are.
     """
     try:
-        optimizer = make([nn.Parameter(torch.zeros(1, device="cpu"))])
-    except (ValueError, TypeError, RuntimeError, IndexError) as error:
-        raise UserError(f"{name}: {str(error).splitlines()[0]}") from error
-    assert isinstance(optimizer, torch.optim.Optimizer), f"{name}: {type(optimizer).__name__} is no optimizer"
+        _try_factory(name, make)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{name}: {user_code.reason(error)}") from error
+
+
+def _try_factory(name: str, make: OptimizerFactory) -> None:
+    with torch.device("cpu"):  # models may be made on meta, which has no numbers
+        number = nn.Parameter(torch.zeros(1, 1))
+        number.grad = torch.ones_like(number)
+        optimizer = make([number])
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            kind = type(optimizer).__name__
+            raise UserError(f"{name}: {kind} is no optimizer: name a class of torch.optim, or one of yours")
+        _check_closure(name, optimizer)
+        of_torch = type(optimizer).__module__.startswith("torch.")  # others are tried as a whole
+        if of_torch and not any(group.get("capturable") for group in optimizer.param_groups):  # on a GPU alone
+            optimizer.step()
+
+
+def _check_closure(name: str, optimizer: torch.optim.Optimizer) -> None:
+    kind = type(optimizer).__name__
+    closure = inspect.signature(type(optimizer).step).parameters.get("closure")
+    if closure is None:
+        raise UserError(f"{name}: {kind}.step takes no closure, which torch asks for: write step(self, closure=None)")
+    if closure.default is inspect.Parameter.empty:
+        raise UserError(
+            f"{name}: {kind} computes its loss several times in a step, by a closure, which no loop here gives it; "
+            "take one that steps by the gradient, such as torch.optim.Adam"
+        )

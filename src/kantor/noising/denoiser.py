@@ -60,6 +60,17 @@ class Altered(ABC):
 
 
 @dataclass(frozen=True)
+class Contiguous(Altered):
+    """One that gives tensors in torch's usual order, whatever the network's: samplers of the user's may take views."""
+
+    denoiser: Denoiser
+
+    def altered(self, data: Tensor, x: Tensor, level: Levels) -> Tensor:
+        """The same numbers."""
+        return data.contiguous()
+
+
+@dataclass(frozen=True)
 class NetworkDenoiser:
     """That of a network.
 

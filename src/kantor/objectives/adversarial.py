@@ -18,9 +18,12 @@ from torch.nn.functional import softplus
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.nets.spectral import iterates
-from kantor.objectives.critic import Critic, without_normalisation
+from kantor.objectives.critic import Critic, first_normalisation, without_normalisation
 from kantor.objectives.distance_estimate import DistanceEstimate
 from kantor.objectives.penalties import gradient_penalty
+
+MEANINGS = ("probability", "distance_estimate", "has_zero", "unbounded")
+"""What an objective can say of its critic's numbers."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,19 @@ class AdversarialObjective(ABC):
 
     is_wasserstein: ClassVar[bool] = False
     """Whether the critic stands for a potential, whose difference of means estimates W1 (up to its slope)."""
-    has_zero: ClassVar[bool] = True
+    has_zero: ClassVar[bool] = False
     """Whether a critic's 0 means something; False where a constant added to all its numbers changes no loss."""
-    unbounded: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = False
     """Whether a critic's numbers have to be free; False where they are drawn to labels that bounded ones can reach."""
     double_backward: ClassVar[bool] = False
     """Whether the critic's loss differentiates its gradient: such a critic can be neither compiled nor run in fp16."""
+
+    def __init_subclass__(cls) -> None:
+        """Another loss of the critic gives its numbers another meaning: of that nothing is inherited."""
+        super().__init_subclass__()
+        for name in MEANINGS if "critic_terms" in vars(cls) else ():
+            if name not in vars(cls):
+                setattr(cls, name, vars(AdversarialObjective)[name])
 
     @abstractmethod
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
@@ -59,8 +69,8 @@ class AdversarialObjective(ABC):
         """Called after each step of the critic's optimizer."""
 
     def probability(self, values: Tensor) -> Tensor | None:
-        """D, how probable it is that samples are real, of the critic's numbers, (B,); None where these say nothing of
-        it."""
+        """D, how probable it is that samples are real, of the critic's numbers, (B,): ½ where they are as likely to be
+        generated. None where these say nothing of it."""
         return None
 
     def distance_estimate(self, critic_loss: float) -> DistanceEstimate | None:
@@ -73,11 +83,11 @@ class AdversarialObjective(ABC):
         Raises:
             UserError: it cannot.
         """
-        without = without_normalisation(critic)
-        if self.double_backward and without is not None:
+        if self.double_backward and first_normalisation(critic) is not None:
+            without = without_normalisation(critic)
             raise UserError(
                 f"{type(self).__name__} penalises the slope at each sample, and batch normalisation mixes the samples "
-                f"of a batch; take a critic without, as {without} makes one"
+                f"of a batch; take a critic without{'' if without is None else f', as {without} makes one'}"
             )
 
 
@@ -87,6 +97,9 @@ class NonSaturating(AdversarialObjective):
 
     Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and the end of section 3.
     """
+
+    has_zero: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = True
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: -E log D(x); `fake`: -E log(1 - D(G(z))); nats."""
@@ -123,7 +136,7 @@ class Wasserstein(AdversarialObjective):
     """The critic maximises E f(x) - E f(G(z)), the generator E f(G(z)); nothing yet keeps f Lipschitz."""
 
     is_wasserstein: ClassVar[bool] = True
-    has_zero: ClassVar[bool] = False
+    unbounded: ClassVar[bool] = True
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: -E f(x); `fake`: E f(G(z))."""
@@ -193,6 +206,8 @@ class WassersteinGradientPenalty(Wasserstein):
     penalty_weight: float
     one_sided: bool
     double_backward: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = True
+    distance_estimate = Wasserstein.distance_estimate
 
     def __post_init__(self) -> None:
         require_at_least(0, penalty_weight=self.penalty_weight)

@@ -1,5 +1,6 @@
 """What an objective sees of a critic or discriminator: a callable, one number per sample."""
 
+import inspect
 import itertools
 from collections.abc import Callable
 
@@ -31,15 +32,23 @@ def squashing(values: Tensor) -> str | None:
     return None
 
 
+def first_normalisation(critic: nn.Module) -> str | None:
+    """The name of the first batch normalisation in a critic; None where it has none."""
+    layers = (name for name, layer in critic.named_modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
+    return next(layers, None)
+
+
 def without_normalisation(critic: nn.Module) -> str | None:
-    """The words that make a critic without batch normalisation, key=null; None where it has none.
+    """The words that make a critic without batch normalisation, key=null; None where it has none, or no such key.
 
     The key is that of the network that is normalised: `model.critic`, or `model.critic.network` where a conditional
     critic is made of it.
     """
-    layers = (name for name, layer in critic.named_modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm))
-    first = next(layers, None)
+    first = first_normalisation(critic)
     if first is None:
         return None
-    around = itertools.takewhile(lambda part: part == "network", first.split("."))
+    around = list(itertools.takewhile(lambda part: part == "network", first.split(".")))
+    normalised = critic.get_submodule(".".join(around))
+    if "normalise" not in inspect.signature(type(normalised).__init__).parameters:
+        return None
     return ".".join(["model.critic", *around, "normalise=null"])

@@ -1,6 +1,7 @@
 """The hinge loss: samples that are on their side of the margin push no more (Lim & Ye 2017, arXiv:1705.02894)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import relu
@@ -16,6 +17,9 @@ class Hinge(AdversarialObjective):
 
     In this form Miyato et al. 2018 (arXiv:1802.05957, equations 16 and 17).
     """
+
+    has_zero: ClassVar[bool] = True
+    unbounded: ClassVar[bool] = True
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: E max(0, 1 - f(x)); `fake`: E max(0, 1 + f(G(z)))."""

@@ -17,7 +17,7 @@ class LeastSquares(AdversarialObjective):
     The paper's equation 2 with its labels a = 0, b = c = 1. f is the score itself, not a logit.
     """
 
-    unbounded: ClassVar[bool] = False
+    has_zero: ClassVar[bool] = True
 
     def critic_terms(self, critic: Critic, real: Tensor, fake: Tensor, *, rng: Rng | None = None) -> dict[str, Tensor]:
         """`real`: ½E(f(x) - 1)²; `fake`: ½E f(G(z))²."""

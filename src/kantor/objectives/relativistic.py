@@ -26,7 +26,7 @@ class Relativistic(AdversarialObjective):
     """
 
     gamma: float
-    has_zero: ClassVar[bool] = False
+    unbounded: ClassVar[bool] = True
     double_backward: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from kantor import user_code
 from kantor.atomic import write_json
 from kantor.causes import told
 from kantor.config.schema import Configuration, Trainer
@@ -93,7 +94,8 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
             if isinstance(error, KeyboardInterrupt):
                 trying.end(trying.ended("interrupted", state="running", counters=counters))
             else:
-                trying.end(trying.ended("failed", state="failed", counters=counters, reason=told(error)))
+                reason = user_code.reason(error) if user_code.own_line(error) is not None else told(error)
+                trying.end(trying.ended("failed", state="failed", counters=counters, reason=reason))
         raise
 
 

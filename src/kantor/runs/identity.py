@@ -1,10 +1,11 @@
 """What a run is: the hash of everything in its configuration that determines the weights, and of the code behind it."""
 
+import ast
 import hashlib
 import importlib.util
 import inspect
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +74,15 @@ def _whole(value: object) -> object:
 def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
     """For every `_target_` that determines the weights, the SHA-256 of its source.
 
-    That is the file of its module, those of its bases within the same package, and for kantor's own everything below
-    `SHARED`, which they are made of.
+    That is the file of its module and those of its bases within the same package; for kantor's own everything below
+    `SHARED`, which they are made of, and for the user's all of the package that these modules import.
     """
-    hashes = {}
+    hashes, file_hash = {}, cache(_file_hash)  # of this call alone: files are edited while a notebook lives
     for name in sorted(set(targets.names({part: plain[part] for part in HASHED}))):
         target = targets.locate(name, key="")
         package = name.split(".")[0]
         files = sorted({str(path) for path in [*_files(target, package=package), *_shared(package)]})
-        digest = hashlib.sha256("".join(_file_hash(path) for path in files).encode("ascii")).hexdigest()
+        digest = hashlib.sha256("".join(file_hash(path) for path in files).encode("ascii")).hexdigest()
         hashes[name] = digest
     return hashes
 
@@ -94,10 +95,35 @@ def _shared(package: str) -> list[Path]:
 def _files(target: Any, *, package: str) -> list[Path]:
     bases = inspect.getmro(target) if inspect.isclass(target) else (target,)
     modules = [base.__module__ for base in bases if base.__module__.split(".")[0] == package]
-    specs = [importlib.util.find_spec(module) for module in modules]
-    return [Path(spec.origin) for spec in specs if spec is not None and spec.origin is not None]
+    found: dict[str, Path] = {}
+    while modules:
+        module = modules.pop()
+        spec = importlib.util.find_spec(module)
+        if module not in found and spec is not None and spec.origin is not None:
+            found[module] = Path(spec.origin)
+            if package not in ("kantor", "torch"):
+                modules += _imported(found[module], spec.parent or "", package=package)
+    return list(found.values())
 
 
-@lru_cache(maxsize=256)
+def _imported(file: Path, beside: str, *, package: str) -> list[str]:
+    """The modules of a package that a file of it imports; `beside` is what its relative imports begin from."""
+    names = []
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), beside)
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == package and _is_module(name)]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # a name in a module, not a module
+        return False
+
+
 def _file_hash(path: str) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

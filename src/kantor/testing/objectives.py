@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from kantor import keyed
+from kantor.errors import UserError
+from kantor.objectives import contract
 from kantor.objectives.adversarial import AdversarialObjective
 from kantor.objectives.critic import Critic
 from kantor.testing.faults import fail, same
@@ -76,6 +78,7 @@ def check_objective(objective: AdversarialObjective) -> None:
             same(name, f"the mean of {term} over two halves", mean, value, "take the mean over samples, not the sum")
     _check_directions(objective, name)
     _check_extremes(objective, name)
+    _check_meaning(objective)
     _check_keys(objective, name)
 
 
@@ -112,6 +115,14 @@ def _check_extremes(objective: AdversarialObjective, name: str) -> None:
         for term, value in losses(objective, *batch(8), sure).items():
             if not value.isfinite():
                 fail(f"{name}: {term} is {value.item()} where the critic says {size:g}", "use softplus or logsigmoid")
+
+
+def _check_meaning(objective: AdversarialObjective) -> None:
+    """D is ½ where nothing can be told."""
+    try:
+        contract.check_probability(objective)
+    except UserError as error:
+        fail(str(error), "½ where samples are as likely to be real as generated")
 
 
 def _check_keys(objective: AdversarialObjective, name: str) -> None:

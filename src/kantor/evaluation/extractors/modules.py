@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from kantor import global_generators
 from kantor.data import pixels
 from kantor.errors import UserError, require_positive
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
@@ -58,7 +59,8 @@ class Module:
         check_images(images, name=self.name, channels=())
         self._network.to(images.device)
         try:
-            return in_batches(self._forward, images, batch=self.batch, name=self.name)
+            with global_generators.keyed(0, images.device):  # equal pictures have equal features, whatever it draws
+                return in_batches(self._forward, images.contiguous(), batch=self.batch, name=self.name)
         except RuntimeError as error:  # torch's word for shapes that do not fit
             reason = str(error).splitlines()[0]
             raise UserError(

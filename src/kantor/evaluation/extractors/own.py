@@ -5,13 +5,17 @@ that data set with `Own` uses it, and downloads nothing.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from kantor.config import targets
 from kantor.data.images import ImageData
 from kantor.digests import canonical
 from kantor.evaluation.extractors.base import Extractor
+
+KEY = "own_extractor"
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,14 @@ class Own:
     def of(self, data: ImageData) -> Extractor:
         """The extractor for a data set."""
         node = data.own_extractor
-        return self.otherwise if node is None else _made(canonical(node))
+        return self.otherwise if node is None else _made(canonical(node), targets.locate(node["_target_"], key=KEY))
 
 
 @cache
-def _made(node: str) -> Extractor:
-    """Of a node as JSON: made once in a process, so that its weights are loaded once."""
-    found: Extractor = targets.instantiate(json.loads(node), key="own_extractor")
+def _made(node: str, target: Callable[..., Any]) -> Extractor:
+    """Of a node as JSON: made once in a process, so that its weights are loaded once; again where its class is another,
+    as one is that a notebook has reloaded."""
+    found: Extractor = targets.instantiate(json.loads(node), key=KEY)
     return found
 
 

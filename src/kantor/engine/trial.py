@@ -1,0 +1,266 @@
+"""A trial: one step, one measurement and one sample of code that nobody has tried yet, before anything is written.
+
+Kantor's own parts are tried by its tests. Others are tried here, on a model of their own and with two samples in each
+pass through the networks, so that no weight, no buffer and no random state of the run knows of it.
+"""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from torch import Tensor
+
+from kantor import global_generators, keyed, user_code
+from kantor.callbacks.clock import Clock
+from kantor.callbacks.measurement import rng_of_step
+from kantor.callbacks.pictures import Picture, rendered
+from kantor.callbacks.untouched import untouched
+from kantor.config.schema import TRAINED
+from kantor.data.images import ImageData
+from kantor.data.module import BlockData, Consumer
+from kantor.data.share import Share
+from kantor.data.stream import Block, Blocks
+from kantor.engine.assembly import Assembly
+from kantor.engine.fit import make_pictures
+from kantor.engine.lightning import quiet_lightning
+from kantor.engine.models import build_model
+from kantor.errors import UserError
+from kantor.evaluation.images import ImageEvaluation
+from kantor.models.base import GenerativeModel
+from kantor.models.sampling import Sampling
+from kantor.numerics import numerics
+
+SAMPLES = 2
+"""In each pass through the networks: batch normalisation asks for two."""
+
+EVALUATIONS = 8
+"""Of a network for the sample, at most: a sampler of a thousand steps has shown by then what it does."""
+
+
+def try_out(run: Assembly) -> None:
+    """Try what of a run is not kantor's; its data are prepared.
+
+    Raises:
+        UserError: something does not work; the sentence names the line of the user's.
+    """
+    is_foreign = run.configuration.foreign
+    foreign = is_foreign(*TRAINED, "data", "sampler", "extractor", "pictures")
+    if not foreign or _is_done(run):
+        return
+    quiet_lightning()
+    settings = run.configuration.trainer
+    device = run.device if settings.devices == 1 else torch.device("cpu")
+    with (
+        numerics(threads=settings.threads, matmul_precision=settings.matmul_precision),
+        global_generators.keyed(keyed.seed(run.configuration.seed, "trial"), device),
+    ):
+        if is_foreign(*TRAINED, "data"):
+            with _trying("the first batch", foreign):
+                data = FirstBlock(run.data, run.model, n=SAMPLES * run.model.optimisation.accumulate)
+        if is_foreign(*TRAINED, "sampler", "pictures"):
+            with _trying("the model", foreign):
+                model = build_model(run.configuration, torch.device("cpu")).to(device)
+        if is_foreign(*TRAINED):
+            with _trying("the losses", foreign):
+                samples, labels = data.block
+                model.check_losses(Block(samples.to(device), None if labels is None else labels.to(device)))
+            with _trying("one training step", foreign):
+                _step(run, model, data, device)
+        if is_foreign(*TRAINED, "sampler"):
+            with _trying("one sample", foreign), _few_evaluations(model.to(device)):
+                _sample(model, run)
+        if is_foreign("pictures"):
+            with _trying("the pictures", foreign), _few_evaluations(model.to(device)):
+                _draw(model, run)
+        if is_foreign("extractor"):
+            with _trying("the extractor", foreign):
+                _extract(run)
+
+
+def _is_done(run: Assembly) -> bool:
+    finished = run.directory.exists and run.directory.status()["state"] == "finished"
+    return finished and not run.configuration.rerun
+
+
+@contextmanager
+def _trying(what: str, foreign: list[str]) -> Iterator[None]:
+    """Say an error in a sentence, with the user's own line or else with the names of all that is not kantor's."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        whose = "" if user_code.own_line(error) is not None else f" with {', '.join(dict.fromkeys(foreign))}"
+        raise UserError(
+            f"{what}{whose} was tried before anything is written, and fails: {user_code.reason(error)}; "
+            "KANTOR_TRACEBACK=1 shows the way there"
+        ) from error
+
+
+class _Looking(pl.Callback):
+    """Measures after the step, as a run does."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """The step's values and the measurements are scalars."""
+        assert isinstance(pl_module, GenerativeModel) and isinstance(batch, Block)
+        rng = rng_of_step(trainer, pl_module, pl_module.seed)
+        with torch.no_grad(), untouched(pl_module.networks().values(), rng.layers):
+            values = {**pl_module.values, **pl_module.measurements(batch, rng)}
+        for name, value in values.items():
+            if not isinstance(value, Tensor) or value.dim() or value.requires_grad:
+                raise UserError(
+                    f"model: {type(pl_module).__name__} logs {name} as {_described(value)}: expected a scalar tensor "
+                    "without its graph, as x.mean().detach() is"
+                )
+
+
+def _step(run: Assembly, model: GenerativeModel, data: "FirstBlock", device: torch.device) -> None:
+    settings = run.configuration.trainer
+    trainer = pl.Trainer(
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        devices=1,
+        precision=settings.precision if settings.devices == 1 else "32-true",  # type: ignore[arg-type]
+        max_steps=1,
+        max_epochs=-1,
+        callbacks=[_Looking()],
+        plugins=[LightningEnvironment()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    trainer.fit(model, datamodule=data)
+    if model.steps != 1:
+        raise UserError(
+            f"model: {type(model).__name__}.training_step ended without count_step(): expected one call in each step"
+        )
+
+
+class _Enough(Exception):
+    """The sampler has asked its networks often enough."""
+
+
+@contextmanager
+def _few_evaluations(model: GenerativeModel) -> Iterator[None]:
+    asked = itertools.count()
+
+    def stop(*_: Any) -> None:
+        if next(asked) >= EVALUATIONS:
+            raise _Enough
+
+    networks = model.weights(model.default_weights).values()
+    hooks = [network.register_forward_pre_hook(stop) for network in networks]
+    try:
+        with suppress(_Enough):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _sample(model: GenerativeModel, run: Assembly) -> None:
+    rng = keyed.Rng(keyed.seed(run.configuration.seed, "trial"), device=model.device)
+    drawn = Sampling(model.default_weights, run.sampler)(model, SAMPLES, rng=rng)
+    expected = (SAMPLES, *run.data.sample_shape)
+    if not isinstance(drawn, Tensor) or tuple(drawn.shape) != expected:
+        raise UserError(f"model: samples are drawn as {_described(drawn)}, expected a tensor of shape {expected}")
+
+
+def _described(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"a tensor of shape {tuple(value.shape)}{' with its graph' if value.requires_grad else ''}"
+
+
+def _draw(model: GenerativeModel, run: Assembly) -> None:
+    """The user's pictures, which nobody keeps."""
+    for picture in make_pictures(run, Clock())[0]:
+        if isinstance(picture, Picture) and not type(picture).__module__.startswith("kantor."):
+            with torch.no_grad(), untouched(model.networks().values(), 0):
+                drawing = picture.draw(model)
+            if drawing is not None:
+                rendered(drawing)
+
+
+def _extract(run: Assembly) -> None:
+    """Features of two pictures by the user's network."""
+    if isinstance(run.data, ImageData) and run.evaluation is not None:
+        assert isinstance(run.evaluation, ImageEvaluation)
+        run.evaluation.features(run.data).of_chunk(run.data.train.take(np.arange(SAMPLES)))
+
+
+class FirstBlock(BlockData):
+    """The first block of a data set over and over, cut to a few samples of each batch.
+
+    Args:
+        data: prepared.
+        model: says how many batches its first step takes.
+        n: samples of each.
+    """
+
+    def __init__(self, data: BlockData, model: GenerativeModel, *, n: int) -> None:
+        super().__init__()
+        self.data, self.name, self.seed = data, data.name, data.seed
+        self.batch_size = min(n, data.batch_size)
+        block = data.on_after_batch_transfer(data.blocks(_OnCPU(model), Share(0, 1)).block(0), 0)
+        assert isinstance(block, Block)
+        labels = None if block.labels is None else block.labels[:, :n]
+        self.block = Block(block.samples[:, :n], labels)
+        if not self.block.samples.is_floating_point() or self.block.samples.shape[2:] != data.sample_shape:
+            raise UserError(
+                f"data={data.name}: a batch has samples {tuple(self.block.samples.shape[2:])} of "
+                f"{self.block.samples.dtype}, expected floats {data.sample_shape}, as its sample_shape says"
+            )
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """The data's."""
+        return self.data.sample_shape
+
+    @property
+    def fingerprint(self) -> str:
+        """The data's."""
+        return self.data.fingerprint
+
+    @property
+    def classes(self) -> int | None:
+        """The data's."""
+        return self.data.classes
+
+    def label_shares(self) -> np.ndarray | None:
+        """The data's."""
+        return self.data.label_shares()
+
+    def blocks(self, model: Consumer, share: Share) -> Blocks:
+        """The one that there is."""
+        return _Again(self.block)
+
+
+class _OnCPU:
+    """A model at its first step, which takes its batches on the CPU."""
+
+    steps = 0
+    device = torch.device("cpu")
+
+    def __init__(self, model: GenerativeModel) -> None:
+        self.batches_per_step, self.batches_before = model.batches_per_step, model.batches_before
+
+
+class _Again(Blocks):
+    """One block for every step."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__(first_step=0)
+        self._block = block
+
+    def block(self, step: int) -> Block:
+        """It."""
+        return self._block
