@@ -474,7 +474,7 @@ def test_keys_that_nobody_would_heed_are_refused_by_any_way(node, tmp_path):
     (tmp_path / "experiment").mkdir()
     experiment = f"# @package _global_\ndefaults: [point_demo_gp]\n{node}: {{gradient_clip_val: 1}}\n"
     (tmp_path / "experiment" / "mine.yaml").write_text(experiment)
-    with pytest.raises(UserError, match="gradient_clip_val|experiment/mine"):
+    with pytest.raises(UserError, match=r"gradient_clip_val|experiment/mine"):
         compose(["experiment=mine"], config_dirs=[str(tmp_path)])
     with pytest.raises(UserError, match=rf"{node}\.\w+ is missing"):
         resolved({**plain, node: {}})
