@@ -10,7 +10,7 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import assemble
-from kantor.engine.fit import make_trainer, quiet_lightning
+from kantor.engine.fit import make_logger, make_trainer, quiet_lightning
 from kantor.engine.train import begin, resume
 from kantor.numerics import numerics
 
@@ -45,7 +45,7 @@ def seconds_of(configuration: Configuration, *, warmup: int, steps: int) -> floa
             run = assemble(configuration, Path(place))
             begin(run, code={})
             resume(run, code={})
-            trainer = make_trainer(run, Clock(), StopOnSignal())
+            trainer = make_trainer(run, Clock(), StopOnSignal(), make_logger(run, 0))
             trainer.callbacks.append(watch)
             trainer.fit(run.model, datamodule=run.data)
         return time.perf_counter() - watch.began
