@@ -127,7 +127,7 @@ def test_a_workers_user_error_is_the_parents(workers, no_hang, which):
 
 
 def test_a_workers_other_error_is_named_with_its_rank_and_trace(workers, no_hang):
-    said = r"process 1 of 2: RuntimeError: broken inside \(.*, line \d+, in fail\)$"
+    said = r"process 1 of 2: RuntimeError: broken inside \(.*, line \d+, in fail\)"
     with pytest.raises(WorkerError, match=said) as caught:
         launch(workers.fail, 1, devices=2)
     assert caught.value.of_user

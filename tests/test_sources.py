@@ -26,7 +26,8 @@ FORBIDDEN = {
 }  # fmt: skip
 WATCHED = {"importlib", "pickle", "subprocess", "marshal", "shelve", "runpy", "yaml", "OmegaConf"}
 QUIET = {"yaml.safe_dump", "OmegaConf.to_container", "OmegaConf.update", "OmegaConf.masked_copy", "OmegaConf.merge",
-         "OmegaConf.structured", "OmegaConf.from_dotlist", "importlib.resources.files"}  # fmt: skip
+         "OmegaConf.structured", "OmegaConf.from_dotlist", "importlib.resources.files",
+         "importlib.util.resolve_name"}  # fmt: skip
 
 
 def dotted(node):

@@ -48,7 +48,7 @@ def _digest(file: BinaryIO, size: int) -> bytes:
     """SHA-256 of the first bytes of a file, 64 hex digits."""
     found, rest = hashlib.sha256(), size
     file.seek(0)
-    while rest and (block := file.read(min(rest, 1 << 20))):
+    while rest and (block := file.read(min(rest, 1 << 16))):
         found.update(block)
         rest -= len(block)
     return found.hexdigest().encode()

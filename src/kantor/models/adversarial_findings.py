@@ -192,9 +192,12 @@ def constant_critic(setting: Setting, history: History) -> str | None:
 
 
 def squashed_logits(setting: Setting, history: History) -> str | None:
-    """No logit is below 0 and none above 1, over many batches: D is between ½ and σ(1) for all samples."""
-    lowest, highest = history.last(D_LOWEST), history.last(D_HIGHEST)
-    if not setting.logits or not lowest or min(lowest) < 0.5 or max(highest) > 1 / (1 + math.exp(-1)) + 1e-6:
+    """No logit is below 0 and none above 1, in the first batch and over many: D is between ½ and σ(1) for all samples.
+    Those of fresh weights without a sigmoid have both signs, even where all are in that range for a while later on."""
+    lowest = history.last(D_LOWEST)
+    if not setting.logits or not lowest or min(*lowest, history.first[D_LOWEST]) < 0.5:
+        return None
+    if history.highest[D_HIGHEST] > 1 / (1 + math.exp(-1)) + 1e-6:
         return None
     return (
         "squashed logits: all numbers of the discriminator are between 0 and 1, as if it ended in a sigmoid. The loss "
