@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from kantor import locks, places
+from kantor import locks, messages, places
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
 
@@ -19,7 +19,7 @@ def without(request, monkeypatch, tmp_path):
     own = tmp_path / "temporary"
     own.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(own))
-    locks._say_once.cache_clear()
+    messages.say_once.cache_clear()
     flock = fcntl.flock
 
     def answer(handle, kind):
@@ -91,7 +91,7 @@ def no_cache_named(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    places._say_once.cache_clear()
+    messages.say_once.cache_clear()
     return tmp_path / f"kantor-{os.getuid()}" / "cache"
 
 

@@ -6,7 +6,6 @@ temporary files is locked in place of the one that was named: processes of this 
 
 import contextlib
 import errno
-import functools
 import hashlib
 import os
 import sys
@@ -16,7 +15,7 @@ from typing import IO
 
 from kantor import places
 from kantor.errors import UserError
-from kantor.messages import say
+from kantor.messages import say_once
 
 try:
     import fcntl
@@ -77,7 +76,7 @@ def _lock(stack: contextlib.ExitStack, path: Path, kind: int, *, mode: str) -> N
     """Lock a file until the stack unwinds, or what stands for it."""
     if _locks(stack.enter_context(_opened(path, mode)), kind):
         return
-    _say_once(path.parent)
+    say_once(f"{path.parent} is on a file system without locks: take care that one machine at a time works there")
     substitute = places.temporary()
     if substitute is not None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
@@ -98,8 +97,3 @@ def _locks(handle: IO[bytes], kind: int) -> bool:
 def _opened(path: Path, mode: str) -> IO[bytes]:
     """A file, no link to another, opened without waiting for anybody."""
     return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
-
-
-@functools.cache
-def _say_once(directory: Path) -> None:
-    say(f"{directory} is on a file system without locks: take care that one machine at a time works there")

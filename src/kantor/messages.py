@@ -1,5 +1,6 @@
 """Words for the user: sentences on stderr, results on stdout. Names of anybody's are made visible in both."""
 
+import functools
 import sys
 
 from kantor.processes import given_rank
@@ -10,6 +11,12 @@ def say(sentence: str) -> None:
     """Print one sentence, once however many processes share the work: rank 0 speaks for all."""
     if given_rank() == 0:
         complain(sentence)
+
+
+@functools.cache
+def say_once(sentence: str) -> None:
+    """The same, but once in the life of the process."""
+    say(sentence)
 
 
 def complain(sentence: str) -> None:

@@ -1,14 +1,13 @@
 """Directories of this user's own, where there are any: for what can be made again, and for what outlives no restart."""
 
 import contextlib
-import functools
 import os
 import stat
 import tempfile
 from pathlib import Path
 
 from kantor.errors import UserError
-from kantor.messages import say
+from kantor.messages import say_once
 from kantor.paths import path_of
 
 
@@ -25,7 +24,7 @@ def cache_root() -> Path:
         raise UserError(
             f"there is no place for kantor's cache ({home} cannot be written to): name one, KANTOR_CACHE=DIR"
         )
-    _say_once(f"{home} cannot be written to, so the cache is {substitute}; KANTOR_CACHE=DIR names another")
+    say_once(f"{home} cannot be written to, so the cache is {substitute}; KANTOR_CACHE=DIR names another")
     return substitute / "cache"
 
 
@@ -45,8 +44,3 @@ def _can_be_made(place: Path) -> bool:
     """Whether a directory is there, or may be made where the first above it is."""
     above = next(one for one in (place, *place.parents) if os.path.lexists(one))
     return above == place or os.access(above, os.W_OK | os.X_OK)
-
-
-@functools.cache
-def _say_once(sentence: str) -> None:
-    say(sentence)
