@@ -3,6 +3,7 @@
     make bench                                                   # installs bench/peers.txt into .peers, once
     python bench/diffusion.py [training sampling points memory] [--repeats 3] [--threads N] [--peers .peers]
     python bench/diffusion.py training sampling --compile        # rows with torch.compile too
+    python bench/diffusion.py training sampling --device cuda    # on a GPU
 
 One network for all rows but one, improved DDPM's UNet at 64 channels, on 32×32×1 digits:
 
@@ -54,9 +55,10 @@ LIBRARIES = ("denoising_diffusion_pytorch", "diffusers", "azula", "torchcfm")
 Rows = dict[str, Callable[[], float]]
 
 
-def composed(experiment: str, *words: str) -> Configuration:
+def composed(experiment: str, *words: str, device: str = "cpu") -> Configuration:
     """An experiment as it is, but that nothing is scored or drawn."""
-    fixed = ("trainer.accelerator=cpu", "trainer.progress=false", "evaluation=none", "pictures=none")
+    accelerator = {"cuda": "gpu"}.get(device, device)
+    fixed = ("trainer.progress=false", "evaluation=none", "pictures=none", f"trainer.accelerator={accelerator}")
     return compose([f"experiment={experiment}", *fixed, *words], config_dirs=[CONF])
 
 
@@ -70,14 +72,17 @@ def of_steps(make: baselines.Make, channels: int = 1) -> baselines.Make:
     return lambda: peers.OfSteps(make(), channels)
 
 
-def kantor_trains(steps: int, experiment: str, *, per_step: int, warmup: int, words: list[str]) -> float:
+def kantor_trains(
+    steps: int, experiment: str, *, per_step: int, warmup: int, words: list[str], device: str = "cpu"
+) -> float:
     """What is consumed per second by the whole trainer."""
-    return steps * per_step / seconds_of(composed(experiment, *words), warmup=warmup, steps=steps)
+    return steps * per_step / seconds_of(composed(experiment, *words, device=device), warmup=warmup, steps=steps)
 
 
-def kantor_samples(repeats: int, *, evaluations: int, threads: int, warmup: int, compiled: bool) -> float:
+def kantor_samples(repeats: int, *, evaluations: int, device: str, threads: int, warmup: int, compiled: bool) -> float:
     """Images per second of an untrained model's moving average."""
-    run = assemble(composed("bench_ddpm", f"sampler.steps={evaluations}"))
+    run = assemble(composed("bench_ddpm", f"sampler.steps={evaluations}", device=device))
+    run.model.to(run.device)
     if compiled:
         run.model.weights("ema")["denoiser"].compile()
     keys = iter(range(warmup + repeats))
@@ -92,16 +97,18 @@ def kantor_samples(repeats: int, *, evaluations: int, threads: int, warmup: int,
 
 def training(given: argparse.Namespace) -> Rows:
     """Images per second."""
-    configuration = composed("bench_ddpm", "trainer.precision=auto")
+    configuration = composed("bench_ddpm", "trainer.precision=auto", device=given.device)
     pixels = np.asarray(configuration.build("data", seed=0).train.pixels)
     make, warmup = functools.partial(network, configuration), WARM_UP["training"]
-    fixed = {"pixels": pixels, "threads": given.threads, "warmup": warmup}
+    fixed = {"pixels": pixels, "device": given.device, "threads": given.threads, "warmup": warmup}
     libraries = {
         "denoising-diffusion-pytorch": functools.partial(peers.lucidrains_train, make=of_steps(make)),
         "diffusers": functools.partial(peers.diffusers_train, make=of_steps(make)),
         "azula": functools.partial(peers.azula_train, make=make),
     }
-    kantor = functools.partial(kantor_trains, given.steps, "bench_ddpm", per_step=baselines.BATCH, warmup=warmup)
+    kantor = functools.partial(
+        kantor_trains, given.steps, "bench_ddpm", per_step=baselines.BATCH, warmup=warmup, device=given.device
+    )
     threads = f"trainer.threads={given.threads}"
     rows: Rows = {}
     for bfloat16 in precisions(configuration):
@@ -124,11 +131,12 @@ def training(given: argparse.Namespace) -> Rows:
 
 def sampling(given: argparse.Namespace) -> Rows:
     """Images per second."""
-    configuration = composed("bench_ddpm", "trainer.precision=auto")
+    configuration = composed("bench_ddpm", "trainer.precision=auto", device=given.device)
     make = functools.partial(network, configuration)
     fixed = {
         "shape": (1, 32, 32),
         "evaluations": given.evaluations,
+        "device": given.device,
         "threads": given.threads,
         "warmup": WARM_UP["sampling"],
     }
@@ -151,6 +159,7 @@ def sampling(given: argparse.Namespace) -> Rows:
             kantor_samples,
             given.draws,
             evaluations=given.evaluations,
+            device=given.device,
             threads=given.threads,
             warmup=WARM_UP["sampling"],
             compiled=compiled,
@@ -241,6 +250,7 @@ def main() -> None:
     parser.add_argument("--point-steps", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of training and sampling of pictures")
     parser.add_argument("--compile", action="store_true", help="with rows of compiled networks")
     parser.add_argument("--peers", default=".peers", help="where the libraries are installed")
     given = parser.parse_args()
@@ -249,8 +259,8 @@ def main() -> None:
     missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
     if missing and parts != ["memory"]:
         raise SystemExit(f"{', '.join(missing)}: not installed in {given.peers}; `make bench` installs bench/peers.txt")
-    auto = composed("bench_ddpm", "trainer.precision=auto").trainer.precision
-    print(f"{given.threads} threads, {given.repeats} rounds; precision auto is {auto}")
+    auto = composed("bench_ddpm", "trainer.precision=auto", device=given.device).trainer.precision
+    print(f"{given.device}, {given.threads} threads, {given.repeats} rounds; precision auto is {auto}")
     for name in parts:
         if name == "memory":
             memory()

@@ -31,13 +31,21 @@ def alpha_bar() -> Tensor:
 
 
 def rate(step: Callable[[], None], *, steps: int, warmup: int) -> float:
-    """Calls of `step` per second, after `warmup` calls that are not timed."""
+    """Calls of `step` per second, after `warmup` calls that are not timed; what a GPU has yet to do counts."""
     for _ in range(warmup):
         step()
+    finish_work()
     began = time.perf_counter()
     for _ in range(steps):
         step()
+    finish_work()
     return steps / (time.perf_counter() - began)
+
+
+def finish_work() -> None:
+    """Wait until a GPU has done what it was asked for."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def settle(threads: int) -> None:
@@ -61,7 +69,15 @@ class Average:
 
 
 def train(
-    steps: int, *, make: Make, pixels: np.ndarray, threads: int, warmup: int, bfloat16: bool, compiled: bool
+    steps: int,
+    *,
+    make: Make,
+    pixels: np.ndarray,
+    device: str,
+    threads: int,
+    warmup: int,
+    bfloat16: bool,
+    compiled: bool,
 ) -> float:
     """Images per second of DDPM on pictures.
 
@@ -69,28 +85,29 @@ def train(
         steps: that are timed.
         make: the network.
         pixels: uint8 (N, C, H, W).
+        device: of network and data.
         threads: of this process.
         warmup: steps before.
-        bfloat16: runs the network under CPU autocast; losses, weights and their average stay in float32.
+        bfloat16: runs the network under autocast; losses, weights and their average stay in float32.
         compiled: by torch.compile.
     """
     settle(threads)
-    network = make().to(memory_format=torch.channels_last)
+    network, images = make().to(device, memory_format=torch.channels_last), torch.from_numpy(pixels).to(device)
     average = Average(network)
     if compiled:
         network.compile()
     adam = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, fused=True)
-    alpha = alpha_bar().sqrt().float()
-    sigma = (1 - alpha_bar()).sqrt().float()
+    alpha = alpha_bar().sqrt().float().to(device)
+    sigma = (1 - alpha_bar()).sqrt().float().to(device)
     order, indices = np.random.default_rng(0).permutation(len(pixels)), itertools.count()
 
     def step() -> None:
         rows = order[(next(indices) * BATCH + np.arange(BATCH)) % len(order)]
-        x = torch.from_numpy(pixels[rows]).float().mul_(1 / 127.5).sub_(1)
-        k, noise = torch.randint(STEPS, (BATCH,)), torch.randn_like(x)
+        x = images[torch.from_numpy(rows).to(device)].float().mul_(1 / 127.5).sub_(1)
+        k, noise = torch.randint(STEPS, (BATCH,), device=device), torch.randn_like(x)
         x_t = alpha[k, None, None, None] * x + sigma[k, None, None, None] * noise
         adam.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             given = network(x_t, (k + 1) / STEPS)
         (given.float() - noise).square().mean().backward()
         adam.step()
@@ -105,6 +122,7 @@ def sample(
     make: Make,
     shape: tuple[int, ...],
     evaluations: int,
+    device: str,
     threads: int,
     warmup: int,
     bfloat16: bool,
@@ -112,7 +130,7 @@ def sample(
 ) -> float:
     """Images per second by DDIM, 16 at a time; arguments as in `train`."""
     settle(threads)
-    network = make().to(memory_format=torch.channels_last).eval()
+    network = make().to(device, memory_format=torch.channels_last).eval()
     if compiled:
         network.compile()
     grid = torch.linspace(STEPS, 0, evaluations + 1).round().long()
@@ -121,10 +139,10 @@ def sample(
 
     @torch.no_grad()
     def draw() -> None:
-        x = torch.randn(SAMPLES, *shape)
+        x = torch.randn(SAMPLES, *shape, device=device)
         for (alpha, sigma, t), (alpha_next, sigma_next, _) in itertools.pairwise(levels):
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                noise = network(x, torch.full((SAMPLES,), t))
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+                noise = network(x, torch.full((SAMPLES,), t, device=device))
             noise = noise.float()
             x = alpha_next / alpha * (x - sigma * noise) + sigma_next * noise
 

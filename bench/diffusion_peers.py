@@ -71,12 +71,14 @@ def lucidrains_unet(channels: int) -> nn.Module:
     return Unet(dim=64, dim_mults=(1, 2, 4), channels=channels)
 
 
-def lucidrains_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int, warmup: int, bfloat16: bool) -> float:
+def lucidrains_train(
+    steps: int, *, make: Make, pixels: np.ndarray, device: str, threads: int, warmup: int, bfloat16: bool
+) -> float:
     """Images per second; `make` gives what is told steps. Arguments as in `diffusion_baselines.train`."""
     from denoising_diffusion_pytorch import Trainer
 
     settle(threads)
-    with tempfile.TemporaryDirectory() as place, accelerating():
+    with tempfile.TemporaryDirectory() as place, accelerating(device):
         folder = Path(place) / "pictures"
         folder.mkdir()
         for index, image in enumerate(pixels[:1000]):
@@ -120,11 +122,11 @@ class Steps:
 
 
 @contextlib.contextmanager
-def accelerating() -> Iterator[None]:
-    """accelerate keeps the precision of the first loop for the whole process; here it forgets it, and takes the CPU."""
+def accelerating(device: str) -> Iterator[None]:
+    """accelerate keeps the precision of the first loop for the whole process; here it forgets it."""
     from accelerate.state import AcceleratorState
 
-    os.environ["ACCELERATE_USE_CPU"] = "true"
+    os.environ["ACCELERATE_USE_CPU"] = "true" if device == "cpu" else "false"
     AcceleratorState._reset_state(True)
     try:
         yield
@@ -133,15 +135,25 @@ def accelerating() -> Iterator[None]:
 
 
 def lucidrains_sample(
-    repeats: int, *, make: Make, shape: tuple[int, ...], evaluations: int, threads: int, warmup: int, bfloat16: bool
+    repeats: int,
+    *,
+    make: Make,
+    shape: tuple[int, ...],
+    evaluations: int,
+    device: str,
+    threads: int,
+    warmup: int,
+    bfloat16: bool,
 ) -> float:
     """Images per second; `make` gives what is told steps."""
     settle(threads)
-    diffusion = lucidrains(make(), shape[-1], evaluations).eval()
-    return _draws(lambda: diffusion.sample(batch_size=SAMPLES), repeats, warmup, bfloat16)
+    diffusion = lucidrains(make(), shape[-1], evaluations).to(device).eval()
+    return _draws(lambda: diffusion.sample(batch_size=SAMPLES), repeats, warmup, device, bfloat16)
 
 
-def diffusers_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int, warmup: int, bfloat16: bool) -> float:
+def diffusers_train(
+    steps: int, *, make: Make, pixels: np.ndarray, device: str, threads: int, warmup: int, bfloat16: bool
+) -> float:
     """Images per second; `make` gives what is told steps."""
     from accelerate import Accelerator
     from diffusers import DDPMScheduler
@@ -150,7 +162,7 @@ def diffusers_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int,
     from tqdm import tqdm
 
     settle(threads)
-    with accelerating():
+    with accelerating(device):
         accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
         model, scheduler = make(), DDPMScheduler(num_train_timesteps=STEPS, beta_schedule="linear")
         average = EMAModel(model.parameters(), decay=0.9999, use_ema_warmup=True, power=0.75)
@@ -162,7 +174,7 @@ def diffusers_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int,
 
         def step() -> None:
             clean = next(batches)
-            noise, k = torch.randn_like(clean), torch.randint(0, STEPS, (len(clean),))
+            noise, k = torch.randn_like(clean), torch.randint(0, STEPS, (len(clean),), device=device)
             with accelerator.accumulate(model):
                 given = model(scheduler.add_noise(clean, noise, k), k)
                 loss = nn.functional.mse_loss(given.float(), noise.float())
@@ -195,39 +207,49 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def diffusers_sample(
-    repeats: int, *, make: Make, shape: tuple[int, ...], evaluations: int, threads: int, warmup: int, bfloat16: bool
+    repeats: int,
+    *,
+    make: Make,
+    shape: tuple[int, ...],
+    evaluations: int,
+    device: str,
+    threads: int,
+    warmup: int,
+    bfloat16: bool,
 ) -> float:
     """Images per second; `make` gives what is told steps."""
     from diffusers import DDIMScheduler
 
     settle(threads)
-    model = make().eval()
+    model = make().to(device).eval()
     scheduler = DDIMScheduler(num_train_timesteps=STEPS, beta_schedule="linear", timestep_spacing="trailing")
 
     def draw() -> None:
-        x = torch.randn(SAMPLES, *shape)
+        x = torch.randn(SAMPLES, *shape, device=device)
         scheduler.set_timesteps(evaluations)
         for k in scheduler.timesteps:
-            x = scheduler.step(model(x, k.expand(SAMPLES)), k, x).prev_sample
+            x = scheduler.step(model(x, k.expand(SAMPLES).to(device)), k, x).prev_sample
 
-    return _draws(draw, repeats, warmup, bfloat16)
+    return _draws(draw, repeats, warmup, device, bfloat16)
 
 
-def azula_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int, warmup: int, bfloat16: bool) -> float:
+def azula_train(
+    steps: int, *, make: Make, pixels: np.ndarray, device: str, threads: int, warmup: int, bfloat16: bool
+) -> float:
     """Images per second; the network is told log σ/α, which costs the same."""
     from azula.denoise import KarrasDenoiser
     from azula.noise import VPSchedule
 
     settle(threads)
-    denoiser = KarrasDenoiser(make(), VPSchedule())
+    denoiser = KarrasDenoiser(make(), VPSchedule()).to(device)
     adam = torch.optim.Adam(denoiser.parameters(), lr=LEARNING_RATE)
     loader = torch.utils.data.DataLoader(Pictures(pixels), batch_size=BATCH, shuffle=True, drop_last=True)
     batches = itertools.chain.from_iterable(loader for _ in itertools.count())
 
     def step() -> None:
-        x = next(batches)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            loss = denoiser.loss(x, torch.rand(len(x)))
+        x = next(batches).to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
+            loss = denoiser.loss(x, torch.rand(len(x), device=device))
         loss.backward()
         adam.step()
         adam.zero_grad()
@@ -236,7 +258,15 @@ def azula_train(steps: int, *, make: Make, pixels: np.ndarray, threads: int, war
 
 
 def azula_sample(
-    repeats: int, *, make: Make, shape: tuple[int, ...], evaluations: int, threads: int, warmup: int, bfloat16: bool
+    repeats: int,
+    *,
+    make: Make,
+    shape: tuple[int, ...],
+    evaluations: int,
+    device: str,
+    threads: int,
+    warmup: int,
+    bfloat16: bool,
 ) -> float:
     """Images per second."""
     from azula.denoise import KarrasDenoiser
@@ -244,9 +274,9 @@ def azula_sample(
     from azula.sample import DDIMSampler
 
     settle(threads)
-    denoiser = KarrasDenoiser(Expanding(make()), VPSchedule()).eval()
+    denoiser = KarrasDenoiser(Expanding(make()), VPSchedule()).to(device).eval()
     sampler = DDIMSampler(denoiser, steps=evaluations, silent=True)
-    return _draws(lambda: sampler(sampler.init((SAMPLES, *shape))), repeats, warmup, bfloat16)
+    return _draws(lambda: sampler(sampler.init((SAMPLES, *shape), device=device)), repeats, warmup, device, bfloat16)
 
 
 class Expanding(nn.Module):
@@ -260,10 +290,10 @@ class Expanding(nn.Module):
         return self.network(x, noise.expand(len(x)))
 
 
-def _draws(draw: Callable[[], object], repeats: int, warmup: int, bfloat16: bool) -> float:
+def _draws(draw: Callable[[], object], repeats: int, warmup: int, device: str, bfloat16: bool) -> float:
     @torch.no_grad()
     def drawn() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16):
             draw()
 
     return SAMPLES * rate(drawn, steps=repeats, warmup=warmup)
