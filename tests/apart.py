@@ -11,7 +11,7 @@ import torch
 from small_runs import environment
 
 from kantor.cli.main import main
-from kantor.processes import PRELOADED
+from kantor.workers import PRELOADED
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([PRELOADED])

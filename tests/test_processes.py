@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from kantor.errors import UserError
-from kantor.processes import Processes, WorkerError, given_rank, joined, launch, ranks_exist
+from kantor.processes import Processes, given_rank, joined, ranks_exist
+from kantor.worker_ends import WorkerError
+from kantor.workers import launch
 
 MODULE = '''
 import os

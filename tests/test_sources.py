@@ -11,7 +11,7 @@ ALLOWED = {
     "importlib.util.find_spec": {"data/mnist.py", "report/why.py", "runs/identity.py"},
     "util.find_spec": {"config/packages.py"},
     "subprocess.run": {"runs/provenance.py"},
-    "pickle.dumps": {"processes.py"},
+    "pickle.dumps": {"workers.py"},
     "OmegaConf.create": {"config/compose.py"},
     "yaml.safe_load": {"report/labels.py"},
     "yaml.load": {"runs/door.py"},

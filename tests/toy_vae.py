@@ -9,7 +9,8 @@ import torch
 
 from kantor import keyed
 from kantor.errors import UserError
-from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.base import GenerativeModel
+from kantor.models.networks import evaluating
 from kantor.models.optimisation import Optimisation, OptimizerFactory
 
 

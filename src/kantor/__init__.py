@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
 from kantor.locks import check_platform
-from kantor.processes import check_guarded
 from kantor.version import __version__
+from kantor.worker_ends import check_guarded
 
 if TYPE_CHECKING:
     from kantor.api import Run

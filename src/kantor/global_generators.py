@@ -22,19 +22,28 @@ def seed(key: int, device: torch.device) -> None:
 
 
 @contextmanager
-def keyed(key: int, device: torch.device) -> Iterator[None]:
-    """Seed them; their states come back after, and what is drawn in between changes nothing outside."""
-    torch_before, there = torch.get_rng_state(), _state(device)
+def kept(*devices: torch.device) -> Iterator[None]:
+    """Their states come back after, those of torch on the CPU and on some devices: what is drawn in between changes
+    nothing outside."""
+    torch_before, there = torch.get_rng_state(), [_state(device) for device in devices]
     numpy_before, python_before = np.random.get_state(), random.getstate()
-    seed(key, device)
     try:
         yield
     finally:
         torch.set_rng_state(torch_before)
-        if there is not None:
-            _restore(there, device)
+        for device, state in zip(devices, there, strict=True):
+            if state is not None:
+                _restore(state, device)
         np.random.set_state(numpy_before)
         random.setstate(python_before)
+
+
+@contextmanager
+def keyed(key: int, device: torch.device) -> Iterator[None]:
+    """The same, and seeded."""
+    with kept(device):
+        seed(key, device)
+        yield
 
 
 def _state(device: torch.device) -> torch.Tensor | None:

@@ -3,14 +3,14 @@
 import contextlib
 import logging
 import os
-import random
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
+
+from kantor import global_generators
 
 LOGGERS = ("pytorch_lightning", "lightning_fabric")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,8 +20,6 @@ KEPT: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-    (np.random.get_state, np.random.set_state),
-    (random.getstate, random.setstate),
     (os.getcwd, os.chdir),
 )
 """What is read before, and how it is put back."""
@@ -35,9 +33,10 @@ def left_alone() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     environment = dict(os.environ)
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
+    gpus = [torch.device("cuda", index) for index in range(count)]
     try:
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=gpus), torch.enable_grad():
+        with warnings.catch_warnings(), global_generators.kept(*gpus), torch.enable_grad():
             torch.set_default_dtype(torch.float32)
             torch.use_deterministic_algorithms(False)
             yield

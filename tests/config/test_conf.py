@@ -222,7 +222,7 @@ def test_experiments_train_two_steps_and_reload_to_the_same_bits(experiment):
     assert run.model.images_seen == 4 * run.model.batches_before(2)
     reloaded = assemble(configuration.replaced("seed", 99)).model
     reloaded.load_state_dict(run.model.state_dict())
-    for weights in run.model.weights_kept:
+    for weights in run.model.weights.names:
         found = samples(run.model, weights, sampler=run.sampler)
         assert found.shape == (5, *run.data.sample_shape)
         assert torch.equal(found, samples(reloaded, weights, sampler=run.sampler))

@@ -9,10 +9,10 @@ from torch import nn
 from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
-from kantor.models.base import GenerativeModel
 from kantor.models.ema import Exponential, Power
 from kantor.models.protocols import HasLatentSpace
 from kantor.models.schedules import Cosine
+from kantor.models.weights import Weights
 from kantor.samplers.direct import Direct
 
 
@@ -45,7 +45,7 @@ def test_a_resumed_run_ends_with_the_same_bits(kind, schedule, tmp_path):
     assert not same(state(first), state(straight))
     assert resumed.counters() == straight.counters()
     assert trainer.global_step == 4
-    for weights in straight.weights_kept:
+    for weights in straight.weights.names:
         assert torch.equal(samples(resumed, weights), samples(straight, weights))
 
 
@@ -85,7 +85,7 @@ def test_values_are_the_last_steps_scalars(kind):
     assert {(value.requires_grad, value.shape) for value in model.values.values()} == {(False, torch.Size([]))}
 
 
-class Weights(pl.Callback):
+class Look(pl.Callback):
     """The weights that sampling needs, after each step."""
 
     def __init__(self):
@@ -97,7 +97,7 @@ class Weights(pl.Callback):
 
 def check_the_average_is_of_all_steps(kind):
     """Three steps: the first copies, then d = min(decay, 2/11) and min(decay, 3/12)."""
-    model, look = kind.model(averaging=Exponential(decay=[0.9, 0.2], warm_up=True)), Weights()
+    model, look = kind.model(averaging=Exponential(decay=[0.9, 0.2], warm_up=True)), Look()
     fit(model, kind.data(), 3, look)
     for weights, decays in {"ema": (2 / 11, 3 / 12), "ema:0.9": (2 / 11, 3 / 12), "ema:0.2": (2 / 11, 0.2)}.items():
         found = model.weights(weights)
@@ -119,7 +119,7 @@ def test_the_average_is_updated_once_after_each_step(kind):
 
 def test_raw_weights_given_as_ema_are_seen(monkeypatch):
     """Mutation: whoever asks for an average gets the weights as they are."""
-    monkeypatch.setattr(GenerativeModel, "weights", lambda self, name: self.sampling_networks())
+    monkeypatch.setattr(Weights, "__call__", lambda self, name: self._raw)
     for kind in MODELS.values():
         with pytest.raises(AssertionError):
             check_the_average_is_of_all_steps(kind)
@@ -130,8 +130,8 @@ def test_without_an_average_there_are_raw_weights_only(kind):
     model, other = kind.model(averaging=None), kind.model()
     fit(model, kind.data(), 2)
     fit(other, kind.data(), 2)
-    assert list(model.weights_kept) == ["raw"] and model.default_weights == "raw"
-    assert other.default_weights == "ema"
+    assert list(model.weights.names) == ["raw"] and model.weights.default == "raw"
+    assert other.weights.default == "ema"
     assert torch.equal(samples(model, "raw"), samples(other, "raw"))  # it follows training, and has no part in it
     assert not [name for name in model.state_dict() if "average" in name]
     with pytest.raises(UserError, match=r"^weights=ema were not kept: expected one of raw; .* by ema.decay="):
@@ -148,7 +148,7 @@ each_form = pytest.mark.parametrize(("averaging", "first", "second", "other"), S
 @each_form
 def test_weights_that_were_not_kept_are_named_with_those_that_were(averaging, first, second, other):
     model = vae(averaging=averaging)
-    assert list(model.weights_kept) == ["raw", "ema", first, second]
+    assert list(model.weights.names) == ["raw", "ema", first, second]
     sentence = (
         rf"^weights={other} were not kept.*: expected one of raw, ema, {first}, {second}; .*ema=power ema.widths="
     )
@@ -161,15 +161,15 @@ def test_weights_that_were_not_kept_are_named_with_those_that_were(averaging, fi
 @each_form
 def test_each_of_several_averages_has_one_name(averaging, first, second, other):
     model = vae(averaging=averaging)
-    assert model.default_weights == model.weights_called("ema") == first
-    assert model.weights_called(f"{first}0") == first and model.weights_called(f"{second}00") == second
-    assert model.weights_called("raw") == "raw"
+    assert model.weights.default == model.weights.called("ema") == first
+    assert model.weights.called(f"{first}0") == first and model.weights.called(f"{second}00") == second
+    assert model.weights.called("raw") == "raw"
     assert model.weights(f"{second}0").keys() == model.weights(second).keys()
 
 
 def test_a_single_average_is_called_ema():
     model = vae(averaging=Power(widths=0.05))
-    assert model.default_weights == model.weights_called("ema") == "ema"
+    assert model.weights.default == model.weights.called("ema") == "ema"
     assert model.weights("ema:0.050") == model.weights("ema")
 
 

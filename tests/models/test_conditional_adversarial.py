@@ -12,8 +12,8 @@ from torch import nn
 from kantor import keyed
 from kantor.data.images import ImageData, ImageSet
 from kantor.models.adversarial import Adversarial
-from kantor.models.base import Part
 from kantor.models.latent import Normal
+from kantor.models.part import Part
 from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, ProjectionDiscriminator
 from kantor.nets.conv_critic import ConvCritic
 from kantor.nets.flat import ToImages

@@ -148,7 +148,7 @@ def test_of_several_averages_the_one_is_named(directory, check):
 
 def test_an_average_that_never_follows(directory, monkeypatch):
     model = flow()
-    monkeypatch.setattr(model.averages, "update", lambda networks: None)
+    monkeypatch.setattr(model.averages, "update", lambda: None)
     assert set(found(directory, model, points())) == {"stale_average"}
 
 

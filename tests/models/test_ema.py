@@ -31,7 +31,7 @@ class Follower:
         self.averages = Averages(self.networks, averaging)
 
     def update(self):
-        self.averages.update(self.networks)
+        self.averages.update()
 
     def average(self, name):
         return self.averages.networks(name)["it"]
@@ -145,12 +145,12 @@ def test_averages_are_called_by_their_numbers():
 def test_all_parameters_of_all_networks_are_averaged():
     networks = {"one": network(1.0), "two": nn.Linear(3, 1)}
     averages = Averages(networks, Exponential(decay=0.5, warm_up=True))
-    averages.update(networks)
+    averages.update()
     nn.init.constant_(networks["one"].weight, 3.0)
     nn.init.constant_(networks["one"].bias, 7.0)
     before = networks["two"].weight.detach().clone()
     nn.init.zeros_(networks["two"].weight)
-    averages.update(networks)  # d = min(0.5, 2/11)
+    averages.update()  # d = min(0.5, 2/11)
     d, found = 2 / 11, averages.networks("ema:0.5")
     assert found["one"].weight.tolist() == [pytest.approx([3 - 2 * d] * 2)]
     assert found["one"].bias.tolist() == pytest.approx([7 - 8 * d])
@@ -167,6 +167,34 @@ def test_buffers_are_copied_not_averaged():
     assert torch.equal(average.running_mean, made.running_mean)
     assert torch.equal(average.running_var, made.running_var)
     assert average.num_batches_tracked.item() == 3
+
+
+class Counting(nn.Module):
+    """A network that puts another buffer in the place of its own, and has one weight under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = network(1.0)
+        self.register_buffer("count", torch.zeros(()))
+        self.other = self.one
+
+    def forward(self, x):
+        self.count = self.count + 1
+        return self.one(x)
+
+
+def test_tensors_are_followed_where_they_are_now():
+    """`to` and assignment put other tensors in the place of those that were there at first."""
+    made = Counting()
+    follower = Follower(made, Exponential(0.5, warm_up=False))
+    follower.update()
+    nn.Module.double(nn.ModuleList([made, follower.averages]))
+    made.load_state_dict({name: value + 2 for name, value in made.state_dict().items()}, assign=True)
+    made(torch.ones(1, 2, dtype=torch.float64))
+    follower.update()
+    average = follower.average("ema:0.5")
+    assert average.one.weight.tolist() == [[2.0, 2.0]] and average.one is average.other
+    assert average.count.item() == 3
 
 
 def test_averages_are_always_in_eval_mode():

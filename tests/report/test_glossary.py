@@ -10,7 +10,7 @@ from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
 from kantor.models import adversarial_measurements as adversarial
-from kantor.models import average_health, base, denoising_measurements, gradients, regret, spread
+from kantor.models import average_health, denoising_measurements, gradients, regret, schedules, spread
 from kantor.models.charts import Chart
 from kantor.models.ema import Exponential
 from kantor.report import glossary
@@ -23,7 +23,7 @@ CHARTS = (
     *(*adversarial.OF_PROBABILITIES, *adversarial.OF_POTENTIALS, adversarial.OF_CLIPPING, GRADIENTS),
     *(
         spread.CHART,
-        base.LEARNING_RATES,
+        schedules.LEARNING_RATES,
         average_health.chart(Exponential(0.999, warm_up=True)),
         denoising_measurements.LEARNED,
         denoising_measurements.RANGE,

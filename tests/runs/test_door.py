@@ -188,6 +188,25 @@ def test_a_seed_is_a_whole_number(seed):
         schemas.CONFIG({**CONFIG, "seed": seed}, "")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"budget": {"steps": "many"}}, r"budget\.steps: expected a whole number"),
+        ({"budget": {"steps": "10"}}, r"budget\.steps: expected a whole number"),
+        ({"trainer": 5}, "trainer: expected a mapping"),
+        ({"trainer": {"wings": 2}}, "trainer: expected no wings"),
+        ({"data": "x"}, "data: expected a mapping"),
+        ({"model": None}, "model: expected a mapping"),
+        ({"likelihood": [1]}, "likelihood: expected a mapping"),
+        ({"rerun": "yes"}, "rerun: expected true or false"),
+    ],
+    ids=str,
+)
+def test_a_configuration_is_of_the_types_of_the_schema(change, said):
+    with pytest.raises(shapes.Unlike, match=said):
+        schemas.CONFIG({**CONFIG, **change}, "")
+
+
 # Finding them
 
 

@@ -40,6 +40,6 @@ class Checkpointing(pl.Callback):
 
     def _export(self, trainer: pl.Trainer, model: GenerativeModel) -> None:
         if trainer.is_global_zero:
-            weights = model.default_weights
+            weights = model.weights.default
             checkpoints.export_weights(model.weights(weights), weights, self.directory)
         self._exported = model.steps

@@ -20,7 +20,8 @@ from kantor.callbacks.exposed import Exposed, exact_errors
 from kantor.callbacks.pictures import ImagePicture
 from kantor.data import pixels
 from kantor.errors import require_positive
-from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.base import GenerativeModel
+from kantor.models.networks import evaluating
 from kantor.models.protocols import HasDenoisingLoss
 from kantor.noising.coupling import Independent
 from kantor.noising.levels import Levels

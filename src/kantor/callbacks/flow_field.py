@@ -18,7 +18,8 @@ from torch import Tensor
 from kantor.callbacks import strips
 from kantor.callbacks.denoising import DenoisingPicture
 from kantor.data.module import PointData
-from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.base import GenerativeModel
+from kantor.models.networks import evaluating
 from kantor.models.protocols import HasDenoiser
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels, at_samples

@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _complain_of(error: Exception, sentence: str) -> int:
     """What came from the user's own code is wrong input, with its line; anything else is said by the sentence."""
-    from kantor.processes import WorkerError
+    from kantor.worker_ends import WorkerError
 
     told = user_code.told(error)
     if isinstance(error, WorkerError) and error.of_user:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -16,7 +16,7 @@ from kantor.config.closed import check_closed
 from kantor.config.explanation import FAILURES, explained, of_options, unknown_key, unresolved
 from kantor.config.files import check_option, groups, options
 from kantor.config.grammar import literal, parse, search_path, words_of
-from kantor.config.schema import Budget, Configuration, Schema, of_another_version
+from kantor.config.schema import Budget, Configuration, Schema, Trainer, of_another_version
 from kantor.errors import UserError
 
 
@@ -201,31 +201,6 @@ def load_option(group: str, name: str, config_dirs: list[str] | None = None) -> 
     return loaded
 
 
-def trusted(plain: Mapping[str, Any]) -> Configuration:
-    """The configuration that came with a run directory, once it is known to be one, and to name nothing harmful.
-
-    Raises:
-        UserError: it is not resolved, a value is of another type, a key is unknown, or it names code outside what is
-            trusted.
-    """
-    check_plain(plain)
-    try:
-        typed: Any = OmegaConf.merge(OmegaConf.structured(Schema), dict(plain))
-        checked: Any = OmegaConf.to_container(OmegaConf.masked_copy(typed, list(plain)))
-    except (OmegaConfBaseException, OverflowError) as error:
-        key = getattr(error, "full_key", None)
-        what = str(error).partition("\n")[0]
-        raise UserError(f"the configuration of the run{f', {key}' if key else ''}: {what}") from error
-    for field in fields(Schema):
-        value = checked.get(field.name, {})
-        if field.type is Any and not isinstance(value, dict):
-            raise UserError(f"{field.name}={value!r}: expected a mapping, such as {{_target_: null}}")
-    for key in (f"{group}.{name}" for group in ("budget", "trainer") for name in checked.get(group, {})):
-        if at(checked, key) == "???":
-            raise of_another_version(key)
-    return Configuration(checked, of_run=True)
-
-
 def changed(
     configuration: Configuration,
     *,
@@ -238,7 +213,8 @@ def changed(
     Raises:
         UserError: there is no such option or key, or a value refers to one that there is not.
     """
-    missing = [field.name for field in fields(Schema) if field.name not in configuration.plain]
+    there = keys(dict(configuration.plain))
+    missing = [key for key in keys(asdict(Schema(budget=Budget(), trainer=Trainer()))) if key not in there]
     if missing:
         raise of_another_version(missing[0])
     options = load_options(chosen, config_dirs) if chosen else {}

@@ -51,7 +51,7 @@ class Assembly:
     @property
     def sampling(self) -> Sampling:
         """How pictures and the page's samples are drawn: with the average of the weights, where one is kept."""
-        return Sampling(self.model.default_weights, self.sampler)
+        return Sampling(self.model.weights.default, self.sampler)
 
     @property
     def budget_steps(self) -> int | None:
@@ -129,7 +129,7 @@ def bear_channels_last(configuration: Configuration) -> bool:
 def _of_weights_kept(configuration: Configuration, sampler: Sampler, model: GenerativeModel) -> Evaluation:
     evaluation = build_evaluation(configuration, sampler, model.classes)
     try:
-        return replace(evaluation, weights=model.weights_called(evaluation.weights))
+        return replace(evaluation, weights=model.weights.called(evaluation.weights))
     except UserError as error:
         raise UserError(f"evaluation.{error}") from error
 

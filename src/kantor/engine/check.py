@@ -16,7 +16,8 @@ from kantor.evaluation.error_budget import check_error_budget
 from kantor.evaluation.likelihood import check_likelihood
 from kantor.marks import check_apart
 from kantor.messages import say
-from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.base import GenerativeModel
+from kantor.models.networks import evaluating
 
 
 def check(run: Assembly) -> None:

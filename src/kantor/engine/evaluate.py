@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kantor.config.compose import changed, trusted
+from kantor.config.compose import changed
+from kantor.config.schema import Configuration
 from kantor.engine.assembly import assemble
 from kantor.engine.check import check_machine, check_sampling
 from kantor.engine.publication import publish
@@ -13,10 +14,10 @@ from kantor.evaluation.base import PRESETS
 from kantor.evaluation.error_budget import check_error_budget
 from kantor.evaluation.likelihood import check_likelihood
 from kantor.messages import say
-from kantor.processes import launch
 from kantor.runs import checkpoints
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
+from kantor.workers import launch
 
 
 def evaluate(
@@ -46,7 +47,9 @@ def evaluate(
     """
     named = {"evaluation": evaluation, "extractor": extractor, "likelihood": likelihood, "sampler": sampler}
     chosen = {group: name for group, name in named.items() if name is not None}
-    configuration = changed(trusted(directory.config()), chosen=chosen, overrides=overrides, config_dirs=config_dirs)
+    configuration = changed(
+        Configuration(directory.config(), of_run=True), chosen=chosen, overrides=overrides, config_dirs=config_dirs
+    )
     run = assemble(configuration, directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")

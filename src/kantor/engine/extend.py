@@ -8,7 +8,7 @@ from typing import Any
 from kantor.atomic import copy_file, write_json
 from kantor.callbacks.first_batch import FIRST_BATCH
 from kantor.config.checks import at, keys
-from kantor.config.compose import changed, trusted
+from kantor.config.compose import changed
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
@@ -58,7 +58,7 @@ def extended(
     Raises:
         UserError: the run is not finished, or something of the weights but the budget differs.
     """
-    configuration = trusted(directory.config())
+    configuration = Configuration(directory.config(), of_run=True)
     old = configuration.plain
     if directory.status()["state"] != "finished":
         raise UserError(f"run={directory.path} is not finished: the command that began it goes on with it as it is")

@@ -12,11 +12,12 @@ from kantor.atomic import write_json
 from kantor.config.compose import load_options, replaced
 from kantor.config.schema import Configuration
 from kantor.data.images import ImageData
+from kantor.data.module import BlockData
 from kantor.engine.assembly import build_evaluation
 from kantor.engine.score import record
 from kantor.errors import UserError
 from kantor.evaluation import second_opinion, tensor_files
-from kantor.evaluation.base import PRESETS, split_draws
+from kantor.evaluation.base import PRESETS, Evaluation, split_draws
 from kantor.evaluation.protocol import Protocol
 from kantor.marks import check_apart, claim
 from kantor.paths import path_of
@@ -53,14 +54,7 @@ def evaluate_files(
         UserError: something is missing, there are too few samples, or all pictures are copies of training pictures.
     """
     check_words(given)
-    words = load_options({"data": given["data"]}, config_dirs)
-    of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
-    data = Configuration(replaced(words, of_data)).build("data", seed=0)
-    chosen = {"evaluation": PRESETS[data.content], **given}
-    scoring: dict[str, str] = {group: chosen[group] for group in ("evaluation", "extractor") if group in chosen}
-    words |= load_options(scoring, config_dirs)
-    words |= load_options({"likelihood": "none"})  # which only a model has
-    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
+    data, evaluation = chosen(given, overrides, config_dirs)
     file, directory = path_of(given["images"]), RunDirectory(path_of(given["out"]))
     if isinstance(data, ImageData):
         check_apart("out", given["out"], [*data.inputs, *([file] if file.is_dir() else [])])
@@ -73,17 +67,7 @@ def evaluate_files(
     directory.create()
     claim(directory.samples)
     write_samples(shown(draws[0]), directory.samples / "given.png")
-    began = time.perf_counter()
-    made = record(
-        evaluation,
-        coded(evaluation.protocol(data), file),
-        evaluation.score_draws(draws, data, Processes()),
-        at_step=None,
-        sampling={"checkpoint": file.name, "weights": "file", "sampler": "file", "nfe": None},
-        digest=tensor_files.digest({str(number): torch.from_numpy(draw) for number, draw in enumerate(draws)}),
-        draws=len(draws),
-    )
-    whole = card_of_file(file, made, seconds=time.perf_counter() - began)
+    whole = card_of_file(file, draws, evaluation, data)
     write_json(directory.card_json, whole)
     opinion = second_opinion.of_draws(draws, evaluation, data)
     if opinion is not None:
@@ -91,6 +75,26 @@ def evaluate_files(
         write_json(directory.card_json, whole)
     write_report(directory)
     return whole
+
+
+def chosen(
+    given: dict[str, str], overrides: list[tuple[str, Any]], config_dirs: list[str] | None
+) -> tuple[BlockData, Evaluation]:
+    """The data, and how samples are scored against them; arguments as of `evaluate_files`.
+
+    Raises:
+        UserError: there are no such options or keys.
+    """
+    words = load_options({"data": given["data"]}, config_dirs)
+    of_data = [(key, value) for key, value in overrides if key.startswith("data.")]
+    data = Configuration(replaced(words, of_data)).build("data", seed=0)
+    options = {"evaluation": PRESETS[data.content], **given}
+    words |= load_options(
+        {group: options[group] for group in ("evaluation", "extractor") if group in options}, config_dirs
+    )
+    words |= load_options({"likelihood": "none"})  # which only a model has
+    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
+    return data, evaluation
 
 
 def coded(protocol: Protocol, file: Path) -> Protocol:
@@ -142,8 +146,19 @@ def check_out(directory: RunDirectory) -> None:
             raise UserError(f"out={directory.path} has a {file.name} that is none of kantor's: name another directory")
 
 
-def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-    """A card without a training behind it."""
+def card_of_file(file: Path, draws: list[np.ndarray], evaluation: Evaluation, data: BlockData) -> dict[str, Any]:
+    """A card without a training behind it: the scores of what a file holds."""
+    began = time.perf_counter()
+    made = record(
+        evaluation,
+        coded(evaluation.protocol(data), file),
+        evaluation.score_draws(draws, data, Processes()),
+        at_step=None,
+        sampling={"checkpoint": file.name, "weights": "file", "sampler": "file", "nfe": None},
+        digest=tensor_files.digest({str(number): torch.from_numpy(draw) for number, draw in enumerate(draws)}),
+        draws=len(draws),
+    )
+    seconds = round(time.perf_counter() - began, 3)
     return {
         "kantor": __version__,
         "experiment": file.stem,
@@ -153,11 +168,6 @@ def card_of_file(file: Path, evaluation: dict[str, Any], *, seconds: float) -> d
         "processes": 1,
         "made_by": None,
         "budget": {},
-        "cost": {
-            "train_seconds": None,
-            "evaluate_seconds": round(seconds, 3),
-            "peak_memory_bytes": None,
-            "parameters": {},
-        },
-        "evaluations": [{**evaluation, "made_by": provenance()}],
+        "cost": {"train_seconds": None, "evaluate_seconds": seconds, "peak_memory_bytes": None, "parameters": {}},
+        "evaluations": [{**made, "made_by": provenance()}],
     }

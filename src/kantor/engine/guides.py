@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from kantor.config.compose import trusted
+from kantor.config.schema import Configuration
 from kantor.engine.models import build_model, restore_model
 from kantor.errors import UserError
 from kantor.evaluation import tensor_files
@@ -44,7 +44,7 @@ class RunGuide:
     def denoiser(self, labels: Tensor | None, device: torch.device) -> Denoiser:
         """As `Guide` has it."""
         model = self.model.to(device)
-        return model.denoiser_of(model.weights(model.default_weights), labels if model.classes is not None else None)
+        return model.denoiser_of(model.weights(model.weights.default), labels if model.classes is not None else None)
 
 
 def open_guide(run: str) -> RunGuide:
@@ -55,7 +55,7 @@ def open_guide(run: str) -> RunGuide:
     """
     try:
         directory = latest(Path("outputs")) if run == "latest" else RunDirectory.open(path_of(run))
-        model = build_model(trusted(directory.config()), torch.device("cpu"))
+        model = build_model(Configuration(directory.config(), of_run=True), torch.device("cpu"))
         restore_model(model, directory, "last")
     except UserError as error:
         raise UserError(f"sampler.guide={run}: {error}") from error
@@ -63,7 +63,7 @@ def open_guide(run: str) -> RunGuide:
         raise UserError(
             f"sampler.guide={run}: a {type(model).__name__} has no denoiser; name a run of a denoising model"
         )
-    networks = model.eval().weights(model.default_weights)
+    networks = model.eval().weights(model.weights.default)
     path = directory.path.absolute()
     return RunGuide(
         name=f"{path.parent.name}/{path.name}",

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from kantor import keyed
-from kantor.config.compose import changed, trusted
+from kantor.config.compose import changed
+from kantor.config.schema import Configuration
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly, assemble, restore
@@ -85,27 +86,36 @@ def sample(
     if n < 1:
         raise UserError(f"n={n}: expected at least 1 sample")
     run = load(directory, checkpoint, sampler=sampler, overrides=overrides, config_dirs=config_dirs)
-    device = run.device if run.device.type != "cuda" or torch.cuda.is_available() else torch.device("cpu")
-    model = run.model.to(device)
     sampler_used = run.sampler if likeness is None else likeness.sampler(run)
-    sampling = Sampling(model.default_weights if weights is None else model.weights_called(weights), sampler_used)
-    size = chunk_of(run)
+    kept = run.model.weights
+    sampling = Sampling(kept.default if weights is None else kept.called(weights), sampler_used)
+    samples = drawn(run, sampling, n, seed=seed, condition=condition)
+    return Drawn(samples, sampling.describe() | {"checkpoint": checkpoint})
+
+
+def drawn(run: Assembly, sampling: Sampling, n: int, *, seed: int, condition: str | None) -> np.ndarray:
+    """Samples as files hold them, chunk by chunk, on the run's device where there is one; arguments as of `sample`.
+
+    Raises:
+        UserError: the model does not take this condition.
+    """
+    device = run.device if run.device.type != "cuda" or torch.cuda.is_available() else torch.device("cpu")
+    model, size = run.model.to(device), chunk_of(run)
     labels = labels_of(condition, -(-n // size) * size, model)
 
-    def drawn(chunk: int, rng: keyed.Rng) -> Tensor:
+    def of_chunk(chunk: int, rng: keyed.Rng) -> Tensor:
         these = None if labels is None else labels[chunk * size : (chunk + 1) * size].to(device)
         return as_files_hold(sampling(model, size, rng=rng, condition=these))
 
     with numerics(threads=torch.get_num_threads()):
-        samples = generate(
-            drawn,
+        return generate(
+            of_chunk,
             n,
             chunk=size,
             key=lambda chunk: keyed.seed(seed, "sample", chunk),
             processes=Processes(),
             device=device,
         )
-    return Drawn(samples, sampling.describe() | {"checkpoint": checkpoint})
 
 
 def check_place(directory: RunDirectory, out: Path) -> None:
@@ -114,7 +124,7 @@ def check_place(directory: RunDirectory, out: Path) -> None:
     Raises:
         UserError: they are.
     """
-    data = trusted(directory.config()).build("data", seed=0)
+    data = Configuration(directory.config(), of_run=True).build("data", seed=0)
     if isinstance(data, ImageData):
         check_apart("out", str(out), data.inputs)
 
@@ -160,7 +170,7 @@ def load(
             trusted.
     """
     configuration = changed(
-        trusted(directory.config()),
+        Configuration(directory.config(), of_run=True),
         chosen={} if sampler is None else {"sampler": sampler},
         overrides=[*ALONE, *overrides],
         config_dirs=config_dirs,

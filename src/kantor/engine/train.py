@@ -22,13 +22,14 @@ from kantor.errors import Interrupted, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.plain_files import is_plain
-from kantor.processes import announcing, follow, given_rank, launch
+from kantor.processes import announcing, follow, given_rank
 from kantor.report.page import write_report
 from kantor.runs import checkpoints
 from kantor.runs.attempts import Attempt, attempt, environment, machine_changes, new_status
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
+from kantor.workers import launch
 
 SCORING = ("evaluation", "extractor", "likelihood", "sampler")
 """Groups that `kantor evaluate` takes."""

@@ -156,7 +156,7 @@ def _few_evaluations(model: GenerativeModel) -> Iterator[None]:
         if next(asked) >= EVALUATIONS:
             raise _Enough
 
-    networks = model.weights(model.default_weights).values()
+    networks = model.weights(model.weights.default).values()
     hooks = [network.register_forward_pre_hook(stop) for network in networks]
     try:
         with suppress(_Enough):
@@ -168,7 +168,7 @@ def _few_evaluations(model: GenerativeModel) -> Iterator[None]:
 
 def _sample(model: GenerativeModel, run: Assembly) -> None:
     rng = keyed.Rng(keyed.seed(run.configuration.seed, "trial"), device=model.device)
-    drawn = Sampling(model.default_weights, run.sampler)(model, SAMPLES, rng=rng)
+    drawn = Sampling(model.weights.default, run.sampler)(model, SAMPLES, rng=rng)
     expected = (SAMPLES, *run.data.sample_shape)
     if not isinstance(drawn, Tensor) or tuple(drawn.shape) != expected:
         raise UserError(f"model: samples are drawn as {_described(drawn)}, expected a tensor of shape {expected}")

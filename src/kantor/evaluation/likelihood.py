@@ -14,7 +14,8 @@ from torch import Tensor
 from kantor import global_generators
 from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
-from kantor.models.base import GenerativeModel, evaluating
+from kantor.models.base import GenerativeModel
+from kantor.models.networks import evaluating
 from kantor.models.protocols import HasDenoiser
 from kantor.noising.bound import (
     Decoder,
@@ -223,6 +224,6 @@ def check_likelihood(likelihood: Likelihood | None, model: GenerativeModel) -> N
             f"likelihood={likelihood.name}: {type(model).__name__} has no density that could be computed; "
             "take likelihood=none, or a model that denoises"
         )
-    refusal = likelihood.refusal(model.denoiser_of(model.weights(model.default_weights)), model.path)
+    refusal = likelihood.refusal(model.denoiser_of(model.weights(model.weights.default)), model.path)
     if refusal is not None:
         raise UserError(refusal)

@@ -6,6 +6,7 @@ They are computed from what each sample costs, addend by addend, (B, K).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,32 +164,23 @@ def point_likelihoods(
         processes: who shares the work.
     """
     exact = exact_denoiser(data.distribution)
+    nats = partial(likelihood.nats, model, weights=weights, as_bytes=False)
 
     def points(r: int) -> Tensor:
-        return torch.from_numpy(
-            data.distribution.sample(n, keyed.generator(draw.seed, "likelihood", r), stratified=False)
-        )
+        rng = keyed.generator(draw.seed, "likelihood", r)
+        return torch.from_numpy(data.distribution.sample(n, rng, stratified=False))
 
     def own(r: int) -> DrawScores:
-        parts = [
-            likelihood.nats(
-                model, part.float(), None, weights=weights, rng=_rng(model, draw.seed, r, c), as_bytes=False
-            )
-            for c, part in enumerate(points(r).split(draw.chunk))
-        ]
-        return DrawScores.of(scores, torch.cat(parts), with_spreads=True)
+        parts = enumerate(points(r).split(draw.chunk))
+        costs = [nats(part.float(), None, rng=_rng(model, draw.seed, r, c)) for c, part in parts]
+        return DrawScores.of(scores, torch.cat(costs), with_spreads=True)
 
     made = pieces(own, draw.draws, processes)
     true = [] if exact is None else [-exact.log_density(points(r))[:, None] for r in range(draw.draws)]
-    floors = [DrawScores.of([NLL], costs, with_spreads=True) for costs in true]
+    floors = {NLL.name: [DrawScores.of([NLL], costs, with_spreads=True) for costs in true]}
+    said = "the true density at the same points"
     return {
-        score.name: score.over_draws(
-            made,
-            floors if score is NLL else [],
-            floor_n=n,
-            floor_kind="the true density at the same points",
-        )
-        for score in scores
+        score.name: score.over_draws(made, floors.get(score.name, []), floor_n=n, floor_kind=said) for score in scores
     }
 
 

@@ -9,25 +9,25 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
-from kantor import keyed, user_code
+from kantor import keyed
 from kantor.data.stream import Block
 from kantor.errors import UserError
-from kantor.messages import say
-from kantor.models import adversarial_findings, adversarial_measurements
+from kantor.models import adversarial_checks, adversarial_findings, adversarial_measurements
 from kantor.models.adversarial_measurements import of_potential, of_probabilities
-from kantor.models.base import GenerativeModel, Limits, Part, device_of, evaluating
+from kantor.models.base import GenerativeModel, Limits
 from kantor.models.charts import Chart
 from kantor.models.critic_steps import CriticSteps
 from kantor.models.ema import Averaging
 from kantor.models.gradients import gradient_norms
 from kantor.models.health import Check
 from kantor.models.latent import Latent
+from kantor.models.networks import device_of, evaluating
 from kantor.models.optimisation import Optimisation, OptimizerFactory, check_factory
+from kantor.models.part import Part
 from kantor.models.schedules import Schedule
 from kantor.models.spread import CHART, spread
-from kantor.objectives import contract
 from kantor.objectives.adversarial import AdversarialObjective
-from kantor.objectives.critic import Critic, squashing
+from kantor.objectives.critic import Critic
 from kantor.objectives.distance_estimate import DistanceEstimate
 
 
@@ -276,15 +276,9 @@ class Adversarial(GenerativeModel):
         rng, labels = keyed.Rng(0, device=self.device), None
         if self.classes is not None and block.labels is not None:
             labels = block.labels[-1]
-        real, critic, objective = block.samples[-1], self._critic_of(labels), self.objective
-        fake, said = self._generated(rng, len(real), labels), contract.named(objective.critic_terms)
-        terms = objective.critic_terms(critic, real, fake.detach(), rng=rng)
-        whole = contract.check_terms(terms, said, is_wasserstein=objective.is_wasserstein)
-        contract.check_teaches(whole, self.critic, said, who=self.critic_name)
-        said = contract.named(objective.generator_loss)
-        loss = contract.check_scalar(objective.generator_loss(critic, real, fake), said)
-        contract.check_teaches(loss, self.generator, said, who="generator")
-        contract.check_probability(objective)
+        real = block.samples[-1]
+        fake = self._generated(rng, len(real), labels)
+        adversarial_checks.check_losses(self.objective, self._critic_of(labels), self.networks(), real, fake, rng)
 
     def check_networks(self) -> None:
         """Also the critic against its objective."""
@@ -300,43 +294,15 @@ class Adversarial(GenerativeModel):
         Raises:
             UserError: they do not fit each other, or the data.
         """
-        device = device_of(self.generator)
-        labels = None if self.classes is None else torch.tensor([0, self.classes - 1], device=device)
-        told = "" if self.classes is None else f" and labels 0 … {self.classes - 1}"
-        try:
-            samples = self._generated(keyed.Rng(0, device=device), 2, labels)
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(f"generator: it cannot take its noise{told}: {user_code.reason(error)}") from error
-        if not isinstance(samples, Tensor):
-            raise UserError(f"generator: it makes a {type(samples).__name__} of its noise, expected one tensor")
-        if tuple(samples.shape) != (2, *sample_shape):
-            raise UserError(
-                f"generator: it makes {tuple(samples.shape[1:])} of each noise vector, the data are {sample_shape}: "
-                "give it their channels and size, or take data or a model of the other's"
-            )
-        try:
-            values = self.critic(samples, *given(labels))
-        except UserError:
-            raise
-        except Exception as error:
-            raise UserError(
-                f"critic: it cannot take the data, which are {sample_shape}{told} ({user_code.reason(error)}): give "
-                "it their channels and size, or take data or a model of the other's"
-            ) from error
-        if not isinstance(values, Tensor):
-            raise UserError(f"critic: it gives a {type(values).__name__}, expected a tensor with one number a sample")
-        if tuple(values.shape) != (2,):
-            raise UserError(
-                f"critic: it gives {tuple(values.shape[1:])} for each sample, expected one number (outputs: null)"
-            )
-        end = squashing(values)
-        if end is not None and self.objective.unbounded:
-            say(
-                f"model.critic ends in a {end}, and {type(self.objective).__name__} expects numbers without bounds: "
-                f"the {self.critic_name} cannot say how sure it is. Let it end in a linear layer"
-            )
+        device, labels, told = device_of(self.generator), None, ""
+        if self.classes is not None:
+            labels = torch.tensor([0, self.classes - 1], device=device)
+            told = f" and labels 0 … {self.classes - 1}"
+        samples = adversarial_checks.generated(
+            lambda: self._generated(keyed.Rng(0, device=device), 2, labels), sample_shape, told
+        )
+        values = adversarial_checks.criticised(lambda: self.critic(samples, *given(labels)), sample_shape, told)
+        adversarial_checks.look_for_squashing(values, self.objective, self.critic_name)
 
     def measurements(self, block: Block, rng: keyed.Rng) -> dict[str, Tensor]:
         """Norms of the gradients that the step left, how spread samples are, and what the objective gives a meaning.

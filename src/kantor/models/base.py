@@ -1,11 +1,9 @@
 """A generative model as Lightning trains it: what data, callbacks and evaluation know of every family."""
 
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,26 +12,17 @@ from torch import Tensor, nn
 
 from kantor import global_generators, keyed
 from kantor.data.stream import Block
-from kantor.errors import UserError, nearest
+from kantor.errors import UserError
 from kantor.models import average_health
 from kantor.models.charts import Chart
 from kantor.models.ema import Averages, Averaging
 from kantor.models.health import Check
+from kantor.models.networks import average_buffers, evaluating, parameter_counts
 from kantor.models.optimisation import Optimisation
-from kantor.models.schedules import Schedule
+from kantor.models.part import Part, parts
+from kantor.models.schedules import LEARNING_RATE, LEARNING_RATES, Schedule
+from kantor.models.weights import Weights
 from kantor.samplers.direct import Direct, Sampler
-
-LEARNING_RATE = "train/learning_rate_factor"
-"""Where there is a schedule: its factor in the last step."""
-
-LEARNING_RATES = Chart(
-    "learning_rate",
-    "Learning rates, over the optimizers' own",
-    {LEARNING_RATE: "factor"},
-    meaning="the schedule's factor on each optimizer's own learning rate",
-    good="what the configuration says",
-    suspicious="near 0 long before the budget ends: nothing is learned any more",
-)
 
 
 @dataclass(frozen=True)
@@ -49,24 +38,6 @@ class Limits:
     precisions: Mapping[str, str] = field(default_factory=dict)
     compile: str | None = None
     unused_parameters: bool = False
-
-
-class Part(NamedTuple):
-    """The part of a block that goes through the networks in one pass.
-
-    Attributes:
-        samples: (batches, b, …).
-        labels: int64 (batches, b), of a conditional model only.
-        rng: the noise of its rows.
-    """
-
-    samples: Tensor
-    labels: Tensor | None
-    rng: keyed.Rng
-
-    def batch(self, place: int) -> tuple[Tensor, Tensor | None]:
-        """One of its batches: samples (b, …) and labels (b,)."""
-        return self.samples[place], None if self.labels is None else self.labels[place]
 
 
 class GenerativeModel(pl.LightningModule, ABC):
@@ -86,6 +57,8 @@ class GenerativeModel(pl.LightningModule, ABC):
         steps: finished training steps.
         images_seen: real samples consumed, over all processes.
         values: the last step's scalars by log name, detached, on the device.
+        averages: of the weights; None where none are kept.
+        weights: raw and averaged, by name.
     """
 
     step_is: ClassVar[str]
@@ -93,6 +66,9 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     sampler_kind: ClassVar[type] = Direct
     """The samplers that the family draws by."""
+
+    averages: Averages | None
+    weights: Weights
 
     def __init__(
         self,
@@ -111,7 +87,6 @@ class GenerativeModel(pl.LightningModule, ABC):
         self.steps = 0
         self.images_seen = 0
         self.values: dict[str, Tensor] = {}
-        self.averages: Averages | None = None
         if classes is not None:
             if classes < 2:
                 raise UserError(f"classes={classes}: expected at least 2, or null for an unconditional model")
@@ -123,7 +98,7 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     @abstractmethod
     def sampling_networks(self) -> dict[str, nn.Module]:
-        """Those that sampling needs, which averages follow."""
+        """Those that samples and scores are made with, which averages follow."""
 
     @abstractmethod
     def draw(
@@ -220,54 +195,13 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     def parameter_counts(self) -> dict[str, int]:
         """How many numbers each network learns."""
-        return {
-            name: sum(weight.numel() for weight in network.parameters()) for name, network in self.networks().items()
-        }
+        return parameter_counts(self.networks())
 
     def make_averages(self) -> None:
         """Begin the moving averages; called when the networks are there."""
-        if self.averaging is not None:
-            self.averages = Averages(self.sampling_networks(), self.averaging)
-
-    @property
-    def weights_kept(self) -> tuple[str, ...]:
-        """The names of weights that can be asked for: `raw`, `ema` (the first average) and that of each average."""
-        names = self.averages.names if self.averages is not None else ()
-        return ("raw", *(("ema",) if names else ()), *names)
-
-    @property
-    def default_weights(self) -> str:
-        """`ema` where an average is kept, the first of several under its own name; else `raw`."""
-        return self.weights_called("raw" if self.averages is None else "ema")
-
-    def weights_called(self, name: str) -> str:
-        """What weights are called wherever somebody reads of them: `ema` of several averages is the first's own name,
-        and a number is spelled as it was kept, `ema:0.1` for `ema:0.10`.
-
-        Raises:
-            UserError: no such weights are kept.
-        """
-        kept, called, (kind, _, number) = self.weights_kept, name, name.partition(":")
-        with suppress(ValueError):
-            called = f"{kind}:{float(number)!r}"
-        if called not in kept:
-            what = "were not kept" if re.fullmatch(r"ema(:[\d.e-]+)?", name) else "are unknown"
-            raise UserError(
-                f"weights={name} {what}{nearest(name, kept)}: expected one of {', '.join(kept)}; which averages a run "
-                "keeps is said when it is trained, by ema.decay=[0.999,0.9999], or by ema=power ema.widths=[0.05,0.1]"
-            )
-        return kept[2] if called == "ema" and len(kept) > 3 else called
-
-    def weights(self, name: str) -> dict[str, nn.Module]:
-        """The networks that sampling needs, with the weights called `name`: one of `weights_kept`.
-
-        Raises:
-            UserError: no such weights are kept.
-        """
-        name = self.weights_called(name)
-        if self.averages is None or name == "raw":
-            return self.sampling_networks()
-        return self.averages.networks(self.averages.names[0] if name == "ema" else name)
+        networks = self.sampling_networks()
+        self.averages = None if self.averaging is None else Averages(networks, self.averaging)
+        self.weights = Weights(networks, self.averages)
 
     @torch.no_grad()
     def sample(
@@ -279,7 +213,7 @@ class GenerativeModel(pl.LightningModule, ABC):
             n: how many.
             rng: where the noise comes from.
             sampler: how, of the model's `sampler_kind`.
-            weights: as in `weights`.
+            weights: one of `weights.names`.
             condition: labels, int64 (n,), of a conditional model; None draws them as the training data have them.
 
         Returns:
@@ -311,22 +245,22 @@ class GenerativeModel(pl.LightningModule, ABC):
         self.label_shares.copy_(torch.from_numpy(shares))
 
     def parts(self, block: Block) -> list[Part]:
-        """The parts in which a step's block goes through the networks; their noise is that of the whole block.
+        """The parts in which a step's block goes through the networks.
 
-        A conditional model gets labels, any other none. Each part is to this process what a process is to all.
+        A conditional model gets labels, any other none.
         """
-        count, rank, world = self.optimisation.accumulate, self.trainer.global_rank, self.trainer.world_size
+        assert self.classes is None or block.labels is not None, "a conditional model needs data with labels"
+        rank = self.trainer.global_rank
         global_generators.seed(keyed.seed(self.seed, "train", self.steps, rank), self.device)
-        samples = block.samples.chunk(count, dim=1)
-        labels: list[Tensor | None] = [None] * count
-        if self.classes is not None:
-            assert block.labels is not None, "a conditional model needs data with labels"
-            labels = list(block.labels.chunk(count, dim=1))
-        key = keyed.seed(self.seed, "train", self.steps)
-        return [
-            Part(samples[i], labels[i], keyed.Rng(key, rank=rank * count + i, world=world * count, device=self.device))
-            for i in range(count)
-        ]
+        return parts(
+            block.samples,
+            None if self.classes is None else block.labels,
+            self.optimisation.accumulate,
+            key=keyed.seed(self.seed, "train", self.steps),
+            rank=rank,
+            world=self.trainer.world_size,
+            device=self.device,
+        )
 
     def set_learning_rates(self, *optimizers: torch.optim.Optimizer) -> None:
         """The schedule's factor of this step on each optimizer's own rate."""
@@ -340,7 +274,7 @@ class GenerativeModel(pl.LightningModule, ABC):
     def count_step(self, *, images: int) -> None:
         """Count one step and the real samples this process consumed, and let the averages follow."""
         if self.averages is not None:
-            self.averages.update(self.sampling_networks())
+            self.averages.update()
         if self.schedule is not None:
             self.values[LEARNING_RATE] = torch.full((), self.schedule(self.steps), device=self.device)
         self.steps += 1
@@ -348,13 +282,8 @@ class GenerativeModel(pl.LightningModule, ABC):
 
     def average_buffers(self) -> None:
         """Give all processes the mean of their floating-point buffers (batch-norm statistics of their own slices)."""
-        if self.trainer.world_size == 1:
-            return
-        buffers = [b for network in self.networks().values() for b in network.buffers() if b.is_floating_point()]
-        if buffers:
-            flat = self.trainer.strategy.reduce(torch.cat([b.flatten() for b in buffers]), reduce_op="mean")
-            for buffer, mean in zip(buffers, flat.split([b.numel() for b in buffers]), strict=True):
-                buffer.copy_(mean.view_as(buffer))
+        if self.trainer.world_size > 1:
+            average_buffers(self.networks().values(), self.trainer.strategy)
 
     def compile_networks(self) -> None:
         """Compile in place what may be compiled."""
@@ -369,21 +298,3 @@ class GenerativeModel(pl.LightningModule, ABC):
         """Take the counters back."""
         for name, value in checkpoint["kantor_counters"].items():
             setattr(self, name, value)
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network's weights are; the CPU where it has none."""
-    return next((tensor.device for tensor in network.parameters()), torch.device("cpu"))
-
-
-@contextmanager
-def evaluating(networks: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Networks in eval mode; the mode that each had comes back."""
-    before = {name: network.training for name, network in networks.items()}
-    for network in networks.values():
-        network.eval()
-    try:
-        yield
-    finally:
-        for name, network in networks.items():
-            network.train(before[name])

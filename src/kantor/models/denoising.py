@@ -13,13 +13,15 @@ from kantor.data.stream import Block
 from kantor.errors import UserError, as_given
 from kantor.messages import say
 from kantor.models import denoising_findings, gradients
-from kantor.models.base import GenerativeModel, Part, device_of, evaluating
+from kantor.models.base import GenerativeModel
 from kantor.models.charts import Chart
 from kantor.models.denoising_measurements import LEARNED, LOOKED_AT, RANGE, outside, over_nothing
 from kantor.models.ema import Averaging
 from kantor.models.gradients import gradient_norms
 from kantor.models.health import Check
+from kantor.models.networks import device_of, evaluating
 from kantor.models.optimisation import SingleOptimisation
+from kantor.models.part import Part
 from kantor.models.regret import LOSSES, REGRETS, by_quartile
 from kantor.models.schedules import Schedule
 from kantor.noising.denoiser import Contiguous, Denoiser, HasVariance, Predict

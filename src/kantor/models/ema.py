@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -123,43 +124,53 @@ def exponent(width: float) -> float:
     return max(0.0, float(np.roots([1, 7, 16 - inverse, 12 - inverse]).real.max()))
 
 
+Slot = tuple[dict[str, Any], str]
+"""What a module keeps its tensors in, and the name of one."""
+
+
 class Averages(nn.Module):
     """The averages of some networks, one set for each name; they stay in eval mode.
 
     Buffers (batch-norm statistics) are copied, not averaged.
 
     Args:
-        networks: whose weights are followed, by name.
+        networks: whose weights are followed, by name: any that sampling or scoring needs.
         averaging: how.
 
     Attributes:
         updates: how often they have taken in the weights.
     """
 
-    updates: Tensor
-
     def __init__(self, networks: Mapping[str, nn.Module], averaging: Averaging) -> None:
         super().__init__()
         self.averaging, self.names = averaging, averaging.names
+        self.updates = 0  # not on the device, which an update would have to wait for
         self.sets = nn.ModuleList(copy.deepcopy(nn.ModuleDict(networks)) for _ in self.names)
-        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self._followed = Slots(networks.values())
+        self._slots = [Slots([average]) for average in self.sets]
         self.requires_grad_(False)
         super().train(False)
 
     @torch.no_grad()
-    def update(self, networks: Mapping[str, nn.Module]) -> None:
+    def update(self) -> None:
         """Take in the weights as they are now; the first update copies them."""
-        k, now = int(self.updates), nn.ModuleDict(networks)
-        weights, buffers = tensors(now.parameters()), tensors(now.buffers())
-        for average, number in zip(self.sets, self.averaging.numbers, strict=True):
-            averages = tensors(average.parameters())
-            if k == 0:
-                torch._foreach_copy_(averages, weights)
+        weights, buffers = self._followed.parameters(), self._followed.buffers()
+        for slots, number in zip(self._slots, self.averaging.numbers, strict=True):
+            if self.updates == 0:
+                torch._foreach_copy_(slots.parameters(), weights)
             else:
-                torch._foreach_lerp_(averages, weights, self.averaging.weight(number, k))
-            for buffer, value in zip(average.buffers(), buffers, strict=True):
-                buffer.copy_(value)
+                torch._foreach_lerp_(slots.parameters(), weights, self.averaging.weight(number, self.updates))
+            if buffers:
+                torch._foreach_copy_(slots.buffers(), buffers)
         self.updates += 1
+
+    def get_extra_state(self) -> Tensor:
+        """How many updates there were, which is part of a checkpoint."""
+        return torch.tensor(self.updates)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take it back."""
+        self.updates = int(state)
 
     def networks(self, name: str) -> dict[str, nn.Module]:
         """The networks with one of the averages as their weights."""
@@ -172,9 +183,36 @@ class Averages(nn.Module):
         return super().train(False)
 
 
-def tensors(found: Iterable[Tensor]) -> list[Tensor]:
-    """Parameters or buffers, as functions of several tensors take them."""
-    return list(found)
+class Slots:
+    """Where networks keep their tensors: found once, since to walk through modules takes longer than to average them,
+    and read each time, since `to` and code of the user's put others in their place. Shared ones are there once.
+
+    Args:
+        networks: any.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        self._parameters: list[Slot] = []
+        self._buffers: list[Slot] = []
+        seen: set[Tensor] = set()
+        for module in nn.ModuleList(networks).modules():
+            for slots, held in ((self._parameters, module._parameters), (self._buffers, module._buffers)):
+                for name, tensor in held.items():
+                    if tensor is not None and tensor not in seen:
+                        slots.append((held, name))
+                        seen.add(tensor)
+
+    def parameters(self) -> list[Tensor]:
+        """As they are now."""
+        return _read(self._parameters)
+
+    def buffers(self) -> list[Tensor]:
+        """The same of what is not learned."""
+        return _read(self._buffers)
+
+
+def _read(slots: list[Slot]) -> list[Tensor]:
+    return [held[name] for held, name in slots]
 
 
 def _several(given: float | list[float]) -> tuple[float, ...]:

@@ -9,6 +9,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from kantor.errors import UserError, require_at_least
+from kantor.models.charts import Chart
+
+LEARNING_RATE = "train/learning_rate_factor"
+"""Where there is a schedule: its factor in the last step."""
+
+LEARNING_RATES = Chart(
+    "learning_rate",
+    "Learning rates, over the optimizers' own",
+    {LEARNING_RATE: "factor"},
+    meaning="the schedule's factor on each optimizer's own learning rate",
+    good="what the configuration says",
+    suspicious="near 0 long before the budget ends: nothing is learned any more",
+)
 
 
 class Schedule(ABC):

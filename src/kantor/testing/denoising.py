@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from kantor.keyed import Rng
-from kantor.models.base import evaluating
+from kantor.models.networks import evaluating
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
 from kantor.testing.faults import fail, near

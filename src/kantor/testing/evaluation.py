@@ -42,8 +42,8 @@ def check_score(
             fail(f"{score.name} of ordinary samples is {found}", "expected a finite number")
         return float(found)
 
-    rng = np.random.default_rng(0)
     here = value(reference, fresh)
+    rng = np.random.default_rng(0)
     for which, given in {
         "the same samples": (reference, fresh),
         "generated samples in another order": (reference, rng.permutation(fresh)),
@@ -53,14 +53,16 @@ def check_score(
             fail(f"{score.name} of {which} is {value(*given)}, before {here}", "use every sample alike, and no chance")
     if not (score.name.isidentifier() and all((score.words.meaning, score.words.good, score.words.suspicious))):
         fail(f"name={score.name!r} words={score.words!r}", "a name of letters and underscores, and all three words")
-    kind = score.kind
-    if kind.better == "none":
-        return
-    poor = value(reference, worse)
-    if not kind.improves(here, poor):
-        fail(f"{score.name} is {here:.4g} of real samples and {poor:.4g} of worse ones", f"it is better {kind.better}")
-    own = value(reference, reference)
-    if kind.target is None and kind.improves(here, own):
+    if score.kind.better != "none":
+        _check_order(score, own=value(reference, reference), here=here, poor=value(reference, worse))
+
+
+def _check_order(score: ScoreDefinition[Any, Any], *, own: float, here: float, poor: float) -> None:
+    """Check that a score gets better from worse samples over real ones to samples and themselves."""
+    if not score.kind.improves(here, poor):
+        better = f"it is better {score.kind.better}"
+        fail(f"{score.name} is {here:.4g} of real samples and {poor:.4g} of worse ones", better)
+    if score.kind.target is None and score.kind.improves(here, own):
         fail(
             f"{score.name} of samples and themselves is {own:.4g}, and {here:.4g} of fresh ones",
             "nothing is nearer to a set than itself",

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from kantor.models.base import evaluating
+from kantor.models.networks import evaluating
 from kantor.objectives.critic import squashing
 from kantor.testing.faults import fail, near
 

@@ -1,0 +1,149 @@
+"""The workers of a run in several processes: how the parent starts them, and passes signals on.
+
+They come from multiprocessing's fork server, under torchrun's environment variables, and Lightning launches nothing.
+"""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kantor import worker_ends
+from kantor.errors import Interrupted
+from kantor.processes import ranks_exist
+from kantor.worker_ends import WorkerError, check_guarded
+
+PATIENCE = 30.0
+"""Seconds that workers get to end after one of them died."""
+
+UNGUARDED = 79
+"""Exit code of a worker that was told to start workers while it imported the script that had started it."""
+
+PRELOADED = "pytorch_lightning"
+"""What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
+
+PRELOADED = "pytorch_lightning"
+"""What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
+
+
+def launch(function: Callable[..., Any], *arguments: object, devices: int) -> Any:
+    """Call `function(*arguments)` in each of `devices` processes and return what rank 0 returns.
+
+    One device: in this process. Several: in workers, to which SIGINT and SIGTERM are passed on. They are forked from a
+    server that has imported Lightning and done nothing else: that takes seconds, and is done once for all.
+
+    Raises:
+        UserError: a worker raised one.
+        WorkerError: a worker failed otherwise, or died; the others are stopped.
+    """
+    check_guarded()
+    if devices == 1 or ranks_exist():
+        return function(*arguments)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([PRELOADED])
+    results: Any = context.Queue()
+    port, stopped = _free_port(), context.RawValue("i", 0)
+    workers = [
+        context.Process(
+            target=_work,
+            args=(rank, devices, port, dict(os.environ), stopped, results, function, arguments),
+            name=f"kantor rank {rank}",
+        )
+        for rank in range(devices)
+    ]
+    with _forwarding(workers, stopped) as received:
+        try:
+            for worker in workers:
+                worker.start()
+            return worker_ends.collected(workers, results)
+        except WorkerError as error:
+            if received:  # it had not begun to listen, and could not save
+                raise Interrupted(received[0], saved=False) from error
+            raise
+        finally:
+            for worker in (one for one in workers if one.pid is not None):
+                worker.join(PATIENCE)
+                if worker.is_alive():
+                    worker.kill()
+                    worker.join()
+
+
+@contextlib.contextmanager
+def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
+    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop, and by `stopped` to those
+    that do not listen yet; yields those received."""
+    received: list[int] = []
+
+    def forward(number: int, frame: object) -> None:
+        received.append(number)
+        stopped.value = number
+        for worker in workers:
+            if worker.is_alive():
+                os.kill(worker.pid, number)
+
+    previous = {}
+    with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
+        previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _work(
+    rank: int,
+    world: int,
+    port: int,
+    environment: dict[str, str],
+    stopped: Any,
+    results: Any,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+) -> None:
+    """One worker: the parent's environment as it is now, torchrun's variables, then the function; its result or error
+    goes to the parent."""
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(
+        environment,
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(world),
+        LOCAL_WORLD_SIZE=str(world),
+        GROUP_RANK="0",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        TORCHELASTIC_RUN_ID="kantor",
+    )
+    try:
+        if stopped.value:
+            raise Interrupted(stopped.value, saved=False)
+        value = function(*arguments)
+        pickle.dumps(value)  # the queue would lose what cannot be sent
+        results.put((rank, None, value))
+    except (Exception, KeyboardInterrupt) as error:  # whatever it is, the parent must hear of it
+        results.put((rank, worker_ends.as_sent(error, f"process {rank} of {world}", stopped.value), None))
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, even by SIGKILL: nobody would write down what it does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
