@@ -194,7 +194,7 @@ def test_a_seed_is_a_whole_number(seed):
         ({"budget": {"steps": "many"}}, r"budget\.steps: expected a whole number"),
         ({"budget": {"steps": "10"}}, r"budget\.steps: expected a whole number"),
         ({"trainer": 5}, "trainer: expected a mapping"),
-        ({"trainer": {"wings": 2}}, "trainer: expected no wings"),
+        ({"trainer": {**CONFIG["trainer"], "wings": 2}}, "trainer: expected no wings"),
         ({"data": "x"}, "data: expected a mapping"),
         ({"model": None}, "model: expected a mapping"),
         ({"likelihood": [1]}, "likelihood: expected a mapping"),

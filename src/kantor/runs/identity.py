@@ -23,6 +23,8 @@ SHARED = (
     "data/pixels.py",
     "models/base.py",
     "models/ema.py",
+    "models/networks.py",
+    "models/part.py",
     "models/optimisation.py",
     "objectives/penalties.py",
 )
