@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from walks import KINDS
 
-from kantor.evaluation.likelihood import Flow, VariationalBound
+from kantor.evaluation.denoiser_likelihood import Flow, VariationalBound
 from kantor.keyed import Rng
 from kantor.models.denoising_measurements import outside, over_nothing
 from kantor.models.regret import by_quartile

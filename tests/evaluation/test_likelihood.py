@@ -10,7 +10,7 @@ from albums import EVALUATION as OF_PICTURES
 
 from kantor.errors import UserError
 from kantor.evaluation.base import Work
-from kantor.evaluation.likelihood import Flow, VariationalBound, check_likelihood
+from kantor.evaluation.denoiser_likelihood import Flow, VariationalBound
 from kantor.evaluation.points import PointEvaluation
 from kantor.evaluation.real_pictures import order
 from kantor.keyed import Rng
@@ -160,16 +160,15 @@ def test_weights_are_those_that_are_asked_for():
 
 def test_families_without_a_density_are_refused():
     with pytest.raises(UserError, match=r"Adversarial has no density .* take likelihood=none"):
-        check_likelihood(FLOW, tiny.gan())
+        FLOW.of(tiny.gan())
     with pytest.raises(UserError, match=r"likelihood.steps=40: the model's chain has 20 steps"):
-        check_likelihood(BOUND, tiny.image_ddpm())
+        BOUND.of(tiny.image_ddpm())
     with pytest.raises(UserError, match=r"variance=learned: the model has learned none"):
-        check_likelihood(replace(BOUND, variance="learned"), tiny.flow())
+        replace(BOUND, variance="learned").of(tiny.flow())
     with pytest.raises(UserError, match=r"flow: the model has learned the variance .* likelihood.variance=learned"):
-        check_likelihood(FLOW, tiny.hybrid())
-    check_likelihood(replace(BOUND, variance="learned", steps=None), tiny.hybrid())
-    check_likelihood(None, tiny.gan())
-    check_likelihood(FLOW, tiny.flow())
+        FLOW.of(tiny.hybrid())
+    for way, model in ((replace(BOUND, variance="learned", steps=None), tiny.hybrid()), (FLOW, tiny.flow())):
+        assert way.of(model) == way
 
 
 @pytest.mark.parametrize(

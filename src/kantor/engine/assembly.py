@@ -113,7 +113,7 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     sampler: Sampler = configuration.build("sampler")
     if isinstance(sampler, DenoisingSampler) and isinstance(sampler.guide, str):
         sampler = replace(sampler, guide=open_guide(sampler.guide))
-    evaluation = _of_weights_kept(configuration, sampler, model) if configuration.evaluated else None
+    evaluation = _of_model(configuration, sampler, model) if configuration.evaluated else None
     whole = config_hash(configuration.plain)
     directory = RunDirectory(path if path is not None else place(configuration, whole))
     return Assembly(configuration, whole, directory, data, model, sampler, evaluation)
@@ -126,12 +126,14 @@ def bear_channels_last(configuration: Configuration) -> bool:
     return all(getattr(target, "channels_last", False) for target in found)
 
 
-def _of_weights_kept(configuration: Configuration, sampler: Sampler, model: GenerativeModel) -> Evaluation:
+def _of_model(configuration: Configuration, sampler: Sampler, model: GenerativeModel) -> Evaluation:
     evaluation = build_evaluation(configuration, sampler, model.classes)
     try:
-        return replace(evaluation, weights=model.weights.called(evaluation.weights))
+        weights = model.weights.called(evaluation.weights)
     except UserError as error:
         raise UserError(f"evaluation.{error}") from error
+    likelihood = None if evaluation.likelihood is None else evaluation.likelihood.of(model)
+    return replace(evaluation, weights=weights, likelihood=likelihood)
 
 
 def build_evaluation(configuration: Configuration, sampler: Sampler, classes: int | None) -> Evaluation:

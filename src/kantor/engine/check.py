@@ -13,7 +13,6 @@ from kantor.engine.fit import make_callbacks, make_logger, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.error_budget import check_error_budget
-from kantor.evaluation.likelihood import check_likelihood
 from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
@@ -36,7 +35,6 @@ def check(run: Assembly) -> None:
     check_outputs(run)
     if run.evaluation is not None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
-        check_likelihood(run.evaluation.likelihood, run.model)
         check_error_budget(run.evaluation, run.model, run.data)
     clock = Clock()
     make_logger(run, 0)

@@ -12,7 +12,6 @@ from kantor.engine.score import score_run
 from kantor.errors import UserError
 from kantor.evaluation.base import PRESETS
 from kantor.evaluation.error_budget import check_error_budget
-from kantor.evaluation.likelihood import check_likelihood
 from kantor.messages import say
 from kantor.runs import checkpoints
 from kantor.runs.card import write_evaluation
@@ -55,7 +54,6 @@ def evaluate(
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
     run.evaluation.kinds(run.data)
     check_sampling(run)
-    check_likelihood(run.evaluation.likelihood, run.model)
     check_error_budget(run.evaluation, run.model, run.data)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)

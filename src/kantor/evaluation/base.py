@@ -65,7 +65,7 @@ class Evaluation(ABC):
         threads: of the networks while samples are drawn.
         sampler: how samples are drawn.
         classes: of the labels that a conditional model's samples are drawn with; None for an unconditional one.
-        likelihood: how that of real samples is computed; None for no such score.
+        likelihood: how that of real samples is computed, as it is of the model; None for no such score.
         nfe: numbers of network evaluations at which an error budget is made; None for no such budget.
     """
 

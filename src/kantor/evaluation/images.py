@@ -255,7 +255,7 @@ class ImageEvaluation(Evaluation):
         )
 
     def _likelihood(self, data: ImageData) -> LikelihoodSetting:
-        return LikelihoodSetting(self.likelihood, math.prod(data.sample_shape))
+        return LikelihoodSetting(self.likelihood, math.prod(data.sample_shape), of=("binary", "bytes"))
 
     def _there(self, setting: PictureSetting) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores and tests that there are."""

@@ -1,4 +1,4 @@
-"""The scores `nll` of points and `bits_per_dim` of pictures, and the kinds of terms of a variational bound of them.
+"""The scores `nll` of points and of binary pictures, `bits_per_dim` of bytes, and those of the terms of both.
 
 They are computed from what each sample costs, addend by addend, (B, K).
 """
@@ -17,8 +17,10 @@ from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
+from kantor.errors import UserError
+from kantor.evaluation.denoiser_likelihood import TERMS
 from kantor.evaluation.generation import pieces
-from kantor.evaluation.likelihood import Likelihood, VariationalBound
+from kantor.evaluation.likelihood import KINDS, Likelihood, Term
 from kantor.evaluation.protocol import Draw
 from kantor.evaluation.real_pictures import order
 from kantor.evaluation.score import NO_DRAWS, Kind, Score, Words
@@ -26,8 +28,8 @@ from kantor.evaluation.score_definition import DrawScores, ScoreDefinition
 from kantor.evaluation.spreads import of_mean
 from kantor.metrics.likelihood import bits_per_dim, mean_nll
 from kantor.models.base import GenerativeModel
-from kantor.noising.bound import Bound
 from kantor.noising.exact import exact_denoiser
+from kantor.objectives.observation import Observed
 from kantor.processes import Processes
 
 
@@ -38,10 +40,23 @@ class LikelihoodSetting:
     Attributes:
         likelihood: the way; None: it is not.
         dimensions: of a sample.
+        of: what a likelihood of the data can be of.
+
+    Raises:
+        UserError: that of the model is of nothing that the data have.
     """
 
     likelihood: Likelihood | None
     dimensions: int
+    of: tuple[Observed, ...]
+
+    def __post_init__(self) -> None:
+        if self.likelihood is not None and self.observed is None:
+            raise UserError(
+                f"likelihood={self.likelihood.name}: the model's is {KINDS[self.likelihood.observes[0]]}, and of these "
+                f"data there is one {' or '.join(KINDS[kind] for kind in self.of)}: take likelihood=none, or a model "
+                "of such (of pictures, Gaussian noise asks for objective.observation.dequantise=true)"
+            )
 
     def describe(self) -> dict[str, Any]:
         """The way, for the protocol."""
@@ -49,14 +64,14 @@ class LikelihoodSetting:
         return self.likelihood.describe(self.dimensions)
 
     @property
-    def computed(self) -> bool:
-        """Whether it is."""
-        return self.likelihood is not None
+    def observed(self) -> Observed | None:
+        """What it is of; None where it is not computed."""
+        observes = () if self.likelihood is None else self.likelihood.observes
+        return next((kind for kind in self.of if kind in observes), None)
 
-    @property
-    def has_terms(self) -> bool:
-        """Whether it is a bound that is made of terms."""
-        return isinstance(self.likelihood, VariationalBound)
+    def has(self, term: Term) -> bool:
+        """Whether it is made of such a term."""
+        return self.likelihood is not None and term in self.likelihood.terms
 
 
 LikelihoodScore = ScoreDefinition[LikelihoodSetting, Tensor]
@@ -75,7 +90,23 @@ NLL = LikelihoodScore(
     estimator=lambda setting: {**setting.describe(), "unit": "nats", "points": "fresh draws"},
     compute=lambda nats: mean_nll(nats.sum(1)),
     spread=NO_DRAWS,
-    applies=lambda setting: setting.computed,
+    applies=lambda setting: setting.observed == "numbers",
+)
+
+NLL_OF_PICTURES = LikelihoodScore(
+    name="nll",
+    kind=Kind("lower", depends_on_n=False),
+    words=Words(
+        meaning="minus the log probability that the model gives to held-out binary pictures, nats a picture",
+        good="well below that of independent pixels; comparable for the same binary pictures only",
+        suspicious="rising in training while the loss falls: the training pictures are learned by heart",
+    ),
+    function=mean_nll,
+    source="Burda et al. 2016, arXiv:1509.00519, equation 8, by importance; Salakhutdinov & Murray 2008, by annealing",
+    estimator=lambda setting: {**setting.describe(), "unit": "nats", "pictures": "held out"},
+    compute=lambda nats: mean_nll(nats.sum(1)),
+    spread=lambda nats: of_mean(nats.sum(1)),
+    applies=lambda setting: setting.observed == "binary",
 )
 
 BITS_PER_DIM = LikelihoodScore(
@@ -92,52 +123,37 @@ BITS_PER_DIM = LikelihoodScore(
     estimator=lambda setting: {**setting.describe(), "unit": "bits of 256 levels", "pictures": "held out"},
     compute=lambda bits: float(bits.sum(1).mean()),
     spread=lambda bits: of_mean(bits.sum(1)),
-    applies=lambda setting: setting.computed,
+    applies=lambda setting: setting.observed == "bytes",
 )
 
 
-TERMS = {
-    "prior": Words(
-        meaning="what the end of the path costs, L_T",
-        good="near 0: the noisiest samples are as the noise that sampling begins with",
-        suspicious="far above 0: the end of the path still shows the sample",
-    ),
-    "steps": Words(
-        meaning="what all steps but the last lose, the sum of L_{t-1}",
-        good="low: it is what better estimates of the sample lower",
-        suspicious="far above the others: the denoiser, or the variance of the steps, is a bad fit",
-    ),
-    "decoder": Words(
-        meaning="what the last step, to the data, costs, L_0",
-        good="low; of a density it may be negative",
-        suspicious="far above the others: the least noise of the path is too much or too little for the data",
-    ),
-}
-"""What people are told of each field of `Bound`."""
+def with_terms(*wholes: LikelihoodScore) -> tuple[LikelihoodScore, ...]:
+    """Scores of which a likelihood has one, and those of its terms."""
+    return (*wholes, *(score_of(term, wholes) for term in TERMS))
 
 
-def with_terms(whole: LikelihoodScore) -> tuple[LikelihoodScore, ...]:
-    """A score, and those of what each kind of terms of a bound adds to it: they sum to it."""
-    return (whole, *(term(whole, column, field) for column, field in enumerate(Bound._fields)))
+def score_of(term: Term, wholes: Sequence[LikelihoodScore]) -> LikelihoodScore:
+    """The score of a term, in the unit of the whole that it is part of."""
+    whole = wholes[0]
 
+    def part(costs: Tensor) -> Tensor:
+        return (costs * costs.new_tensor(term.of_addends)).sum(1, keepdim=True)
 
-def term(whole: LikelihoodScore, column: int, field: str) -> LikelihoodScore:
-    """The score of one field of `Bound`."""
-    words = TERMS[field]
     return replace(
         whole,
-        name=f"bound_{field}",
+        name=term.name,
         kind=replace(whole.kind, better="none"),
-        words=replace(words, meaning=f"{words.meaning}: part of {whole.name}"),
-        source="Ho et al. 2020, arXiv:2006.11239, equation 5",
-        compute=lambda costs: whole.compute(costs[:, column, None]),
-        spread=lambda costs: whole.spread_of(costs[:, column, None]),
-        applies=lambda setting: setting.has_terms,
+        words=replace(term.words, meaning=f"{term.words.meaning}: part of {' or '.join(each.name for each in wholes)}"),
+        source=term.source,
+        estimator=lambda setting: next(each for each in wholes if each.applies(setting)).estimator(setting),
+        compute=lambda costs: whole.compute(part(costs)),
+        spread=lambda costs: whole.spread_of(part(costs)),
+        applies=lambda setting: setting.has(term),
     )
 
 
 POINT_LIKELIHOODS = with_terms(NLL)
-PICTURE_LIKELIHOODS = with_terms(BITS_PER_DIM)
+PICTURE_LIKELIHOODS = with_terms(NLL_OF_PICTURES, BITS_PER_DIM)
 
 
 def point_likelihoods(
@@ -215,7 +231,7 @@ def picture_likelihoods(
         return likelihood.nats(model, x, told, weights=weights, rng=_rng(model, draw.seed, 0, c), as_bytes=True)
 
     nats = torch.cat(pieces(part, len(parts), processes))
-    costs = bits_per_dim(nats, math.prod(data.sample_shape))
+    costs = bits_per_dim(nats, math.prod(data.sample_shape)) if "bytes" in likelihood.observes else nats
     found = DrawScores.of(scores, costs, with_spreads=True)
     return {score.name: score.over_draws([found], [], floor_n=0, floor_kind="") for score in scores}
 

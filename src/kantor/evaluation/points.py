@@ -198,7 +198,7 @@ class PointEvaluation(Evaluation):
 
     @property
     def _likelihood(self) -> LikelihoodSetting:
-        return LikelihoodSetting(self.likelihood, math.prod(PointData.sample_shape))
+        return LikelihoodSetting(self.likelihood, math.prod(PointData.sample_shape), of=("numbers",))
 
     def _setting(self, data: BlockData) -> PointSetting:
         """That of a model with a critic: the protocol is the same for models without."""

@@ -12,8 +12,15 @@ from torch import Tensor
 
 from kantor.keyed import Rng
 
+LEVELS = 256
+
 HALF = 1 / 255
 """Of a bin."""
+
+
+def levels_of(x: Tensor) -> Tensor:
+    """Samples in [-1, 1] as the nearest of the levels 0 … 255, int64 of the same shape."""
+    return ((x.float() + 1) * 127.5).round().clamp(0, LEVELS - 1).long()
 
 
 def dequantised(x: Tensor, rng: Rng) -> Tensor:
