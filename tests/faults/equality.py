@@ -25,12 +25,21 @@ ELSEWHERE = {"cache", "sweeps"}
 
 def differences(one: Path, other: Path) -> list[str]:
     """What of an undisturbed directory another one lacks, has besides, or has otherwise."""
+    return [*unequal(one, other), *incomplete(other)]
+
+
+def unequal(one: Path, other: Path) -> list[str]:
+    """Files that one of two directories lacks, or has otherwise."""
     here, there = files(one), files(other)
     found = [f"without {name}" for name in sorted(here - there)] + [f"with {name}" for name in sorted(there - here)]
-    found += [
+    return found + [
         f"other {name}" for name in sorted(here & there) if content(one / name, one) != content(other / name, other)
     ]
-    return found + [sentence for run in find_runs(other) for sentence in unfinished(run)]
+
+
+def incomplete(root: Path) -> list[str]:
+    """Runs below a directory that are not finished, or whose card or page is not of what is there."""
+    return [sentence for run in find_runs(root) for sentence in unfinished(run)]
 
 
 def files(root: Path) -> set[str]:

@@ -32,7 +32,12 @@ MODULES = (
     "matplotlib.backends.backend_svg",
     "matplotlib.backends.backend_pdf",
     "ot",
+    "faults.operations",
+    "faults.plain_drawing",
 )
+FROM_PYTHON = "kantor.train"
+"""In place of the command `train`."""
+
 PATIENCE = 150.0
 """Seconds that a command gets."""
 
@@ -68,9 +73,13 @@ class Forks:
             env={**os.environ, **settings, "KANTOR_TRUST": "toy_vae"},
         )
 
-    def run(self, place: Path, words: Sequence[str], *, at: int | None = None, after: float | None = None) -> Ended:
-        """`kantor WORDS` in a directory, killed before operation `at`, or after so many seconds."""
-        order = {"place": str(place), "words": list(words), "at": at, "after": after, "home": str(self.home)}
+    def run(
+        self, place: Path, words: Sequence[str], *, drawn: bool, at: int | None = None, after: float | None = None
+    ) -> Ended:
+        """`kantor WORDS` in a directory, killed before operation `at`, or after so many seconds; `drawn` whether its
+        figures are."""
+        order = {"place": str(place), "words": list(words), "home": str(self.home), "drawn": drawn}
+        order |= {"at": at, "after": after}
         assert self.server.stdin is not None and self.server.stdout is not None
         print(json.dumps(order), file=self.server.stdin, flush=True)
         answer = json.loads(self.server.stdout.readline())
@@ -116,8 +125,12 @@ def serve() -> None:
 
 def _obey(order: dict) -> None:
     """The child: one command."""
-    from faults.operations import by_signal, watched
+    from faults.operations import by_signal, watch_writes, watched
+    from faults.plain_drawing import draw_plainly
 
+    watch_writes()
+    if not order["drawn"]:
+        draw_plainly()
     os.chdir(order["place"])
     os.environ["KANTOR_CACHE"] = str(Path(order["place"]) / "cache")
     home = Path(order["home"])
@@ -130,12 +143,13 @@ def _obey(order: dict) -> None:
         os.write(log, f"{words}\n".encode())
         return number == order["at"]
 
+    import kantor
     from kantor.cli.main import main
 
-    code = 1
+    code, (first, *words) = 1, order["words"]
     try:
         with watched(Path(order["place"]), chosen, by_signal):
-            code = main(order["words"])
+            code = main([first, *words]) if first != FROM_PYTHON else int(kantor.train(words) is None)
     finally:
         sys.stdout.flush()
         os._exit(code)

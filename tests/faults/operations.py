@@ -1,8 +1,8 @@
 """What a process does to files, operation by operation, so that it can die at any one of them.
 
-An operation is what Python's audit events tell of before it happens: a file opened to be written, a rename, a link, a
-removal, a directory made or removed, below one directory. They are counted from 0; the process dies before the chosen
-one.
+An operation is what Python's audit events tell of before it happens, below one directory: a file opened to be written,
+a rename, a removal, a directory made or removed; and, where they are asked for, a block half written to a file. They
+are counted from 0; the process dies before the chosen one.
 """
 
 import os
@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kantor.atomic import _Sink
+
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-EVENTS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
+EVENTS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 
 Chosen = Callable[[int, str], bool]
 """(number of the operation, its words) → whether the process dies before it."""
@@ -79,6 +81,21 @@ def watched(root: Path, chosen: Chosen, die: Callable[[], None]) -> Iterator[Wat
         _watch = None
 
 
+def watch_writes() -> None:
+    """From now on a block that kantor writes to a file is an operation too, when half of it is there."""
+    whole = _Sink.write
+
+    def in_halves(sink: _Sink, block: memoryview) -> int:
+        half = len(block) // 2
+        written = whole(sink, block[:half]) or 0
+        if written == half and _watch is not None:
+            _watch.look("write", (sink._file.name,))
+            written += whole(sink, block[half:]) or 0
+        return written
+
+    _Sink.write = in_halves  # type: ignore[method-assign,assignment]
+
+
 def by_signal() -> None:
     """Die as by `kill -9`."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -90,8 +107,8 @@ def by_exception() -> None:
 
 
 def named(event: str, arguments: tuple, root: str) -> str | None:
-    """The file that an event changes, below a directory; None for any other."""
-    path = arguments[1] if event in ("os.rename", "os.link", "os.symlink") else arguments[0]
+    """The file that an event changes, below a directory; None for any other, and where it changes nothing."""
+    path = arguments[1] if event == "os.rename" else arguments[0]
     if event == "open" and not arguments[2] & WRITES:
         return None
     if not isinstance(path, str | bytes | os.PathLike):
@@ -101,4 +118,6 @@ def named(event: str, arguments: tuple, root: str) -> str | None:
     if within != -1:
         return path
     path = os.path.abspath(path)
+    if os.path.lexists(path) == (event == "os.mkdir") and event in ("os.mkdir", "os.remove"):
+        return None
     return path.removeprefix(root) if path.startswith(root) else None

@@ -12,6 +12,7 @@ GAN = ("train", "experiment=point_demo_gp", *TINY, "model.generator.width=16", "
 UNSCORED = ("evaluation=none", "pictures=none")
 FLOW = ("train", "experiment=point_flow", *TINY, "model.denoiser.width=16", "sampler.steps=2")
 SHORT = tuple(word for word in GAN if not word.startswith(("evaluation.", "pictures."))) + UNSCORED
+DIGITS = ("train", *DIGIT_VAE, "trainer.progress=false", "budget.steps=12")
 RUN = "run=latest"
 
 
@@ -27,6 +28,7 @@ class Scenario:
         trials: operations at which it is killed, evenly over all, at most.
         times: random moments at which it is.
         twice: pairs of operations at which it and the same command after it are killed, before it is given once more.
+        drawn: whether figures are drawn, which takes most of the time.
     """
 
     name: str
@@ -36,13 +38,16 @@ class Scenario:
     trials: int = 40
     times: int = 5
     twice: int = 0
+    drawn: bool = False
 
 
 SCENARIOS = (
     Scenario("train", GAN, trials=200, times=20, twice=20),
+    Scenario("train, with figures", GAN, trials=10, times=10, drawn=True),
     Scenario("train a flow", FLOW, trials=30),
-    Scenario("train digits", ("train", *DIGIT_VAE, "trainer.progress=false", "budget.steps=12"), trials=20),
+    Scenario("train digits", DIGITS, trials=20),
     Scenario("train until a callback ends it", (*SHORT, "--config-dir", OWN, "stop=at_step"), trials=12, times=2),
+    Scenario("kantor.train", ("kantor.train", *SHORT[1:]), trials=20, times=2),
     Scenario("train by two processes", (*SHORT, "trainer.devices=2"), trials=0, times=4),
     Scenario("rerun=true", (*GAN, "rerun=true"), (GAN,), trials=40),
     Scenario("rerun=true, then without", (*GAN, "rerun=true"), (GAN,), GAN, trials=40),
@@ -51,9 +56,10 @@ SCENARIOS = (
     Scenario("evaluate, then train", ("evaluate", RUN), (GAN,), GAN, trials=12, times=2),
     Scenario("sample .npz", ("sample", RUN, "n=40", "out=a.npz"), (SHORT,), trials=8, times=2),
     Scenario("sample .png", ("sample", RUN, "n=40", "out=a.png"), (SHORT,), trials=8, times=2),
+    Scenario("sample a directory", ("sample", RUN, "n=20", "out=drawn"), (DIGITS,), trials=20, times=2),
     Scenario("evaluate images", ("evaluate", "images=a.npz", "data=gaussians8", "out=scored", "evaluation.n=32",
                                  "evaluation.draws=2"),
              (SHORT, ("sample", RUN, "n=64", "out=a.npz")), trials=16, times=2),
-    Scenario("compare", ("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1")), trials=30),
+    Scenario("compare", ("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1")), trials=30, drawn=True),
     Scenario("sweep", (*SHORT, "-m", "seed=0,1"), trials=30),
 )  # fmt: skip

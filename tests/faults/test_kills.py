@@ -4,16 +4,16 @@ ends with the files, weights and scores of an undisturbed one.
 `make faults` prints a table of trials. `KANTOR_FAULTS=0.1` takes a tenth of them.
 """
 
+import functools
 import os
 import random
 import shutil
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from faults.equality import differences
+from faults.equality import incomplete, unequal
 from faults.forks import Ended, Forks
 from faults.scenarios import SCENARIOS, Scenario
 
@@ -25,13 +25,30 @@ SEED = 0
 
 @dataclass
 class Count:
-    """Of one scenario."""
+    """Of one scenario.
 
-    operations: int = 0
+    Attributes:
+        operations: of the command when nobody kills it.
+        trials: commands that were to be killed.
+        kills: those that were; the others had ended.
+        equal: those after which the same command left the files of an undisturbed one.
+        complete: those after which it exited with 0 and every run was finished, with card and page of what is there.
+        wrong: what was not so.
+    """
+
+    operations: int
     trials: int = 0
     kills: int = 0
+    equal: int = 0
     complete: int = 0
     wrong: list[str] = field(default_factory=list)
+
+
+COLUMNS = ("operations", "trials", "kills", "equal", "complete")
+
+
+def row(name: str, cells: Iterable[object]) -> str:
+    return f"{name:32}{''.join(f'{cell:>12}' for cell in cells)}"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +67,7 @@ def prepared(tmp_path_factory, forks):
         if before not in made:
             made[before] = tmp_path_factory.mktemp("before")
             for words in before:
-                done(forks.run(made[before], words))
+                done(forks.run(made[before], words, drawn=False))
         return made[before]
 
     return prepare
@@ -59,12 +76,11 @@ def prepared(tmp_path_factory, forks):
 @pytest.fixture(scope="module")
 def table():
     counts: dict[str, Count] = {}
-    print(f"\n{'':32}{'operations':>11}{'trials':>8}{'kills':>7}{'complete':>10}{'seconds':>9}")
     yield counts
-    trials, kills, complete = (
-        sum(getattr(one, key) for one in counts.values()) for key in ("trials", "kills", "complete")
-    )
-    print(f"\n{'all':32}{'':11}{trials:8}{kills:7}{complete:10}")
+    print(f"\n\n{row('', COLUMNS)}")
+    for name, count in counts.items():
+        print(row(name, (getattr(count, key) for key in COLUMNS)))
+    print(row("all", ("", *(sum(getattr(count, key) for count in counts.values()) for key in COLUMNS[1:]))))
 
 
 def done(ended: Ended) -> Ended:
@@ -91,28 +107,29 @@ def moments(scenario: Scenario, undisturbed: Ended) -> Iterator[dict[str, float]
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_a_kill_at_any_moment_is_made_good_by_the_same_command(forks, prepared, table, tmp_path, scenario):
-    began, before = time.monotonic(), prepared(scenario.before)
-    whole = copied(before, tmp_path / "whole")
-    undisturbed = done(forks.run(whole, scenario.command))
+    before, run = prepared(scenario.before), functools.partial(forks.run, drawn=scenario.drawn)
+    whole, again = copied(before, tmp_path / "whole"), scenario.again or scenario.command
+    undisturbed = done(run(whole, scenario.command))
     if scenario.again is not None:
-        done(forks.run(whole, scenario.again))
+        done(run(whole, again))
     count = table[scenario.name] = Count(len(undisturbed.operations))
     for moment in moments(scenario, undisturbed):
         place = copied(before, tmp_path / "killed")
-        again = scenario.again or scenario.command
-        first = forks.run(place, scenario.command, at=moment.get("at"), after=moment.get("after"))
+        first = run(place, scenario.command, at=moment.get("at"), after=moment.get("after"))
         if "then" in moment:
-            forks.run(place, again, at=moment["then"])
-        second = forks.run(place, again)
+            run(place, again, at=moment["then"])
+        second = run(place, again)
+        other = unequal(whole, place)
+        lacking = [f"exit code {second.code}: {second.printed}"] if second.code else incomplete(place)
         count.trials += 1
         count.kills += first.killed
-        what = [f"exit code {second.code}: {second.printed}"] if second.code else differences(whole, place)
-        if what:
-            last = first.operations[-1] if first.operations else "nothing"
-            count.wrong.append(f"{moment}, before {last}: {'; '.join(what)}")
-        count.complete += not what
+        count.equal += not other
+        count.complete += not lacking
+        last = first.operations[-1] if first.operations else "anything"
+        said = f"{scenario.name}: {moment}, {'killed' if first.killed else 'not killed'} before {last}"
+        print(f"{said}: {'; '.join([*lacking, *other]) or 'equal and complete'}", flush=True)
+        if other or lacking:
+            count.wrong.append(f"{said}: {'; '.join([*lacking, *other])}")
         shutil.rmtree(place)
-    row = f"{count.operations:11}{count.trials:8}{count.kills:7}{count.complete:10}{time.monotonic() - began:9.0f}"
-    print(f"\n{scenario.name:32}{row}", end="", flush=True)
     assert not count.wrong, "\n".join(count.wrong)
     assert count.kills
