@@ -127,11 +127,13 @@ def test_what_is_derived_is_made_again_where_it_is_missing_or_old(undisturbed, t
     assert "nothing to do" in run_in(place, *SCORED)
 
 
-def test_a_longer_run_that_dies_while_it_is_copied_is_begun_again(undisturbed, tmp_path):
+@pytest.mark.parametrize("which", [1, 2], ids=["while it is copied", "while it trains"])
+def test_a_longer_run_that_dies_is_completed_by_the_same_command(undisturbed, tmp_path, which):
     words = ("train", "run=latest", "budget.steps=30")
     for name in ("whole", "killed"):
         shutil.copytree(undisturbed(*TWENTY), tmp_path / name)
     run_in(tmp_path / "whole", *words)
-    killed_in(tmp_path / "killed", "rename .*status.json", 1, *words)
+    killed_in(tmp_path / "killed", "rename .*status.json", which, *words)
     run_in(tmp_path / "killed", *words)
     assert differences(tmp_path / "whole", tmp_path / "killed") == []
+    assert "nothing to do" in run_in(tmp_path / "killed", *words)

@@ -59,9 +59,9 @@ def configured(words: list[str], config_dirs: list[str]) -> "Configuration":
 
         return compose(words, config_dirs=config_dirs)
     directory, overrides = of_longer(words)
-    from kantor.engine.extend import extended
+    from kantor.engine.extend import begun_from, extended
 
-    return extended(directory, overrides, config_dirs=config_dirs)
+    return extended(begun_from(directory, overrides, config_dirs=config_dirs), overrides, config_dirs=config_dirs)
 
 
 def trained(words: list[str], config_dirs: list[str]) -> RunDirectory:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from kantor.atomic import copy_file, write_json
@@ -38,11 +39,28 @@ def extend(
     Raises:
         UserError: the run is not finished, the budget is not larger, or something else of the weights differs.
     """
+    directory = begun_from(directory, overrides, config_dirs=config_dirs)
     run = assemble(extended(directory, overrides, config_dirs=config_dirs))
     check(run)
     check_larger(directory, run)
     carry_out(run, partial(copy_run, directory))
     return run.directory
+
+
+def begun_from(
+    directory: RunDirectory, overrides: Sequence[tuple[str, Any]], *, config_dirs: list[str] | None = None
+) -> RunDirectory:
+    """The run that a command goes on with: given again, `run=latest` names the longer run that it has begun, and means
+    the one beside it from which that began."""
+    before = directory.path.parent / Path(directory.status().get("extends", "")).name
+    if before == directory.path.parent:
+        return directory
+    try:
+        source = RunDirectory.open(before)
+        again = assemble(extended(source, overrides, config_dirs=config_dirs)).directory.path
+    except UserError:
+        return directory
+    return source if again.resolve() == directory.path.resolve() else directory
 
 
 def extended(
