@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from kantor import atomic, causes
+from kantor import atomic, causes, temporaries
 from kantor.atomic import append_rows, copy_file, replacing, write_json
 from kantor.callbacks.pictures import write_animation, write_picture
 from kantor.callbacks.points import Moment
@@ -143,3 +143,16 @@ def test_what_cannot_be_written_is_the_users_place_and_a_full_disk_is_not():
     for number, expected in ((errno.EROFS, UserError), (errno.ENOTDIR, UserError), (errno.ENOSPC, OSError)):
         with pytest.raises(expected), causes.placing("out=x", "name another"):
             raise OSError(number, os.strerror(number))
+
+
+def test_what_a_killed_process_left_is_taken_away_and_no_other_file(tmp_path):
+    gone = os.fork()
+    if gone == 0:
+        os._exit(0)
+    os.waitpid(gone, 0)
+    left = [f".a.json.{temporaries.HOST}.{number}.0123abcd.tmp" for number in (gone, os.getppid())]
+    for name in (*left, f".a.json.elsewhere.{gone}.0123abcd.tmp", f".mine.{temporaries.HOST}.{gone}.tmp", "b.tmp"):
+        (tmp_path / name).touch()
+    write_json(tmp_path / "a.json", 1)
+    write_json(tmp_path / "b.json", 2)
+    assert len(list(tmp_path.iterdir())) == 6 and not (tmp_path / left[0]).exists()

@@ -11,11 +11,12 @@ import errno
 import io
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+from kantor.temporaries import temporary
 
 BUFFER = 1 << 17
 """Bytes that are written at once."""
@@ -105,10 +106,10 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
     Raises:
         OSError: it cannot be written; `filename` is `path`, whatever the block made of the failure.
     """
-    temporary = path.with_name(f".{path.name[:48]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        sink = _Sink(temporary.open("x+b", buffering=0))
+        aside = temporary(path)
+        sink = _Sink(aside.open("x+b", buffering=0))
     try:
         with io.BufferedRandom(sink, BUFFER) as file:
             yield cast(BinaryIO, file)
@@ -117,14 +118,14 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
         with naming(path):
             if keep is not None and path.exists():
                 path.replace(keep)
-            temporary.replace(path)
+            aside.replace(path)
     except Exception as error:
         if sink.error is None:
             raise
         raise _named(sink.error, path) from error
     finally:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            aside.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
