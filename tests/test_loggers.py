@@ -1,3 +1,4 @@
+import os
 import time
 from types import SimpleNamespace
 
@@ -129,6 +130,20 @@ def test_wandb_is_one_run_a_directory_with_the_configuration_and_no_step_twice(t
     assert seen == list(range(1, 21))
     assert [len(one.rows) for one in (first, second)] == [16, 5]
     assert first.axes == [("images_seen", None), ("*", "images_seen")] and first.exit_code == 0
+
+
+def to_outside(path):
+    (path.parent / "outside").write_text("7")
+    path.symlink_to("outside")
+
+
+@pytest.mark.parametrize("name", ["id.txt", "step.txt"])
+@pytest.mark.parametrize("damage", [to_outside, os.mkfifo, lambda path: path.write_bytes(b"../x\xff")])
+def test_what_is_kept_for_wandb_goes_through_the_door(tmp_path, name, damage):
+    (tmp_path / "a-s0" / "wandb").mkdir(parents=True)
+    damage(tmp_path / "a-s0" / "wandb" / name)
+    with pytest.raises(UserError, match=f"wandb/{name} is damaged"):
+        wandb_of(tmp_path, "a-s0").log_metrics({"images_seen": 0}, step=0)
 
 
 @pytest.mark.parametrize(("make", "package"), [(tensorboard, "tensorboard"), (wandb_of, "wandb")])

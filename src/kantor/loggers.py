@@ -1,6 +1,7 @@
 """Loggers beside metrics.csv, which every run writes: TensorBoard, Weights & Biases."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from kantor.atomic import write_text
 from kantor.errors import UserError
+from kantor.runs import door
 
 
 def tensorboard(*, directory: Path, seed: int, experiment: str, step: int) -> Logger:
@@ -102,6 +104,18 @@ class EventFiles(TensorBoardLogger):
             self.experiment.add_text("configuration", "".join(f"    {line}\n" for line in text.splitlines()))
 
 
+def kept(path: Path, pattern: str) -> str:
+    """What stands in a small file of a run directory.
+
+    Raises:
+        UserError: it is no plain file, or holds something else.
+    """
+    found = door.text(path, 100)
+    if re.fullmatch(pattern, found) is None:
+        raise door.damaged(path, f"expected {pattern}")
+    return found
+
+
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values by dotted key."""
     flat: dict[str, Any] = {}
@@ -133,16 +147,16 @@ class OneRun(WandbLogger):
         """The W&B run; begun, or gone on with, at the first use, on rank 0.
 
         Raises:
-            UserError: W&B refuses.
+            UserError: W&B refuses, or a file that is kept is damaged.
         """
         if self._experiment is None:
             import wandb
 
-            if not self._kept_id.is_file():
+            if not os.path.lexists(self._kept_id):
                 write_text(self._kept_id, secrets.token_hex(8))
-            self._id = self._kept_id.read_text(encoding="utf-8")
-            if self._kept_step.is_file():
-                self.before = int(self._kept_step.read_text(encoding="utf-8") or -1)
+            self._id = kept(self._kept_id, "[0-9a-f]{16}")
+            if os.path.lexists(self._kept_step):
+                self.before = int(kept(self._kept_step, "[0-9]{1,18}"))
             try:
                 run = wandb.init(**{**self._wandb_init, "id": self._id})
             except wandb.Error as error:
@@ -159,7 +173,7 @@ class OneRun(WandbLogger):
         run = self.experiment  # which knows what came before
         if run is not None and step is not None and step > self.before:
             super().log_metrics(metrics, step)
-            self._kept_step.write_text(str(step), encoding="utf-8")
+            write_text(self._kept_step, str(step))
 
     def finalize(self, status: str) -> None:
         """End the run."""
