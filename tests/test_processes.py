@@ -4,10 +4,14 @@ import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
+from small_runs import FAST, checked, environment
 
+from kantor.engine.train import begin, carry_out
 from kantor.errors import UserError
 from kantor.processes import Processes, given_rank, joined, ranks_exist
 from kantor.worker_ends import WorkerError
@@ -208,3 +212,50 @@ def test_the_other_workers_are_stopped_when_one_dies(workers, no_hang):
     with pytest.raises(WorkerError):
         launch(workers.die, 0, 5, devices=3)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("failing", ["data.prepare_data", "directory.create", "directory.lock"])
+def test_the_other_ranks_are_told_of_a_leader_that_fails_before_it_has_a_plan(monkeypatch, tmp_path, failing):
+    run, told = checked("experiment=point_demo_gp", f"outputs={tmp_path}", *FAST), []
+    owner, name = failing.split(".")
+
+    def fail():
+        raise UserError("no room")
+
+    monkeypatch.setattr(getattr(run, owner), name, fail)
+    monkeypatch.setattr("kantor.processes.ranks_exist", lambda: True)
+    monkeypatch.setattr("kantor.processes.joined", lambda devices: nullcontext())
+    monkeypatch.setattr(Processes, "gather", lambda processes, plan: told.append(plan))
+    with pytest.raises(UserError, match="no room"):
+        carry_out(run, begin)
+    assert told == [None]
+
+
+PRELOADED = """
+import os, signal
+os.killpg(0, signal.{name})
+"""
+LAUNCHING = """
+import os
+from kantor import workers
+from kantor.errors import Interrupted
+
+if __name__ == "__main__":
+    workers.PRELOADED = "rings"
+    try:
+        workers.launch(os.getpid, devices=2)
+    except Interrupted as stop:
+        print(stop.signal_number, stop.saved)
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_to_the_whole_group_while_the_workers_server_begins_stops_the_command(tmp_path, name):
+    (tmp_path / "rings.py").write_text(PRELOADED.format(name=name))
+    (tmp_path / "script.py").write_text(LAUNCHING)
+    env = environment()
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env={**env, "PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"},
+        capture_output=True, text=True, timeout=60, start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{signal.Signals[name].value} False\n", "")

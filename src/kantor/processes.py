@@ -77,25 +77,28 @@ def given_rank() -> int:
 
 @contextlib.contextmanager
 def announcing(devices: int) -> Iterator[Callable[[object], None]]:
-    """For the parent of a run: a function that tells the other ranks the plan, if torchrun or SLURM started them.
+    """For the parent of a run: a function that tells the other ranks the plan, if torchrun or SLURM started them, and
+    joins them for the rest of the block.
 
-    They are told None when the block ends without an announcement, so that nobody waits in vain.
+    They are told None when the block fails before, so that nobody waits in vain; a signal reaches them all.
     """
     if not ranks_exist():
         yield lambda plan: None
         return
-    with joined(devices):
-        told = []
+    told = []
+    with contextlib.ExitStack() as group:
 
         def announce(plan: object) -> None:
             told.append(plan)
+            group.enter_context(joined(devices))
             Processes.current().gather(plan)
 
         try:
             yield announce
-        finally:
+        except Exception:
             if not told:
                 announce(None)
+            raise
 
 
 def follow(act: Callable[[Any], object], *, devices: int) -> None:

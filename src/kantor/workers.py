@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 
 from kantor import worker_ends
@@ -22,11 +23,8 @@ from kantor.worker_ends import WorkerError, check_guarded
 PATIENCE = 30.0
 """Seconds that workers get to end after one of them died."""
 
-UNGUARDED = 79
-"""Exit code of a worker that was told to start workers while it imported the script that had started it."""
-
-PRELOADED = "pytorch_lightning"
-"""What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends a run in good order."""
 
 PRELOADED = "pytorch_lightning"
 """What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
@@ -47,6 +45,9 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
         return function(*arguments)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
+    resource_tracker.ensure_running()  # here, for it unblocks signals
+    with _blocked():
+        forkserver.ensure_running()
     results: Any = context.Queue()
     port, stopped = _free_port(), context.RawValue("i", 0)
     workers = [
@@ -75,6 +76,17 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
 
 
 @contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Signals wait until the block ends; what is started in it never hears them, such as the server from which workers
+    are forked: sent to the whole group, they would end it, and with it what the parent knows of its workers."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
     """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop, and by `stopped` to those
     that do not listen yet; yields those received."""
@@ -89,7 +101,7 @@ def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
 
     previous = {}
     with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
-        previous = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
         yield received
     finally:
@@ -112,6 +124,7 @@ def _work(
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(

@@ -66,14 +66,15 @@ def carry_out(run: Assembly, begin: Begin) -> None:
     if given_rank() > 0:  # torchrun or SLURM started us beside a rank 0 that leads
         follow(lambda start: fit(run, start.checkpoint), devices=devices)
         return
-    run.data.prepare_data()
-    try_out(run)
-    run.directory.create()
-    with run.directory.lock(), announcing(devices) as announce:
-        start = prepare(run, begin)
-        announce(start)
-        if start is not None:
-            work(run, start)
+    with announcing(devices) as announce:
+        run.data.prepare_data()
+        try_out(run)
+        run.directory.create()
+        with run.directory.lock():
+            start = prepare(run, begin)
+            announce(start)
+            if start is not None:
+                work(run, start)
 
 
 def work(run: Assembly, start: Start) -> None:
