@@ -39,7 +39,8 @@ def is_whole(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             size = file.seek(-LENGTH, os.SEEK_END)
-            return file.read() == NAME + _digest(file, size)
+            found = file.read()
+            return found.startswith(NAME) and found == NAME + _digest(file, size)
     except OSError:  # too short, or it cannot be read
         return False
 

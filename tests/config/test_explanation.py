@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from hostile_runs import THINGS, YAMLS
 
 from kantor.config.compose import compose, load_option
 from kantor.errors import UserError
@@ -14,9 +15,17 @@ GOOD = f"{HEAD}{DEFAULTS}budget: {{steps: 5}}\nprimary_score: w1\n"
 WRONG = {
     GOOD + "foo: 3\n": "mine.yaml: there is no key 'foo'",
     GOOD + "trainer: {devics: 3}\n": "mine.yaml: there is no key 'trainer.devics' (nearest: trainer.devices)",
-    GOOD + "seed: x\n": "mine.yaml: seed: Value 'x' of type 'str' could not be converted to Integer",
-    GOOD + "trainer: {devices: two}\n": "mine.yaml: trainer.devices: Value 'two'",
-    GOOD.replace("{steps: 5}", "5"): "mine.yaml: Merge error: int is not a subclass of Budget",
+    GOOD + "seed: x\n": "mine.yaml: seed: expected a whole number, was given x",
+    GOOD + "trainer: {devices: two}\n": "mine.yaml: trainer.devices: expected a whole number, was given two",
+    GOOD + "trainer: {compile: perhaps}\n": "mine.yaml: trainer.compile: expected true or false, was given perhaps",
+    GOOD + "trainer: {gradient_clip_val: 1}\n": "mine.yaml: there is no key 'trainer.gradient_clip_val' (nearest:",
+    GOOD.replace("{steps: 5}", "5"): "mine.yaml: expected keys and values below it, was given one value",
+    GOOD + YAMLS["alias bomb"].decode(): "mine.yaml: its aliases (*NAME) stand for over 100,000 values: write",
+    GOOD + "x: &a [*a]\n": "mine.yaml: its aliases",
+    GOOD + "x: " + "[" * 20_000: "mine.yaml: it is not valid YAML",
+    GOOD
+    + "x: !!python/object/apply:os.system ['touch executed']\n": "line 10: it is not valid YAML (could not determine",
+    GOOD + "#" * (1 << 20): "mine.yaml has more than the 1,048,576 bytes allowed: expected a file of YAML",
     GOOD + "model: {a: [1,2\n": "mine.yaml, line 10: it is not valid YAML (expected ',' or ']'",
     GOOD + "model:\n\tx: 3\n": "mine.yaml, line 10: it is not valid YAML (found character '\\t'",
     GOOD + "seed: 1\nseed: 2\n": "mine.yaml, line 10: it is not valid YAML (found duplicate key seed)",
@@ -59,6 +68,24 @@ def test_file_and_key_are_named_in_one_sentence(own, text, sentence):
     told = own(text)
     assert sentence in told
     assert "while composing" not in told and "\n" not in told
+
+
+def test_a_few_aliases_are_nobodys_fault(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"{GOOD}seed: &n 3\ntrainer: {{log_every: *n}}\n")
+    configuration = compose(["experiment=mine"], config_dirs=[str(tmp_path)])
+    assert (configuration.seed, configuration.trainer.log_every) == (3, 3)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a device", "link to nothing", "socket"])
+def test_a_file_that_is_none_is_not_waited_for(tmp_path, kind):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "data").mkdir()
+    THINGS[kind](tmp_path / "data" / "x.yaml")
+    for read in (lambda: load_option("data", "x", [str(tmp_path)]),
+                 lambda: compose(["experiment=point_demo_gp"], config_dirs=[str(tmp_path)])):  # fmt: skip
+        with pytest.raises(UserError, match=r"x\.yaml (is|cannot be read).*expected a file of YAML"):
+            read()
 
 
 def test_an_option_of_another_group_that_is_broken_is_named(tmp_path):

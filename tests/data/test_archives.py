@@ -236,3 +236,11 @@ def test_zip_members_are_read_by_name(tmp_path):
     with ZipMembers(path, bounds=BOUNDS) as archive:
         assert archive.names == ["d/a", "b"]
         assert [archive.read("b"), archive.read("d/a"), archive.read("b")] == [b"2", b"1", b"2"]
+
+
+def test_a_large_member_of_almost_nothing_is_refused_and_a_small_one_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("kantor.data.archives.SMALL", 5_000)
+    assert read(pack(tmp_path / "a.zip", [("zeros", bytes(5_000))])) == [("zeros", bytes(5_000))]
+    assert "is packed into less than a 200th of its size" in refusal(
+        pack(tmp_path / "b.zip", [("zeros", bytes(9_000))])
+    )

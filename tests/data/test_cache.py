@@ -376,6 +376,13 @@ def test_a_damaged_array_is_made_again_and_that_is_said(tmp_path, fine_clock, ca
     assert capsys.readouterr().err == f"kantor: {path} is damaged: making it again\n"
 
 
+def test_an_array_of_an_earlier_version_is_called_so(tmp_path, fine_clock, capsys):
+    path = tmp_path / "a.npy"
+    np.save(path, WHOLE)
+    assert (build(path) == WHOLE).all()
+    assert capsys.readouterr().err == f"kantor: {path} is of an earlier version: making it again\n"
+
+
 def test_a_whole_array_is_read_through_once(tmp_path, fine_clock, monkeypatch):
     build(tmp_path / "a.npy")
     build(tmp_path / "a.npy")

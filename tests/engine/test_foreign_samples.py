@@ -58,6 +58,14 @@ def test_a_directory_and_an_npz_file_of_the_same_pictures_get_the_same_card(writ
     assert scores["theirs"]["precision"]["value"] > 0.5
 
 
+@pytest.mark.parametrize("name", ["../odd", "a/b", "", ".x", 3])
+def test_a_name_that_leads_out_is_refused_before_anything_is_read(name, tmp_path):
+    given = {"images": "missing.npz", "data": "purdue_shapes5", "out": str(tmp_path / "out")}
+    with pytest.raises(UserError, match=r"^evaluation\.name=.*: expected a name that begins with a letter"):
+        files.evaluate_files(given, [*SIZES, ("evaluation.name", name)])
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name", ["card.json", "report.html"])
 @pytest.mark.parametrize("content", ["mine", '{"mine": 1}'], ids=["text", "json"])
 def test_files_of_the_users_are_not_replaced(tmp_path, name, content):

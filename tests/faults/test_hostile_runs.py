@@ -1,75 +1,103 @@
 """Damaged and hostile run directories by every command that reads one: each is refused in one sentence with exit 2, or
 does no harm. Prints a table; run by `make faults`."""
 
-import contextlib
 import hashlib
-import io
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+from faults.children import SECONDS, Ended, forked
+from faults.forks import MODULES
+from hostile_attacks import DIRECTORIES, OWNED, of_attacks
 from hostile_runs import SECRET, of_files, of_values
-from small_runs import environment
+from small_runs import SMALL, environment
 
+from kantor import load
 from kantor.cli import main as cli
+from kantor.errors import UserError
 
 pytestmark = pytest.mark.long
 
-SECONDS = 60
-"""After which a command hangs."""
 BRIEF = ("evaluation.n=64", "evaluation.draws=1")
-BAD, GOOD = "outputs/small/bad", "outputs/small/good"
-COMMANDS = {
-    "status": ("status",),
-    "compare": ("compare", BAD, GOOD),
-    "compare out": ("compare", BAD, GOOD, "out=compared"),
-    "why": ("why", BAD),
-    "sample": ("sample", f"run={BAD}", "n=4", "out=drawn.npz"),
-    "sample into it": ("sample", f"run={BAD}", "n=4"),
-    "evaluate": ("evaluate", f"run={BAD}", *BRIEF),
-    "extend": ("train", f"run={BAD}", "budget.steps=41", "evaluation=none", "pictures=none"),
-    "latest": ("sample", "run=latest", "n=4", "out=drawn.npz"),
-    "complete": ("complete", "words", "kantor", "why"),
-}
+GOOD = "outputs/small/good"
+SPARSE = 12
 QUICK = ("status", "compare", "why")
 """Tried with every wrong value; the others with every one in `SPARSE`."""
-SPARSE = 12
+MOST = 3 << 30
+"""Bytes that a command may hold; so small a run needs a third of it."""
 
 
-class Hangs(BaseException):
-    """A command took longer than it may."""
+def commands(bad):
+    """What reads a run directory, by name: words of a command line, or a function."""
+    run = f"run={bad}"
+    words = {
+        "status": ("status",),
+        "compare": ("compare", bad, GOOD),
+        "compare out": ("compare", bad, GOOD, "out=compared"),
+        "why": ("why", bad),
+        "sample": ("sample", run, "n=4", "out=drawn.npz"),
+        "sample into it": ("sample", run, "n=4"),
+        "evaluate": ("evaluate", run, *BRIEF),
+        "extend": ("train", run, "budget.steps=41", "evaluation=none", "pictures=none"),
+        "train": ("train", "experiment=point_demo_gp", "budget.steps=40", *SMALL),
+        "latest": ("sample", "run=latest", "n=4", "out=drawn.npz"),
+        "complete": ("complete", "words", "kantor", "why"),
+    }
+    return {**{name: partial(cli.main, list(each)) for name, each in words.items()}, "python": partial(seen, bad)}
 
 
-def stop(*_):
-    raise Hangs
+def seen(bad):
+    """A run as Python sees it, in place of a command; its exit code."""
+    code = 0
+    for look in ("config", "card", "metrics", "health", "scores", "model", "sample"):
+        try:
+            found = getattr(load(bad), look)
+            if callable(found):
+                found(4) if look == "sample" else found()
+        except UserError as error:
+            code = 2
+            print(f"kantor: {error}", file=sys.stderr)
+    return code
 
 
-def digest(place):
-    """Of all that lies outside the runs: names, kinds, contents."""
+def digest(place, but):
+    """Of all that lies below a directory but in some: names, kinds, sizes, times."""
     parts = []
-    for path in sorted(place.rglob("*")):
-        parts.append(f"{path}{path.is_symlink()}{path.read_bytes() if path.is_file() else ''}")
-    return hashlib.sha256("".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
+    for above, directories, files in os.walk(place):
+        directories[:] = [name for name in directories if os.path.join(above, name) not in but]
+        for path in (os.path.join(above, name) for name in (*directories, *files)):
+            if path not in but:
+                found = os.lstat(path)
+                kept = (
+                    found.st_mode,
+                    found.st_ino,
+                    *(() if os.path.isdir(path) else (found.st_size, found.st_mtime_ns)),
+                )
+                parts.append(f"{path} {kept}")
+    return hashlib.sha256("".join(sorted(parts)).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def called(words):
-    """The exit code and what was printed; None for the code of a command that hangs."""
-    out, err = io.StringIO(), io.StringIO()
-    signal.signal(signal.SIGALRM, stop)
-    signal.alarm(SECONDS)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.main(list(words))
-    except Hangs:
-        code = None
-    finally:
-        signal.alarm(0)
-    return code, out.getvalue(), err.getvalue()
+READ_BY = {
+    "last.ckpt by design, gone on with": ("train",),
+    "last.ckpt": ("sample", "evaluate", "extend", "python"),
+    "config.yaml": ("compare", "sample", "evaluate", "extend"),
+    "texts": ("status", "compare out", "why", "evaluate"),
+    "files by design, gone on with": ("train",),
+    "files": ("status", "compare out", "sample", "evaluate", "extend"),
+    "metrics.csv": ("status", "compare out", "evaluate", "extend"),
+}
+"""Which commands an attack by design meets."""
+EMBEDDED = {".html": [OWNED.encode()], ".svg": [OWNED.encode()], ".md": [OWNED.encode()], ".tex": [rb"\input{"],
+            ".csv": [b",=HYPERLINK", b',"=HYPERLINK']}  # fmt: skip
+"""What may not stand in a file of some kind."""
+WRONG = ("raw", "escapes", "harmed", "hung", "swollen")
 
 
 class Table:
@@ -78,8 +106,9 @@ class Table:
     def __init__(self):
         self.counts, self.wrong = {}, []
 
-    def add(self, kind, command, code, out, err, *, harmed):
+    def add(self, kind, command, ended: Ended, *, harmed):
         """Judge one."""
+        code, out, err = ended.code, ended.out, ended.err
         count = self.counts.setdefault(kind, Counter())
         count["tried"] += 1
         printed = out + err
@@ -90,17 +119,19 @@ class Table:
             "hung": code is None,
             "harmed": harmed or SECRET in printed,
             "raw": code not in (0, 2, None) or (code == 2 and not refused) or "Traceback" in err,
-            "escapes": any(not letter.isprintable() and letter != "\n" for letter in printed.replace("\r", "")),
+            "escapes": any(not letter.isprintable() and letter not in "\n\r" for letter in printed),
+            "swollen": ended.memory > MOST,
         }
         for name, holds in verdicts.items():
             count[name] += holds
-        if any(verdicts[name] for name in ("hung", "harmed", "raw", "escapes")):
-            self.wrong.append(f"{kind} | {command} | {code} | {err.strip().splitlines()[-1:]}")
-            print(self.wrong[-1], flush=True)
+        wrong = [name for name in WRONG if verdicts[name]]
+        line = f"{kind} | {command} | {code} | {err.strip().splitlines()[-1:]}"
+        print("WRONG" if wrong else "right", wrong or "", ascii(line), flush=True)
+        self.wrong += [line] if wrong else []
 
     def show(self):
         """Print it; the trials that went wrong below."""
-        names = ("tried", "refused", "done", "raw", "escapes", "harmed", "hung")
+        names = ("tried", "refused", "done", *WRONG)
         print("\n" + "kind".ljust(44) + "".join(name.rjust(9) for name in names))
         for kind, count in self.counts.items():
             print(kind.ljust(44) + "".join(str(count[name]).rjust(9) for name in names))
@@ -110,39 +141,71 @@ class Table:
 
 
 def kind_of(name):
-    """`status.json: pipe` of a file, `status.json: null` of a value."""
+    """`pipe` of a file, `a value: null` of a value, `last.ckpt by design` of an attack."""
     file, _, what = name.partition(": ")
-    return f"{file.partition(' ')[0].replace('-0123456789', '')}{' value' if ' ' in file else ''}: {what}"
+    return file if "by design" in file else f"a value: {what}" if " " in file else what
+
+
+def remove(place):
+    """Take a tree away, however deep it is."""
+    subprocess.run(["rm", "-rf", "--", place], check=True)
+
+
+class Beside:
+    """A directory with two runs, one as it was, and somebody else's files."""
+
+    def __init__(self, root, finished):
+        self.root, self.bad = root, f"outputs/point_demo_gp/{finished.name}"
+        for place in (self.bad, GOOD, "whole"):
+            shutil.copytree(finished, root / place)
+        (evaluation,) = (root / "whole" / "evaluations").glob("*.json")
+        evaluation.rename(evaluation.with_name("toy-0123456789.json"))
+        for name in ("outside", "home", "printed"):
+            (root / name).mkdir()
+        (root / "outside" / "secret.txt").write_text(SECRET)
+
+    def shows(self):
+        """Whether something that was made for a reader holds somebody's secret, or runs something there."""
+        for above, _, files in os.walk(self.root):
+            for path in (Path(above, name) for name in files):
+                if path.suffix in EMBEDDED and path.is_file() and not path.is_symlink():
+                    content = path.read_bytes()
+                    if any(part in content for part in (SECRET.encode(), *EMBEDDED[path.suffix])):
+                        return True
+        return False
+
+    def tried(self, table, name, change, chosen=None):
+        """Every command on a run that was changed."""
+        made = ("compared", "outputs/point_demo_gp", "drawn.npz", "printed", "cache")
+        but = {str(self.root / one) for one in made}
+        for command, work in commands(self.bad).items():
+            if chosen is not None and command not in chosen:
+                continue
+            remove(self.root / self.bad)
+            shutil.copytree(self.root / "whole", self.root / self.bad)
+            change(self.root / self.bad)
+            before = digest(self.root, but)
+            ended = forked(work, self.root, self.root / "printed")
+            harmed = digest(self.root, but) != before or self.shows()
+            table.add(kind_of(name), command, ended, harmed=harmed)
+            remove(self.root / "compared")
+            for other in (self.root / "outputs/point_demo_gp").iterdir():
+                if other != self.root / self.bad:
+                    remove(other)
+            (self.root / "drawn.npz").unlink(missing_ok=True)
 
 
 @pytest.fixture
-def beside(tmp_path, monkeypatch, finished):
-    """A directory with two runs, one as it was, and somebody else's files."""
+def beside(tmp_path, monkeypatch, finished, without_charts):
+    """Where the trials are, in a process that has all modules and has used them once."""
+    for name in MODULES:
+        import_module(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KANTOR_CACHE", str(tmp_path / "cache"))
+    place = Beside(tmp_path, finished)
     monkeypatch.chdir(tmp_path)
-    for place in (BAD, GOOD, "whole"):
-        shutil.copytree(finished, tmp_path / place)
-    (evaluation,) = (tmp_path / "whole" / "evaluations").glob("*.json")
-    evaluation.rename(evaluation.with_name("toy-0123456789.json"))
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "secret.txt").write_text(SECRET)
-    return tmp_path
-
-
-def tried(beside, table, name, change, commands):
-    """Every command on a run that was changed."""
-    before = digest(beside / "outside")
-    for command in commands:
-        shutil.rmtree(beside / BAD)
-        shutil.copytree(beside / "whole", beside / BAD)
-        change(beside / BAD)
-        code, out, err = called(COMMANDS[command])
-        harmed = digest(beside / "outside") != before or (beside / "executed").exists()
-        pages = [page for page in beside.glob("**/*.html") if page.is_file() and not page.is_symlink()]
-        harmed |= any(SECRET.encode() in page.read_bytes() for page in pages)
-        table.add(kind_of(name), command, code, out, err, harmed=harmed)
-        for made in ("compared", "outputs/point_demo_gp"):
-            shutil.rmtree(beside / made, ignore_errors=True)
-        (beside / "drawn.npz").unlink(missing_ok=True)
+    assert commands("whole")["compare"]() == 0 and commands("whole")["sample"]() == 0
+    return place
 
 
 def part_of(changes):
@@ -151,18 +214,44 @@ def part_of(changes):
     return list(changes.items())[int(time.time() // 86400) % step :: step]
 
 
-def test_files_and_directories(beside, without_charts):
+def test_whole_runs_are_read(beside):
+    table = Table()
+    beside.tried(table, "whole: unchanged", lambda run: None)
+    assert table.wrong == [] and table.counts["whole: unchanged"]["done"] == len(commands(beside.bad))
+
+
+def test_files_and_directories(beside):
     table = Table()
     for name, change in part_of(of_files()):
-        tried(beside, table, name, change, COMMANDS)
+        beside.tried(table, name, change)
     table.show()
     assert table.wrong == []
 
 
-def test_values(beside, without_charts):
+def test_values(beside):
     table = Table()
-    for place, (name, change) in enumerate(part_of(of_values(beside / "whole"))):
-        tried(beside, table, name, change, COMMANDS if place % SPARSE == 0 else QUICK)
+    for place, (name, change) in enumerate(part_of(of_values(beside.root / "whole"))):
+        beside.tried(table, name, change, None if place % SPARSE == 0 else QUICK)
+    table.show()
+    assert table.wrong == []
+
+
+def test_attacks(beside):
+    table = Table()
+    for name, change in part_of(of_attacks()):
+        beside.tried(table, name, change, next(words for file, words in READ_BY.items() if name.startswith(file)))
+    table.show()
+    assert table.wrong == []
+
+
+def test_names_of_directories(beside):
+    """What a message proposes names the directory so that a shell finds it again, and does nothing else."""
+    table, root = Table(), beside.root
+    for name, called in DIRECTORIES.items():
+        beside.bad = f"outputs/point_demo_gp/{called}"
+        shutil.copytree(root / "whole", root / beside.bad)
+        beside.tried(table, f"a directory's name: {name}", lambda run: None)
+        beside.tried(table, f"a directory's name, no scores: {name}", lambda run: shutil.rmtree(run / "evaluations"))
     table.show()
     assert table.wrong == []
 
@@ -171,13 +260,12 @@ def test_values(beside, without_charts):
     "kind", ["status.json: pipe", "config.yaml: YAML, alias bomb", "metrics.csv: link to a device"]
 )
 def test_commands_of_their_own_process(kind, beside):
-    of_files()[kind](beside / BAD)
-    for words in (COMMANDS["status"], COMMANDS["why"], COMMANDS["sample"], COMMANDS["complete"]):
-        began = time.monotonic()
+    of_files()[kind](beside.root / beside.bad)
+    run = f"run={beside.bad}"
+    for words in (("status",), ("why", beside.bad), ("sample", run), ("complete", "words", "kantor", "why")):
         done = subprocess.run(
-            [sys.executable, "-m", "kantor", *words], env=environment(), cwd=beside, capture_output=True, text=True,
-            timeout=SECONDS,
+            [sys.executable, "-m", "kantor", *words], env=environment(), cwd=beside.root, capture_output=True,
+            text=True, timeout=SECONDS,
         )  # fmt: skip
         assert done.returncode == (0 if words[0] in ("status", "complete") else 2), done.stderr
         assert done.returncode == 0 or len(done.stderr.splitlines()) == 1
-        assert time.monotonic() - began < SECONDS

@@ -133,3 +133,52 @@ def test_other_programs_read_a_sealed_checkpoint(last):
     assert torch.equal(torch.load(last, weights_only=True)["state_dict"]["other"], content(2)["state_dict"]["other"])
     with zipfile.ZipFile(last) as archive:
         assert archive.testzip() is None
+
+
+WEIGHTS = {"first": torch.zeros(3)}
+OTHERS = {
+    "a list": [1, 2],
+    "no weights": {"kantor_counters": {"steps": 3}},
+    "no counters": {"state_dict": WEIGHTS},
+    "counters of text": {"kantor_counters": {"steps": "x"}, "state_dict": WEIGHTS},
+    "counters below 0": {"kantor_counters": {"steps": -1}, "state_dict": WEIGHTS},
+    "weights of text": {"kantor_counters": {"steps": 3}, "state_dict": {"first": "x"}},
+    "names of numbers": {"kantor_counters": {"steps": 3}, "state_dict": {1: torch.zeros(3)}},
+}
+
+
+@pytest.mark.parametrize("held", OTHERS.values(), ids=OTHERS.keys())
+def test_a_sealed_file_of_something_else_is_no_checkpoint(run, last, held):
+    AtomicCheckpointIO().save_checkpoint(held, last)
+    assert not checkpoints.can_be_loaded(last)
+
+
+def packed_members(last):
+    """The same members, compressed."""
+    with zipfile.ZipFile(last) as archive:
+        members = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(last, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info, body in members:
+            archive.writestr(info.filename, body)
+
+
+def test_a_checkpoint_takes_no_more_memory_than_it_has_bytes(run, last):
+    packed_members(last)
+    with last.open("r+b") as file:
+        seals.seal_zip(file)
+    assert seals.is_whole(last) and not checkpoints.is_plain_zip(last) and not checkpoints.can_be_loaded(last)
+
+
+def test_a_checkpoint_without_a_digest_is_of_an_earlier_version(run, last):
+    for path in (last, last.with_name("previous.ckpt")):
+        torch.save(content(3), path)
+    with pytest.raises(
+        UserError, match=r"last\.ckpt is of an earlier version of kantor, which left it without a digest"
+    ):
+        checkpoints.read(run, "last")
+
+
+def test_a_huge_file_without_a_seal_is_not_read_through(last):
+    with last.open("r+b") as file:
+        file.truncate(1 << 44)
+    assert not seals.is_whole(last)

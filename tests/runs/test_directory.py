@@ -244,7 +244,7 @@ def test_another_layout_is_refused_with_the_version_that_wrote_it(tmp_path, layo
 def test_a_damaged_file_is_named_with_the_remedy(run, name, read, text):
     path = run.path / f"{name}.json"
     path.write_bytes(text.encode("utf-8", errors="surrogateescape"))
-    remedy = "kantor evaluate run=DIR" if name == "card" else "restore the file from a copy"
+    remedy = "`kantor evaluate run=" if name == "card" else "restore the file from a copy"
     with pytest.raises(UserError, match=rf"{name}\.json is damaged .*{remedy}"):
         getattr(run, read)()
 

@@ -84,6 +84,30 @@ def test_what_is_no_plain_file_is_refused_wherever_a_run_is_opened(name, kind, b
     assert untouched(beside)
 
 
+def test_directories_that_lie_too_deep_are_refused(beside):
+    run = write_files(beside / "bad")
+    (run.samples / "/".join("a" * door.LEVELS)).mkdir(parents=True)
+    with pytest.raises(UserError, match=r"samples/a/a/a/a/a/a/a/a lies 8 directories deep and more.*take it away"):
+        summarise(run)
+
+
+def test_directories_that_are_called_like_files_stay(beside):
+    run = write_files(beside / "bad")
+    for name in (".x.tmp", "step_00000099"):
+        (run.samples / name).mkdir(parents=True)
+    run.sweep_temporaries()
+    run.cut_samples(5)
+    assert {path.name for path in run.samples.iterdir()} >= {".x.tmp", "step_00000099"}
+
+
+def test_a_damaged_card_is_written_anew_by_a_command_that_names_it(beside):
+    run = write_files(beside / "it's bad")
+    run.card_json.write_text("{")
+    with pytest.raises(UserError) as caught:
+        run.card()
+    assert f"`kantor evaluate 'run={beside}/it'\"'\"'s bad'` writes it anew" in str(caught.value)
+
+
 def test_loggers_may_have_links_in_directories_of_their_own(beside):
     run = write_files(beside / "bad")
     (run.path / "wandb" / "run").mkdir(parents=True)

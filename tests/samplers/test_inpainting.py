@@ -1,5 +1,6 @@
 """A given sample drawn anew: where it is not known, from a level of noise, or both."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,8 @@ from tiny import FEW_STEPS, TinyImages, flow, image_ddpm, image_gan, points
 from walks import KINDS, LINEAR, gaussian
 
 from kantor import keyed
+from kantor.cli import table
+from kantor.data import pixels
 from kantor.engine.redraw import Likeness
 from kantor.errors import UserError
 from kantor.models.sampling import Sampling
@@ -141,6 +144,19 @@ def test_pictures_of_files_are_drawn_anew_where_the_mask_is_white(files):
     levels = ((found + 1) * 127.5).round().squeeze(1).numpy()
     assert (levels[:, mask == 0] == grey[mask == 0]).all()
     assert (levels[:, mask == 255] != grey[mask == 255]).mean() > 0.5 and not np.array_equal(levels[0], levels[1])
+
+
+@pytest.mark.parametrize("name", ["it's a picture", "a  b=c,d(1)[2]", "~", "$(x)", "é%s{0}"])
+@pytest.mark.parametrize("above", ["", "~/"])
+def test_paths_of_pictures_may_hold_whatever_paths_hold(files, name, above, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for one in ("grey", "mask"):
+        Path(f"{one}.png").rename(f"{name} {one}.png")
+    grey, mask = (f"{above}{name} {one}.png" for one in ("grey", "mask"))
+    said = dict(table.SAMPLE.split([f"like={grey}", f"mask={mask}"]))
+    again = Likeness.given(like=said["like"], mask=said["mask"], strength=None).sampler(of_pictures())
+    assert torch.equal(again.sample, pixels.to_model(torch.from_numpy(files[0].copy())[None]))
+    assert again.drawn.sum() == 12
 
 
 GREY = "expected a whole grey picture of 8 × 8 pixels, as the data are"

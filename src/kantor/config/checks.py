@@ -101,12 +101,20 @@ def check_names(plain: dict[str, Any]) -> None:
     Raises:
         UserError: it could lead somewhere else.
     """
-    names = {"experiment": plain["experiment"], "evaluation.name": plain["evaluation"].get("name", "none")}
-    for key, value in names.items():
-        if not isinstance(value, str) or not NAME.fullmatch(value):
-            raise UserError(f"{key}={value}: expected {NAME_IS}")
+    check_name("experiment", plain["experiment"])
+    check_name("evaluation.name", plain["evaluation"].get("name", "none"))
     if abs(plain["seed"]) >= MOST:
         raise UserError(f"seed={plain['seed']}: expected a whole number of at most 18 digits")
+
+
+def check_name(key: str, value: object) -> None:
+    """Check what becomes the name of a file or of a directory.
+
+    Raises:
+        UserError: it could lead somewhere else.
+    """
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise UserError(f"{key}={value}: expected {NAME_IS}")
 
 
 def check_budget(budget: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from kantor.config.closed import check_closed
 from kantor.config.explanation import FAILURES, explained, of_options, unknown_key, unresolved
 from kantor.config.files import check_option, groups, options
 from kantor.config.grammar import literal, parse, search_path, words_of
+from kantor.config.own_files import check_files
 from kantor.config.schema import Budget, Configuration, Schema, Trainer, of_another_version
 from kantor.errors import UserError
 
@@ -28,6 +29,7 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
             configuration contradicts itself.
     """
     config_dirs = config_dirs or []
+    check_files(config_dirs)
     overrides = [literal(word) for word in overrides]
     parsed = parse(overrides)
     _check_choices(parsed, config_dirs)
@@ -183,6 +185,7 @@ def load_options(chosen: Mapping[str, str], config_dirs: list[str] | None = None
     Raises:
         UserError: there is no such option.
     """
+    check_files(config_dirs or [])
     for group, name in chosen.items():
         check_option(group, name, config_dirs or [])
     try:

@@ -9,7 +9,6 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
-from omegaconf._utils import get_yaml_loader
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -17,7 +16,7 @@ from omegaconf.errors import (
     InterpolationKeyError,
     OmegaConfBaseException,
 )
-from yaml import MarkedYAMLError, YAMLError, load
+from yaml import YAMLError
 
 from kantor.config import choices
 from kantor.config.checks import keys
@@ -40,8 +39,7 @@ def explained(error: Exception, parsed: Sequence[Override], overrides: list[str]
         config_dirs: directories with further groups.
     """
     return (
-        broken_file(config_dirs)
-        or unknown_word(parsed, overrides, config_dirs)
+        unknown_word(parsed, overrides, config_dirs)
         or wrong_choice(error, parsed, config_dirs)
         or wrong_key(error, config_dirs)
         or UserError(f"{told(error)}{because(error)}" if isinstance(error, HydraException) else other(error, overrides))
@@ -50,12 +48,27 @@ def explained(error: Exception, parsed: Sequence[Override], overrides: list[str]
 
 def of_options(error: Exception, config_dirs: list[str]) -> UserError:
     """The error of composing options of groups by themselves."""
-    return broken_file(config_dirs) or wrong_choice(error, [], config_dirs) or UserError(first_line(error))
+    return wrong_choice(error, [], config_dirs) or UserError(first_line(error))
 
 
 def first_line(error: BaseException) -> str:
     """Without what libraries add below."""
     return str(error).partition("\n")[0]
+
+
+KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false", "String": "a text"}
+"""OmegaConf's words for kinds of values, and ours."""
+
+
+def unfit(error: BaseException) -> str:
+    """What OmegaConf says of a value that does not fit its key, in words of ours."""
+    said = first_line(error)
+    value = re.fullmatch(r"Value '(?P<value>.*)' of type '.*' could not be converted to (?P<kind>\w+)", said)
+    if value is not None and value["kind"] in KINDS:
+        return f"expected {KINDS[value['kind']]}, was given {value['value']}"
+    if said.startswith("Merge error:"):
+        return "expected keys and values below it, was given one value"
+    return said
 
 
 def told(error: Exception) -> str:
@@ -77,25 +90,6 @@ def because(error: Exception) -> str:
     """The first line of what caused it."""
     cause = cause_of(error)
     return "" if cause is None else f": {first_line(cause)}"
-
-
-def broken_file(config_dirs: list[str]) -> UserError | None:
-    """The first of the user's files that is none of YAML, or not a mapping; None where all are."""
-    for path in sorted(file for root in roots(config_dirs) if root != CONF for file in root.glob("*/*.yaml")):
-        try:
-            tree = load(path.read_text(encoding="utf-8"), get_yaml_loader())
-        except UnicodeDecodeError:
-            return UserError(f"{path} is not in UTF-8: write it anew in UTF-8")
-        except MarkedYAMLError as error:
-            line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
-            return UserError(f"{path}{line}: it is not valid YAML ({error.problem}); mend it there")
-        except (YAMLError, OSError) as error:
-            return UserError(f"{path}: it is not valid YAML ({first_line(error)}); mend it")
-        if tree is not None and not isinstance(tree, dict):
-            return UserError(f"{path}: expected keys and values, found {type(tree).__name__} {tree!r}")
-        if not isinstance((tree or {}).get("defaults", []), list):
-            return UserError(f"{path}: expected a list at defaults, such as [override /data: gaussians8]")
-    return None
 
 
 def unknown_word(parsed: Sequence[Override], overrides: list[str], config_dirs: list[str]) -> UserError | None:
@@ -157,7 +151,7 @@ def wrong_key(error: Exception, config_dirs: list[str]) -> UserError | None:
     path = file_of(in_file(error), config_dirs)
     where = "" if path is None else f"{path}: "
     if not isinstance(cause, OmegaConfBaseException) or not cause.full_key:
-        return UserError(f"{where}{first_line(cause)}") if where else None
+        return UserError(f"{where}{unfit(cause)}") if where else None
     key, component = cause.full_key, cause.full_key.rpartition(".")[0]
     if "is not in struct" in str(cause):
         return UserError(
@@ -168,7 +162,7 @@ def wrong_key(error: Exception, config_dirs: list[str]) -> UserError | None:
         return None
     if isinstance(cause, ConfigKeyError | ConfigAttributeError):
         return UserError(f"{where}{unknown_key(key, of_schema())}")
-    return UserError(f"{where}{key}: {first_line(cause)}")
+    return UserError(f"{where}{key}: {unfit(cause)}")
 
 
 def of_schema() -> list[str]:

@@ -24,6 +24,8 @@ from kantor.plain_files import Unreadable, opened
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1  # bit of a zip member's flags
 CONTENT_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, struct.error)  # of what was read, not of reading
+MOST_PACKED = 200  # times that a large member may be larger than it is packed: deflate reaches 1032 with zeros
+SMALL = 1 << 26  # bytes of a member that may be packed as it likes
 HEADER_SLACK = 1 << 20  # bytes by which a tar's long names and padding may exceed what its members hold
 
 
@@ -134,6 +136,8 @@ class ZipMembers:
                 raise refused(self.path, info.filename, "is encrypted")
             if info.compress_type not in COMPRESSIONS:
                 raise refused(self.path, info.filename, f"is compressed by method {info.compress_type}, not deflated")
+            if info.file_size > max(SMALL, MOST_PACKED * info.compress_size):
+                raise refused(self.path, info.filename, f"is packed into less than a {MOST_PACKED}th of its size")
             infos[tally.file(info.filename, info.file_size)] = info
         return infos
 

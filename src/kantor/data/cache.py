@@ -83,7 +83,7 @@ def array(
     """
     if not is_whole(path):
         if path.is_file():
-            say(f"{path} is damaged: making it again")
+            say(f"{path} is {'of an earlier version' if _is_bare(path) else 'damaged'}: making it again")
         _build(path, shape, dtype, fill, progress)
     return mapped(path)
 
@@ -109,6 +109,15 @@ def is_whole(path: Path) -> bool:
     if whole and settled(found):
         remember(memory, whole)
     return whole
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether a file is an array and nothing else: without a seal, as earlier versions left it."""
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return bool(found.offset + found.nbytes == path.stat().st_size)
 
 
 def forget(path: Path) -> None:

@@ -96,6 +96,16 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
     model.check_networks()
 
 
+def check_drawing(run: Assembly) -> None:
+    """Check a run that is drawn from, which somebody else may have made.
+
+    Raises:
+        UserError: its networks do not compute, or the sampler does not draw from such a model.
+    """
+    check_model(run.model, run.data)
+    check_sampling(run)
+
+
 def check_sampling(run: Assembly) -> None:
     """Check that the sampler draws from such a model.
 

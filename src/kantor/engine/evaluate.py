@@ -6,7 +6,7 @@ from typing import Any
 from kantor.config.compose import changed
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import assemble
-from kantor.engine.check import check_machine, check_sampling
+from kantor.engine.check import check_drawing, check_machine
 from kantor.engine.publication import publish
 from kantor.engine.score import score_run
 from kantor.errors import UserError
@@ -53,7 +53,7 @@ def evaluate(
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
     run.evaluation.kinds(run.data)
-    check_sampling(run)
+    check_drawing(run)
     check_error_budget(run.evaluation, run.model, run.data)
     check_machine(run.model, run.configuration.trainer)
     checkpoints.read(directory, run.evaluation.checkpoint)

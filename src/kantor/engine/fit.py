@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
+from kantor import user_code
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.first_batch import FirstBatch
@@ -60,7 +62,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
             logger.log_hyperparams(dict(run.configuration.plain))
         if machine.compile:
             run.model.compile_networks()
-        with uncovered():
+        with uncovered(), taking_back(run, checkpoint, step):
             trainer.fit(run.model, datamodule=run.data, ckpt_path=checkpoint, weights_only=True)
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         counted = run.model.counters()  # scoring may read another checkpoint
@@ -78,6 +80,26 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         "interrupted": stop.received,
         "evaluation": evaluation,
     }
+
+
+@contextlib.contextmanager
+def taking_back(run: Assembly, checkpoint: Path | None, step: int) -> Iterator[None]:
+    """Say in a sentence what goes wrong with the state in a checkpoint, which shows before its next step is done.
+
+    Raises:
+        UserError: it is none of this run's.
+    """
+    try:
+        yield
+    except (UserError, torch.OutOfMemoryError):
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        if checkpoint is None or run.model.steps > step or user_code.own_line(error) is not None:
+            raise
+        raise UserError(
+            f"{checkpoint} cannot be gone on with ({user_code.reason(error)}): rerun=true starts the run from the "
+            "beginning"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from kantor.atomic import write_json
+from kantor.config.checks import check_name
 from kantor.config.compose import load_options, replaced
 from kantor.config.schema import Configuration
 from kantor.data.images import ImageData
@@ -93,8 +94,9 @@ def chosen(
         {group: options[group] for group in ("evaluation", "extractor") if group in options}, config_dirs
     )
     words |= load_options({"likelihood": "none"})  # which only a model has
-    evaluation = build_evaluation(Configuration(replaced(words, overrides)), Direct(), None)
-    return data, evaluation
+    words = replaced(words, overrides)
+    check_name("evaluation.name", words["evaluation"]["name"])
+    return data, build_evaluation(Configuration(words), Direct(), None)
 
 
 def coded(protocol: Protocol, file: Path) -> Protocol:

@@ -43,5 +43,8 @@ def restore_model(model: GenerativeModel, directory: RunDirectory, which: str) -
     except RuntimeError as error:
         first = str(error).splitlines()[0]
         raise UserError(f"{directory.path}: checkpoint and config.yaml describe different models ({first})") from error
-    model.on_load_checkpoint(checkpoint)
+    try:
+        model.on_load_checkpoint(checkpoint)
+    except UserError as error:
+        raise UserError(f"{directory.path}: checkpoint and config.yaml describe different models ({error})") from error
     return checkpoint

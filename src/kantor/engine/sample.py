@@ -14,7 +14,7 @@ from kantor.config.schema import Configuration
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.engine.assembly import Assembly, assemble, restore
-from kantor.engine.check import check_sampling
+from kantor.engine.check import check_drawing
 from kantor.engine.redraw import Likeness
 from kantor.errors import UserError
 from kantor.evaluation.generation import generate
@@ -176,7 +176,7 @@ def load(
         config_dirs=config_dirs,
     )
     run = assemble(configuration, directory.path)
-    check_sampling(run)
+    check_drawing(run)
     restore(run, checkpoint)
     run.model.eval()
     return run

@@ -295,6 +295,13 @@ class GenerativeModel(pl.LightningModule, ABC):
         checkpoint["kantor_counters"] = self.counters()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the counters back."""
-        for name, value in checkpoint["kantor_counters"].items():
+        """Take the counters back.
+
+        Raises:
+            UserError: they are those of another model.
+        """
+        kept: dict[str, int] = checkpoint["kantor_counters"]
+        if kept.keys() != self.counters().keys():
+            raise UserError(f"the checkpoint counts {', '.join(kept)}, the model {', '.join(self.counters())}")
+        for name, value in kept.items():
             setattr(self, name, value)

@@ -2,6 +2,7 @@
 anything."""
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,21 @@ from kantor.atomic import replacing, write_bytes
 from kantor.errors import NonFiniteError, UserError
 from kantor.messages import say
 from kantor.runs.directory import RunDirectory
+from kantor.runs.shapes import Unlike, count, mapped, record
 from kantor.seals import is_whole, seal_zip
 
 KEEP = ("last", "best")
 """What `checkpoint=` may name."""
+
+
+def tensor(value: object, place: str) -> None:
+    """A tensor."""
+    if not isinstance(value, torch.Tensor):
+        raise Unlike(place, "a tensor")
+
+
+CONTENT = record({"kantor_counters": mapped(count), "state_dict": mapped(tensor)})
+"""The shape of what a checkpoint holds, as far as kantor reads it."""
 
 
 class AtomicCheckpointIO(CheckpointIO):
@@ -65,10 +77,29 @@ def can_be_loaded(path: Path) -> bool:
     if not is_whole(path):
         return False
     try:
-        counters(path)
+        CONTENT(torch.load(path, map_location="cpu", weights_only=True, mmap=True), "")
+        return is_plain_zip(path)
     except Exception:  # whatever it is, there may be another checkpoint
         return False
-    return True
+
+
+def is_plain_zip(path: Path) -> bool:
+    """Whether a zip is as torch writes them: no member is packed, and all of them together are no larger than it."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    return stored and sum(member.file_size for member in members) <= path.stat().st_size
+
+
+def fault_of(path: Path) -> str:
+    """What is wrong with a checkpoint that cannot be loaded, in words that follow its path."""
+    if not path.exists():
+        return "missing"
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if not archive.comment:
+                return "of an earlier version of kantor, which left it without a digest"
+    return "damaged"
 
 
 def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
@@ -85,7 +116,7 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
         return None, None
     if can_be_loaded(last):
         return last, None
-    fault = "damaged" if last.exists() else "missing"
+    fault = fault_of(last)
     if can_be_loaded(previous):
         return previous, f"{last} is {fault}: taking the checkpoint before it"
     raise UserError(
@@ -117,7 +148,7 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
         remedy = "scores while training choose it" if which == "best" else "train the run first"
         raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
     if not can_be_loaded(path):
-        raise UserError(f"{path} is damaged: take another checkpoint, such as checkpoint=last")
+        raise UserError(f"{path} is {fault_of(path)}: take another checkpoint, such as checkpoint=last")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -194,13 +194,14 @@ class RunDirectory:
     def sweep_temporaries(self) -> None:
         """Delete what a kill left of files that were being written; only under the lock."""
         for stale in self.path.rglob(".*.tmp"):
-            stale.unlink()
+            if is_plain(stale):
+                stale.unlink()
 
     def cut_samples(self, steps: int) -> None:
         """Take out the pictures of steps beyond `steps`, which a resumed run draws again."""
         for path in self.samples.glob("step_*"):
             step = re.fullmatch(r"step_(\d+)", path.stem)
-            if step is not None and int(step[1]) > steps:
+            if step is not None and int(step[1]) > steps and is_plain(path):
                 path.unlink()
 
     def cut_metrics(self, steps: int) -> None:

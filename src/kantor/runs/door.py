@@ -18,7 +18,7 @@ import yaml
 
 from kantor import plain_files
 from kantor.config.checks import MOST
-from kantor.errors import UserError
+from kantor.errors import UserError, command
 from kantor.marks import MARK
 from kantor.plain_files import Unreadable
 from kantor.runs.shapes import LARGEST, Shape, Unlike, anything
@@ -32,6 +32,8 @@ PICTURE_BYTES = 24 << 20
 """Of one picture; a page that carries it has to open on a phone."""
 DEPTH = 32
 """Of mappings and lists in one another."""
+LEVELS = 8
+"""Of directories in one another below one of `OWN`."""
 OWN = ("samples", "figures", "checkpoints", "evaluations")
 """Directories of a run in which everything is kantor's; loggers have their own beside them."""
 FILES = (
@@ -42,10 +44,9 @@ FILES = (
 
 def damaged(path: Path, what: str) -> UserError:
     """The error for a file of a run that cannot be read."""
-    remedy = {
-        "card.json": "`kantor evaluate run=DIR` writes it anew",
-        "report.html": "`kantor evaluate run=DIR` writes it anew",
-    }.get(path.name, "restore the file from a copy of the run")
+    remedy = "restore the file from a copy of the run"
+    if path.name in ("card.json", "report.html"):
+        remedy = f"take it away, and {command('evaluate', f'run={path.parent}')} writes it anew"
     return UserError(f"{path} is damaged ({what}): {remedy}")
 
 
@@ -53,20 +54,23 @@ def check_plain(directory: Path) -> None:
     """Check that a run's directory holds plain files and directories and nothing else.
 
     Raises:
-        UserError: something in it is a link, a pipe, a socket or a device.
+        UserError: something in it is a link, a pipe, a socket or a device, or lies too deep to be kantor's.
     """
-    pending = []
+    pending: list[tuple[str, int]] = []
     for entry in _entries(str(directory)):
         found = _kind(entry)
         expected = "a file" if entry.name in FILES else "a directory" if entry.name in OWN else None
         if found not in ("a file", "a directory") or expected not in (None, found):
             raise _not_plain(entry, found, expected or "a file or a directory")
-        pending += [entry.path] if entry.name in OWN else []
+        pending += [(entry.path, 1)] if entry.name in OWN else []
     while pending:
-        for entry in _entries(pending.pop()):
+        place, level = pending.pop()
+        if level > LEVELS:
+            raise UserError(f"{place} lies {LEVELS} directories deep and more, where nothing is kantor's: take it away")
+        for entry in _entries(place):
             found = _kind(entry)
             if found == "a directory":
-                pending.append(entry.path)
+                pending.append((entry.path, level + 1))
             elif found != "a file":
                 raise _not_plain(entry, found, "a file or a directory")
 
