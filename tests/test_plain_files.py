@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hostile_runs import THINGS
+from torch import nn
 
 from kantor.data import partition
 from kantor.data.archives import Bounds, ZipMembers, members
@@ -12,6 +13,7 @@ from kantor.data.decode import BrokenImage
 from kantor.data.manifest import Manifest
 from kantor.engine.redraw import read_picture
 from kantor.errors import UserError
+from kantor.evaluation.extractors.modules import Module
 from kantor.plain_files import Unreadable, is_plain, opened, read
 from kantor.runs import pictures
 from kantor.samples.files import read_points
@@ -25,6 +27,9 @@ READERS = {
     "images=FILE.npz": read_points,
     "a partition": partition.content,
     "a file of data": file_digest,
+    "weights of a network": lambda path: Module(
+        module=nn.Identity(), weights=str(path), range="unit", batch=1, classes=None
+    ).prepare(),
 }
 
 

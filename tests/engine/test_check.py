@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from small_runs import checked
 
-from kantor.engine.check import check_precision
+from kantor.engine.check import check_machine, check_precision
 from kantor.errors import UserError
 
 
@@ -21,6 +21,14 @@ def test_float16_is_not_clipped_while_it_is_scaled():
         else:
             with pytest.raises(UserError, match=r"gradient_clip_norm=0\.5 would bound gradients .* take bf16-mixed or"):
                 check_precision(run.model, half)
+
+
+@pytest.mark.parametrize("name", ["devices", "threads"])
+def test_no_run_asks_for_more_processes_and_threads_than_any_machine_serves(name):
+    run = checked("experiment=point_demo_gp")
+    check_machine(run.model, replace(run.configuration.trainer, **{name: 16}))
+    with pytest.raises(UserError, match=rf"trainer\.{name}=100000: this machine has \d+ cores; take trainer\.{name}="):
+        check_machine(run.model, replace(run.configuration.trainer, **{name: 100_000}))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from kantor.callbacks.stopping import StopOnSignal
 from kantor.callbacks.untouched import untouched
 from kantor.config.schema import Configuration, Trainer
 from kantor.data.images import ImageData
+from kantor.data.manifest import threads
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
 from kantor.engine.fit import make_callbacks, make_logger, make_pictures
@@ -17,6 +18,11 @@ from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
+from kantor.processes import ranks_exist
+
+CROWD = {"devices": 16, "threads": 256}
+"""How many processes, and threads of each, any machine may be asked for, whatever its cores: a run that somebody sent
+says how many it wants."""
 
 
 def check(run: Assembly) -> None:
@@ -150,6 +156,12 @@ def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
         UserError: either is asked for.
     """
     limits = model.limits
+    for name, most in CROWD.items():
+        given, allowed = getattr(trainer, name), max(most, threads())
+        if given > allowed and not (name == "devices" and ranks_exist()):
+            raise UserError(
+                f"trainer.{name}={given}: this machine has {threads()} cores; take trainer.{name}={allowed} or less"
+            )
     if trainer.compile and limits.compile is not None:
         raise UserError(f"trainer.compile=true: {limits.compile}; take trainer.compile=false")
     if trainer.accelerator == "gpu" and torch.cuda.device_count() < trainer.devices:

@@ -155,7 +155,7 @@ def line_of(file: Path, name: str) -> int | None:
     """Where a module defines a name; None where it does not, or cannot be read."""
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name]
     return defined[0].lineno if defined else None

@@ -15,6 +15,7 @@ from kantor.errors import UserError, require_positive
 from kantor.evaluation.extractors.base import Features, check_images, in_batches
 from kantor.evaluation.extractors.digests import code_digest, state_digest
 from kantor.paths import path_of
+from kantor.plain_files import Unreadable, opened
 
 RANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "levels": lambda images: images.float(),
@@ -98,8 +99,9 @@ class Module:
         if self.weights is not None:
             path = path_of(self.weights)
             try:
-                self.module.load_state_dict(load_file(path))
-            except (OSError, SafetensorError, RuntimeError) as error:
+                with opened(path):  # a pipe would be waited for
+                    self.module.load_state_dict(load_file(path))
+            except (Unreadable, OSError, SafetensorError, RuntimeError) as error:
                 reason = str(error).splitlines()[0][:120]
                 raise UserError(
                     f"weights={path}: no weights of {self.name} ({reason}): give a .safetensors file with its state"

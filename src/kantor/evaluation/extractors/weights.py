@@ -112,7 +112,7 @@ class Published:
             raise UserError(
                 f"weights={path}: no weights of {self.form}, or damaged (no file of tensors): give {self.name}"
             ) from error
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
+        except Exception as error:  # torch's reader raises whatever a damaged file leads it into
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
             raise UserError(
                 f"weights={path}: no weights of {self.form}, or damaged ({reason}): give {self.name}"
