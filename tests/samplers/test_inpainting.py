@@ -123,10 +123,10 @@ def files(tmp_path, monkeypatch):
     mask = np.zeros((8, 8), np.uint8)
     mask[2:5, 3:7] = 255
     colours = np.random.default_rng(0).integers(256, size=(8, 8, 3), dtype=np.uint8)
-    for name, pixels in {
+    for name, picture in {
         "grey": grey, "mask": mask, "colours": colours, "large": np.zeros((9, 8), np.uint8), "black": 0 * mask,
     }.items():  # fmt: skip
-        Image.fromarray(pixels).save(f"{name}.png")
+        Image.fromarray(picture).save(f"{name}.png")
     (tmp_path / "text.png").write_text("no picture")
     return grey, mask
 
