@@ -1,5 +1,8 @@
 """What messages propose is accepted when it is given; tests/faults tries all bad inputs of the suite."""
 
+import shlex
+import shutil
+
 import pytest
 from remedies import commands, helps, proposed, told, with_remedy
 
@@ -35,3 +38,23 @@ def test_remedies_are_read_off_sentences():
     assert commands("see `kantor list data`, `kantor train … --cfg` or `kantor sample run=DIR`") == ["list data"]
     assert with_remedy(["a.b=1", "a.c.d=2", "e=3"], ["a.b=2", "~a.c"]) == ["e=3", "a.b=2", "~a.c"]
     assert helps([GAN], ["nosuch=1"]) is not None and helps([GAN], ["seed=1"]) is None
+
+
+def test_commands_that_are_proposed_about_a_run_name_it_and_work(kantor, finished):
+    """Whatever it is called."""
+    brief = ("evaluation.n=64", "evaluation.draws=1")
+    shutil.copytree(finished, "it's $(a) run")
+    shutil.rmtree("it's $(a) run/evaluations")
+    for card in ('{"evaluations": 3}', None):
+        place = f"it's $(a) run/{'card.json'}"
+        if card is None:
+            kantor("evaluate", "run=it's $(a) run", *brief, "evaluation.scores=[w1]")
+            said = kantor("compare", "it's $(a) run", str(finished), check=2).stderr
+        else:
+            with open(place, "w") as file:
+                file.write(card)
+            said = kantor("why", "it's $(a) run", check=2).stderr
+        (proposed_command,) = commands(said)
+        words = shlex.split(proposed_command)
+        assert "run=it's $(a) run" in words
+        kantor(*words, *brief)

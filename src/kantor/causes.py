@@ -27,6 +27,23 @@ REMEDIES = {
 }
 
 
+MEMORY = ("allocate memory", "out of memory", "not enough memory", "overflow")
+"""What torch says where there is not enough of it, or no number for so much."""
+
+
+def is_beyond_memory(error: BaseException) -> bool:
+    """Whether an error says that something is larger than memory."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in MEMORY)
+    )
+
+
+def beyond_memory(error: BaseException) -> str:
+    """The sentence on such an error."""
+    said = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return f"this takes more memory than there is ({said}): smaller networks, batches or numbers of samples take less"
+
+
 def is_full(error: BaseException) -> bool:
     """Whether an error says that there is no room."""
     return isinstance(error, OSError) and error.errno in FULL

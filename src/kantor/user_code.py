@@ -40,7 +40,9 @@ def place_of(function: Callable[..., object]) -> str | None:
 
 def reason(error: BaseException) -> str:
     """What an error says in one line, with its kind where it says no sentence, and the user's own line."""
-    first = next(iter(str(error).splitlines()), "").rstrip()
+    first, *more = [line.strip() for line in str(error).splitlines()] or [""]
+    if first.endswith(":") and more:  # as torch says what is wrong with a state
+        first = f"{first} {more[0]}"
     place, kind = own_line(error), type(error).__name__
     said = first if isinstance(error, SENTENCES) and " " in first else f"{kind}: {first}".removesuffix(": ")
     return said if place is None else f"{said} ({place})"

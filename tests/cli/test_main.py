@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from small_runs import FAST, OWN, SMALL, environment
 
@@ -398,3 +399,20 @@ def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):
     before = json.loads((run / "card.json").read_text())["evaluations"][0]["scores"]
     kantor("evaluate", f"run={run}", "trainer.accelerator=auto", "trainer.threads=auto")
     assert json.loads((run / "card.json").read_text())["evaluations"][0]["scores"] == before
+
+
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        lambda: np.empty(1 << 60, np.uint8),
+        lambda: torch.empty(1 << 60, dtype=torch.uint8),
+        lambda: torch.empty(1 << 62),
+    ],
+    ids=["numpy", "torch", "no number for it"],
+)
+def test_what_is_larger_than_memory_is_wrong_input(beyond, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_dispatch", lambda words: beyond())
+    assert cli.main(["list"]) == 2
+    assert re.fullmatch(
+        r"kantor: this takes more memory than there is \(.*\): smaller .* less\n", capsys.readouterr().err
+    )

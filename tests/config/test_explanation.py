@@ -24,7 +24,7 @@ WRONG = {
     GOOD + "x: &a [*a]\n": "mine.yaml: its aliases",
     GOOD + "x: " + "[" * 20_000: "mine.yaml: it is not valid YAML",
     GOOD
-    + "x: !!python/object/apply:os.system ['touch executed']\n": "line 10: it is not valid YAML (could not determine",
+    + "x: !!python/object/apply:os.system ['touch executed']\n": "line 9: it is not valid YAML (could not determine",
     GOOD + "#" * (1 << 20): "mine.yaml has more than the 1,048,576 bytes allowed: expected a file of YAML",
     GOOD + "model: {a: [1,2\n": "mine.yaml, line 10: it is not valid YAML (expected ',' or ']'",
     GOOD + "model:\n\tx: 3\n": "mine.yaml, line 10: it is not valid YAML (found character '\\t'",

@@ -210,3 +210,11 @@ def test_an_object_of_another_class_is_named_with_its_key():
 def test_a_function_that_tells_no_signature_is_taken_as_it_is():
     made = instantiate({"_target_": "torch.nn.functional.softplus", "_partial_": True, "beta": 2}, key="k")
     assert made.keywords == {"beta": 2}
+
+
+def test_what_a_component_of_others_makes_of_ours_is_said_with_its_name():
+    wrong = {**MLP, "activation": {"_target_": "torch.nn.Linear", "in_features": 3, "out_features": 3}}
+    with pytest.raises(
+        UserError, match=r"^x: kantor\.nets\.mlp\.MLP does not take these settings, torch\.nn\.Linear amo"
+    ):
+        instantiate(wrong, key="x")

@@ -94,7 +94,7 @@ READ_BY = {
     "metrics.csv": ("status", "compare out", "evaluate", "extend"),
 }
 """Which commands an attack by design meets."""
-EMBEDDED = {".html": [OWNED.encode()], ".svg": [OWNED.encode()], ".md": [OWNED.encode()], ".tex": [rb"\input{"],
+EMBEDDED = {".html": [OWNED.encode()], ".svg": [OWNED.encode()], ".md": [OWNED.encode()], ".tex": [rb"\input{/etc"],
             ".csv": [b",=HYPERLINK", b',"=HYPERLINK']}  # fmt: skip
 """What may not stand in a file of some kind."""
 WRONG = ("raw", "escapes", "harmed", "hung", "swollen")
@@ -106,10 +106,10 @@ class Table:
     def __init__(self):
         self.counts, self.wrong = {}, []
 
-    def add(self, kind, command, ended: Ended, *, harmed):
+    def add(self, name, command, ended: Ended, *, harmed):
         """Judge one."""
         code, out, err = ended.code, ended.out, ended.err
-        count = self.counts.setdefault(kind, Counter())
+        count = self.counts.setdefault(kind_of(name), Counter())
         count["tried"] += 1
         printed = out + err
         refused = code == 2 and sum(line.startswith("kantor: ") for line in err.splitlines()[-1:]) == 1
@@ -125,7 +125,7 @@ class Table:
         for name, holds in verdicts.items():
             count[name] += holds
         wrong = [name for name in WRONG if verdicts[name]]
-        line = f"{kind} | {command} | {code} | {err.strip().splitlines()[-1:]}"
+        line = f"{name} | {command} | {code} | {err.strip().splitlines()[-1:]}"
         print("WRONG" if wrong else "right", wrong or "", ascii(line), flush=True)
         self.wrong += [line] if wrong else []
 
@@ -187,7 +187,7 @@ class Beside:
             before = digest(self.root, but)
             ended = forked(work, self.root, self.root / "printed")
             harmed = digest(self.root, but) != before or self.shows()
-            table.add(kind_of(name), command, ended, harmed=harmed)
+            table.add(name, command, ended, harmed=harmed)
             remove(self.root / "compared")
             for other in (self.root / "outputs/point_demo_gp").iterdir():
                 if other != self.root / self.bad:

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 from kantor import interrupts, user_code
-from kantor.causes import explained, is_full
+from kantor.causes import beyond_memory, explained, is_beyond_memory, is_full
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, UserError, nearest
@@ -50,6 +50,8 @@ def main(words: list[str] | None = None) -> int:
             return _complain(explained(error), 1)
         return _complain_of(error, explained(error))
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
+        if is_beyond_memory(error):
+            return _complain(beyond_memory(error), 2)
         what = str(error) or type(error).__name__
         return _complain_of(error, f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)")
 

@@ -66,6 +66,9 @@ def unfit(error: BaseException) -> str:
     value = re.fullmatch(r"Value '(?P<value>.*)' of type '.*' could not be converted to (?P<kind>\w+)", said)
     if value is not None and value["kind"] in KINDS:
         return f"expected {KINDS[value['kind']]}, was given {value['value']}"
+    truth = re.fullmatch(r"Value '(?P<value>.*)' is not a valid bool.*", said)
+    if truth is not None:
+        return f"expected {KINDS['Boolean']}, was given {truth['value']}"
     if said.startswith("Merge error:"):
         return "expected keys and values below it, was given one value"
     return said

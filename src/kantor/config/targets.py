@@ -98,10 +98,12 @@ def instantiate(node: Any, *, key: str, **injected: object) -> Any:
         joint = "." if named is not None and named[0] in arguments else ": "
         raise UserError(f"{key}{joint}{error}") from error
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if node["_target_"].startswith("kantor."):
+        others = [name for name in [node["_target_"], *names(arguments)] if not name.startswith("kantor.")]
+        if not others:
             raise  # our own mistake, not the user's
         why = str(error).partition("\n")[0]
-        raise UserError(f"{key}: {node['_target_']} does not take these settings: {why}") from error
+        given = "" if others[0] == node["_target_"] else f", {', '.join(dict.fromkeys(others))} among them"
+        raise UserError(f"{key}: {node['_target_']} does not take these settings{given}: {why}") from error
 
 
 def check_arguments(

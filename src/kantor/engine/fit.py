@@ -97,8 +97,8 @@ def taking_back(run: Assembly, checkpoint: Path | None, step: int) -> Iterator[N
         if checkpoint is None or run.model.steps > step or user_code.own_line(error) is not None:
             raise
         raise UserError(
-            f"{checkpoint} cannot be gone on with ({user_code.reason(error)}): rerun=true starts the run from the "
-            "beginning"
+            f"{checkpoint} cannot be gone on with ({user_code.reason(error)}): its training command with rerun=true "
+            "starts it anew"
         ) from error
 
 

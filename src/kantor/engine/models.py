@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from kantor import keyed
+from kantor import keyed, user_code
 from kantor.config.schema import Configuration
 from kantor.errors import UserError
 from kantor.models.base import GenerativeModel
@@ -41,8 +41,9 @@ def restore_model(model: GenerativeModel, directory: RunDirectory, which: str) -
     try:
         model.load_state_dict(checkpoint["state_dict"])
     except RuntimeError as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"{directory.path}: checkpoint and config.yaml describe different models ({first})") from error
+        raise UserError(
+            f"{directory.path}: checkpoint and config.yaml describe different models ({user_code.reason(error)})"
+        ) from error
     try:
         model.on_load_checkpoint(checkpoint)
     except UserError as error:

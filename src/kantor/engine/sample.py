@@ -99,7 +99,7 @@ def drawn(run: Assembly, sampling: Sampling, n: int, *, seed: int, condition: st
     Raises:
         UserError: the model does not take this condition.
     """
-    device = run.device if run.device.type != "cuda" or torch.cuda.is_available() else torch.device("cpu")
+    device = run.device if is_here(run.device) else torch.device("cpu")
     model, size = run.model.to(device), chunk_of(run)
     labels = labels_of(condition, -(-n // size) * size, model)
 
@@ -116,6 +116,12 @@ def drawn(run: Assembly, sampling: Sampling, n: int, *, seed: int, condition: st
             processes=Processes(),
             device=device,
         )
+
+
+def is_here(device: torch.device) -> bool:
+    """Whether this machine has such a device: a run may have been trained on another machine."""
+    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    return device.type not in there or there[device.type]()
 
 
 def check_place(directory: RunDirectory, out: Path) -> None:

@@ -20,6 +20,9 @@ from kantor.runs.directory import RunDirectory
 from kantor.runs.shapes import Unlike, count, mapped, record
 from kantor.seals import is_whole, seal_zip
 
+END = 22
+"""Bytes that end a zip without a comment."""
+
 KEEP = ("last", "best")
 """What `checkpoint=` may name."""
 
@@ -95,11 +98,11 @@ def fault_of(path: Path) -> str:
     """What is wrong with a checkpoint that cannot be loaded, in words that follow its path."""
     if not path.exists():
         return "missing"
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if not archive.comment:
-                return "of an earlier version of kantor, which left it without a digest"
-    return "damaged"
+    with path.open("rb") as file:
+        file.seek(-min(END, file.seek(0, os.SEEK_END)), os.SEEK_END)
+        end = file.read()
+    bare = end.startswith(b"PK\5\6") and end.endswith(b"\0\0")  # the length of its comment
+    return "of an earlier version of kantor, which left it without a digest" if bare else "damaged"
 
 
 def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
@@ -120,7 +123,7 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
     if can_be_loaded(previous):
         return previous, f"{last} is {fault}: taking the checkpoint before it"
     raise UserError(
-        f"{last} is {fault} and there is no whole previous.ckpt: rerun=true starts the run from the beginning"
+        f"{last} is {fault} and there is no whole previous.ckpt: its training command with rerun=true starts it anew"
     )
 
 
