@@ -15,6 +15,7 @@ BAD = {
     (FLOW, "sampler.guidance=2"): None,
     (SHAPES, "optimisation.accumulate=3"): [["optimisation.generator_noise=fresh"]],
     (GAN, "primary_score=a=b"): [['primary_score="a=b"']],
+    (GAN, "seed=1 budget.steps=9"): [["seed=1", "budget.steps=9"]],
     (GAN, "budget.steps=9", "schedule=linear", "schedule.steps=8"): [["budget.steps=8"]],
 }
 

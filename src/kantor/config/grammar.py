@@ -74,6 +74,9 @@ def parse(overrides: list[str]) -> list[Override]:
 
 def _remedy(word: str) -> str:
     """How to write it, where that would be in the grammar."""
+    several = word.split()
+    if len(several) > 1 and all("=" in one for one in several):
+        return f"these are several words, give each by itself: {shlex.join(several)}"
     key, equals, value = word.partition("=")
     better = f"{key}={QuotedString(text=value, quote=Quote.double).with_quotes()}"
     try:
