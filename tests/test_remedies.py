@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
 from remedies import commands, helps, proposed, told, with_remedy
@@ -43,19 +44,18 @@ def test_remedies_are_read_off_sentences():
 
 def test_commands_that_are_proposed_about_a_run_name_it_and_work(kantor, finished):
     """Whatever it is called."""
+    one, other = "it's $(a) run", 'the "other" `one`'
+    for place in (one, other):
+        shutil.copytree(finished, place)
+    shutil.rmtree(f"{one}/evaluations")
     brief = ("evaluation.n=64", "evaluation.draws=1")
-    shutil.copytree(finished, "it's $(a) run")
-    shutil.rmtree("it's $(a) run/evaluations")
-    for card in ('{"evaluations": 3}', None):
-        place = f"it's $(a) run/{'card.json'}"
-        if card is None:
-            kantor("evaluate", "run=it's $(a) run", *brief, "evaluation.scores=[w1]")
-            said = kantor("compare", "it's $(a) run", str(finished), check=2).stderr
-        else:
-            with open(place, "w") as file:
-                file.write(card)
-            said = kantor("why", "it's $(a) run", check=2).stderr
-        (proposed_command,) = commands(said)
-        words = shlex.split(proposed_command)
-        assert "run=it's $(a) run" in words
+
+    def given(said, *expected):
+        (command,) = commands(said.stderr)
+        words = shlex.split(command)
+        assert words[1] in [f"run={place}" for place in expected]
         kantor(*words, *brief)
+
+    Path(one, "card.json").write_text('{"evaluations": 3}')
+    given(kantor("why", one, check=2), one)
+    given(kantor("compare", one, other, check=2), one, other)
