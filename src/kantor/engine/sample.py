@@ -120,8 +120,8 @@ def drawn(run: Assembly, sampling: Sampling, n: int, *, seed: int, condition: st
 
 def is_here(device: torch.device) -> bool:
     """Whether this machine has such a device: a run may have been trained on another machine."""
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    return device.type not in there or there[device.type]()
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return there.get(device.type, True)
 
 
 def check_place(directory: RunDirectory, out: Path) -> None:
