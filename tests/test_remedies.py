@@ -44,7 +44,7 @@ def test_remedies_are_read_off_sentences():
 
 def test_commands_that_are_proposed_about_a_run_name_it_and_work(kantor, finished):
     """Whatever it is called."""
-    one, other = "it's $(a) run", 'the "other" `one`'
+    one, other = "it's $(a) run", 'the "other" one'
     for place in (one, other):
         shutil.copytree(finished, place)
     shutil.rmtree(f"{one}/evaluations")
