@@ -11,9 +11,11 @@ import kantor
 from kantor.atomic import write_json
 from kantor.runs.directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("without_charts")
+
 
 def test_train_and_load_do_what_the_commands_do(tmp_path, finished):
-    words = ["experiment=point_demo_gp", "budget.steps=40", f"outputs={tmp_path}", *SMALL]
+    words = ["experiment=point_demo_gp", "budget.steps=40", f"outputs={tmp_path}", *SMALL, "pictures=none"]
     run = kantor.train(overrides=words)
     assert run.path.name == finished.name
     other = kantor.load(finished)

@@ -18,7 +18,7 @@ import kantor
 from kantor.figure_style import own_style
 from kantor.surroundings import left_alone
 
-WORDS = ["experiment=point_demo_gp", "budget.steps=4", *SMALL, "evaluation.draws=2", "evaluation.n=32"]
+WORDS = ["experiment=point_demo_gp", "budget.steps=2", *SMALL, "evaluation.draws=2", "evaluation.n=32"]
 
 
 def around():
@@ -62,11 +62,12 @@ def strange():
 
 def contents(run):
     """Samples, weights and pictures."""
-    pictures = {path.name: path.read_bytes() for path in sorted((run.path / "figures").iterdir())}
+    pictures = {path.name: path.read_bytes() for path in sorted(run.path.rglob("*.png"))}
+    assert "step_00000002.png" in pictures
     return run.sample(4).tolist(), [tensor.tolist() for tensor in run.model().state_dict().values()], pictures
 
 
-def test_what_is_around_stays_and_changes_nothing(tmp_path, request):
+def test_what_is_around_stays_and_changes_nothing(tmp_path, request, without_charts):
     plain = contents(kantor.train([*WORDS, f"outputs={tmp_path / 'plain'}"]))
     request.getfixturevalue("strange")
     before = around()
@@ -103,12 +104,22 @@ def test_the_style_of_figures_is_matplotlibs_own_and_ones_own_comes_back():
         assert matplotlib.rcParams["lines.linewidth"] == 9
 
 
-def test_a_script_without_a_guard_is_told_so(tmp_path):
+TRAINING = f"kantor.train({['experiment=point_demo_gp', 'budget.steps=2', 'trainer.devices=2', *FAST]!r})"
+STARTING = """
+if __name__ == "__mp_main__":
+    kantor.train([])
+from kantor import workers
+workers.PRELOADED = "json"
+workers.launch(print, devices=2)
+"""
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(TRAINING, marks=pytest.mark.long, id="training"), pytest.param(STARTING, id="starting")]
+)
+def test_a_script_without_a_guard_is_told_so(tmp_path, what):
     """Each worker would begin the training again that it is a worker of."""
-    (tmp_path / "script.py").write_text(
-        "import kantor\nprint('here')\n"
-        f"kantor.train({['experiment=point_demo_gp', 'budget.steps=2', 'trainer.devices=2', *FAST]!r})\n"
-    )
+    (tmp_path / "script.py").write_text(f"import kantor\nprint('here')\n{what}\n")
     command = [sys.executable, "script.py"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and done.stdout.count("here") == 3

@@ -146,7 +146,17 @@ def watched(directory, model, steps, every=10):
     return callbacks[-1]
 
 
-@pytest.mark.parametrize("name", FAILING)
+ONE_OF_ITS_KIND = ("constant output", "steps so large that every sample saturates alike", "gradient penalty")
+"""Beside another that ends the same way: tried by `make long`."""
+
+
+def each(names):
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=pytest.mark.long if name in ONE_OF_ITS_KIND else []) for name in names]
+    )
+
+
+@each(FAILING)
 def test_a_run_made_to_fail_is_told_why_once(directory, capsys, name):
     settings, check = FAILING[name]
     health = watched(directory, image_gan(**settings), 100)
@@ -159,7 +169,7 @@ def test_a_run_made_to_fail_is_told_why_once(directory, capsys, name):
         assert "Try " in finding.message and finding.step in range(40, 101, 10)
 
 
-@pytest.mark.parametrize("name", WELL)
+@each(WELL)
 def test_a_run_that_is_well_hears_nothing(directory, capsys, name):
     health = watched(directory, image_gan(**WELL[name]), 200)
     assert health.findings == [] and not health_json(directory).exists()

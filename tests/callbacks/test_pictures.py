@@ -125,14 +125,6 @@ def test_a_segment_has_a_picture_of_its_own(scene):
     assert {type(one) for one in fitting(scene, *line())} == {Points, LineDistances}
 
 
-@each_model
-def test_a_run_that_is_drawn_is_the_run_that_is_not(scene, kind):
-    drawn, alone, data = kind.model(), kind.model(), kind.data()
-    fit(drawn, data, 3, *fitting(scene, drawn, data))
-    fit(alone, kind.data(), 3)
-    assert same(state(drawn), state(alone))
-
-
 def test_a_picture_that_asks_networks_in_training_mode_leaves_no_trace(scene):
     class Asks(Mean):
         def draw(self, model):
@@ -147,7 +139,9 @@ def test_a_picture_that_asks_networks_in_training_mode_leaves_no_trace(scene):
 
 
 @each_model
-def test_equal_models_make_equal_pictures_of_steps_that_are_due(scene, directory, kind):
+def test_equal_models_make_equal_pictures_of_steps_that_are_due_and_are_as_one_that_is_not_drawn(
+    scene, directory, kind
+):
     found = []
     for _ in range(2):
         model, data = kind.model(), kind.data()
@@ -155,6 +149,9 @@ def test_equal_models_make_equal_pictures_of_steps_that_are_due(scene, directory
         fit(model, data, 3, *pictures)
         found.append(files(directory))
     assert found[0] == found[1]
+    alone = kind.model()
+    fit(alone, kind.data(), 3)
+    assert same(state(model), state(alone))
     steps = {"step_00000000.png", "step_00000002.png", "step_00000003.png", "samples.gif"}
     others = {f"{one.name}.png" for one in pictures if not isinstance(one, Series)}
     assert set(found[0]) - {"reverse_chain.gif"} == steps | others

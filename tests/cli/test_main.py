@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from small_runs import FAST, OWN, SMALL, environment
+from small_runs import FAST, OWN, SMALL
 
 from kantor.cli import main as cli
 
@@ -125,17 +125,19 @@ def test_outputs_that_cannot_be_written_to(kantor, tmp_path):
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_a_full_disk_is_one_sentence_and_exit_code_1(tmp_path):
+@pytest.fixture
+def little_room():
+    """Files above 20 kB cannot be written, as on a disk that is full."""
     import resource
 
-    def little_room() -> None:  # files above 20 kB cannot be written, as on a disk that is full
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    command = [sys.executable, "-m", "kantor", *TRAIN]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment(), preexec_fn=little_room, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 1
+
+def test_a_full_disk_is_one_sentence_and_exit_code_1(kantor, tmp_path, little_room):
+    done = kantor(*TRAIN, check=1)
     assert "Traceback" not in done.stderr and done.stderr.startswith("kantor: ")
     (status,) = tmp_path.rglob("status.json")
     assert json.loads(status.read_text())["state"] == "failed"

@@ -521,6 +521,7 @@ celeba.CelebA(name="celeba", batch_size=4, size=None, flip=True, resident=False,
 """
 
 
+@pytest.mark.long
 def test_a_killed_build_goes_on_and_ends_the_same(root, tmp_path, monkeypatch):
     """SIGKILL, in a process of its own, once a few chunks are there; what files are like is noted by chunk."""
     monkeypatch.setattr(cache, "CHUNK", 3)

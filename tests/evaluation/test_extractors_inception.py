@@ -25,6 +25,12 @@ def small_batches(monkeypatch):
     monkeypatch.setattr(Inception, "batch", BATCH)
 
 
+@pytest.fixture
+def small_pictures(monkeypatch):
+    """For what holds at any size: a ninth of the work."""
+    monkeypatch.setattr(inception, "SIDE", 107)
+
+
 @pytest.fixture(scope="module")
 def ours(inception_file):
     return Inception(weights=str(inception_file), arithmetic="float32")
@@ -40,7 +46,13 @@ def relative(found, expected):
     return float((found - expected).abs().max() / expected.abs().max())
 
 
-@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 32, 32), (3, 64, 48), (1, 178, 218), (3, 299, 299), (3, 320, 300)])
+SHAPES = [
+    (1, 28, 28), (3, 64, 48), (3, 320, 300),
+    *(pytest.param(shape, marks=pytest.mark.long) for shape in [(1, 32, 32), (1, 178, 218), (3, 299, 299)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_features_and_logits_are_torch_fidelitys(ours, theirs, shape):
     images = random_pictures(2, shape)
     with torch.no_grad():
@@ -65,14 +77,14 @@ def test_resizing_starts_at_the_top_left_corner():
     assert resized(torch.tensor([[[[0.0, 4.0]]]]), 4).tolist() == [[[[0, 2, 4, 4]] * 4]]
 
 
-def test_other_resizings_would_be_seen(ours):
+def test_other_resizings_would_be_seen(small_pictures, ours):
     """What pytorch-fid does differs."""
     images = random_pictures(2, (3, 64, 64))
-    half_pixel = torch.nn.functional.interpolate(images.float(), (299, 299), mode="bilinear", align_corners=False)
+    half_pixel = torch.nn.functional.interpolate(images.float(), (107, 107), mode="bilinear", align_corners=False)
     assert relative(ours(half_pixel.round().byte()).features, ours(images).features) > 1e-2
 
 
-def test_a_pictures_features_do_not_depend_on_the_others(ours):
+def test_a_pictures_features_do_not_depend_on_the_others(small_pictures, ours):
     images = random_pictures(5, (3, 32, 32))
     whole = ours(images)
     assert whole.features.dtype == whole.logits.dtype == torch.float64
@@ -83,12 +95,12 @@ def test_a_pictures_features_do_not_depend_on_the_others(ours):
     assert torch.equal(ours(images.flip(0)).features.flip(0), whole.features)
 
 
-def test_grey_pictures_are_repeated(ours):
+def test_grey_pictures_are_repeated(small_pictures, ours):
     grey = random_pictures(2, (1, 28, 28))
     assert torch.equal(ours(grey).features, ours(grey.expand(-1, 3, -1, -1)).features)
 
 
-def test_training_in_reduced_precision_does_not_reach_it(ours):
+def test_training_in_reduced_precision_does_not_reach_it(small_pictures, ours):
     images = random_pictures(2, (3, 32, 32))
     before = torch.get_float32_matmul_precision()
     expected = ours(images)
@@ -101,7 +113,7 @@ def test_training_in_reduced_precision_does_not_reach_it(ours):
     assert torch.equal(found.features, expected.features) and torch.equal(found.logits, expected.logits)
 
 
-def test_bfloat16_is_near_and_another_identity(ours, inception_file):
+def test_bfloat16_is_near_and_another_identity(small_pictures, ours, inception_file):
     coarse = Inception(weights=str(inception_file), arithmetic="bfloat16")
     images = random_pictures(3, (3, 32, 32))
     found, expected = coarse(images).features, ours(images).features

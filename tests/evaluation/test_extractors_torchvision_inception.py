@@ -26,6 +26,12 @@ def small_batches(monkeypatch):
     monkeypatch.setattr(TorchvisionInception, "batch", BATCH)
 
 
+@pytest.fixture
+def small_pictures(monkeypatch):
+    """For what holds at any size: a ninth of the work."""
+    monkeypatch.setattr(torchvision_inception, "SIDE", 107)
+
+
 def transformed(images):
     """What torchvision's transform makes of square uint8 images, without what it cuts off."""
     return Inception_V3_Weights.IMAGENET1K_V1.transforms(resize_size=299)(images.expand(-1, 3, -1, -1) / 255)
@@ -82,7 +88,10 @@ def pooled(net, images):
     return found[0]
 
 
-@pytest.mark.parametrize("shape", [(3, 28, 28), (1, 64, 64), (3, 299, 299), (3, 360, 360)])
+SHAPES = [(1, 28, 28), (3, 360, 360), *(pytest.param((3, n, n), marks=pytest.mark.long) for n in (64, 299))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_features_are_those_of_torchvisions_network_and_transform(ours, theirs, shape):
     images = random_pictures(2, shape)
     expected = pooled(theirs, transformed(images))
@@ -102,14 +111,14 @@ def test_training_mode_would_be_seen(ours, theirs):
     assert relative(ours(images).features, expected) > 1e-2
 
 
-def test_pictures_that_are_no_squares_are_seen_whole(ours):
+def test_pictures_that_are_no_squares_are_seen_whole(small_pictures, ours):
     wide = random_pictures(1, (3, 48, 96))
     border = wide.clone()
     border[..., :6] = 255  # their transform would cut it off
     assert relative(ours(wide).features, ours(border).features) > 1e-2
 
 
-def test_a_pictures_features_do_not_depend_on_the_others(ours):
+def test_a_pictures_features_do_not_depend_on_the_others(small_pictures, ours):
     images = random_pictures(5, (3, 32, 32))
     whole = ours(images).features
     assert torch.equal(torch.cat([ours(piece).features for piece in images.split(4)]), whole)
@@ -122,7 +131,7 @@ def test_making_it_draws_no_random_number(file):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_published_weights_are_downloaded_once_and_known_by_their_whole_digest(ours, file, publish):
+def test_published_weights_are_downloaded_once_and_known_by_their_whole_digest(small_pictures, ours, file, publish):
     images = random_pictures(2, (3, 32, 32))
     with serving(file.parent) as address:
         path = publish(address)

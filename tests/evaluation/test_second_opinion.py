@@ -16,13 +16,13 @@ from kantor.metrics.frechet import frechet_distance_of_features
 from kantor.metrics.kernel import kid
 from kantor.samples.files import write_samples
 
-N = 6
+N = 4
 NAMES = ("kid", "frechet_distance", "inception_score")
 
 
 @pytest.fixture
 def words(tmp_path, monkeypatch):
-    """Six of somebody's pictures against six real ones."""
+    """Four of somebody's pictures against four real ones."""
     monkeypatch.setattr(Inception, "batch", N)
     write_samples(random_pictures(N, (3, 64, 64)).permute(0, 2, 3, 1).numpy(), tmp_path / "theirs")
     return [

@@ -15,7 +15,7 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metri
 from kantor.data.images import ImageSet
 from kantor.evaluation.extractors import inception
 
-N = 6  # pictures of each side
+N = 4  # pictures of each side
 NOWHERE = "http://127.0.0.1:9/"
 
 
@@ -70,9 +70,9 @@ class Pictures:
 def test_the_numbers_are_what_torch_fidelity_makes_of_the_first_pictures(script, monkeypatch, inception_file):
     monkeypatch.setattr(script, "CIFAR10", Pictures)
     monkeypatch.setattr(script, "N", N)
-    monkeypatch.setattr(script, "CHUNK", 4)
+    monkeypatch.setattr(script, "CHUNK", 3)
     monkeypatch.setattr(script, "SPLITS", 2)
-    monkeypatch.setattr(inception.Inception, "batch", 3)
+    monkeypatch.setattr(inception.Inception, "batch", 2)
     found = script.scores("nowhere", str(inception_file))
     peer = peers.torch_fidelity(inception_file)
     (train, logits), (test, _) = (

@@ -17,6 +17,14 @@ KERNELS = {
     "gaussians": GaussianKernel((0.5, 1.0, 2.0, 4.0)),
 }
 each = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS.keys())
+of_one_width = pytest.mark.parametrize(
+    "kernel",
+    [
+        pytest.param(made, id=name, marks=pytest.mark.long if name == "gaussians" else [])
+        for name, made in KERNELS.items()
+    ],
+)
+"""For what takes many trials: several widths are a sum."""
 
 
 def cloud(n, seed=0, dimensions=4):
@@ -202,7 +210,7 @@ def fresh_sets(kernel, shift):
     return np.array(found).T
 
 
-@each
+@of_one_width
 def test_the_variance_is_that_of_fresh_sets_and_an_interval_of_two_errors_covers_the_truth(kernel):
     """Of distributions that differ; 300 values have a variance that is known to 8%, of 300 intervals 95% ± 4 · 1.3%."""
     found, variances = fresh_sets(kernel, 0.7)
@@ -210,7 +218,7 @@ def test_the_variance_is_that_of_fresh_sets_and_an_interval_of_two_errors_covers
     assert np.mean(np.abs(found - found.mean()) < 1.96 * np.sqrt(variances)) == pytest.approx(0.95, abs=0.05)
 
 
-@each
+@of_one_width
 def test_of_equal_distributions_the_jackknife_is_too_large_and_at_most_twice(kernel):
     found, variances = fresh_sets(kernel, 0)
     assert 1.3 < variances.mean() / found.var(ddof=1) < 2.6

@@ -160,7 +160,7 @@ def share_of_right_classes(generator, discriminator):
     return (nearest == torch.tensor(asked)).float().mean().item()
 
 
-@pytest.mark.parametrize("discriminator", [concatenation, projection])
+@pytest.mark.parametrize("discriminator", [concatenation, pytest.param(projection, marks=pytest.mark.long)])
 def test_a_model_learns_which_class_is_which_and_one_that_ignores_labels_is_told_apart(discriminator):
     assert share_of_right_classes(told, discriminator) > 0.9
     assert share_of_right_classes(Deaf, discriminator) < 0.5

@@ -90,13 +90,13 @@ def test_a_page_is_one_element_of_each_id(make_run: MakeRun):
     assert len(ids) == len(set(ids))
 
 
-def test_a_running_page_refreshes_and_says_so(make_run: MakeRun):
+def test_a_running_page_refreshes_and_says_so(without_charts: None, make_run: MakeRun):
     html = page(make_run("a", state="running"))
     assert '<meta http-equiv="refresh" content="5">' in html
     assert "loads itself again every 5 seconds" in html
 
 
-def test_a_run_whose_last_attempt_has_ended_does_not_refresh(make_run: MakeRun):
+def test_a_run_whose_last_attempt_has_ended_does_not_refresh(without_charts: None, make_run: MakeRun):
     run = make_run("a", state="interrupted", steps=300)
     edit(run.status_json, state="running")
     html = page(run)
@@ -170,7 +170,7 @@ def test_a_null_score_has_its_reason_and_the_floor_is_marked(make_run: MakeRun):
     assert "None" not in re.sub(r"base64,[^\"]*", "", html)
 
 
-def test_hostile_names_and_reasons_are_text(make_run: MakeRun, evaluated: Evaluated):
+def test_hostile_names_and_reasons_are_text(without_charts: None, make_run: MakeRun, evaluated: Evaluated):
     evaluation = evaluated({EVIL: score(None, reason=EVIL)}, name="toy", estimators={EVIL: EVIL})
     run = make_run("a", state="failed", reason=EVIL, config={EVIL: EVIL}, evaluations=[evaluation])
     (run.samples / f"step_{EVIL.replace('/', '')}.png").write_bytes((run.samples / "step_00000500.png").read_bytes())
@@ -183,7 +183,7 @@ def test_hostile_names_and_reasons_are_text(make_run: MakeRun, evaluated: Evalua
     assert "&lt;script&gt;" in html
 
 
-def test_a_broken_picture_is_left_out(make_run: MakeRun):
+def test_a_broken_picture_is_left_out(without_charts: None, make_run: MakeRun):
     run = make_run("a")
     (run.samples / "step_00000300.png").write_bytes(b"\x89PNG torn")
     (run.samples / "step_00000600.png").write_bytes(b"")
