@@ -86,7 +86,7 @@ def test_the_file_of_the_truth_is_numpys_own_of_all_scenes(monkeypatch):
 
 def test_the_truth_of_many_images_is_written_in_chunks(monkeypatch):
     monkeypatch.setattr(cache, "CHUNK", 128)
-    size = 6_000
+    size = 10_000
     make().truth("train")  # what is imported at the first use
     tracemalloc.start()
     make(size=size).truth("train")
