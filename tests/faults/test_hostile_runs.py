@@ -122,9 +122,9 @@ class Table:
             "escapes": any(not letter.isprintable() and letter not in "\n\r" for letter in printed),
             "swollen": ended.memory > MOST,
         }
-        for name, holds in verdicts.items():
-            count[name] += holds
-        wrong = [name for name in WRONG if verdicts[name]]
+        for verdict, holds in verdicts.items():
+            count[verdict] += holds
+        wrong = [verdict for verdict in WRONG if verdicts[verdict]]
         line = f"{name} | {command} | {code} | {err.strip().splitlines()[-1:]}"
         print("WRONG" if wrong else "right", wrong or "", ascii(line), flush=True)
         self.wrong += [line] if wrong else []
@@ -217,7 +217,7 @@ def part_of(changes):
 def test_whole_runs_are_read(beside):
     table = Table()
     beside.tried(table, "whole: unchanged", lambda run: None)
-    assert table.wrong == [] and table.counts["whole: unchanged"]["done"] == len(commands(beside.bad))
+    assert table.wrong == [] and table.counts["unchanged"]["done"] == len(commands(beside.bad))
 
 
 def test_files_and_directories(beside):
