@@ -19,6 +19,8 @@ JSON = ("status.json", "environment.json", "card.json", "evaluations/toy-0123456
 TEXTS = (*JSON, "config.yaml", "metrics.csv")
 DIRECTORIES = ("samples", "figures", "checkpoints", "evaluations")
 SECRET = "the secret of somebody else"
+OWNED = "<img src=x onerror=owned()>"
+"""What a page may never hold as it is."""
 
 
 def write(name: str, content: bytes) -> Change:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from faults.children import SECONDS, Ended, forked
 from faults.forks import MODULES
-from hostile_attacks import DIRECTORIES, OWNED, of_attacks
-from hostile_runs import SECRET, of_files, of_values
+from hostile_attacks import DIRECTORIES, of_attacks
+from hostile_runs import OWNED, SECRET, of_files, of_values
 from small_runs import SMALL, environment
 
 from kantor import load
