@@ -145,14 +145,28 @@ def test_what_cannot_be_written_is_the_users_place_and_a_full_disk_is_not():
             raise OSError(number, os.strerror(number))
 
 
-def test_what_a_killed_process_left_is_taken_away_and_no_other_file(tmp_path):
+@pytest.fixture
+def left(tmp_path):
+    """Names of temporaries in a directory: of a process that is gone, of one that lives, of another machine's."""
     gone = os.fork()
     if gone == 0:
         os._exit(0)
     os.waitpid(gone, 0)
-    left = [f".a.json.{temporaries.HOST}.{number}.0123abcd.tmp" for number in (gone, os.getppid())]
-    for name in (*left, f".a.json.elsewhere.{gone}.0123abcd.tmp", f".mine.{temporaries.HOST}.{gone}.tmp", "b.tmp"):
+    names = [f".a.json.{temporaries.HOST}.{number}.0123abcd.tmp" for number in (gone, os.getppid())]
+    names.append(f".a.json.elsewhere.{gone}.0123abcd.tmp")
+    for name in names:
+        (tmp_path / name).touch()
+    return names
+
+
+def test_what_a_killed_process_left_is_taken_away_and_no_other_file(tmp_path, left):
+    own = {"b.tmp", f".mine.{temporaries.HOST}.1.tmp"}
+    for name in own:
         (tmp_path / name).touch()
     write_json(tmp_path / "a.json", 1)
-    write_json(tmp_path / "b.json", 2)
-    assert len(list(tmp_path.iterdir())) == 6 and not (tmp_path / left[0]).exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", *own, *left[1:]}
+
+
+def test_a_run_under_its_lock_keeps_what_another_process_is_writing(tmp_path, left):
+    RunDirectory(tmp_path).sweep_temporaries()
+    assert [path.name for path in tmp_path.iterdir()] == [left[1]]

@@ -113,7 +113,8 @@ def test_an_end_of_training_is_the_end_also_of_one_that_goes_on(tmp_path, end, s
 def test_what_is_derived_is_made_again_where_it_is_missing_or_old(undisturbed, tmp_path):
     place = shutil.copytree(undisturbed(*SCORED), tmp_path / "it")
     (run,) = place.glob("outputs/*/*")
-    assert "nothing to do" in run_in(place, *SCORED)
+    (run / "evaluations" / ".toy.json.tmp").touch()
+    assert "nothing to do" in run_in(place, *SCORED) and differences(undisturbed(*SCORED), place) == []
     page, card = run / "report.html", run / "card.json"
     page.write_text(page.read_text().replace(sources(RunDirectory(run)), "0" * 64))
     assert "made again" in run_in(place, *SCORED) and differences(undisturbed(*SCORED), place) == []

@@ -20,14 +20,26 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name[:48]}.{HOST}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
 
 
+def is_written(path: Path) -> bool:
+    """Whether another process of this machine is writing a temporary."""
+    writer = _writer(path)
+    return writer is not None and writer != os.getpid() and _lives(writer)
+
+
 @functools.cache
 def _tidy(directory: Path) -> None:
     """Once a process: some directories hold many files."""
     with contextlib.suppress(OSError):
         for path in directory.glob(f".*.{HOST}.*.tmp"):
-            writer = re.fullmatch(rf"\..+\.{HOST}\.(\d+)\.[0-9a-f]{{8}}\.tmp", path.name)
-            if writer is not None and not _lives(int(writer[1])):
+            writer = _writer(path)
+            if writer is not None and not _lives(writer):
                 path.unlink(missing_ok=True)
+
+
+def _writer(path: Path) -> int | None:
+    """The process of this machine that wrote a temporary; None of any other file."""
+    found = re.fullmatch(rf"\..+\.{HOST}\.(\d{{1,9}})\.[0-9a-f]{{8}}\.tmp", path.name)
+    return None if found is None else int(found[1])
 
 
 def _lives(process: int) -> bool:

@@ -101,6 +101,7 @@ def prepare(run: Assembly, begin: Begin) -> Start | None:
         begin(run, code)
     else:
         RunDirectory.open(directory.path)
+        directory.sweep_temporaries()
         if directory.status()["state"] == "finished" and is_complete(run, code):
             return None
     return resume(run, code)
@@ -166,7 +167,6 @@ def resume(run: Assembly, code: dict[str, str]) -> Start:
         changed = [*before.get("code_before", []), before["code"]]
         write_json(directory.environment_json, {**before, "code": code, "code_before": changed})
     write_config(directory, run.configuration)
-    directory.sweep_temporaries()
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         say(note)

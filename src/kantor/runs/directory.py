@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kantor import locks
+from kantor import locks, temporaries
 from kantor.atomic import append_rows
 from kantor.causes import placing
 from kantor.errors import UserError
@@ -192,10 +192,10 @@ class RunDirectory:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def sweep_temporaries(self) -> None:
-        """Delete what a kill left of files that were being written; only under the lock."""
+        """Delete what a kill left of files that were being written; only under the lock. Runs are scored without it."""
         for stale in self.path.rglob(".*.tmp"):
-            if is_plain(stale):
-                stale.unlink()
+            if is_plain(stale) and not temporaries.is_written(stale):
+                stale.unlink(missing_ok=True)
 
     def cut_samples(self, steps: int) -> None:
         """Take out the pictures of steps beyond `steps`, which a resumed run draws again."""
