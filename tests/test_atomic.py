@@ -59,7 +59,7 @@ WRITERS = {
     "sheet.png": lambda path: write_picture(Image.fromarray(NOISE[0]), path),
     "figure.png": lambda path: write_picture(figure(), path),
     "film.gif": lambda path: write_animation([Image.fromarray(one) for one in NOISE], path),
-    "moment.npz": lambda path: Moment("", NOISE, "", np.empty(0)).write(path),
+    "moment.npz": lambda path: Moment("", NOISE, np.empty(0, np.int64), "", np.empty(0)).write(path),
     "samples.npz": lambda path: write_samples(NOISE, path),
     "samples.png": lambda path: write_samples(NOISE, path),
     "points.png": lambda path: write_samples(np.zeros((3, 2)), path),

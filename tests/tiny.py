@@ -29,7 +29,7 @@ from kantor.models.ema import Exponential
 from kantor.models.latent import Normal
 from kantor.models.optimisation import SingleOptimisation
 from kantor.nets.activations import ReLU
-from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator
+from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, PointDiscriminator
 from kantor.nets.flat import FromImages, ToImages
 from kantor.nets.mlp import MLP
 from kantor.nets.time_mlp import TimeMLP
@@ -183,6 +183,14 @@ image_cgan = functools.partial(
 )
 
 
+cgan = functools.partial(
+    gan,
+    generator=lambda: ConditionalGenerator(network=mlp(4, 2), classes=8, embedding_dim=2),
+    critic=lambda: PointDiscriminator(network=mlp(4, None), classes=8, embedding_dim=2),
+    classes=8,
+)
+
+
 def vae(
     *, encoder=lambda: mlp(2, 4), decoder=lambda: mlp(2, 2), latent=Normal(2), objective=NegativeELBO(noise=0.1),  # noqa: B008
     optimizer=ADAM, gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None, weights=0, seed=3,
@@ -253,6 +261,9 @@ def flow(
             ),
             averaging=averaging, schedule=schedule, classes=classes, seed=seed,
         )  # fmt: skip
+
+
+conditional_flow = functools.partial(flow, denoiser=lambda: time_mlp(2, 8), label_dropout=0.3, classes=8)
 
 
 HYBRID = Hybrid(

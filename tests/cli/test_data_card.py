@@ -147,6 +147,16 @@ def test_a_card_of_points_says_what_they_are(card, tmp_path):
     assert rows["deviation"].split()[0][:2] == "1." or rows["deviation"].split()[0][:3] == "0.9"
 
 
+def test_a_card_of_points_says_classes_and_density(card):
+    """The entropy of a board of 8 unit squares is log 8."""
+    rows = card("checkerboard")
+    assert rows["labels"] == "8 classes" and rows["entropy"].startswith("2.079 nats") and "modes" not in rows
+    rows = card("unequal_gaussians")
+    assert rows["labels"] == "5 classes, shares 0.4  0.25  0.2  0.1  0.05" and rows["modes"].startswith("5,")
+    rows = card("line")
+    assert rows["labels"] == "none" and rows["density"] == "none in the plane" and "entropy" not in rows
+
+
 @pytest.mark.parametrize("out", [".", "photos", "photos/card"])
 def test_a_card_among_the_data_is_refused(kantor, tmp_path, out):
     many = tmp_path if out == "." else tmp_path / "photos"

@@ -5,23 +5,49 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kantor.data import points
-from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25, identity
+from kantor.data import checkerboard, moons, points, rings
+from kantor.data.checkerboard import Checkerboard, Square
+from kantor.data.moons import Moon, TwoMoons
+from kantor.data.points import (
+    GaussianMixture,
+    HasClasses,
+    HasDensity,
+    Line,
+    SwissRoll,
+    gaussians8,
+    gaussians25,
+    identity,
+    unequal_gaussians,
+)
+from kantor.data.rings import Rings
 from kantor.errors import UserError
 from kantor.testing import check_distribution
 
+SHARES = (0.4, 0.25, 0.2, 0.1, 0.05)
 ALL = {
     "gaussians8": gaussians8(spread=0.1, scale=1.414),
     "gaussians25": gaussians25(spread=0.05, scale=2.828),
+    "unequal": unequal_gaussians(SHARES, spread=0.15, scale=1.414),
     "swiss_roll": SwissRoll(noise=0.25, scale=7.5),
     "line": Line(theta=0.5),
+    "moon": Moon(lower=True, noise=0.1, scale=0.8),
+    "moons": TwoMoons(noise=0.1, scale=0.8),
+    "rings": Rings(radii=[0.6, 1.2, 1.8], noise=0.08),
+    "square": Square(corner=(-1.0, 0.5), side=0.75),
+    "checkerboard": Checkerboard(cells=4, reach=2.0),
 }
+LABELLED = {name: one for name, one in ALL.items() if isinstance(one, HasClasses)}
+each_labelled = pytest.mark.parametrize("distribution", LABELLED.values(), ids=LABELLED.keys())
 each = pytest.mark.parametrize("distribution", ALL.values(), ids=ALL.keys())
 # with a spread that a grid can resolve
 SMOOTH = {
     "gaussians8": gaussians8(spread=0.3, scale=1.414),
     "gaussians25": gaussians25(spread=0.3, scale=2.828),
+    "unequal": unequal_gaussians(SHARES, spread=0.3, scale=1.414),
     "swiss_roll": SwissRoll(noise=0.8, scale=7.5),
+    "moons": TwoMoons(noise=0.2, scale=0.8),
+    "rings": Rings(radii=[0.6, 1.8], noise=0.2),
+    "checkerboard": Checkerboard(cells=4, reach=1.6 * 4 / 3),  # its squares are ten cells of the grid wide
 }
 each_smooth = pytest.mark.parametrize("distribution", SMOOTH.values(), ids=SMOOTH.keys())
 
@@ -33,8 +59,9 @@ def rng(seed=0):
 def test_every_distribution_is_tested():
     kinds = {
         kind
-        for _, kind in inspect.getmembers(points, inspect.isclass)
-        if kind.__module__ == points.__name__ and hasattr(kind, "__dataclass_fields__")
+        for module in (points, moons, rings, checkerboard)
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if kind.__module__ == module.__name__ and hasattr(kind, "__dataclass_fields__")
     }
     assert kinds == {type(distribution) for distribution in ALL.values()}
 
@@ -72,15 +99,40 @@ def test_every_distribution_is_what_data_take(distribution):
     check_distribution(distribution)
 
 
-@pytest.mark.parametrize("name", ["gaussians8", "gaussians25"])
+@each_labelled
 @pytest.mark.parametrize("n", [200, 203, 3])
-def test_stratified_mode_counts_differ_by_at_most_one(name, n):
-    mixture = ALL[name]
-    drawn = mixture.sample(n, rng(), stratified=True)
-    nearest = ((drawn[:, None] - mixture.modes) ** 2).sum(-1).argmin(1)
-    counts = np.bincount(nearest, minlength=len(mixture.modes))
-    assert counts.sum() == n
-    assert counts.max() - counts.min() <= 1
+def test_stratified_classes_have_their_shares_to_one_point(distribution, n):
+    _, labels = distribution.labelled(n, rng(), stratified=True)
+    shares = distribution.class_shares()
+    counts = np.bincount(labels, minlength=len(shares))
+    assert counts.sum() == n and shares.sum() == pytest.approx(1, abs=1e-12)
+    assert np.abs(counts - n * shares).max() < 1
+
+
+@each_labelled
+def test_plain_classes_have_their_shares_by_chance(distribution):
+    """Binomial counts: within 4.5 deviations, and not all at their means."""
+    n, shares = 8000, distribution.class_shares()
+    counts = np.bincount(distribution.labelled(n, rng())[1], minlength=len(shares))
+    deviations = np.sqrt(n * shares * (1 - shares))
+    assert (np.abs(counts - n * shares) <= 4.5 * deviations).all()
+    assert len(shares) == 2 or (np.abs(counts - n * shares) > 0.1 * deviations).any()
+
+
+@each_labelled
+def test_a_label_is_the_class_that_the_point_comes_from(distribution):
+    """Far likelier by the law of its own class than by all others together, nearly always; and by the mixture of the
+    classes' laws all have the whole's density."""
+    drawn, labels = distribution.labelled(2000, rng(), stratified=True)
+    classes = [distribution.of_class(label) for label in range(len(distribution.class_shares()))]
+    own = np.exp([one.log_density(drawn) for one in classes]) * distribution.class_shares()[:, None]  # (K, n)
+    assert (own.argmax(0) == labels).mean() > 0.99
+    assert own.sum(0) == pytest.approx(np.exp(distribution.log_density(drawn)), rel=1e-9)
+
+
+def test_who_has_classes_and_who_has_a_density():
+    assert LABELLED.keys() == {"gaussians8", "gaussians25", "unequal", "moons", "rings", "checkerboard"}
+    assert [name for name, one in ALL.items() if not isinstance(one, HasDensity)] == ["line"]
 
 
 @pytest.mark.parametrize("name", ["gaussians8", "gaussians25"])
@@ -140,25 +192,14 @@ def test_the_swiss_rolls_noise_is_divided_by_the_scale():
     assert np.abs(np.corrcoef(difference.T)[0, 1]) < 0.05
 
 
-def density(distribution, points):
-    """At points (N, 2): the mean of round Gaussians at the modes or along the spiral."""
-    if isinstance(distribution, SwissRoll):
-        t = np.pi * (1.5 + 3 * (np.arange(1024) + 0.5) / 1024)  # a sixth of the noise apart, or less
-        centres = np.stack([t * np.cos(t), t * np.sin(t)], 1) / distribution.scale
-        sigma = distribution.noise / distribution.scale
-    else:
-        centres, sigma = distribution.modes, distribution.sigma
-    heights = [norm.pdf(points, centre, sigma).prod(1) for centre in centres]  # (N,) each
-    return np.mean(heights, axis=0)
-
-
 @each_smooth
 def test_samples_fall_where_the_density_says(distribution):
     n, cells, reach = 40_000, 60, 3.2
     edges = np.linspace(-reach, reach, cells + 1)
     middle = (edges[1:] + edges[:-1]) / 2
     x, y = np.meshgrid(middle, middle, indexing="ij")
-    shares = density(distribution, np.stack([x.ravel(), y.ravel()], 1)).reshape(cells, cells) * (2 * reach / cells) ** 2
+    heights = np.exp(distribution.log_density(np.stack([x.ravel(), y.ravel()], 1)))
+    shares = heights.reshape(cells, cells) * (2 * reach / cells) ** 2
     assert shares.sum() == pytest.approx(1, abs=1e-4)  # exact once a cell is narrower than sigma
     drawn = distribution.sample(n, rng(1))
     counts = np.histogram2d(drawn[:, 0], drawn[:, 1], bins=[edges, edges])[0]
@@ -171,9 +212,48 @@ def test_samples_fall_where_the_density_says(distribution):
     assert abs(chi_squared - full.sum()) < 5 * math.sqrt(2 * full.sum())
 
 
+def test_a_density_is_that_of_quadrature():
+    """Of Gaussians written out, and of rings by the mean over 20,000 angles."""
+    unequal, ring = ALL["unequal"], ALL["rings"]
+    at = np.random.default_rng(4).uniform(-2, 2, (50, 2))
+    heights = [norm.pdf(at, centre, unequal.sigma).prod(1) for centre in unequal.modes]  # (N,) each
+    assert unequal.log_density(at) == pytest.approx(np.log(np.average(heights, axis=0, weights=SHARES)))
+    angle = 2 * math.pi * np.arange(20_000) / 20_000
+    circle = np.stack([np.cos(angle), np.sin(angle)], 1)
+    means = [norm.pdf(at[:, None], r * circle, ring.noise).prod(2).mean(1) for r in ring.radii]
+    assert ring.log_density(at) == pytest.approx(np.log(np.mean(means, axis=0)))
+    assert np.exp(ALL["checkerboard"].log_density(at)) == pytest.approx(
+        np.where((np.floor(at).astype(int).sum(1) % 2) == 0, 1 / 8, 0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (
+            lambda: unequal_gaussians([0.5, 0.6], 1, 1),
+            r"weights=\[0.5,0.6\]: expected numbers above 0 that add up to 1",
+        ),
+        (lambda: unequal_gaussians([1.5, -0.5], 1, 1), r"weights=\[1.5,-0.5\]: expected numbers above 0"),
+        (lambda: GaussianMixture(((0.0, 0.0),), 1, 1, (0.5, 0.5)), "expected 1 numbers, one for each Gaussian"),
+        (lambda: Rings(radii=[1.0, 0.5], noise=0.1), r"radii=\[1.0,0.5\]: expected numbers that rise"),
+        (lambda: Checkerboard(cells=10**6, reach=1.0), "cells=1000000: expected 2 to 64"),
+        (lambda: Checkerboard(cells=1, reach=1.0), "cells=1: expected 2 to 64"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(make, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make()
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        lambda: TwoMoons(noise=0, scale=1),
+        lambda: Moon(lower=False, noise=1, scale=0),
+        lambda: Rings(radii=[], noise=1),
+        lambda: Rings(radii=[1.0], noise=-1),
+        lambda: Checkerboard(cells=2, reach=0),
         lambda: gaussians8(spread=0, scale=1),
         lambda: gaussians8(spread=0.1, scale=-1),
         lambda: gaussians25(spread=-0.1, scale=1),

@@ -107,3 +107,15 @@ def test_mode_kl_is_within_its_bounds(mixture):
     for _ in range(20):
         points = rng.normal(0, 2, (30, 2))
         assert 0 <= mode_kl(points, mixture.modes) <= math.log(len(mixture.modes)) + 1e-12
+
+
+def test_modes_with_their_own_shares_have_no_divergence_and_equal_ones_have_that_of_the_shares():
+    """And a mode of 2% is covered from a quarter of that on."""
+    modes, shares = MIXTURES["gaussians8"].modes[:3], np.array([0.78, 0.2, 0.02])
+    right = np.repeat(modes, [78, 20, 2], axis=0)
+    assert mode_kl(right, modes, shares) == pytest.approx(0, abs=1e-12)
+    even = np.repeat(modes, 10, axis=0)
+    assert mode_kl(even, modes, shares) == pytest.approx(-np.log(3 * shares).mean())
+    for rare, expected in ((4, 2), (5, 3)):  # of 1,000
+        points = np.repeat(modes, [800, 200 - rare, rare], axis=0)
+        assert modes_covered(points, modes, 0.1, share=np.minimum(0.01, shares / 4), radius=3) == expected

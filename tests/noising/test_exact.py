@@ -7,9 +7,12 @@ import pytest
 import torch
 from scipy.stats import multivariate_normal
 
-from kantor.data.points import Line, SwissRoll, gaussians8
+from kantor.data.checkerboard import Checkerboard
+from kantor.data.moons import TwoMoons
+from kantor.data.points import Line, SwissRoll, gaussians8, unequal_gaussians
+from kantor.data.rings import Rings
 from kantor.noising import exact
-from kantor.noising.exact import ExactGaussian, ExactMixture, exact_denoiser
+from kantor.noising.exact import ExactGaussian, ExactMixture, cut_off, exact_denoiser, exact_told
 from kantor.noising.levels import Levels
 
 MIXTURE = gaussians8(spread=0.1, scale=1.414)
@@ -129,3 +132,83 @@ def test_what_is_known_of_points():
     curve = np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 7.5
     fine = ExactMixture(torch.from_numpy(curve), 0.25 / 7.5).log_density(points[:40])
     torch.testing.assert_close(exact_denoiser(roll).log_density(points)[:40], fine, rtol=0, atol=1e-3)
+
+
+LAWS = {
+    "unequal": unequal_gaussians([0.4, 0.3, 0.2, 0.06, 0.04], spread=0.4, scale=1.414),
+    "moons": TwoMoons(noise=0.1, scale=0.8),
+    "rings": Rings(radii=[0.6, 1.2, 1.8], noise=0.08),
+    "checkerboard": Checkerboard(cells=4, reach=2.0),
+}
+each_law = pytest.mark.parametrize("law", LAWS.values(), ids=LAWS.keys())
+
+
+@each_law
+@pytest.mark.parametrize(("alpha", "sigma"), [(0.8, 0.6), (1.0, 0.3), (0.05, 1.0)])
+def test_every_exact_denoiser_is_that_of_many_of_its_points(law, alpha, sigma):
+    """The finite set of 100,000 stratified points, whose posterior is a softmax: to a few per mille of the data."""
+    many = ExactMixture(torch.from_numpy(law.sample(100_000, np.random.default_rng(0), stratified=True)), 0.0)
+    x, level = alpha * torch.from_numpy(law.sample(100, np.random.default_rng(1))), levels((alpha, sigma))
+    found, expected = (one.posterior(x + sigma * normal(100, 2), level) for one in (exact_denoiser(law), many))
+    torch.testing.assert_close(found.mean, expected.mean, rtol=0, atol=0.01)
+    torch.testing.assert_close(found.variance, expected.variance, rtol=0.02, atol=0.003)
+    torch.testing.assert_close(found.log_density, expected.log_density, rtol=0, atol=0.06)
+
+
+@each_law
+@pytest.mark.parametrize("sigma", [0.02, 0.7])
+def test_of_every_law_the_score_is_the_slope_of_the_log_density(law, sigma):
+    """Also far out, where a softmax of distances has nothing to hold on to."""
+    x = torch.cat([torch.from_numpy(law.sample(20, np.random.default_rng(1))), 6 * normal(5, 2)]).requires_grad_()
+    posterior = exact_denoiser(law).posterior(x, levels((0.9, sigma)))
+    (slope,) = torch.autograd.grad(posterior.log_density.sum(), x)
+    torch.testing.assert_close(slope, (0.9 * posterior.mean - x) / sigma**2, rtol=1e-5, atol=1e-5)
+
+
+@each_law
+def test_without_noise_the_density_is_the_datas(law):
+    points = law.sample(200, np.random.default_rng(3))
+    found = exact_denoiser(law).log_density(torch.from_numpy(points), levels((1.0, 1e-7)))
+    inside = found.numpy() - law.log_density(points)
+    assert inside[:-1] == pytest.approx(np.zeros(199), abs=1e-4)
+
+
+@each_law
+def test_at_nothing_but_noise_everybody_is_the_mean(law):
+    points = torch.from_numpy(law.sample(40_000, np.random.default_rng(3), stratified=True))
+    posterior = exact_denoiser(law).posterior(3 * normal(4, 2), levels((0.0, 1.0)))
+    torch.testing.assert_close(posterior.mean, points.mean(0).expand(4, 2), rtol=0, atol=0.005)
+    torch.testing.assert_close(posterior.variance, points.var(0).mean().expand(4), rtol=0.01, atol=0)
+
+
+@each_law
+def test_who_is_told_the_class_has_the_posterior_of_that_class(law):
+    x, labels = torch.from_numpy(law.sample(12, np.random.default_rng(2))), torch.arange(12) % len(law.class_shares())
+    level = levels(*[(0.9, 0.1 + 0.05 * i) for i in range(12)])
+    found = exact_told(law, labels).posterior(x, level)
+    for i, label in enumerate(labels.tolist()):
+        alone = exact_denoiser(law.of_class(label)).posterior(x[i : i + 1], level.each(slice(i, i + 1)))
+        for one, other in zip(found, alone, strict=True):
+            torch.testing.assert_close(one[i : i + 1], other)
+    assert exact_told(SwissRoll(noise=0.25, scale=7.5), labels) is None
+
+
+@pytest.mark.parametrize("below", [-40.0, -3.0, 0.0, 2.0, 35.0, 400.0])
+@pytest.mark.parametrize("width", [3e-3, 0.1, 1.0, 60.0])
+def test_a_gaussian_that_is_cut_off_far_out(below, width):
+    """By quadrature of the density over its largest value, where it has not vanished; where the width is least, and it
+    is hundreds of deviations away, two digits of the variance are left."""
+    log_mass, mean, variance = cut_off(*torch.tensor([below, width], dtype=torch.float64))
+    peak = min(max(0.0, below), below + width)
+    reach = min(width, 40 / max(1.0, abs(peak)))
+    start = min(max(peak - reach, below), below + width - reach) if below < 0 < below + width else peak
+    step = -1 if start >= below + width - 1e-12 and below < 0 else 1
+    low, high = (start, min(start + 2 * reach, below + width)) if step > 0 else (max(start - reach, below), start)
+    z, w = np.polynomial.legendre.leggauss(400)
+    z, w = (low + high) / 2 + (high - low) / 2 * z, (high - low) / 2 * w
+    heights = w * np.exp(-(z**2 - peak**2) / 2)
+    share = (z - below) / width
+    expected = np.average(share, weights=heights)
+    assert float(log_mass) == pytest.approx(math.log(heights.sum()) - (peak**2 + math.log(2 * math.pi)) / 2, abs=1e-6)
+    assert float(mean) == pytest.approx(expected, abs=1e-5)
+    assert float(variance) == pytest.approx(np.average((share - expected) ** 2, weights=heights), abs=0.01)

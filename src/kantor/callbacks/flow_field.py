@@ -15,7 +15,6 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from kantor.callbacks import strips
 from kantor.callbacks.denoising import DenoisingPicture
 from kantor.data.module import PointData
 from kantor.models.base import GenerativeModel
@@ -24,6 +23,7 @@ from kantor.models.protocols import HasDenoiser
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels, at_samples
 from kantor.noising.path import Path
+from kantor.report.palette import GENERATED
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.watched import Moment
 
@@ -33,13 +33,17 @@ SHOWN = (0.85, 0.6, 0.35, 0.12)
 ARROWS = 21
 """Along each axis."""
 
+FIRST_CLASS = 0
+"""There is a field for each class, and one for none only where labels were withheld in training."""
+
 SPEED = matplotlib.colormaps["Purples"]
 DIRECTIONS = matplotlib.colormaps["hsv"]
 
 
 @dataclass(eq=False, kw_only=True)
 class FlowField(DenoisingPicture):
-    """Paths of samples on the left, each in the colour of the direction in which it ends; the field on the right.
+    """Paths of samples on the left, each in the colour of the direction in which it ends; the field on the right: of a
+    conditional model that towards its first class, and where samples of that class are.
 
     Attributes:
         flow: a sampler without noise, which draws the paths whatever the run's sampler is: those of a walk with noise
@@ -63,17 +67,22 @@ class FlowField(DenoisingPicture):
         assert self.extent is not None
         steps = self.flow.steps if model.path.steps is None else min(self.flow.steps, model.path.steps)
         samples, moments = self.drawn(model, replace(self.flow, steps=steps))
+        shown, towards, told = moments, "", self.scene.labels(model, self.n)
+        if told is not None:
+            mine, towards = told == FIRST_CLASS, f" of class {FIRST_CLASS}"
+            shown = [one._replace(x=one.x[mine]) for one in moments]
         networks = model.weights(self.scene.sampling.weights)
         figure = Figure(figsize=(13.2, 6.9), dpi=100, layout="constrained")
         grid = figure.add_gridspec(1, 2)
         wide, narrow = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
         draw_paths(wide.subplots(), moments, samples, self.extent)
         with evaluating(networks):
-            labels = None if model.classes is None else torch.full((ARROWS**2,), model.classes, device=model.device)
+            labels = None if told is None else torch.full((ARROWS**2,), FIRST_CLASS, device=model.device)
             denoiser = model.denoiser_of(networks, labels)
             for u, axes in zip(SHOWN, narrow.subplots(2, 2, sharex=True, sharey=True).flat, strict=True):
                 draw_field(axes, denoiser, model.path, u, model.device, self.extent)
-                behind(axes, moments, u)
+                axes.set_title(f"the field{towards} where {u:.0%} is noise", fontsize=13)
+                behind(axes, shown, u)
         figure.suptitle(f"the flow from noise to data ({self.scene.caption(model)})", fontsize=17)
         return figure
 
@@ -116,11 +125,10 @@ def draw_field(axes: Axes, denoiser: Denoiser, path: Path, u: float, device: tor
     shade = 0.25 + 0.75 * speed / speed.max()
     axes.quiver(*places.T, *towards.T, color=SPEED(shade), scale=1.15 * ARROWS, width=0.006, pivot="mid", zorder=2)
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
-    axes.set_title(f"the field where {u:.0%} is noise", fontsize=13)
 
 
 def behind(axes: Axes, moments: Sequence[Moment], u: float) -> None:
     """Where the samples are at the moment nearest to a level."""
     nearest = min(moments, key=lambda one: abs(float(one.level.u) - u))
     points = scaled(nearest.x, nearest.level).cpu().numpy()
-    axes.scatter(points[:, 0], points[:, 1], s=5, color=strips.GENERATED, alpha=0.5, linewidths=0, zorder=1)
+    axes.scatter(points[:, 0], points[:, 1], s=5, color=GENERATED, alpha=0.5, linewidths=0, zorder=1)

@@ -12,6 +12,7 @@ from kantor.errors import require_at_least
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasDenoiser
 from kantor.noising.levels import noised
+from kantor.report.palette import REAL
 
 
 @dataclass(eq=False, kw_only=True)
@@ -42,5 +43,5 @@ class ForwardChain(DenoisingPicture):
         noise = keyed.Rng(keyed.seed(self.scene.seed, "picture"), device=model.device).normal(*x.shape)
         states = [strips.in_view(noised(x, noise, level), level) for level in levels]
         headings = ["data", *(strips.named(level, model.path) for level in levels[1:])]
-        strip = strips.Strip("x_t", states, strips.REAL)
+        strip = strips.Strip("x_t", states, REAL)
         return strips.draw([strip], headings, "from data to noise", extent=self.extent)

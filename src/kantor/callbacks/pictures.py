@@ -73,10 +73,14 @@ class Scene:
             condition: labels, int64 (n,), of a conditional model; None draws them as its data have them, each time the
                 same.
         """
-        if condition is None and model.classes is not None:
-            condition = model.draw_labels(n, self._rng(model, "picture labels"))
+        condition = self.labels(model, n) if condition is None else condition
         drawn = self.sampling(model, n, rng=self.noise(model), condition=condition)
         return drawn.contiguous()  # pictures of the user's may take views, whatever the networks' memory format
+
+    def labels(self, model: GenerativeModel, n: int) -> Tensor | None:
+        """Those that samples of a conditional model are drawn with, as often as its data have them, the same each time,
+        int64 (n,); None of an unconditional one."""
+        return None if model.classes is None else model.draw_labels(n, self._rng(model, "picture labels"))
 
     def noise(self, model: GenerativeModel) -> keyed.Rng:
         """Where that of all pictures comes from."""

@@ -1,9 +1,9 @@
-"""The lecture's picture of a point model: real '+' in orange, generated 'x' in green, on what the model holds of the
-plane.
+"""The lecture's picture of a point model: real '+' in orange, generated 'x' in green (of a conditional model both in
+the colours of their classes), on what the model holds of the plane.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from kantor.atomic import replacing
 from kantor.callbacks import surfaces
 from kantor.callbacks.pictures import Series, write_picture
 from kantor.data.module import PointData
+from kantor.data.points import HasClasses
 from kantor.errors import UserError, require_positive
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
+from kantor.report.palette import GENERATED, REAL, of_classes
 from kantor.samples.npz import read_arrays
 
 SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.4
@@ -33,12 +35,14 @@ class Moment:
     Attributes:
         caption: at which step, with which weights.
         generated: (n, 2).
+        labels: that they were drawn with, int64 (n,); empty of an unconditional model.
         surface: what its heights are, in words; empty without one.
         heights: of it, (GRID, GRID); empty without one.
     """
 
     caption: str
     generated: np.ndarray
+    labels: np.ndarray
     surface: str
     heights: np.ndarray
 
@@ -49,9 +53,12 @@ class Moment:
         Raises:
             UserError: it is damaged, or holds something else.
         """
-        kept = read_arrays(path, ("caption", "generated", "surface", "heights"))
-        moment = cls(str(kept["caption"]), kept["generated"], str(kept["surface"]), kept["heights"])
+        kept = read_arrays(path, ("caption", "generated", "labels", "surface", "heights"))
+        moment = cls(str(kept["caption"]), kept["generated"], kept["labels"], str(kept["surface"]), kept["heights"])
         numbers = all(part.dtype.kind == "f" for part in (moment.generated, moment.heights))
+        numbers = (
+            numbers and moment.labels.dtype == np.int64 and moment.labels.shape in ((0,), moment.generated.shape[:1])
+        )
         grid = (surfaces.GRID, surfaces.GRID) if moment.surface else (0,)
         if not numbers or moment.generated.shape[1:] != (2,) or moment.heights.shape != grid:
             raise UserError(f"{path} is damaged: it holds no points with heights; take it away")
@@ -60,16 +67,14 @@ class Moment:
     def write(self, path: Path) -> None:
         """To an .npz file."""
         with replacing(path) as file:
-            np.savez_compressed(
-                file, caption=self.caption, generated=self.generated, surface=self.surface, heights=self.heights
-            )
+            np.savez_compressed(file, **asdict(self))
 
 
 @dataclass(eq=False, kw_only=True)
 class Points(Series):
     """Real and generated points, the same real ones and the same noise each time, with the contours of the model's
-    surface below them when it has one. When training ends all are drawn again: then a colour is the same height in
-    each.
+    surface below them when it has one; of a conditional model in the colours of their classes. When training ends all
+    are drawn again: then a colour is the same height in each.
 
     Attributes:
         n: how many of either kind.
@@ -110,21 +115,24 @@ class Points(Series):
         super().finish(model)
 
     def _moment(self, model: GenerativeModel) -> Moment:
-        generated = self.scene.samples(model, self.n).cpu().numpy()
+        told = self.scene.labels(model, self.n)
+        generated = self.scene.samples(model, self.n, condition=told).cpu().numpy()
+        labels = np.empty(0, dtype=np.int64) if told is None else told.cpu().numpy()
         caption, name = self.scene.caption(model), model.surface_name if isinstance(model, HasSurface) else None
         if not isinstance(model, HasSurface) or name is None:
-            return Moment(caption, generated, "", np.empty(0))
+            return Moment(caption, generated, labels, "", np.empty(0))
         heights = surfaces.heights(model.surface, self.extent, model.device)
         if model.surface_has_zero:
-            return Moment(caption, generated, name, heights)
-        real = torch.tensor(self._real(), dtype=torch.float32, device=model.device)
-        return Moment(
-            caption, generated, f"{name}, 0 on average over real points", heights - model.surface(real).mean().item()
-        )
+            return Moment(caption, generated, labels, name, heights)
+        real, _ = self._real()
+        mean = model.surface(torch.tensor(real, dtype=torch.float32, device=model.device)).mean().item()
+        return Moment(caption, generated, labels, f"{name}, 0 on average over real points", heights - mean)
 
-    def _real(self) -> np.ndarray:
+    def _real(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Real points, and their classes where they have some."""
         assert isinstance(self.scene.data, PointData)
-        return self.scene.data.distribution.sample(self.n, keyed.generator(self.scene.seed, "picture real"))
+        truth, rng = self.scene.data.distribution, keyed.generator(self.scene.seed, "picture real")
+        return truth.labelled(self.n, rng) if isinstance(truth, HasClasses) else (truth.sample(self.n, rng), None)
 
     def _figure(self, moment: Moment, spanned: np.ndarray | None) -> Figure:
         """A moment, with contours at some levels; without any where there are none."""
@@ -133,10 +141,14 @@ class Points(Series):
             bar.set_axis_off()
         elif bar is not None and spanned is not None:
             surfaces.draw(axes, bar, moment.heights, self.extent, spanned, moment.surface)
-        real, generated = self._real(), moment.generated
-        axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color="#e8730c", label="real")
+        (real, classes), generated = self._real(), moment.generated
+        colours: tuple[str | list[str], str | list[str]] = (REAL, GENERATED)
+        if classes is not None and len(moment.labels):
+            count = int(max(classes.max(), moment.labels.max())) + 1
+            colours = of_classes(classes, count), of_classes(moment.labels, count)
+        axes.scatter(real[:, 0], real[:, 1], marker="+", s=42, linewidths=1.3, color=colours[0], label="real")
         axes.scatter(
-            generated[:, 0], generated[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b", label="generated"
+            generated[:, 0], generated[:, 1], marker="x", s=26, linewidths=1.3, color=colours[1], label="generated"
         )
         axes.set(xlim=(-self.extent, self.extent), ylim=(-self.extent, self.extent), aspect="equal")
         axes.set_title(moment.caption, fontsize=16)

@@ -13,12 +13,13 @@ from kantor.callbacks.pictures import Drawing
 from kantor.data import pixels
 from kantor.noising.levels import Levels, at_samples
 from kantor.noising.path import Path
+from kantor.report.palette import GENERATED
 from kantor.samples import sheets
 
 PANEL, TOP, SIDE = 1.7, 0.62, 0.34
 """Inches: of a cloud, the words above, the words beside."""
 
-REAL, GENERATED, GUESSED = "#e8730c", "#0b7a3b", "#6a5d99"
+GUESSED = "#6a5d99"
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ from kantor.config.schema import Configuration
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
-from kantor.data.points import GaussianMixture, PointDistribution
+from kantor.data.points import GaussianMixture, HasClasses, HasDensity, PointDistribution
 from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.marks import MARK, check_apart, claim, is_ours
 from kantor.messages import show as show_line
 from kantor.paths import path_of
+from kantor.report.palette import REAL, of_classes
 from kantor.runs.pictures import NoPicture, opened
 from kantor.samples.batches import drawn, first_batch, statistics
 from kantor.samples.sheets import tile
@@ -144,21 +145,34 @@ def _is_signed(path: Path) -> bool:
 
 def point_rows(data: PointData) -> list[tuple[str, str]]:
     """The card of points."""
-    points = data.distribution.sample(DRAWN, _rng())
+    truth = data.distribution
+    points = truth.sample(DRAWN, _rng())
     low, high = points.min(0), points.max(0)
-    modes = []
-    if isinstance(data.distribution, GaussianMixture):
-        modes = [("modes", f"{len(data.distribution.modes)}, standard deviation {data.distribution.sigma:.5f}")]
+    known = []
+    if isinstance(truth, GaussianMixture):
+        known.append(("modes", f"{len(truth.modes)}, standard deviation {truth.sigma:.5f}"))
+    known.append(("labels", "none" if data.classes is None else f"{data.classes} classes{_shares(data)}"))
+    if isinstance(truth, HasDensity):
+        known.append(("entropy", f"{-truth.log_density(points).mean():.3f} nats (mean of {DRAWN:,} points)"))
+    else:
+        known.append(("density", "none in the plane"))
     return [
         ("name", data.name),
         ("count", "endless: drawn afresh at every step"),
         ("shape", "(2,) float32"),
-        *modes,
+        *known,
         ("range", f"x {low[0]:.3f} … {high[0]:.3f}, y {low[1]:.3f} … {high[1]:.3f} (of {DRAWN:,} points)"),
         *statistics(torch.from_numpy(points))[1:],
         ("fingerprint", data.fingerprint),
         ("licence", LICENCE),
     ]
+
+
+def _shares(data: PointData) -> str:
+    """Of the classes, where they are not equal."""
+    shares = data.label_shares()
+    assert shares is not None
+    return "" if np.ptp(shares) == 0 else f", shares {'  '.join(f'{share:.3g}' for share in shares)}"
 
 
 def _rng() -> np.random.Generator:
@@ -170,11 +184,15 @@ def _draw(name: str, distribution: PointDistribution, file: BinaryIO) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    points = distribution.sample(2000, _rng())
     figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.scatter(points[:, 0], points[:, 1], s=5, color="#e8730c", alpha=0.6, linewidths=0)
+    points = distribution.sample(2000, _rng())
+    colours: str | list[str] = REAL
+    if isinstance(distribution, HasClasses):
+        points, labels = distribution.labelled(2000, _rng())
+        colours = of_classes(labels, len(distribution.class_shares()))
+    axes.scatter(points[:, 0], points[:, 1], s=5, color=colours, alpha=0.6, linewidths=0)
     if isinstance(distribution, GaussianMixture):
         axes.scatter(
             distribution.modes[:, 0], distribution.modes[:, 1], marker="+", s=120, color="black", linewidths=1.2

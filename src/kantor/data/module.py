@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from kantor.data.points import PointDistribution, identity
+from kantor.data.points import HasClasses, PointDistribution, identity
 from kantor.data.share import Share, check_shares
 from kantor.data.stream import Blocks, PointBlocks
 from kantor.digests import sha256
@@ -144,6 +144,16 @@ class PointData(BlockData):
     def fingerprint(self) -> str:
         """SHA-256 of what the distribution is, 64 hex digits."""
         return sha256(identity(self.distribution))
+
+    @property
+    def classes(self) -> int | None:
+        """Those of the distribution, where it has several."""
+        shares = self.label_shares()
+        return None if shares is None or len(shares) < 2 else len(shares)
+
+    def label_shares(self) -> np.ndarray | None:
+        """How probable each class is."""
+        return self.distribution.class_shares() if isinstance(self.distribution, HasClasses) else None
 
     def blocks(self, model: Consumer, share: Share) -> PointBlocks:
         """Fresh points for ever."""

@@ -1,5 +1,6 @@
 """The block stream: what one training step consumes, `(batches, B, …)`, as a function of the step alone."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from kantor import keyed
-from kantor.data.points import PointDistribution
+from kantor.data.points import HasClasses, PointDistribution
 from kantor.data.share import Share
 
 
@@ -77,12 +78,17 @@ class PointBlocks(Blocks):
         self.rows = share.rows(batch_size)
 
     def block(self, step: int) -> Block:
-        """The block of one training step, (batches, B of this process, 2), without labels."""
-        batches = self.batches_per_step(step)
-        rng = keyed.generator(self.seed, "real", step)
-        points = self.distribution.sample(batches * self.batch_size, rng)
-        blocks = points.reshape(batches, self.batch_size, 2)[:, self.rows]
-        return Block(torch.from_numpy(blocks.astype(np.float32)), None)
+        """The block of one training step, (batches, B of this process, 2), labelled where points have classes."""
+        shape = (self.batches_per_step(step), self.batch_size)
+        rng, n = keyed.generator(self.seed, "real", step), math.prod(shape)
+        labels = None
+        if isinstance(self.distribution, HasClasses):
+            points, which = self.distribution.labelled(n, rng)
+            labels = torch.from_numpy(which.reshape(shape)[:, self.rows])
+        else:
+            points = self.distribution.sample(n, rng)
+        samples = points.astype(np.float32).reshape(*shape, 2)[:, self.rows]
+        return Block(torch.from_numpy(samples), labels)
 
 
 class ImageBlock(NamedTuple):

@@ -255,7 +255,8 @@ class ImageEvaluation(Evaluation):
         )
 
     def _likelihood(self, data: ImageData) -> LikelihoodSetting:
-        return LikelihoodSetting(self.likelihood, math.prod(data.sample_shape), of=("binary", "bytes"))
+        told = self.classes is not None
+        return LikelihoodSetting(self.likelihood, math.prod(data.sample_shape), of=("binary", "bytes"), told=told)
 
     def _there(self, setting: PictureSetting) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores and tests that there are."""

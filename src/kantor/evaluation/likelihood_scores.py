@@ -17,6 +17,8 @@ from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
+from kantor.data.points import HasClasses, Points, log_density
+from kantor.data.strata import Labels
 from kantor.errors import UserError
 from kantor.evaluation.denoiser_likelihood import TERMS
 from kantor.evaluation.generation import pieces
@@ -28,7 +30,6 @@ from kantor.evaluation.score_definition import DrawScores, ScoreDefinition
 from kantor.evaluation.spreads import of_mean
 from kantor.metrics.likelihood import bits_per_dim, mean_nll
 from kantor.models.base import GenerativeModel
-from kantor.noising.exact import exact_denoiser
 from kantor.objectives.observation import Observed
 from kantor.processes import Processes
 
@@ -41,6 +42,7 @@ class LikelihoodSetting:
         likelihood: the way; None: it is not.
         dimensions: of a sample.
         of: what a likelihood of the data can be of.
+        told: whether the model is told the class of each, which is then given.
 
     Raises:
         UserError: that of the model is of nothing that the data have.
@@ -49,6 +51,7 @@ class LikelihoodSetting:
     likelihood: Likelihood | None
     dimensions: int
     of: tuple[Observed, ...]
+    told: bool
 
     def __post_init__(self) -> None:
         if self.likelihood is not None and self.observed is None:
@@ -61,7 +64,7 @@ class LikelihoodSetting:
     def describe(self) -> dict[str, Any]:
         """The way, for the protocol."""
         assert self.likelihood is not None
-        return self.likelihood.describe(self.dimensions)
+        return {**self.likelihood.describe(self.dimensions), **({"given": "the class"} if self.told else {})}
 
     @property
     def observed(self) -> Observed | None:
@@ -179,20 +182,25 @@ def point_likelihoods(
         weights: of the model.
         processes: who shares the work.
     """
-    exact = exact_denoiser(data.distribution)
-    nats = partial(likelihood.nats, model, weights=weights, as_bytes=False)
+    truth, nats = data.distribution, partial(likelihood.nats, model, weights=weights, as_bytes=False)
 
-    def points(r: int) -> Tensor:
+    def points(r: int) -> tuple[Points, Labels | None]:
         rng = keyed.generator(draw.seed, "likelihood", r)
-        return torch.from_numpy(data.distribution.sample(n, rng, stratified=False))
+        if model.classes is None:
+            return truth.sample(n, rng), None
+        assert isinstance(truth, HasClasses), "a conditional model needs data with labels"
+        return truth.labelled(n, rng)
 
     def own(r: int) -> DrawScores:
-        parts = enumerate(points(r).split(draw.chunk))
-        costs = [nats(part.float(), None, rng=_rng(model, draw.seed, r, c)) for c, part in parts]
+        x, labels = points(r)
+        parts = torch.from_numpy(x).float().split(draw.chunk)
+        told = [None] * len(parts) if labels is None else torch.from_numpy(labels).to(model.device).split(draw.chunk)
+        costs = [nats(*part, rng=_rng(model, draw.seed, r, c)) for c, part in enumerate(zip(parts, told, strict=True))]
         return DrawScores.of(scores, torch.cat(costs), with_spreads=True)
 
     made = pieces(own, draw.draws, processes)
-    true = [] if exact is None else [-exact.log_density(points(r))[:, None] for r in range(draw.draws)]
+    known = [log_density(truth, *points(r)) for r in range(draw.draws)]
+    true = [-torch.from_numpy(of_draw)[:, None] for of_draw in known if of_draw is not None]
     floors = {NLL.name: [DrawScores.of([NLL], costs, with_spreads=True) for costs in true]}
     said = "the true density at the same points"
     return {

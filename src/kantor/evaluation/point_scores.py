@@ -16,7 +16,8 @@ from kantor.metrics import divergences, modes
 from kantor.metrics.duality import critic_w1
 from kantor.metrics.transport import wasserstein
 
-MODE_SHARE = 0.01
+MODE_SHARE, OF_ITS_OWN = 0.01, 0.25
+"""Of all samples, or of a rare mode's own share, that a mode needs to count as covered."""
 MODE_RADIUS = 3.0
 WITHIN_TARGET = round(1 - math.exp(-(MODE_RADIUS**2) / 2), 5)
 
@@ -115,19 +116,19 @@ POINT_SCORES = (
         name="modes_covered",
         kind=Kind("higher", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
-            meaning="modes with at least 1% of all samples within 3 sigma",
+            meaning="modes with at least 1% of all samples within 3 sigma, rare ones a quarter of their share",
             good="all of them, as real data have",
             suspicious="fewer than all: the generator has dropped modes; all of them says nothing of the shares",
         ),
         function=modes.modes_covered,
         source="Srivastava et al. 2017, arXiv:1705.07761; the share that counts stands in the estimator",
-        estimator=lambda setting: {"share": MODE_SHARE, "radius_sigma": MODE_RADIUS},
+        estimator=lambda setting: {"share": MODE_SHARE, "of_its_own": OF_ITS_OWN, "radius_sigma": MODE_RADIUS},
         compute=lambda comparison: float(
             modes.modes_covered(
                 comparison.points,
                 comparison.mixture.modes,
                 comparison.mixture.sigma,
-                share=MODE_SHARE,
+                share=np.minimum(MODE_SHARE, OF_ITS_OWN * comparison.mixture.class_shares()),
                 radius=MODE_RADIUS,
             )
         ),
@@ -153,14 +154,16 @@ POINT_SCORES = (
         name="mode_kl",
         kind=Kind("lower", aspect="variety", bounds=NOT_NEGATIVE),
         words=Words(
-            meaning="KL of the histogram of nearest modes from equal shares, nats",
+            meaning="KL of the histogram of nearest modes from the modes' shares, nats",
             good="as low as what real data score: modes are as frequent as they should be",
-            suspicious="far above it: some modes are drawn too often, others hardly; noise has equal shares too",
+            suspicious="far above it: some modes are drawn too often, others hardly; noise may have the right shares",
         ),
         function=modes.mode_kl,
         source="Kullback and Leibler 1951, of the histogram of nearest modes",
-        estimator=lambda setting: {"histogram": "nearest mode", "against": "equal shares", "unit": "nats"},
-        compute=lambda comparison: modes.mode_kl(comparison.points, comparison.mixture.modes),
+        estimator=lambda setting: {"histogram": "nearest mode", "against": "the true shares", "unit": "nats"},
+        compute=lambda comparison: modes.mode_kl(
+            comparison.points, comparison.mixture.modes, comparison.mixture.class_shares()
+        ),
         applies=_has_modes,
     ),
     PointScore(

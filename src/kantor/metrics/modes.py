@@ -1,4 +1,4 @@
-"""How samples are spread over the known modes of a mixture of equal round Gaussians."""
+"""How samples are spread over the known modes of a mixture of round Gaussians of one size."""
 
 import numpy as np
 
@@ -10,14 +10,16 @@ def distances(points: np.ndarray, modes: np.ndarray) -> np.ndarray:
     return np.linalg.norm(points[:, None, :] - modes[None], axis=-1)
 
 
-def modes_covered(points: np.ndarray, modes: np.ndarray, sigma: float, *, share: float, radius: float) -> int:
+def modes_covered(
+    points: np.ndarray, modes: np.ndarray, sigma: float, *, share: float | np.ndarray, radius: float
+) -> int:
     """How many modes have at least `share` of all samples within `radius` standard deviations of them.
 
     Args:
         points: samples, (N, 2).
         modes: the means, (K, 2).
         sigma: the standard deviation of each mode.
-        share: of the N samples, 0.01 in the presets.
+        share: of the N samples, for all modes or for each, (K,); 0.01 in the presets, less for rare modes.
         radius: in units of sigma, 3 in the presets.
 
     Returns:
@@ -41,6 +43,14 @@ def mode_histogram(points: np.ndarray, modes: np.ndarray) -> np.ndarray:
     return np.bincount(distances(points, modes).argmin(1), minlength=len(modes)) / len(points)
 
 
-def mode_kl(points: np.ndarray, modes: np.ndarray) -> float:
-    """KL(histogram of nearest modes ‖ uniform), nats: 0 for equal shares, log K when all samples are at one mode."""
-    return kl(mode_histogram(points, modes), np.full(len(modes), 1 / len(modes)))
+def mode_kl(points: np.ndarray, modes: np.ndarray, shares: np.ndarray | None = None) -> float:
+    """KL(histogram of nearest modes ‖ shares), nats: 0 for the right shares, log K when all samples are at one of K
+    equal modes.
+
+    Args:
+        points: samples, (N, 2).
+        modes: the means, (K, 2).
+        shares: how often each mode should be met, (K,); None for equally.
+    """
+    expected = np.full(len(modes), 1 / len(modes)) if shares is None else shares
+    return kl(mode_histogram(points, modes), expected)

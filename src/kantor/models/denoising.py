@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kantor import keyed, user_code
 from kantor.data.module import PointData
+from kantor.data.points import PointDistribution
 from kantor.data.stream import Block
 from kantor.errors import UserError, as_given
 from kantor.messages import say
@@ -25,7 +26,7 @@ from kantor.models.part import Part
 from kantor.models.regret import LOSSES, REGRETS, by_quartile
 from kantor.models.schedules import Schedule
 from kantor.noising.denoiser import Contiguous, Denoiser, HasVariance, Predict
-from kantor.noising.exact import Exact, exact_denoiser
+from kantor.noising.exact import Exact, exact_denoiser, exact_told
 from kantor.noising.path import Path
 from kantor.objectives import contract
 from kantor.objectives.denoising import Denoising
@@ -80,7 +81,7 @@ class DenoisingModel(GenerativeModel):
         self.shape = tuple(shape)
         self.label_dropout = label_dropout
         self.objective = objective
-        self.exact: Exact | None = None
+        self.truth: PointDistribution | None = None
         self.make_averages()
 
     def networks(self) -> dict[str, nn.Module]:
@@ -126,10 +127,17 @@ class DenoisingModel(GenerativeModel):
         return labels.masked_fill(rng.uniform(len(labels)) < self.label_dropout, self.classes)
 
     def on_fit_start(self) -> None:
-        """Also learn the law of the data, of points where it is known."""
+        """Also learn the law of the data, of points."""
         super().on_fit_start()
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        self.exact = exact_denoiser(data.distribution) if isinstance(data, PointData) else None
+        self.truth = data.distribution if isinstance(data, PointData) else None
+
+    def exact(self, labels: Tensor | None) -> Exact | None:
+        """The denoiser that knows the law of the data, and the labels int64 (B,) that this model is told; None where it
+        is not known."""
+        if self.truth is None:
+            return None
+        return exact_denoiser(self.truth) if labels is None else exact_told(self.truth, labels)
 
     def check_losses(self, block: Block) -> None:
         """One loss for each sample, and it teaches the denoiser."""
@@ -162,8 +170,9 @@ class DenoisingModel(GenerativeModel):
         values |= over_nothing(self.objective, predicting(self.denoiser, labels), x, noise)
         rows = torch.arange(LOOKED_AT) % len(x)  # as many in every quartile, however few a process has
         with evaluating(self.networks()):
-            told = self.denoiser_of(self.networks(), None if labels is None else labels[rows])
-            values |= by_quartile(self.objective, told, self.exact, x[rows], rng)
+            of_rows = None if labels is None else labels[rows]
+            told, exact = self.denoiser_of(self.networks(), of_rows), self.exact(of_rows)
+            values |= by_quartile(self.objective, told, exact, x[rows], rng)
             if x.dim() > 2:
                 values |= outside(self.denoiser_of(self.networks(), labels), self.path, x, rng)
         return values

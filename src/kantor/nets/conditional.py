@@ -41,6 +41,18 @@ class ConditionalGenerator(nn.Module):
         return self.network(torch.cat([z, self.embedding(labels)], dim=1))
 
 
+class PointDiscriminator(ConditionalGenerator):
+    """f(x, y) of points: the label's embedding follows the point (Mirza & Osindero 2014, section 3.2).
+
+    Args:
+        network: (B, inputs + embedding_dim) → (B,).
+        classes, embedding_dim: as of a `ConditionalGenerator`.
+
+    Shape:
+        (B, inputs) and (B,) → (B,).
+    """
+
+
 class ConcatenationDiscriminator(nn.Module):
     """f(x, y): the label's embedding, a map as large as the picture, is its last channel (Mirza & Osindero 2014, the
     discriminator of section 3.2, for convolutions).

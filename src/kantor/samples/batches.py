@@ -11,6 +11,7 @@ from kantor.data.module import BlockData
 from kantor.data.share import Share
 from kantor.data.stream import Block
 from kantor.figure_style import own_style
+from kantor.report.palette import REAL
 from kantor.samples import sheets
 
 SHOWN, COLUMNS = 64, 8
@@ -56,7 +57,7 @@ def _scatter(points: Tensor) -> Image.Image:
     figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
     axes = figure.subplots()
     x, y = points.cpu().numpy().T
-    axes.scatter(x, y, marker="+", s=42, linewidths=1.3, color="#e8730c")
+    axes.scatter(x, y, marker="+", s=42, linewidths=1.3, color=REAL)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(TITLE, fontsize=14)
     content = io.BytesIO()

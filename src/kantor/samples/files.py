@@ -21,6 +21,7 @@ from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.marks import MARK
 from kantor.messages import say
+from kantor.report.palette import GENERATED
 from kantor.samples.filling import filling
 from kantor.samples.npz import read_array
 
@@ -90,7 +91,7 @@ def _scatter(points: np.ndarray, file: BinaryIO) -> None:
 
     figure = Figure(figsize=(6, 6), dpi=100, layout="constrained")
     axes = figure.subplots()
-    axes.scatter(points[:, 0], points[:, 1], marker="x", s=26, linewidths=1.3, color="#0b7a3b")
+    axes.scatter(points[:, 0], points[:, 1], marker="x", s=26, linewidths=1.3, color=GENERATED)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_title(f"{len(points):,} samples", fontsize=16)
     figure.savefig(file, format="png")

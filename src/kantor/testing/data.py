@@ -5,7 +5,7 @@ import torch
 
 from kantor.data.images import ImageData, Split, check_labels
 from kantor.data.module import BlockData, PointData
-from kantor.data.points import PointDistribution, identity
+from kantor.data.points import HasClasses, PointDistribution, identity
 from kantor.data.stream import ImageBlock
 from kantor.errors import UserError
 from kantor.testing.faults import fail, plain_json
@@ -41,7 +41,33 @@ def check_distribution(distribution: PointDistribution) -> None:
         plain = distribution.sample(4000, np.random.default_rng(3), stratified=False)
         if (np.abs(many.mean(0) - plain.mean(0)) > 6 * plain.std(0).max() / np.sqrt(2000)).any():
             fail(f"{words}: its mean is not that of plain draws", "strata get the shares that they have in the law")
+    if isinstance(distribution, HasClasses):
+        _check_classes(distribution)
     plain_json(identity(distribution), f"{name}: its fields")
+
+
+def _check_classes(distribution: HasClasses) -> None:
+    """Labels of the points that are drawn, with their shares; each class has a law of its own."""
+    name, shares = type(distribution).__name__, distribution.class_shares()
+    if not (shares > 0).all() or abs(shares.sum() - 1) > 1e-9:
+        fail(f"{name}: class_shares() are {shares}", "expected numbers above 0 that add up to 1")
+    for stratified in (False, True):
+        points, labels = distribution.labelled(4000, np.random.default_rng(1), stratified=stratified)
+        assert isinstance(distribution, PointDistribution)
+        if not np.array_equal(points, distribution.sample(4000, np.random.default_rng(1), stratified=stratified)):
+            fail(f"{name}: labelled() draws other points than sample()", "let one call the other")
+        if labels.dtype != np.int64 or labels.shape != (4000,) or labels.min() < 0 or labels.max() >= len(shares):
+            fail(f"{name}: labels are {labels.dtype} {labels.shape}", f"expected int64 in 0 … {len(shares) - 1}")
+        apart = np.abs(np.bincount(labels, minlength=len(shares)) - 4000 * shares)
+        if (apart > (1 if stratified else 5 * np.sqrt(4000 * shares))).any():
+            fail(f"{name}, stratified={stratified}: labels have not the shares of class_shares()", "draw them by these")
+    for label in range(len(shares)):
+        of_class = distribution.of_class(label).sample(400, np.random.default_rng(2))
+        mine = points[labels == label]
+        if (
+            np.abs(of_class.mean(0) - mine.mean(0)) > 6 * (mine.std(0) + 1e-9) / np.sqrt(min(len(mine), 400) / 2)
+        ).any():
+            fail(f"{name}: of_class({label}) lies elsewhere than the points of this class", "draw them by the same law")
 
 
 def check_data(data: BlockData) -> None:
