@@ -13,11 +13,11 @@ import torch
 
 from kantor.noising.path import Linear
 from kantor.samplers.ancestral import Ancestral
-from kantor.samplers.base import DenoisingSampler
+from kantor.samplers.base import DenoisingSampler, GridSampler
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.dpm import DPM2M
 from kantor.samplers.flow import Euler, Heun
-from kantor.samplers.langevin import AnnealedLangevin
+from kantor.samplers.langevin import AnnealedLangevin, Langevin
 
 LINEAR = Linear()
 QUIET = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0}
@@ -40,7 +40,8 @@ class Kind:
 
 def kind(sampler, order, *, draws=False, **settings):
     def of(steps, *, grid="u", clip=False, guidance=1.0, guide=None):
-        return sampler(steps=steps, grid=grid, clip=clip, guidance=guidance, guide=guide, **settings)
+        levels = {"grid": grid} if issubclass(sampler, GridSampler) else {}
+        return sampler(steps=steps, clip=clip, guidance=guidance, guide=guide, **levels, **settings)
 
     return Kind(of, order, draws)
 
@@ -57,7 +58,9 @@ KINDS = {
     "Heun, churn 4": kind(Heun, 2, **(QUIET | {"churn": 4.0}), draws=True),
     "DPM-Solver++ 2M": kind(DPM2M, 2),
     "annealed Langevin": kind(AnnealedLangevin, None, inner=5, step_size=0.1, draws=True),
+    "Langevin": kind(Langevin, None, noise=0.1, step_size=0.002, start=1.0, draws=True),
 }
+ON_GRID = {name: one for name, one in KINDS.items() if isinstance(one.of(2), GridSampler)}
 WITH_ORDER = {name: one for name, one in KINDS.items() if one.order is not None}
 SILENT = {name: one for name, one in KINDS.items() if not one.draws}
 

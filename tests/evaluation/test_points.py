@@ -12,12 +12,16 @@ from tiny import gan
 from torch import nn
 
 from kantor import keyed
+from kantor.data.checkerboard import Checkerboard
 from kantor.data.module import PointData
-from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25
+from kantor.data.moons import TwoMoons
+from kantor.data.points import GaussianMixture, Line, SwissRoll, gaussians8, gaussians25, unequal_gaussians
+from kantor.data.rings import Rings
 from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.point_scores import POINT_SCORES, PointSetting
 from kantor.evaluation.points import PointEvaluation, PointReference, potential_of
 from kantor.evaluation.score_definition import applying, numbers
+from kantor.evaluation.score_field import FIELD_SCORES
 from kantor.metrics.transport import wasserstein
 from kantor.models.adversarial import Adversarial, AdversarialOptimisation
 from kantor.models.critic_steps import Constant
@@ -39,6 +43,10 @@ DISTRIBUTIONS = {
     "gaussians25": gaussians25(0.05, 2.828),
     "swiss_roll": SwissRoll(0.25, 7.5),
     "line": Line(0.0),
+    "unequal": unequal_gaussians([0.6, 0.3, 0.1], 0.15, 1.414),
+    "moons": TwoMoons(0.1, 0.8),
+    "rings": Rings([0.6, 1.8], 0.08),
+    "checkerboard": Checkerboard(4, 2.0),
 }
 each = pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS.keys())
 
@@ -138,9 +146,21 @@ def test_scores_are_those_that_apply(distribution):
     with_critic = score(distribution, draws_of(distribution, 2), replace(EVALUATION, draws=2), lambda x: x[:, 0])
     setting = PointSetting(distribution, 8, has_potential=True)
     assert list(with_critic) == [score.name for score in applying(POINT_SCORES, setting)]
-    assert list(with_critic) == list(EVALUATION.protocol(data_of(distribution)).estimators)
+    of_denoisers = {score.name for score in FIELD_SCORES}
+    assert list(with_critic) == [
+        name for name in EVALUATION.protocol(data_of(distribution)).estimators if name not in of_denoisers
+    ]
     without = score(distribution, draws_of(distribution, 2), replace(EVALUATION, draws=2))
     assert set(with_critic) - set(without) == {"critic_w1"}
+
+
+def test_unequal_modes_are_held_against_their_own_shares():
+    """All modes equally often is as wrong as the shares are unequal."""
+    mixture = DISTRIBUTIONS["unequal"]
+    found = score(mixture, [np.repeat(mixture.modes, 20, axis=0)] * 10)
+    assert found["mode_kl"].estimate.value == pytest.approx(-np.log(3 * mixture.class_shares()).mean())
+    assert max(found["mode_kl"].floor.draws) < 0.15 < found["mode_kl"].estimate.value
+    assert found["modes_covered"].estimate.value == 3
 
 
 def test_the_target_of_within_3_sigma_is_the_rayleigh_share():

@@ -9,6 +9,7 @@ from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, POINT_LIKEL
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
+from kantor.evaluation.score_field import FIELD_SCORES
 from kantor.models import adversarial_measurements as adversarial
 from kantor.models import average_health, denoising_measurements, gradients, regret, schedules, spread
 from kantor.models.charts import Chart
@@ -40,7 +41,7 @@ def row(name: str, said: Iterable[str]) -> str:
 @pytest.mark.parametrize(
     ("heading", "scores"),
     [
-        ("points", (*POINT_SCORES, *POINT_LIKELIHOODS)),
+        ("points", (*POINT_SCORES, *FIELD_SCORES, *POINT_LIKELIHOODS)),
         ("pictures", (*PICTURE_SCORES, *PICTURE_TESTS, *PICTURE_LIKELIHOODS)),
     ],
 )

@@ -15,10 +15,11 @@ from kantor.noising.levels import Levels
 from kantor.noising.parametrisation import Epsilon
 from kantor.noising.path import Chain
 from kantor.samplers.ancestral import Ancestral
+from kantor.samplers.base import GridSampler
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.flow import Heun
 from kantor.samplers.grids import GRIDS, Rho
-from kantor.samplers.langevin import AnnealedLangevin
+from kantor.samplers.langevin import AnnealedLangevin, Langevin
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
@@ -58,7 +59,8 @@ def test_as_many_steps_as_so_many_evaluations_allow(kind, nfe):
 def test_what_it_says_of_itself_is_plain(kind):
     sampler = kind.of(3)
     said = sampler.describe()
-    assert said["sampler"] == sampler.name and said["steps"] == 3 and said["grid"] == "u"
+    assert said["sampler"] == sampler.name and said["steps"] == 3
+    assert said.get("grid") == ("u" if isinstance(sampler, GridSampler) else None)
     assert json.loads(json.dumps(said)) == said
 
 
@@ -126,6 +128,11 @@ QUIET = {"grid": "u", "clip": False, "guidance": 1.0, "guide": None}
 CHURN = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0}
 
 
+def langevin(**settings):
+    settings = {"noise": 0.1, "step_size": 0.01, "start": 1.0} | settings
+    return Langevin(steps=100, clip=False, guidance=1.0, guide=None, **settings)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
@@ -140,6 +147,17 @@ CHURN = {"churn": 0.0, "churn_from": 0.0, "churn_to": None, "churn_noise": 1.0}
         (
             lambda: AnnealedLangevin(steps=2, inner=1, step_size=0.0, **QUIET),
             "step_size=0.0: expected a number above 0",
+        ),
+        (lambda: langevin(noise=0.0), "noise=0.0: expected a number above 0"),
+        (lambda: langevin(start=-1.0), "start=-1.0: expected a number above 0"),
+        (lambda: langevin(step_size=0.0), "step_size=0.0: expected a number above 0"),
+        (
+            lambda: langevin(noise=0.5).levels(Chain(betas=LinearBetas(steps=5, first=1e-3, last=0.02))),
+            "noise=0.5: the model's path has no such",
+        ),
+        (
+            lambda: langevin(step_size=3.0).draw(gaussian(0.25), LINEAR, (4, 1), keyed.Rng(0)),
+            "step_size=3.0: Langevin steps of this length go ever further.*take less, such as sampler.step_size=0.3$",
         ),
     ],
 )

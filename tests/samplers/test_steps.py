@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from walks import KINDS, LINEAR, PAIR, OneByOne, gaussian, kind
+from walks import KINDS, LINEAR, PAIR, OneByOne, Pair, gaussian, kind
 
 from kantor import keyed
 from kantor.noising.betas import LinearBetas
@@ -14,7 +14,7 @@ from kantor.noising.path import Chain, Cosine, Exploding
 from kantor.samplers.ancestral import Ancestral
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.flow import Heun
-from kantor.samplers.langevin import AnnealedLangevin
+from kantor.samplers.langevin import AnnealedLangevin, Langevin
 
 CHAIN = Chain(betas=LinearBetas(steps=50, first=1e-3, last=0.2))
 PATHS = [LINEAR, Cosine(), Exploding(low=0.002, high=80.0), CHAIN]
@@ -153,3 +153,64 @@ def test_langevin_stays_where_its_step_leaves_it(step_size):
     total = variance + sigma**2
     gain = variance / total
     assert found == pytest.approx(gain**2 * total / (1 - step_size * sigma**2 / (2 * total)), rel=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.5])
+@pytest.mark.parametrize("eta", [0.02, 0.5])
+def test_the_lectures_langevin_on_a_standard_normal_law(eta, alpha):
+    """Its variance is 1/(1 - η/2), η in units of the data, however the path scales; then the noise is taken out."""
+    noise, steps = 0.6, 1500
+    sampler = Langevin(steps=steps, clip=False, guidance=1.0, guide=None, noise=noise, step_size=eta, start=2.0)
+    levels = Levels(*(torch.tensor([value] * steps + [end]) for value, end in ((alpha, 1.0), (alpha * noise, 0.0))))
+    levels = Levels(levels.alpha.double(), levels.sigma.double())
+    data = 1 - noise**2  # with the noise N(0, 1)
+    x = torch.zeros(steps + 2, 1, dtype=torch.float64)
+    x[0] = 3.0
+    found = sampler(gaussian(data), x, levels, OneByOne()).square().sum().item()
+    assert found == pytest.approx(data**2 / (1 - eta / 2), rel=1e-6)
+
+
+def test_langevin_begins_from_its_own_law_at_one_level():
+    """Not from the largest noise of the path, which is no place where one level's score was learned."""
+    path, asked = Exploding(low=0.01, high=20.0), []
+
+    def denoiser(x, level):
+        asked.append((x, float(level.alpha), float(level.sigma)))
+        return x
+
+    sampler = Langevin(steps=3, clip=False, guidance=1.0, guide=None, noise=0.2, step_size=1e-3, start=1.5)
+    sampler.draw(denoiser, path, (4000, 1), keyed.Rng(0))
+    assert asked[0][0].std().item() == pytest.approx(1.5, rel=0.05)
+    assert [levels for _, *levels in asked] == [pytest.approx([1.0, 0.2])] * 4
+
+
+def test_langevin_at_one_level_keeps_the_shares_of_its_basins():
+    """Two modes 20 deviations apart with shares 0.9 and 0.1, begun in the middle: half of the chains are at either;
+    annealed, they come near to the shares."""
+    far = Pair(centres=(-1.0, 1.0), deviation=0.05, weights=(0.9, 0.1))
+    one = Langevin(steps=300, clip=False, guidance=1.0, guide=None, noise=0.1, step_size=0.002, start=0.5)
+    falling = kind(AnnealedLangevin, None, inner=5, step_size=0.1).of(60)
+    shares = [
+        (sampler.draw(far, LINEAR, (2000, 1), keyed.Rng(0)) < 0).double().mean().item() for sampler in (one, falling)
+    ]
+    assert shares == pytest.approx([0.5, 0.9], abs=0.06)
+
+
+def test_a_step_of_the_lectures_sampling_is_half_of_langevin_and_half_of_the_flow():
+    """Its noise √β is that of Langevin with η = β/2, whose way x + η·∇log p is; the other half of β·∇log p, and of
+    1/√α, is the flow to the next level. To first order in β; both halves are needed."""
+    chain, x = Chain(betas=LinearBetas(steps=1000, first=1e-4, last=0.02)), torch.linspace(-2, 2, 9).double()[:, None]
+    levels = chain.at(torch.tensor([0.3, 0.299], dtype=torch.float64))
+    t, beta = levels.each(0), chain.beta[299]
+
+    class Silent:
+        def normal(self, *shape):
+            return torch.zeros(shape)
+
+    def walked(sampler, **settings):
+        return kind(sampler, None, **settings).of(1)(PAIR, x, levels, Silent())
+
+    lecture, flow = walked(Ancestral, variance="beta"), walked(DDIM, eta=0.0)
+    score = (t.alpha * PAIR(x, t) - x) / t.sigma**2
+    assert (lecture - (flow + beta / 2 * score)).abs().max() < 10 * beta**2
+    assert (lecture - flow).abs().max() > 0.2 * beta < (lecture - x).abs().max()

@@ -20,10 +20,14 @@ TAIL = 0.02
 
 def heights(surface: Callable[[Tensor], Tensor], extent: float, device: torch.device) -> np.ndarray:
     """A surface (n, 2) → (n,) on a GRID × GRID grid over [-extent, extent]²; float32, [row, column] is [y, x]."""
+    return surface(places(extent, device)).reshape(GRID, GRID).float().cpu().numpy()
+
+
+def places(extent: float, device: torch.device) -> Tensor:
+    """A GRID × GRID grid over [-extent, extent]², row by row from below, (GRID², 2)."""
     ticks = torch.linspace(-extent, extent, GRID, device=device)
     y, x = torch.meshgrid(ticks, ticks, indexing="ij")
-    values = surface(torch.stack([x.flatten(), y.flatten()], dim=1))  # (GRID², )
-    return values.reshape(GRID, GRID).float().cpu().numpy()
+    return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
 def levels(surfaces: Sequence[np.ndarray]) -> np.ndarray | None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kantor import global_generators, keyed
 from kantor.data.module import BlockData, PointData
@@ -19,14 +20,17 @@ from kantor.evaluation.point_scores import POINT_SCORES, PointComparison, PointS
 from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
 from kantor.evaluation.score_definition import DrawScores, ScoreDefinition, applying, estimators, numbers
+from kantor.evaluation.score_field import FIELD_SCORES, FieldComparison, FieldScore, FieldSetting
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasDenoiser, HasPotential
-from kantor.noising.exact import exact_denoiser
+from kantor.noising.exact import Exact, exact_denoiser, exact_told
 from kantor.numerics import numerics
 from kantor.processes import Processes
 from kantor.samplers.base import DenoisingSampler
 
 REFERENCE_SEED = 0  # the reference is part of the protocol: everybody's is the same
+NOBODY = torch.empty(0, dtype=torch.int64)
+"""Labels of no samples."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,11 @@ class PointEvaluation(Evaluation):
 
     def definitions(self, data: BlockData) -> tuple[ScoreDefinition[Any, Any], ...]:
         """The scores that the truth of a distribution allows, and those of a likelihood where it is computed."""
-        return (*applying(self.offered, self._setting(data)), *applying(POINT_LIKELIHOODS, self._likelihood))
+        return (
+            *applying(self.offered, self._setting(data)),
+            *applying(FIELD_SCORES, self._field(data)),
+            *applying(POINT_LIKELIHOODS, self._likelihood),
+        )
 
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
@@ -95,6 +103,7 @@ class PointEvaluation(Evaluation):
             n_generated=self.n,
             estimators={
                 **estimators(self.asked(applying(self.offered, setting)), setting),
+                **estimators(self.asked(applying(FIELD_SCORES, self._field(data))), self._field(data)),
                 **estimators(self.asked(applying(POINT_LIKELIHOODS, self._likelihood)), self._likelihood),
             },
         )
@@ -106,6 +115,8 @@ class PointEvaluation(Evaluation):
             reference, values = self._reference(data, potential_of(model)), None
             if processes.rank == 0:
                 values = numbers(reference.scores, reference.compare(points.astype(np.float64)))
+                field = self._field_scores(model, data)
+                values |= numbers(field, self._field_comparison(model, data, "validate", model.steps))
         return processes.gather(values)[0]
 
     def score(
@@ -121,6 +132,7 @@ class PointEvaluation(Evaluation):
                 points = self.samples(model, self.n * self.draws, "evaluate", processes=processes, work=work)
                 draws = np.split(points.astype(np.float64), self.draws)
                 scores = self.score_draws(draws, data, processes, potential_of(model))
+            scores |= self._score_field(model, data, processes)
             likelihoods = self.asked(applying(POINT_LIKELIHOODS, self._likelihood))
             if self.likelihood is not None and likelihoods:
                 scores |= point_likelihoods(
@@ -134,6 +146,26 @@ class PointEvaluation(Evaluation):
                     processes=processes,
                 )
             return scores
+
+    def _score_field(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, Score]:
+        """The scores of the field that a model has learned, where it has and the true one is known."""
+        scores = self._field_scores(model, data)
+
+        def piece(r: int) -> DrawScores:
+            return DrawScores.of(scores, self._field_comparison(model, data, "field", r), with_spreads=True)
+
+        made = pieces(piece, self.draws, processes) if scores else []
+        return {score.name: score.over_draws(made, [], floor_n=0, floor_kind="") for score in scores}
+
+    def _field_scores(self, model: GenerativeModel, data: BlockData) -> tuple[FieldScore, ...]:
+        if not isinstance(model, HasDenoiser):
+            return ()
+        return self.asked(applying(FIELD_SCORES, self._field(data)))
+
+    def _field_comparison(self, model: GenerativeModel, data: BlockData, purpose: str, counter: int) -> FieldComparison:
+        """At n places of its own for each counter."""
+        key = keyed.seed(self.seed, f"{purpose} places", counter)
+        return FieldComparison(self._field(data), model, self.weights, self.n, key, self.chunk)
 
     def score_draws(
         self, draws: list[Points], data: BlockData, processes: Processes, potential: Potential | None = None
@@ -153,15 +185,28 @@ class PointEvaluation(Evaluation):
         }
 
     def tells_causes(self, data: BlockData) -> bool:
-        """Where the density is known."""
-        return exact_denoiser(_truth(data)) is not None
+        """Where the density is known, to conditional models that of each class."""
+        return self._exact(data, None if self.classes is None else NOBODY) is not None
+
+    def _exact(self, data: BlockData, labels: Tensor | None) -> Exact | None:
+        """The denoiser that knows the truth, and labels (B,) where there are some."""
+        return exact_denoiser(_truth(data)) if labels is None else exact_told(_truth(data), labels)
 
     def errors(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, dict[str, Score]]:
         """`whole`; of a denoiser of data with a known density also `discretisation` and `learning`."""
-        exact, shape = exact_denoiser(_truth(data)), _points(data).sample_shape
-        if exact is None or not isinstance(model, HasDenoiser) or not isinstance(self.sampler, DenoisingSampler):
+        known, shape = self.tells_causes(data), _points(data).sample_shape
+        if not known or not isinstance(model, HasDenoiser) or not isinstance(self.sampler, DenoisingSampler):
             return super().errors(model, data, processes)
         sampler, path = self.sampler, model.path
+
+        def told(rng: keyed.Rng) -> Tensor | None:
+            """The labels of a chunk, which come first of what is drawn."""
+            return None if self.classes is None else model.draw_labels(self.chunk, rng)
+
+        def knowing(labels: Tensor | None) -> Exact:
+            exact = self._exact(data, labels)
+            assert exact is not None
+            return exact
 
         def draws(sample: SampleChunk) -> list[Points]:
             points = generate(
@@ -175,8 +220,8 @@ class PointEvaluation(Evaluation):
             return np.split(points.astype(np.float64), self.draws)
 
         with numerics(threads=self.threads):
-            learned = draws(lambda c, rng: self.sampling(model, self.chunk, rng=rng))
-            perfect = draws(lambda c, rng: sampler.draw(exact, path, (self.chunk, *shape), rng))
+            learned = draws(lambda c, rng: self.sampling(model, self.chunk, rng=rng, condition=told(rng)))
+            perfect = draws(lambda c, rng: sampler.draw(knowing(told(rng)), path, (self.chunk, *shape), rng))
             return {
                 "whole": self.score_draws(learned, data, processes),
                 "discretisation": self.score_draws(perfect, data, processes),
@@ -198,7 +243,11 @@ class PointEvaluation(Evaluation):
 
     @property
     def _likelihood(self) -> LikelihoodSetting:
-        return LikelihoodSetting(self.likelihood, math.prod(PointData.sample_shape), of=("numbers",))
+        dimensions, told = math.prod(PointData.sample_shape), self.classes is not None
+        return LikelihoodSetting(self.likelihood, dimensions, of=("numbers",), told=told)
+
+    def _field(self, data: BlockData) -> FieldSetting:
+        return FieldSetting(_truth(data), told=self.classes is not None)
 
     def _setting(self, data: BlockData) -> PointSetting:
         """That of a model with a critic: the protocol is the same for models without."""

@@ -18,6 +18,9 @@ from kantor.errors import UserError, require_positive
 from kantor.noising.betas import Betas
 from kantor.noising.levels import Levels, of_log_snr, variance_preserving
 
+SAME = 1e-6
+"""How far a level may be from the one that was asked for, in shares of it."""
+
 
 class Path(ABC):
     """A level of noise for every time."""
@@ -41,6 +44,14 @@ class Path(ABC):
     @abstractmethod
     def time(self, levels: Levels) -> Tensor:
         """The times at which the path has such a ratio σ/α; the inverse of `at`, in [0, 1]."""
+
+
+def at_ratio(path: Path, ratio: float) -> Levels | None:
+    """The level () of a path that has such a σ/α; None where it has none."""
+    wanted = torch.tensor(ratio, dtype=torch.float64)
+    time = path.time(Levels(1 / (1 + wanted), wanted / (1 + wanted))).clamp(0, 1)
+    level = path.at(time)
+    return level if abs(float(level.ratio) / ratio - 1) < SAME else None
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser, HasVariance
 from kantor.noising.levels import Levels
 from kantor.noising.transition import Transition, transition
-from kantor.samplers.base import DenoisingSampler, noise_like, transitions
+from kantor.samplers.base import GridSampler, noise_like, transitions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ancestral(DenoisingSampler):
+class Ancestral(GridSampler):
     """σ² is β, β̃, or learned between the two: v·log β + (1 − v)·log β̃ (Nichol & Dhariwal 2021, arXiv:2102.09672,
     equation 15).
 

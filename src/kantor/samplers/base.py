@@ -1,4 +1,4 @@
-"""Samplers of denoisers: from noise to samples along a grid of levels, chosen after training.
+"""Samplers of denoisers: from noise to samples along levels of noise, chosen after training.
 
 Below, t is a level and s the next one, with less noise; D is what the denoiser makes of x_t, and ε̂ = (x_t − α·D)/σ the
 noise that is then in x_t.
@@ -28,7 +28,6 @@ class DenoisingSampler(ABC):
 
     Attributes:
         steps: from level to level.
-        grid: where the levels lie; one of `GRIDS` by its name, or one's own.
         clip: whether D is kept in [-1, 1], where pictures are.
         guidance: w of `Guided`, of conditional models or with a guide; 1 for none.
         guide: the run of a worse model, or that model; None for the model itself without its labels.
@@ -41,7 +40,6 @@ class DenoisingSampler(ABC):
     """On the command line and in cards."""
 
     steps: int
-    grid: Grid | GridName
     clip: bool
     guidance: float
     guide: str | Guide | None
@@ -87,14 +85,13 @@ class DenoisingSampler(ABC):
         """
         return self.walk(Clipped(denoiser) if self.clip else denoiser, x, levels, rng)
 
+    @abstractmethod
     def levels(self, path: Path) -> Levels:
         """The levels of a path that the sampler visits, from noise to data, each (steps + 1,).
 
         Raises:
-            UserError: the path has not as many, or the grid is not made for it.
+            UserError: the path has not these.
         """
-        grid = GRIDS[self.grid] if isinstance(self.grid, str) else self.grid
-        return grid.levels(path, self.steps)
 
     def draw(self, denoiser: Denoiser, path: Path, shape: tuple[int, ...], rng: Rng) -> Tensor:
         """Samples from nothing but noise.
@@ -131,6 +128,26 @@ class DenoisingSampler(ABC):
             assert not isinstance(self.guide, str | None), "it was not opened"
             settings |= {"guide": self.guide.name, "guide_digest": self.guide.digest}
         return {"sampler": self.name, "nfe": self.nfe, **settings}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridSampler(DenoisingSampler):
+    """One that goes down from the noisiest level of a path.
+
+    Attributes:
+        grid: where the levels lie; one of `GRIDS` by its name, or one's own.
+    """
+
+    grid: Grid | GridName
+
+    def levels(self, path: Path) -> Levels:
+        """As `DenoisingSampler` has it.
+
+        Raises:
+            UserError: the path has not as many, or the grid is not made for it.
+        """
+        grid = GRIDS[self.grid] if isinstance(self.grid, str) else self.grid
+        return grid.levels(path, self.steps)
 
 
 class Around:

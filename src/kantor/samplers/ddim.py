@@ -10,11 +10,11 @@ from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
 from kantor.noising.transition import transition
-from kantor.samplers.base import DenoisingSampler, noise_in, noise_like, transitions
+from kantor.samplers.base import GridSampler, noise_in, noise_like, transitions
 
 
 @dataclass(frozen=True, kw_only=True)
-class DDIM(DenoisingSampler):
+class DDIM(GridSampler):
     """With η = 0 it draws no noise and is Euler's method in u; with η = 1 it is ancestral sampling with β̃.
 
     Attributes:

@@ -8,11 +8,11 @@ from torch import Tensor
 from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
-from kantor.samplers.base import DenoisingSampler, transitions
+from kantor.samplers.base import GridSampler, transitions
 
 
 @dataclass(frozen=True, kw_only=True)
-class DPM2M(DenoisingSampler):
+class DPM2M(GridSampler):
     """Two steps' data predictions, extrapolated to the middle of the step in λ = log(α/σ).
 
     The first step, the last, and that after a level without data (λ = −∞) take one, as DDIM does. On levels in equal

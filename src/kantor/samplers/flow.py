@@ -13,14 +13,14 @@ from kantor.errors import UserError, require_at_least
 from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
-from kantor.samplers.base import DenoisingSampler, noise_in, noise_like, transitions
+from kantor.samplers.base import GridSampler, noise_in, noise_like, transitions
 
 LARGEST_GAIN = math.sqrt(2) - 1
 """No step may raise σ by more: γ in algorithm 2."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flow(DenoisingSampler):
+class Flow(GridSampler):
     """A method of one step, and noise before each.
 
     Attributes:

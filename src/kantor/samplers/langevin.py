@@ -1,21 +1,28 @@
-"""Annealed Langevin dynamics (Song & Ermon 2019, arXiv:1907.05600, algorithm 1): at each level, from noise to data,
-some steps x ← x + η·∇log p(x) + √(2η)·z with η in proportion to σ²; at the end the noise of the last level is taken
-out (Jolicoeur-Martineau et al. 2021, arXiv:2009.05475)."""
+"""Langevin dynamics: steps x ← x + η·∇log p(x) + √(2η)·z, whose samples come to be of p, but for the length of η.
+
+`Langevin` is the lecture's: one level of noise, p that of the data with it. On N(0, 1) its variance is 1/(1 - η/2). It
+finds the modes in whose basins it begins, in shares that are those of the basins: between modes that are far apart no
+chain crosses (Song & Ermon 2019, arXiv:1907.05600, section 3.2.2). `AnnealedLangevin` (the same paper, algorithm 1)
+goes from much noise to little, with η in proportion to σ². At the end both take out the noise that is left
+(Jolicoeur-Martineau et al. 2021, arXiv:2009.05475).
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from kantor.errors import require_at_least, require_positive
+from kantor.errors import UserError, require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.noising.denoiser import Denoiser
 from kantor.noising.levels import Levels
-from kantor.samplers.base import DenoisingSampler, noise_in, noise_like, transitions
+from kantor.noising.path import Path, at_ratio
+from kantor.samplers.base import DenoisingSampler, GridSampler, noise_in, noise_like, transitions
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnealedLangevin(DenoisingSampler):
+class AnnealedLangevin(GridSampler):
     """Between levels x is scaled as the data are, by α_s/α_t: not at all on an exploding path.
 
     Attributes:
@@ -43,8 +50,76 @@ class AnnealedLangevin(DenoisingSampler):
         for before, t in zip([None, *noisy], noisy, strict=False):
             if before is not None and before.alpha > 0:
                 x = t.alpha / before.alpha * x
-            eta = self.step_size * t.sigma**2
             for _ in range(self.inner):
-                score = -noise_in(x, denoiser(x, t), t) / t.sigma
-                x = x + eta * score + (2 * eta).sqrt() * noise_like(x, rng)
+                x = moved(x, denoiser, t, self.step_size * t.sigma**2, rng)
+            check_bounded(x, self.step_size)
         return denoiser(x, noisy[-1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Langevin(DenoisingSampler):
+    """At one level of noise, from a normal law; `steps` are those of the chain.
+
+    Attributes:
+        noise: σ/α of the level, the deviation of the noise in units of the data.
+        step_size: η, in squared units of the data. Above twice the variance across the narrowest mode, noise included,
+            steps go ever further.
+        start: the standard deviation of the normal law, in units of the data.
+    """
+
+    name: ClassVar[str] = "langevin"
+    noise: float
+    step_size: float
+    start: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(noise=self.noise, step_size=self.step_size, start=self.start)
+
+    @property
+    def evaluations(self) -> int:
+        """One each step, and one for the data at the end."""
+        return self.steps + 1
+
+    def levels(self, path: Path) -> Levels:
+        """The one again and again, and the data.
+
+        Raises:
+            UserError: the path has no such level.
+        """
+        level = at_ratio(path, self.noise)
+        if level is None:
+            raise UserError(f"noise={self.noise}: the model's path has no such σ/α; take one that it was trained at")
+        alpha, sigma = (value.repeat(self.steps) for value in level)
+        return Levels(torch.cat([alpha, torch.ones(1).double()]), torch.cat([sigma, torch.zeros(1).double()]))
+
+    def draw(self, denoiser: Denoiser, path: Path, shape: tuple[int, ...], rng: Rng) -> Tensor:
+        """As `DenoisingSampler` has it, from the normal law."""
+        levels = self.levels(path)
+        return self(denoiser, float(levels.alpha[0]) * self.start * rng.normal(*shape), levels, rng)
+
+    def walk(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
+        """As `DenoisingSampler` has it."""
+        for t, _ in transitions(levels):
+            x = moved(x, denoiser, t, self.step_size * t.alpha**2, rng)
+        check_bounded(x, self.step_size)
+        return denoiser(x, levels.each(len(levels.alpha) - 2))
+
+
+def moved(x: Tensor, denoiser: Denoiser, t: Levels, eta: Tensor, rng: Rng) -> Tensor:
+    """x after one step of length η at a level."""
+    score = -noise_in(x, denoiser(x, t), t) / t.sigma
+    return x + eta * score + (2 * eta).sqrt() * noise_like(x, rng)
+
+
+def check_bounded(x: Tensor, step_size: float) -> None:
+    """Check that a chain has not gone ever further.
+
+    Raises:
+        UserError: it has.
+    """
+    if not bool(x.isfinite().all()):
+        raise UserError(
+            f"step_size={step_size}: Langevin steps of this length go ever further, and samples are no longer finite "
+            f"numbers; take less, such as sampler.step_size={step_size / 10:.3g}"
+        )
