@@ -11,7 +11,6 @@ from kantor.data.points import HasDensity, Points
 from kantor.data.strata import Labels
 from kantor.errors import UserError, require_positive
 
-
 MOST_CELLS = 64
 """Along each side: who computes a posterior looks at every dark one."""
 
