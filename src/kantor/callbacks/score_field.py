@@ -1,7 +1,7 @@
 """The score field that a model has learned over the true one, and where they differ, at three levels of noise.
 
-Arrows are the scores ∇log p_σ of the data with noise σ, as they are in the plane: the true ones in black, the learned
-ones above them in colour, so that black shows where they differ. Below is σ²·‖s - s*‖²/2, which the scores
+Arrows are the scores ∇log p_σ of the data with noise σ, as they are in the plane: the true ones in grey, the learned
+ones above them in colour, so that grey shows where they differ. Below is σ²·‖s - s*‖²/2, which the scores
 `score_error_near`, `score_error_between`, … average over regions, on the contours of the true log density.
 """
 
@@ -26,7 +26,7 @@ from kantor.models.protocols import HasDenoiser
 from kantor.noising.exact import Exact, exact_denoiser, exact_told
 from kantor.noising.levels import Levels
 from kantor.noising.path import at_ratio
-from kantor.report.palette import GENERATED, INK
+from kantor.report.palette import FLOOR, GENERATED, INK
 
 ARROWS = 23
 """Along each axis."""
@@ -138,7 +138,7 @@ def draw_arrows(axes: Axes, field: Field, extent: float) -> None:
     some = np.ix_(rows, rows)
     longest = float(np.sqrt(np.linalg.norm(field.true[some], axis=-1).max()))
     for scores, colour, width, name in (
-        (field.true[some], INK, 0.008, "true"),
+        (field.true[some], FLOOR, 0.009, "true"),
         (field.learned[some], GENERATED, 0.004, "learned"),
     ):
         drawn = scores / np.sqrt(np.linalg.norm(scores, axis=-1, keepdims=True) + 1e-12)
@@ -154,10 +154,8 @@ def draw_errors(axes: Axes, field: Field, sigma: float, extent: float) -> Scalar
     ticks = np.linspace(-extent, extent, surfaces.GRID)
     error = sigma**2 * np.square(field.learned - field.true).mean(-1)
     image = axes.pcolormesh(ticks, ticks, error.clip(min=1e-12), norm=LogNorm(*ERRORS), cmap="magma_r", rasterized=True)
-    top = field.log_density.max()
-    axes.contour(
-        ticks, ticks, field.log_density, levels=[top - drop for drop in (18, 8, 2)], colors=INK, linewidths=0.9
-    )
+    heights = [field.log_density.max() - drop for drop in (18, 8, 2)]
+    axes.contour(ticks, ticks, field.log_density, levels=heights, colors=INK, linewidths=0.9, linestyles="solid")
     _frame(axes, extent)
     return image
 
