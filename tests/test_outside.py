@@ -91,7 +91,7 @@ def test_a_trial_leaves_no_trace():
     assert not run.directory.exists and run.model.steps == 0 and run.model.training == untried.model.training
 
 
-CRITIC = "optimisation.critic"
+CRITIC, SCORES = "optimisation.critic", "evaluation._target_=firsttry.broken"
 WAYS = {
     "objective._target_=firsttry.broken.Pair": "Pair.critic_terms (FILE, line N) gives a tuple, expected a dict",
     "objective._target_=firsttry.broken.EachSample": "term 'apart', gives a tensor of shape (2,), expected a scalar",
@@ -107,6 +107,8 @@ WAYS = {
     "model.generator._target_=firsttry.broken.OnlyTrained": "never thought of drawing (FILE, line N, in OnlyTrained",
     "model.critic._target_=firsttry.broken.Several": "critic: it gives a tuple, expected a tensor",
     "model.critic._target_=firsttry.broken.OnlyDrawn": "(FILE, line N, in OnlyDrawn.forward)",
+    f"{SCORES}.Misread primary_score=misread": "has no attribute 'featurez' (FILE, line N, in Misread.<lambda>)",
+    f"{SCORES}.Unfinished primary_score=unfinished": "unfinished is a tensor of shape (), expected a float",
     f"{CRITIC}._target_=firsttry.broken.Impatient": "step takes no closure",
     f"{CRITIC}._target_=torch.optim.LBFGS ~{CRITIC}.betas ~{CRITIC}.fused": "LBFGS computes its loss several times",
     f"{CRITIC}._target_=torch.optim.SparseAdam ~{CRITIC}.fused": "does not support dense gradients",
@@ -122,7 +124,7 @@ def test_what_does_not_work_is_a_sentence_before_anything_is_written(words, kant
     if "FILE" in WAYS[words]:
         place = OUTSIDE / "firsttry" / "broken.py"
         line = int(said.partition(f"{place}, line ")[2].partition(",")[0].partition(")")[0])
-        name = words.rpartition(".")[2]
+        name = words.split()[0].rpartition(".")[2]
         classes = [text for text in place.read_text().splitlines()[:line] if text.startswith("class ")]
         assert classes[-1].startswith(f"class {name}(")
     assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.callbacks.untouched import untouched
 from kantor.config.schema import Configuration, Trainer
+from kantor.config.targets import locate
 from kantor.data.images import ImageData
 from kantor.data.manifest import threads
 from kantor.data.module import BlockData
@@ -14,11 +15,13 @@ from kantor.engine.fit import make_callbacks, make_logger, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.error_budget import check_error_budget
+from kantor.live_code import outdated
 from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
 from kantor.processes import ranks_exist
+from kantor.runs.identity import modules_of
 
 CROWD = {"devices": 16, "threads": 256}
 """How many processes, and threads of each, any machine may be asked for, whatever its cores: a run that somebody sent
@@ -32,6 +35,7 @@ def check(run: Assembly) -> None:
         UserError: some do not.
     """
     check_found_again(run.configuration)
+    check_as_in_its_file(run.configuration)
     check_model(run.model, run.data)
     check_sampling(run)
     check_precision(run.model, run.configuration.trainer)
@@ -63,6 +67,23 @@ def check_found_again(configuration: Configuration) -> None:
                 f"{name} lives in this notebook or script alone, where nobody who opens the run would find it: write "
                 "it into a module, such as mylab/nets.py"
             )
+
+
+def check_as_in_its_file(configuration: Configuration) -> None:
+    """Check that code which is not kantor's is what its file says: that is what is written down as having run.
+
+    Raises:
+        UserError: a file was edited after its import.
+    """
+    for name in configuration.foreign(*configuration.plain):
+        modules = modules_of(locate(name, key=""), package=name.partition(".")[0])
+        for module, file in modules.items():
+            function = outdated(module)
+            if function is not None:
+                raise UserError(
+                    f"{module}.{function} runs as it was when it was imported, and {file} has another one by now: "
+                    f"importlib.reload({module}), or begin the notebook anew"
+                )
 
 
 def check_outputs(run: Assembly) -> None:

@@ -1,4 +1,5 @@
-"""A trial: one step, one measurement and one sample of code that nobody has tried yet, before anything is written.
+"""A trial: one step, one measurement, one sample and one score of code that nobody has tried yet, before anything is
+written.
 
 Kantor's own parts are tried by its tests. Others are tried here, on a model of their own and with two samples in each
 pass through the networks, so that no weight, no buffer and no random state of the run knows of it.
@@ -7,6 +8,7 @@ pass through the networks, so that no weight, no buffer and no random state of t
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,24 +24,29 @@ from kantor.callbacks.pictures import Picture, rendered
 from kantor.callbacks.untouched import untouched
 from kantor.config.schema import TRAINED
 from kantor.data.images import ImageData
-from kantor.data.module import BlockData, Consumer
-from kantor.data.share import Share
-from kantor.data.stream import Block, Blocks
+from kantor.data.module import BlockData, PointData
+from kantor.data.stream import Block
 from kantor.engine.assembly import Assembly
+from kantor.engine.first_block import FirstBlock
 from kantor.engine.fit import make_pictures
 from kantor.engine.lightning import quiet_lightning
 from kantor.engine.models import build_model
 from kantor.errors import UserError
+from kantor.evaluation.base import Evaluation
 from kantor.evaluation.images import ImageEvaluation
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.numerics import numerics
+from kantor.processes import Processes
 
 SAMPLES = 2
 """In each pass through the networks: batch normalisation asks for two."""
 
-EVALUATIONS = 8
+EVALUATIONS = 4
 """Of a network for the sample, at most: a sampler of a thousand steps has shown by then what it does."""
+
+POINTS = 16
+"""Of real points, for scores."""
 
 
 def try_out(run: Assembly) -> None:
@@ -49,7 +56,7 @@ def try_out(run: Assembly) -> None:
         UserError: something does not work; the sentence names the line of the user's.
     """
     is_foreign = run.configuration.foreign
-    foreign = is_foreign(*TRAINED, "data", "sampler", "extractor", "pictures")
+    foreign = is_foreign(*TRAINED, "data", "sampler", "extractor", "evaluation", "pictures")
     if not foreign or _is_done(run):
         return
     quiet_lightning()
@@ -71,7 +78,7 @@ def try_out(run: Assembly) -> None:
                 model.check_losses(Block(samples.to(device), None if labels is None else labels.to(device)))
             with _trying("one training step", foreign):
                 _step(run, model, data, device)
-        if is_foreign(*TRAINED, "sampler"):
+        if is_foreign("model", "objective", "sampler"):
             with _trying("one sample", foreign), _few_evaluations(model.to(device)):
                 _sample(model, run)
         if is_foreign("pictures"):
@@ -80,6 +87,9 @@ def try_out(run: Assembly) -> None:
         if is_foreign("extractor"):
             with _trying("the extractor", foreign):
                 _extract(run)
+        if is_foreign("evaluation"):
+            with _trying("the scores", foreign):
+                _score(run)
 
 
 def _is_done(run: Assembly) -> bool:
@@ -121,7 +131,7 @@ class _Looking(pl.Callback):
                 )
 
 
-def _step(run: Assembly, model: GenerativeModel, data: "FirstBlock", device: torch.device) -> None:
+def _step(run: Assembly, model: GenerativeModel, data: FirstBlock, device: torch.device) -> None:
     settings = run.configuration.trainer
     trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
@@ -197,70 +207,35 @@ def _extract(run: Assembly) -> None:
         run.evaluation.features(run.data).of_chunk(run.data.train.take(np.arange(SAMPLES)))
 
 
-class FirstBlock(BlockData):
-    """The first block of a data set over and over, cut to a few samples of each batch.
-
-    Args:
-        data: prepared.
-        model: says how many batches its first step takes.
-        n: samples of each.
-    """
-
-    def __init__(self, data: BlockData, model: GenerativeModel, *, n: int) -> None:
-        super().__init__()
-        self.data, self.name, self.seed = data, data.name, data.seed
-        self.batch_size = min(n, data.batch_size)
-        block = data.on_after_batch_transfer(data.blocks(_OnCPU(model), Share(0, 1)).block(0), 0)
-        assert isinstance(block, Block)
-        labels = None if block.labels is None else block.labels[:, :n]
-        self.block = Block(block.samples[:, :n], labels)
-        if not self.block.samples.is_floating_point() or self.block.samples.shape[2:] != data.sample_shape:
-            raise UserError(
-                f"data={data.name}: a batch has samples {tuple(self.block.samples.shape[2:])} of "
-                f"{self.block.samples.dtype}, expected floats {data.sample_shape}, as its sample_shape says"
-            )
-
-    @property
-    def sample_shape(self) -> tuple[int, ...]:
-        """The data's."""
-        return self.data.sample_shape
-
-    @property
-    def fingerprint(self) -> str:
-        """The data's."""
-        return self.data.fingerprint
-
-    @property
-    def classes(self) -> int | None:
-        """The data's."""
-        return self.data.classes
-
-    def label_shares(self) -> np.ndarray | None:
-        """The data's."""
-        return self.data.label_shares()
-
-    def blocks(self, model: Consumer, share: Share) -> Blocks:
-        """The one that there is."""
-        return _Again(self.block)
+def _score(run: Assembly) -> None:
+    """The user's own scores, of real samples in place of generated ones: as few as there may be."""
+    evaluation, data = run.evaluation, run.data
+    own = [] if evaluation is None else _own_scores(evaluation, data)
+    if evaluation is None or not own:
+        return
+    few: dict[str, Any] = {"scores": own, "draws": 1, "likelihood": None, "nfe": None}
+    if isinstance(evaluation, ImageEvaluation):
+        assert isinstance(data, ImageData)
+        n = evaluation.neighbours + 1
+        few |= {"n_real": n, "memory": None, "infinity": None}
+        samples = data.train.take(np.arange(n)).numpy()
+    else:
+        assert isinstance(data, PointData)
+        n = POINTS
+        samples = data.distribution.sample(n, keyed.generator(run.configuration.seed, "trial"), stratified=False)
+    evaluation = replace(evaluation, n=n, chunk=n, **few)
+    protocol = evaluation.protocol(data)
+    for name, score in evaluation.score_draws([samples], data, Processes()).items():
+        protocol.hash_of(name)
+        (value,) = score.draws
+        if not isinstance(value, float | int | str):
+            raise UserError(f"evaluation: {name} is {_described(value)}, expected a float, or why there is none")
 
 
-class _OnCPU:
-    """A model at its first step, which takes its batches on the CPU."""
-
-    steps = 0
-    device = torch.device("cpu")
-
-    def __init__(self, model: GenerativeModel) -> None:
-        self.batches_per_step, self.batches_before = model.batches_per_step, model.batches_before
-
-
-class _Again(Blocks):
-    """One block for every step."""
-
-    def __init__(self, block: Block) -> None:
-        super().__init__(first_step=0)
-        self._block = block
-
-    def block(self, step: int) -> Block:
-        """It."""
-        return self._block
+def _own_scores(evaluation: Evaluation, data: BlockData) -> list[str]:
+    """Those that are asked for, and which no evaluation of kantor's offers."""
+    kinds = type(evaluation).__mro__
+    kantors = [kind for kind in kinds if kind.__module__.partition(".")[0] == "kantor"]
+    ours = {score.name for kind in kantors for score in getattr(kind, "offered", ())}
+    offered = {score.name for score in getattr(evaluation, "offered", ())}
+    return [name for name in evaluation.kinds(data) if name in offered - ours]

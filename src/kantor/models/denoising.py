@@ -168,7 +168,7 @@ class DenoisingModel(GenerativeModel):
         key = int(float(rng.open_uniform(1)) * 2**53)
         noise = partial(keyed.Rng, key, device=self.device)
         values |= over_nothing(self.objective, predicting(self.denoiser, labels), x, noise)
-        rows = torch.arange(LOOKED_AT) % len(x)  # as many in every quartile, however few a process has
+        rows = torch.arange(-(-len(x) // 4) * 4) % len(x)  # as many in every quartile, however few a process has
         with evaluating(self.networks()):
             of_rows = None if labels is None else labels[rows]
             told, exact = self.denoiser_of(self.networks(), of_rows), self.exact(of_rows)

@@ -83,7 +83,7 @@ def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
     for name in sorted(set(targets.names({part: plain[part] for part in HASHED}))):
         target = targets.locate(name, key="")
         package = name.split(".")[0]
-        files = sorted({str(path) for path in [*_files(target, package=package), *_shared(package)]})
+        files = sorted({str(path) for path in [*modules_of(target, package=package).values(), *_shared(package)]})
         digest = hashlib.sha256("".join(file_hash(path) for path in files).encode("ascii")).hexdigest()
         hashes[name] = digest
     return hashes
@@ -94,7 +94,8 @@ def _shared(package: str) -> list[Path]:
     return [path for part in SHARED for path in sorted(home.glob(part))] if package == "kantor" else []
 
 
-def _files(target: Any, *, package: str) -> list[Path]:
+def modules_of(target: Any, *, package: str) -> dict[str, Path]:
+    """The modules of a package that a function or class of it is made of, and their files."""
     bases = inspect.getmro(target) if inspect.isclass(target) else (target,)
     modules = [base.__module__ for base in bases if base.__module__.split(".")[0] == package]
     found: dict[str, Path] = {}
@@ -105,7 +106,7 @@ def _files(target: Any, *, package: str) -> list[Path]:
             found[module] = Path(spec.origin)
             if package not in ("kantor", "torch"):
                 modules += _imported(found[module], spec.parent or "", package=package)
-    return list(found.values())
+    return found
 
 
 def _imported(file: Path, beside: str, *, package: str) -> list[str]:

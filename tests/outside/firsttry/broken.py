@@ -1,12 +1,13 @@
 """What goes wrong in first tries, one class for each way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from firsttry.losses import Squares
 from firsttry.nets import Critic, Generator
+from firsttry.scores import MEAN_SHIFT, Evaluation
 from kantor.objectives.adversarial import NonSaturating
 
 
@@ -98,3 +99,11 @@ class OnlyDrawn(Critic):
 class Impatient(torch.optim.Adam):
     def step(self):
         return super().step()
+
+
+class Misread(Evaluation):
+    offered = (replace(MEAN_SHIFT, name="misread", compute=lambda comparison: comparison.featurez[0]),)
+
+
+class Unfinished(Evaluation):
+    offered = (replace(MEAN_SHIFT, name="unfinished", compute=lambda comparison: comparison.features[0].mean()),)
