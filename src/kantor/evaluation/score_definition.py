@@ -7,11 +7,14 @@ neighbours, say) is a cached property of the comparison.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Generic, TypeVar
 
+from kantor.errors import UserError
 from kantor.evaluation.score import Floor, Kind, Origin, Score, Value, Words
 from kantor.evaluation.spreads import Spread, estimated
 from kantor.metrics.intervals import Estimate
+from kantor.user_code import place_of
 
 Setting = TypeVar("Setting")
 Comparison = TypeVar("Comparison")
@@ -42,6 +45,21 @@ class ScoreDefinition(Generic[Setting, Comparison]):
     compute: Callable[[Comparison], Value]
     spread: Callable[[Comparison], Spread | str] | str
     applies: Callable[[Setting], bool] = lambda setting: True
+
+    def value_of(self, comparison: Comparison) -> Value:
+        """Its value for one draw, or the reason why it has none.
+
+        Raises:
+            UserError: it computes something else.
+        """
+        value = self.compute(comparison)
+        if not isinstance(value, Real | str):
+            place = place_of(self.compute)
+            raise UserError(
+                f"evaluation: {self.name}{'' if place is None else f' ({place})'} gives a {type(value).__name__}, "
+                "expected a float, or a text that says why there is none"
+            )
+        return value
 
     def spread_of(self, comparison: Comparison) -> Spread | str:
         """How sure one draw is, or the reason why it is not."""
@@ -108,7 +126,7 @@ class DrawScores:
     ) -> "DrawScores":
         """All of some scores."""
         scores = tuple(scores)
-        values = {score.name: score.compute(comparison) for score in scores}
+        values = {score.name: score.value_of(comparison) for score in scores}
         return cls(values, {score.name: score.spread_of(comparison) for score in scores} if with_spreads else {})
 
 
