@@ -154,6 +154,58 @@ def test_settings_of_what_is_left_out_are_refused(words, key):
     )
 
 
+LEFT_OUT = {
+    "stop": "stop: {bogus: 1}",
+    "schedule": "schedule: {steps: 8}",
+    "logger": "logger: {nothing: 3}",
+    "extractor": "extractor: {deep: {size: 3}}",
+}
+
+
+def own(root, name, text, parent="point_demo_gp"):
+    """An experiment of the user's."""
+    (root / "experiment").mkdir(exist_ok=True)
+    (root / "experiment" / f"{name}.yaml").write_text(f"# @package _global_\ndefaults: [{parent}, _self_]\n{text}\n")
+    return root / "experiment" / f"{name}.yaml"
+
+
+@pytest.mark.parametrize("group", LEFT_OUT)
+def test_settings_of_what_is_left_out_are_refused_in_files_too(tmp_path, group):
+    def composed(*words):
+        return compose(list(words), config_dirs=[str(tmp_path)]).plain[group]
+
+    file = own(tmp_path, "mine", LEFT_OUT[group])
+    for name in ("mine", "yours"):
+        own(tmp_path, "yours", "budget: {steps: 7}", parent="mine")
+        with pytest.raises(UserError) as caught:
+            composed(f"experiment={name}")
+        assert str(caught.value).startswith(f"{file}: {group}.")
+        assert f"leaves out what this would be a setting of; take another of `kantor list {group}`" in str(caught.value)
+    assert composed("experiment=mine", f"{group}._target_=null") == {"_target_": None}  # nearer to the command line
+    own(tmp_path, "yours", f"{group}: {{_target_: null}}", parent="mine")
+    assert composed("experiment=yours") == {"_target_": None}
+    (tmp_path / group).mkdir()
+    file = tmp_path / group / "nothing.yaml"
+    file.write_text("# own\n_target_: null\nbogus: 1\n")
+    with pytest.raises(UserError, match=rf"nothing\.yaml: {group}\.bogus=1: {group}=nothing leaves out"):
+        composed("experiment=point_demo_gp", f"{group}=nothing")
+
+
+def test_settings_of_what_another_experiment_had_chosen_are_taken_away(tmp_path):
+    own(tmp_path, "waning", "schedule: {final: 0.1}", parent="point_demo_gp, override /schedule: linear")
+    own(tmp_path, "steady", "seed: 1", parent="waning, override /schedule: constant")
+    own(tmp_path, "unaveraged", "ema: {_target_: null}")
+    for words, group in (
+        (["experiment=waning", "schedule=constant"], "schedule"),
+        (["experiment=waning", "schedule._target_=null"], "schedule"),
+        (["experiment=steady"], "schedule"),
+        (["experiment=unaveraged"], "ema"),
+        (["experiment=point_demo_gp", "evaluation._target_=null"], "evaluation"),
+    ):
+        assert compose(words, config_dirs=[str(tmp_path)]).plain[group] == {"_target_": None}, words
+    assert compose(["experiment=waning"], config_dirs=[str(tmp_path)]).plain["schedule"]["final"] == 0.1
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from kantor.config import choices
+from kantor.config import choices, left_out
 from kantor.config.checks import at, check_plain, check_values, keys
 from kantor.config.closed import check_closed
 from kantor.config.explanation import FAILURES, explained, of_options, unknown_key, unresolved
@@ -82,26 +82,12 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     except OmegaConfBaseException as error:
         raise unresolved(error) from error
     choices.fit(plain, hydra)
-    _check_left_out(plain, named, hydra.runtime.choices)
+    left_out.take_out(plain, named, hydra)
     plain["experiment"] = hydra.runtime.choices["experiment"]
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
     return resolved(plain, named)
-
-
-def _check_left_out(plain: dict[str, Any], named: Mapping[str, object], chosen: Mapping[str, Any]) -> None:
-    """Check that nobody gave a setting to a component that the option chosen leaves out."""
-    for key, value in named.items():
-        node: Any = plain
-        for part in key.split("."):
-            if isinstance(node, dict) and node.get("_target_", key) is None and part != "_target_":
-                group = key.partition(".")[0]
-                raise UserError(
-                    f"{key}={value}: {group}={chosen[group]} leaves out what this would be a setting of; take another "
-                    f"of `kantor list {group}`, or leave the setting out"
-                )
-            node = node.get(part) if isinstance(node, dict) else None
 
 
 def _named(overrides: list[Override]) -> dict[str, object]:
