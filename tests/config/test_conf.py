@@ -59,6 +59,8 @@ OPTIONS = {
     ("pictures", "none"): "point_wgan_gp",
     ("likelihood", "bound"): "point_ddpm",
     ("likelihood", "flow"): "point_flow",
+    ("objective", "elbo_levels"): "mnist_vae model.decoder.channels=256 model.decoder.network.outputs=200704",
+    ("objective", "iwae"): "mnist_vae",
     ("sampler", "ancestral"): "point_flow",
     ("sampler", "annealed_langevin"): "point_flow",
     ("sampler", "langevin"): "point_flow",

@@ -11,7 +11,15 @@ from kantor.evaluation.picture_tests import PICTURE_TESTS
 from kantor.evaluation.point_scores import POINT_SCORES
 from kantor.evaluation.score_field import FIELD_SCORES
 from kantor.models import adversarial_measurements as adversarial
-from kantor.models import average_health, denoising_measurements, gradients, regret, schedules, spread
+from kantor.models import (
+    average_health,
+    denoising_measurements,
+    gradients,
+    regret,
+    schedules,
+    spread,
+    variational_health,
+)
 from kantor.models.charts import Chart
 from kantor.models.ema import Exponential
 from kantor.report import glossary
@@ -30,6 +38,9 @@ CHARTS = (
         denoising_measurements.RANGE,
         regret.LOSSES,
         regret.REGRETS,
+        variational_health.BOUND,
+        variational_health.KL,
+        variational_health.UNITS,
     ),
 )
 

@@ -15,6 +15,7 @@ from kantor.engine.fit import make_callbacks, make_logger, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.error_budget import check_error_budget
+from kantor.evaluation.likelihood_scores import BITS_PER_DIM, NLL
 from kantor.live_code import outdated
 from kantor.marks import check_apart
 from kantor.messages import say
@@ -108,6 +109,10 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
             f"model.classes={model.classes}: data={data.name} have {labels}; take data with as many, or "
             f"model.classes={'null, an unconditional model' if data.classes is None else data.classes}"
         )
+    try:
+        model.check_objective(data.sample_shape)
+    except UserError as error:
+        raise UserError(f"objective.{error}") from error
     with untouched(model.networks().values(), 0), evaluating(model.networks()):
         try:
             model.check_shapes(data.sample_shape)
@@ -245,4 +250,6 @@ def check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) 
     ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
     if primary not in ranked:
         narrowed = "" if evaluation.scores is None else f", which are those of evaluation.scores: add {primary} to them"
+        if primary in (NLL.name, BITS_PER_DIM.name) and not narrowed:
+            narrowed = f"; {primary} takes a likelihood=…, of a model that has one of such data"
         raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}{narrowed}")

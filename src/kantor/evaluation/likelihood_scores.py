@@ -20,7 +20,7 @@ from kantor.data.module import PointData
 from kantor.data.points import HasClasses, Points, log_density
 from kantor.data.strata import Labels
 from kantor.errors import UserError
-from kantor.evaluation.denoiser_likelihood import TERMS
+from kantor.evaluation import denoiser_likelihood, importance
 from kantor.evaluation.generation import pieces
 from kantor.evaluation.likelihood import KINDS, Likelihood, Term
 from kantor.evaluation.protocol import Draw
@@ -78,6 +78,8 @@ class LikelihoodSetting:
 
 
 LikelihoodScore = ScoreDefinition[LikelihoodSetting, Tensor]
+
+TERMS = (*denoiser_likelihood.TERMS, *importance.TERMS)
 
 NLL = LikelihoodScore(
     name="nll",

@@ -133,6 +133,16 @@ class GenerativeModel(pl.LightningModule, ABC):
             UserError: they do not.
         """
 
+    def check_objective(self, sample_shape: tuple[int, ...]) -> None:
+        """Check that the objective is of such data; default: of any.
+
+        Args:
+            sample_shape: of one sample, without the batch.
+
+        Raises:
+            UserError: it is not.
+        """
+
     def check_sampler(self, sampler: Any) -> None:
         """Check that the model can be drawn from by a sampler of its kind; default: by any.
 

@@ -12,6 +12,8 @@ from kantor.noising.denoiser import Denoiser
 from kantor.noising.path import Path
 from kantor.objectives.denoising import Denoising
 from kantor.objectives.distance_estimate import DistanceEstimate
+from kantor.objectives.observation import Observation
+from kantor.objectives.posterior import Posterior
 
 
 @runtime_checkable
@@ -22,6 +24,39 @@ class HasLatentSpace(Protocol):
 
     def decode(self, z: Tensor, *, weights: str, condition: Tensor | None = None) -> Tensor:
         """The samples of latent vectors (n, dim), (n, …), in eval mode; labels int64 (n,) for a conditional model."""
+        ...
+
+
+@runtime_checkable
+class HasCode(HasLatentSpace, Protocol):
+    """Every sample has a latent vector, that an encoder gives it."""
+
+    @property
+    def observation(self) -> Observation:
+        """What the encoder is given of the data, and what p(x | z) is."""
+        ...
+
+    def code(self, networks: Mapping[str, nn.Module], x: Tensor) -> Tensor:
+        """What given networks (`weights()` of the model, in eval mode) make of observed samples (n, …), (n, dim); of a
+        distribution its mean."""
+        ...
+
+
+@runtime_checkable
+class HasPosterior(HasCode, Protocol):
+    """An encoder that gives a distribution of latent vectors, whose law is N(0, I)."""
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether this model's objective makes it one."""
+        ...
+
+    def posterior(self, networks: Mapping[str, nn.Module], x: Tensor) -> Posterior:
+        """q(z | x) of observed samples (n, …), by given networks in eval mode."""
+        ...
+
+    def given(self, networks: Mapping[str, nn.Module], z: Tensor) -> Tensor:
+        """What p(x | z) is made of, for latent vectors (n, dim)."""
         ...
 
 

@@ -5,16 +5,16 @@ from torch import Tensor, nn
 from kantor.errors import require_positive
 
 
-class ToImages(nn.Module):
-    """A generator of images made of one of vectors: tanh of its outputs, row by row.
+class ToPixels(nn.Module):
+    """A decoder of images made of one of vectors: its outputs, row by row.
 
     Args:
         network: (B, dim) → (B, channels·image_size²).
-        channels: of the images.
+        channels: of what is made.
         image_size: height and width of the images.
 
     Shape:
-        (B, dim) → (B, channels, image_size, image_size), in [-1, 1].
+        (B, dim) → (B, channels, image_size, image_size).
 
     Raises:
         UserError: a size is not positive.
@@ -28,17 +28,25 @@ class ToImages(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(B, dim) → (B, C, H, W)."""
-        return self.network(z).tanh().unflatten(1, self.shape)
+        return self.network(z).unflatten(1, self.shape)
+
+
+class ToImages(ToPixels):
+    """A generator of images made of one of vectors: the same in [-1, 1], by tanh."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, dim) → (B, C, H, W)."""
+        return super().forward(z).tanh()
 
 
 class FromImages(nn.Module):
-    """A critic of images made of one of vectors.
+    """A critic or an encoder of images made of one of vectors.
 
     Args:
-        network: (B, C·H·W) → (B,).
+        network: (B, C·H·W) → (B,) or (B, outputs).
 
     Shape:
-        (B, C, H, W) → (B,).
+        (B, C, H, W) → (B,) or (B, outputs).
     """
 
     def __init__(self, *, network: nn.Module) -> None:
@@ -46,5 +54,5 @@ class FromImages(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B,)."""
+        """(B, C, H, W) → (B,) or (B, outputs)."""
         return self.network(x.flatten(1))

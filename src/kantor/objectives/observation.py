@@ -47,7 +47,7 @@ class Observation(ABC):
 
     @abstractmethod
     def refusal(self, sample_shape: tuple[int, ...]) -> str | None:
-        """Why data of such a shape are not so observed, after the setting that it is about; None where they are."""
+        """Why data of such a shape are not so observed, and what to take; None where they are."""
 
     @abstractmethod
     def observed(self, data: Tensor, rng: Rng) -> Tensor:
@@ -111,8 +111,8 @@ class Bernoulli(Observation):
             return None
         what = f"pictures with {sample_shape[0]} channels" if len(sample_shape) == 3 else "points"
         return (
-            f"binarise={self.binarise}: a Bernoulli likelihood is of grey pictures, and the data are {what}; take a "
-            "Gaussian or, of pictures, a categorical one (objective.observation)"
+            f"a Bernoulli likelihood is of grey pictures, and the data are {what}; take "
+            "kantor.objectives.observation.Gaussian or, of pictures, Categorical"
         )
 
     def observed(self, data: Tensor, rng: Rng) -> Tensor:
@@ -169,7 +169,7 @@ class Gaussian(Observation):
     def refusal(self, sample_shape: tuple[int, ...]) -> str | None:
         """Points are no bytes."""
         if self.dequantise and len(sample_shape) < 3:
-            return "dequantise=true: points are no bytes; take objective.observation.dequantise=false"
+            return "points are no bytes; take objective.observation.dequantise=false"
         return None
 
     def observed(self, data: Tensor, rng: Rng) -> Tensor:
@@ -223,7 +223,7 @@ class Categorical(Observation):
         """Points are no bytes."""
         if len(sample_shape) == 3:
             return None
-        return "observation: a categorical likelihood is of pictures, and the data are points; take a Gaussian one"
+        return "a categorical likelihood is of pictures, and the data are points; take a Gaussian one"
 
     def observed(self, data: Tensor, rng: Rng) -> Tensor:
         """The data."""
