@@ -1,8 +1,12 @@
 """A package outside kantor, as a user writes it at the first try: what works, and in which sentence what does not."""
 
 import csv
+import errno
+import importlib.util
 import json
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +160,80 @@ def test_what_a_file_imports_is_part_of_its_code(tmp_path, monkeypatch):
         "firsttry.watching.StopAfter",
     }
     assert yaml.safe_load(yaml.safe_dump(names)) == names
+
+
+COMPILED = Path(importlib.util.find_spec("markupsafe._speedups").origin)
+MIXED = {
+    "__init__.py": "",
+    "nets.py": """
+        from firsttry.nets import Generator as First
+
+        from mixedlab import _speedups
+        from mixedlab._speedups import *
+
+        try:
+            from mixedlab.cuda import kernels
+        except Exception:
+            kernels = None
+        try:
+            from mixedlab import old, torn
+            from ... import outside
+        except (SyntaxError, ImportError):
+            old = None
+
+
+        class Generator(First):
+            compiled = _speedups.__name__
+    """,
+    "cuda/__init__.py": "raise RuntimeError('no CUDA')\n",
+    "cuda/kernels.py": "SIZE = 1\n",
+    "cuda/plain/deep.py": "SIZE = 1\n",
+    "old.py": "print 'of Python 2'\n",
+    "torn.py": "\0\n",
+}
+
+
+@pytest.fixture
+def mixedlab(tmp_path, monkeypatch):
+    """A package with a compiled part, one that cannot be imported here, and files that are none of this Python."""
+    package = tmp_path / "lab" / "mixedlab"
+    for name, text in MIXED.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(textwrap.dedent(text))
+    shutil.copy(COMPILED, package)
+    monkeypatch.syspath_prepend(package.parent)
+    yield package
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mixedlab"]:
+        del sys.modules[name]
+
+
+def test_what_a_package_imports_is_hashed_and_not_imported(kantor, tmp_path, mixedlab):
+    words = (*FIRST_TRY, "model.generator._target_=mixedlab.nets.Generator", "evaluation=none", "pictures=none")
+    kantor("train", *words, "budget.steps=1")
+    assert (
+        "mixedlab.cuda.kernels" not in sys.modules and "nothing to do" in kantor("train", *words, "budget.steps=1")[1]
+    )
+    for name in ("nets.py", COMPILED.name, "cuda/__init__.py", "cuda/kernels.py", "old.py", "torn.py"):
+        before = (mixedlab / name).read_bytes()
+        (mixedlab / name).write_bytes(before + b"\n")
+        said = kantor("train", *words, "budget.steps=1", check=2).stderr
+        assert "finished, but by other code than this (mixedlab.nets.Generator differ)" in said, name
+        (mixedlab / name).write_bytes(before)
+
+
+def test_code_is_read_before_there_is_a_directory(kantor, tmp_path, monkeypatch):
+    from firsttry import nets
+
+    file = tmp_path / "nets.py"
+    monkeypatch.setattr(sys.modules["firsttry"], "__path__", [str(tmp_path)])
+    file.symlink_to(nets.__file__)
+    opened = Path.read_bytes
+
+    def unreadable(path):
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(Path, "read_bytes", unreadable)
+    assert f"{file}: Permission denied" in kantor("train", *FIRST_TRY, check=2).stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["nets.py"]

@@ -1,5 +1,7 @@
 import copy
 import hashlib
+import sys
+import zipfile
 
 import pytest
 
@@ -210,3 +212,28 @@ def test_a_code_hash_changes_with_the_source(tmp_path, monkeypatch):
     fourth = now()
     (package / "sizes.py").write_text("ONE = 2\n")  # nothing but a number, imported by what is imported
     assert len({str(hashes) for hashes in (first, second, third, fourth, now())}) == 5
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_what_has_no_home_of_its_own_and_what_lies_in_an_archive_has_a_hash_too(tmp_path, monkeypatch, archived):
+    text = "import functools\n\n\ndef _net(width):\n    return width\n\n\nmake = functools.partial(_net, width={})\n"
+    place = tmp_path / ("lab.zip" if archived else "lab")
+    monkeypatch.syspath_prepend(place)
+    plain = {part: {} for part in identity.HASHED} | {"model": {"_target_": "homeless_for_test.nets.make"}}
+
+    def now(width):
+        files = {"homeless_for_test/__init__.py": "", "homeless_for_test/nets.py": text.format(width)}
+        if archived:
+            with zipfile.ZipFile(place, "w") as archive:
+                for name, content in files.items():
+                    archive.writestr(name, content)
+        else:
+            for name, content in files.items():
+                (place / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / name).write_text(content)
+        return code_hashes(plain)
+
+    first = now(1)
+    assert now(1) == first != now(2)
+    for name in ("homeless_for_test", "homeless_for_test.nets"):
+        del sys.modules[name]

@@ -6,7 +6,6 @@ from kantor.callbacks.clock import Clock
 from kantor.callbacks.stopping import StopOnSignal
 from kantor.callbacks.untouched import untouched
 from kantor.config.schema import Configuration, Trainer
-from kantor.config.targets import locate
 from kantor.data.images import ImageData
 from kantor.data.manifest import threads
 from kantor.data.module import BlockData
@@ -22,7 +21,7 @@ from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
 from kantor.processes import ranks_exist
-from kantor.runs.identity import modules_of
+from kantor.runs.source import modules_of
 
 CROWD = {"devices": 16, "threads": 256}
 """How many processes, and threads of each, any machine may be asked for, whatever its cores: a run that somebody sent
@@ -77,8 +76,7 @@ def check_as_in_its_file(configuration: Configuration) -> None:
         UserError: a file was edited after its import.
     """
     for name in configuration.foreign(*configuration.plain):
-        modules = modules_of(locate(name, key=""), package=name.partition(".")[0])
-        for module, file in modules.items():
+        for module, file in modules_of(name).items():
             function = outdated(module)
             if function is not None:
                 raise UserError(

@@ -69,9 +69,10 @@ def carry_out(run: Assembly, begin: Begin) -> None:
     with announcing(devices) as announce:
         run.data.prepare_data()
         try_out(run)
+        code = code_hashes(run.configuration.plain)
         run.directory.create()
         with run.directory.lock():
-            start = prepare(run, begin)
+            start = prepare(run, code, begin)
             announce(start)
             if start is not None:
                 work(run, start)
@@ -89,13 +90,13 @@ def work(run: Assembly, start: Start) -> None:
         raise
 
 
-def prepare(run: Assembly, begin: Begin) -> Start | None:
-    """Make the directory ready for an attempt; None when the run is finished already.
+def prepare(run: Assembly, code: dict[str, str], begin: Begin) -> Start | None:
+    """Make the directory ready for an attempt by some code; None when the run is finished already.
 
     Raises:
         UserError: it was finished by other code, or its checkpoints are damaged.
     """
-    directory, code = run.directory, code_hashes(run.configuration.plain)
+    directory = run.directory
     if run.configuration.rerun or not directory.exists:
         directory.clear()  # what a kill left of a run that was being made or cleared is none
         begin(run, code)

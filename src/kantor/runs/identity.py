@@ -1,9 +1,6 @@
 """What a run is: the hash of everything in its configuration that determines the weights, and of the code behind it."""
 
-import ast
 import hashlib
-import importlib.util
-import inspect
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 from kantor.config import targets
 from kantor.digests import sha256
+from kantor.runs import source
 from kantor.version import PACKAGE
 
 HASHED = ("data", "model", "objective", "optimisation", "ema", "schedule", "stop", "budget")
@@ -77,56 +75,18 @@ def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
     """For every `_target_` that determines the weights, the SHA-256 of its source.
 
     That is the file of its module and those of its bases within the same package; for kantor's own everything below
-    `SHARED`, which they are made of, and for the user's all of the package that these modules import.
+    `SHARED`, which they are made of, and for the user's all of the package that these modules import, compiled or not.
     """
     hashes, file_hash = {}, cache(_file_hash)  # of this call alone: files are edited while a notebook lives
     for name in sorted(set(targets.names({part: plain[part] for part in HASHED}))):
-        target = targets.locate(name, key="")
-        package = name.split(".")[0]
-        files = sorted({str(path) for path in [*modules_of(target, package=package).values(), *_shared(package)]})
-        digest = hashlib.sha256("".join(file_hash(path) for path in files).encode("ascii")).hexdigest()
-        hashes[name] = digest
+        files = sorted({*source.modules_of(name).values(), *_shared(name)}, key=str)
+        hashes[name] = hashlib.sha256("".join(map(file_hash, files)).encode("ascii")).hexdigest()
     return hashes
 
 
-def _shared(package: str) -> list[Path]:
-    home = PACKAGE
-    return [path for part in SHARED for path in sorted(home.glob(part))] if package == "kantor" else []
+def _shared(name: str) -> list[Path]:
+    return [path for part in SHARED for path in PACKAGE.glob(part)] if name.startswith("kantor.") else []
 
 
-def modules_of(target: Any, *, package: str) -> dict[str, Path]:
-    """The modules of a package that a function or class of it is made of, and their files."""
-    bases = inspect.getmro(target) if inspect.isclass(target) else (target,)
-    modules = [base.__module__ for base in bases if base.__module__.split(".")[0] == package]
-    found: dict[str, Path] = {}
-    while modules:
-        module = modules.pop()
-        spec = importlib.util.find_spec(module)
-        if module not in found and spec is not None and spec.origin is not None:
-            found[module] = Path(spec.origin)
-            if package not in ("kantor", "torch"):
-                modules += _imported(found[module], spec.parent or "", package=package)
-    return found
-
-
-def _imported(file: Path, beside: str, *, package: str) -> list[str]:
-    """The modules of a package that a file of it imports; `beside` is what its relative imports begin from."""
-    names = []
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), beside)
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == package and _is_module(name)]
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ImportError:  # a name in a module, not a module
-        return False
-
-
-def _file_hash(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+def _file_hash(file: Path) -> str:
+    return hashlib.sha256(source.content(file)).hexdigest()
