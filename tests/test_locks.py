@@ -1,5 +1,6 @@
 """Locks where the file system has them and where it has none, and the places that stand in."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -44,6 +45,24 @@ def test_a_lock_is_held_once(without, tmp_path, capsys):
     assert not locks.is_locked(path)
     said = capsys.readouterr().err
     assert said.count("file system without locks") == (without is not None) == said.count("\n")
+
+
+def test_a_lock_is_of_the_file_that_has_the_name(tmp_path, monkeypatch):
+    """Between the opening and the locking its holder takes the first one away."""
+    path, flock, others = tmp_path / "lock", fcntl.flock, contextlib.ExitStack()
+
+    def late(handle, kind):
+        if handle.fileno() == first.fileno():
+            return flock(handle, kind)
+        monkeypatch.setattr(fcntl, "flock", flock)
+        path.unlink()
+        others.enter_context(locks.locked(path, wait=False))
+        return flock(handle, kind)
+
+    with path.open("wb") as first, others:
+        monkeypatch.setattr(fcntl, "flock", late)
+        with pytest.raises(BlockingIOError), locks.locked(path, wait=False):
+            pytest.fail("held twice")
 
 
 def test_a_run_on_a_file_system_without_locks_is_held_all_the_same(without, tmp_path):

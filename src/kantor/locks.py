@@ -24,6 +24,10 @@ except ImportError:
 else:
     SERVED = True
 
+ATTEMPTS = 20
+"""At a file that others take away while it is being locked; some file systems number an open file and a named one
+differently, and there all are in vain."""
+
 NONE_HERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 """How a file system says that it has no locks."""
 
@@ -54,7 +58,11 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
         OSError: the file cannot be opened to write to it.
     """
     with contextlib.ExitStack() as stack:
-        _lock(stack, path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), mode="ab")
+        for _ in range(ATTEMPTS):
+            stack.close()
+            held = _lock(stack, path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), mode="ab")
+            if _lies_at(path, held):
+                break
         yield
 
 
@@ -72,15 +80,25 @@ def is_locked(path: Path) -> bool:
     return False
 
 
-def _lock(stack: contextlib.ExitStack, path: Path, kind: int, *, mode: str) -> None:
-    """Lock a file until the stack unwinds, or what stands for it."""
-    if _locks(stack.enter_context(_opened(path, mode)), kind):
-        return
+def _lies_at(path: Path, held: IO[bytes]) -> bool:
+    """Whether a file still has its name: whoever held the lock before may have moved it or taken it away."""
+    try:
+        return os.path.samestat(os.fstat(held.fileno()), path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(stack: contextlib.ExitStack, path: Path, kind: int, *, mode: str) -> IO[bytes]:
+    """Lock a file until the stack unwinds, or what stands for it; the file."""
+    file = stack.enter_context(_opened(path, mode))
+    if _locks(file, kind):
+        return file
     say_once(f"{path.parent} is on a file system without locks: take care that one machine at a time works there")
     substitute = places.temporary()
     if substitute is not None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
         _locks(stack.enter_context(_opened(substitute / f"{name}.lock", "ab")), kind)
+    return file
 
 
 def _locks(handle: IO[bytes], kind: int) -> bool:

@@ -1,5 +1,7 @@
 """A directory of samples is there with all of them, or not at all."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,6 +65,24 @@ def test_two_that_fill_one_directory_do_not_meet(tmp_path):
         with pytest.raises(UserError, match="is being written by another"), filling(tmp_path / "out"):
             pytest.fail("both write")
     assert names(tmp_path / "out") == [".kantor", "first"]
+
+
+def test_one_that_comes_while_another_gives_it_its_name_takes_nothing_away(tmp_path, monkeypatch):
+    """It finds the lock held up to the end, and then another directory."""
+    rename = Path.rename
+
+    def late(path, target):
+        monkeypatch.setattr(Path, "rename", rename)
+        with pytest.raises(UserError, match="is being written by another"), filling(tmp_path / "out"):
+            pytest.fail("both write")
+        rename(path, target)
+        with pytest.raises(OSError, match="not empty"), filling(tmp_path / "out") as aside:
+            (aside / "second").touch()
+
+    monkeypatch.setattr(Path, "rename", late)
+    with filling(tmp_path / "out") as aside:
+        (aside / "first").touch()
+    assert names(tmp_path) == ["out"] and names(tmp_path / "out") == [".kantor", "first"]
 
 
 def test_files_of_somebody_else_are_left_alone(tmp_path):

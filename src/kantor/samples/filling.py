@@ -12,8 +12,6 @@ from kantor import locks
 from kantor.errors import UserError
 from kantor.marks import MARK, claim, is_ours
 
-LOCK = ".lock"
-
 
 @contextlib.contextmanager
 def filling(directory: Path) -> Iterator[Path]:
@@ -32,12 +30,12 @@ def filling(directory: Path) -> Iterator[Path]:
         raise UserError(f"out={directory}: {aside} is in the way, and none of kantor's: take it away, or name another")
     claim(aside)
     try:
-        with locks.locked(aside / LOCK, wait=False):
+        with locks.locked(aside / MARK, wait=False):  # which stays in it, so that it is held until all has its name
             try:
                 _empty(aside)
                 yield aside
-                (aside / LOCK).unlink()
-                (directory / MARK).unlink(missing_ok=True)
+                if directory.is_dir() and [entry.name for entry in directory.iterdir()] == [MARK]:
+                    (directory / MARK).unlink()
                 aside.rename(directory)
             except BaseException:
                 shutil.rmtree(aside, ignore_errors=True)
@@ -48,5 +46,5 @@ def filling(directory: Path) -> Iterator[Path]:
 
 def _empty(directory: Path) -> None:
     for entry in directory.iterdir():
-        if entry.name not in (MARK, LOCK):
+        if entry.name != MARK:
             entry.unlink()
