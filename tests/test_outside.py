@@ -207,6 +207,12 @@ def mixedlab(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
+def replaced(file, content):
+    """Another file of the name: one that is loaded is not written to."""
+    file.unlink()
+    file.write_bytes(content)
+
+
 def test_what_a_package_imports_is_hashed_and_not_imported(kantor, tmp_path, mixedlab):
     words = (*FIRST_TRY, "model.generator._target_=mixedlab.nets.Generator", "evaluation=none", "pictures=none")
     kantor("train", *words, "budget.steps=1")
@@ -215,17 +221,17 @@ def test_what_a_package_imports_is_hashed_and_not_imported(kantor, tmp_path, mix
     )
     for name in ("nets.py", COMPILED.name, "cuda/__init__.py", "cuda/kernels.py", "old.py", "torn.py"):
         before = (mixedlab / name).read_bytes()
-        (mixedlab / name).write_bytes(before + b"\n")
+        replaced(mixedlab / name, before + b"\n")
         said = kantor("train", *words, "budget.steps=1", check=2).stderr
         assert "finished, but by other code than this (mixedlab.nets.Generator differ)" in said, name
-        (mixedlab / name).write_bytes(before)
+        replaced(mixedlab / name, before)
 
 
 def test_code_is_read_before_there_is_a_directory(kantor, tmp_path, monkeypatch):
     from firsttry import nets
 
     file = tmp_path / "nets.py"
-    monkeypatch.setattr(sys.modules["firsttry"], "__path__", [str(tmp_path)])
+    monkeypatch.setattr(sys.modules["firsttry"], "__path__", [str(tmp_path), *sys.modules["firsttry"].__path__])
     file.symlink_to(nets.__file__)
     opened = Path.read_bytes
 
