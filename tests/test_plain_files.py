@@ -1,5 +1,6 @@
 """What is handed over is opened where it is a plain file, and nowhere else: a pipe would be waited for."""
 
+import errno
 import os
 
 import pytest
@@ -14,7 +15,7 @@ from kantor.data.manifest import Manifest
 from kantor.engine.redraw import read_picture
 from kantor.errors import UserError
 from kantor.evaluation.extractors.modules import Module
-from kantor.plain_files import Unreadable, is_plain, opened, read
+from kantor.plain_files import Unreadable, is_plain, is_there, opened, read
 from kantor.runs import pictures
 from kantor.samples.files import read_points
 
@@ -70,6 +71,21 @@ def test_a_path_that_no_file_can_have_is_none(path, tmp_path):
     assert not is_plain(tmp_path / path)
     with pytest.raises(Unreadable):
         opened(tmp_path / path)
+    assert not is_there(tmp_path / path)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.ETIMEDOUT])
+def test_a_disk_that_fails_makes_nothing_of_a_file(number, place, monkeypatch):
+    place.write_text("x")
+    assert is_plain(place) and is_there(place)
+
+    def fail(path, **_):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(os, "stat", fail)
+    for asked in (is_plain, is_there):
+        with pytest.raises(UserError, match=rf"{place.name}: {os.strerror(number)}: "):
+            asked(place)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "link to a device", "link to itself", "link to nothing"])

@@ -1,7 +1,9 @@
 """A run that dies between two operations on files is completed by the same command (more of them: `make faults`)."""
 
+import errno
 import functools
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,7 @@ from faults.equality import differences
 from faults.operations import Killed, by_exception, watched
 from small_runs import FAST, OWN, SMALL, command_line
 
+from kantor import locks
 from kantor.report.page import sources
 from kantor.runs.directory import RunDirectory
 
@@ -45,14 +48,32 @@ def killed_in(place: Path, operation: str, which: int, *words: str) -> None:
         run_in(place, *words)
 
 
+def published_in(place: Path, *words: str) -> list[str]:
+    """The files of evaluations and cards that a command writes in a directory, each under the lock of its run."""
+    found = []
+
+    def held(number: int, words: str) -> bool:
+        if re.match(r"os\.rename .*(card|evaluations/.*)\.json$", words):
+            (run,) = place.glob("outputs/*/*")
+            assert locks.is_locked(run / ".publication.lock"), words
+            found.append(words)
+        return False
+
+    place.mkdir(exist_ok=True)
+    with watched(place, held, by_exception):
+        run_in(place, *words)
+    return found
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """Directories in which nothing died, one for all tests that ask for the same words."""
+    """Directories in which nothing died, one for all tests that ask for the same words; evaluations and cards are
+    written to them by one process at a time."""
 
     @functools.cache
     def made(*words: str) -> Path:
         place = tmp_path_factory.mktemp("undisturbed") / "it"
-        run_in(place, *words)
+        assert len(published_in(place, *words)) >= 1
         return place
 
     return made
@@ -78,8 +99,9 @@ def test_a_run_that_dies_is_completed_by_the_same_command(undisturbed, tmp_path,
 @pytest.mark.parametrize(
     ("operation", "then"),
     [
-        ("remove .*status.json", ()),
-        ("remove .*environment.json", ("rerun=true",)),
+        ("rename .*no_run.tmp", ()),
+        ("remove .*environment.json", ()),
+        ("remove .*last.ckpt", ("rerun=true",)),
         ("rmdir .*checkpoints", ()),
         ("rename .*status.json", ()),
     ],
@@ -89,6 +111,31 @@ def test_a_run_that_is_cleared_is_whole_or_begun_anew(undisturbed, tmp_path, ope
     killed_in(tmp_path / "killed", operation, 1, *TWENTY, "rerun=true")
     run_in(tmp_path / "killed", *TWENTY, *then)
     assert differences(undisturbed(*TWENTY), tmp_path / "killed") == []
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "lost"])
+def test_a_run_whose_status_is_not_there_to_read_is_not_begun_anew(undisturbed, tmp_path, fault, monkeypatch):
+    place = shutil.copytree(undisturbed(*TWENTY), tmp_path / "it")
+    (status,), (last,) = place.rglob("status.json"), place.rglob("last.ckpt")
+    before, real = last.read_bytes(), os.stat
+
+    def failing(path, **given):
+        if str(path).endswith("status.json"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, **given)
+
+    if fault == "lost":
+        status.unlink()
+    with monkeypatch.context() as patch:
+        patch.chdir(place)
+        if fault == "unreadable":
+            patch.setattr(os, "stat", failing)
+        said = command_line(*TWENTY, check=2).stderr
+    assert ("Input/output error" in said) if fault == "unreadable" else ("no status.json" in said)
+    assert last.read_bytes() == before
+    if fault == "lost":
+        run_in(place, *TWENTY, "rerun=true")
+    assert differences(undisturbed(*TWENTY), place) == []
 
 
 def status_of(place: Path) -> dict:
@@ -123,9 +170,30 @@ def test_what_is_derived_is_made_again_where_it_is_missing_or_old(undisturbed, t
     for path in (page, card, run / "samples" / "samples.gif", run / "checkpoints" / "generator.safetensors"):
         path.unlink()
     assert "made again" in run_in(place, *SCORED) and differences(undisturbed(*SCORED), place) == []
+    card.unlink()
+    assert len(published_in(place, *SCORED)) == 1
+    (scores,) = (run / "evaluations").glob("*.json")
+    assert len(published_in(place, "evaluate", "run=latest", "evaluation.n=16")) == 2 and scores.exists()
     for path in (run / "checkpoints").iterdir():  # nothing to make it of
         path.unlink()
-    assert "nothing to do" in run_in(place, *SCORED)
+    assert "has no checkpoint any more" in run_in(place, *SCORED)
+
+
+@pytest.mark.parametrize("fault", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_finished_run_whose_last_checkpoint_is_lost_is_finished_again_from_the_one_before(
+    undisturbed, tmp_path, fault
+):
+    place = shutil.copytree(undisturbed(*TWENTY), tmp_path / "it")
+    (last,) = place.rglob("last.ckpt")
+    fault(last)
+    said = run_in(place, *TWENTY)
+    assert "taking the checkpoint before it" in said and "going on from step 10" in said
+    assert differences(undisturbed(*TWENTY), place) == []
+    fault(last)
+    last.with_name("previous.ckpt").write_bytes(b"")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        assert "no whole previous.ckpt" in command_line(*TWENTY, check=2).stderr
 
 
 @pytest.mark.parametrize("which", [1, 2], ids=["while it is copied", "while it trains"])

@@ -116,8 +116,9 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
             file.flush()
             sink.sync()
         with naming(path):
-            if keep is not None and path.exists():
-                path.replace(keep)
+            if keep is not None:
+                with contextlib.suppress(FileNotFoundError):
+                    path.replace(keep)
             aside.replace(path)
     except Exception as error:
         if sink.error is None:

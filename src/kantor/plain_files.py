@@ -1,10 +1,14 @@
 """Plain files: what somebody hands over is opened only where it is one (a pipe would be waited for, a device read for
 ever), and read up to a limit."""
 
+import errno
 import os
 import stat
 from io import BufferedReader
 from pathlib import Path
+
+from kantor.causes import explained
+from kantor.errors import UserError
 
 KINDS = (
     (stat.S_ISLNK, "a link"),
@@ -14,6 +18,10 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+"""How the system says that nothing lies there. Whatever else it says, something may: a disk that fails for a moment makes
+nothing of a file."""
 
 
 class Unreadable(Exception):
@@ -31,11 +39,32 @@ def is_plain(path: Path, *, follow: bool = True) -> bool:
     Args:
         path: where.
         follow: whether a link to one counts.
+
+    Raises:
+        UserError: it cannot be found out.
     """
+    found = _found(path, follow=follow)
+    return found is not None and stat.S_ISREG(found.st_mode)
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything lies there, if only a link.
+
+    Raises:
+        UserError: it cannot be found out.
+    """
+    return _found(path, follow=False) is not None
+
+
+def _found(path: Path, *, follow: bool) -> os.stat_result | None:
     try:
-        return stat.S_ISREG(os.stat(path, follow_symlinks=follow).st_mode)
-    except (OSError, ValueError):  # a path that no file can have
-        return False
+        return os.stat(path, follow_symlinks=follow)
+    except ValueError:  # a path that no file can have
+        return None
+    except OSError as error:
+        if error.errno in NOTHING:
+            return None
+        raise UserError(explained(error)) from error
 
 
 def opened(path: Path, *, follow: bool = True) -> BufferedReader:

@@ -10,6 +10,10 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from kantor.causes import explained
+from kantor.errors import UserError
+from kantor.plain_files import is_plain
+
 NAME = b"kantor sha256 "
 """Begins a seal; 64 hex digits follow."""
 
@@ -33,16 +37,23 @@ def seal_zip(file: BinaryIO) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a sealed file is there, and to the bit what was sealed."""
+    """Whether a sealed file is there, and to the bit what was sealed.
+
+    Raises:
+        UserError: it cannot be read, which says nothing of what is in it.
+    """
+    if not is_plain(path):
+        return False
     try:
-        if not path.is_file():
-            return False
         with path.open("rb") as file:
-            size = file.seek(-LENGTH, os.SEEK_END)
+            size = file.seek(0, os.SEEK_END) - LENGTH
+            if size < 0:
+                return False
+            file.seek(size)
             found = file.read()
             return found.startswith(NAME) and found == NAME + _digest(file, size)
-    except OSError:  # too short, or it cannot be read
-        return False
+    except OSError as error:
+        raise UserError(f"{path}: {explained(OSError(error.errno, error.strerror))}") from error
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:

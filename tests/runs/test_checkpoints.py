@@ -1,5 +1,7 @@
 """A checkpoint is what was saved, to the bit, or it is not taken."""
 
+import builtins
+import errno
 import io
 import os
 import re
@@ -118,6 +120,26 @@ def test_without_a_whole_one_there_is_a_sentence(run, last, damage):
     with pytest.raises(UserError, match=r"best\.ckpt is damaged: take another checkpoint"):
         last.rename(last.with_name("best.ckpt"))
         checkpoints.read(run, "best")
+
+
+@pytest.mark.parametrize("call", ["os.stat", "io.open", "builtins.open"])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_taken_for_damaged(run, last, call, monkeypatch):
+    module, name = {"os": os, "io": io, "builtins": builtins}[call.partition(".")[0]], call.partition(".")[2]
+    real = getattr(module, name)
+
+    def failing(path, *words, **given):
+        if str(path) == str(last):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return real(path, *words, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, failing)
+        for asked in (checkpoints.can_be_loaded, lambda _: checkpoints.to_resume(run), seals.is_whole):
+            if call == "builtins.open" and asked is seals.is_whole:  # it opens by the other name; torch does by this
+                continue
+            with pytest.raises(UserError, match=r"last\.ckpt.*Input/output error: nothing already written is damaged"):
+                asked(last)
+    assert checkpoints.to_resume(run) == (last, None)
 
 
 def test_no_hard_link_is_needed(run, last, monkeypatch):

@@ -281,12 +281,34 @@ def test_creating_leaves_a_marked_directory(tmp_path):
     assert names(directory.path) == [".kantor"] and not directory.exists
 
 
-def test_clearing_leaves_the_lock_and_the_mark(run):
+def test_clearing_leaves_the_lock_and_the_mark_and_says_that_there_is_no_run(run):
     (run.path / "checkpoints").mkdir()
     (run.path / "checkpoints" / "last.ckpt").write_text("x")
     with run.lock():
         run.clear()
+    assert names(run.path) == [".kantor", ".lock", ".no_run.tmp"]
+    run.check_unbegun()
+    run.sweep_temporaries()
     assert names(run.path) == [".kantor", ".lock"]
+    run.check_unbegun()
+
+
+@pytest.mark.parametrize("left", ["checkpoints/last.ckpt", "metrics.csv", "evaluations/standard.json", "card.json"])
+def test_what_lies_beside_a_lost_status_is_not_taken_for_what_a_kill_left(run, left):
+    write_text(run.path / left, "x")
+    run.status_json.unlink()
+    with pytest.raises(UserError, match=rf"has .*{left.partition('/')[0]}.* but no status\.json.*rerun=true"):
+        run.check_unbegun()
+    run.clear()
+    write_text(run.path / left, "x")
+    run.check_unbegun()
+
+
+def test_a_directory_in_the_place_of_a_temporary_file_is_left(run):
+    (run.path / "samples" / ".x.tmp" / "y").mkdir(parents=True)
+    (run.path / "samples" / ".y.tmp").write_text("")
+    run.sweep_temporaries()
+    assert names(run.path / "samples") == [".x.tmp"]
 
 
 # Several runs

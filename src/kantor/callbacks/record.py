@@ -10,6 +10,7 @@ from kantor.atomic import append_rows
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.trigger import due
 from kantor.models.base import GenerativeModel
+from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory
 
 
@@ -54,12 +55,12 @@ class Record(pl.Callback):
         path = self.directory.metrics_csv
         whole = {**counters, **row}
         if not self._columns:
-            self._columns = list(self.directory.metrics()) if path.is_file() else []
+            self._columns = list(self.directory.metrics()) if is_plain(path) else []
         new = [name for name in whole if name not in self._columns]
         if not new:
             append_rows(path, self._columns, [whole])
             return
-        old = self.directory.metric_rows() if path.is_file() else []
+        old = self.directory.metric_rows() if is_plain(path) else []
         self._columns += new
         append_rows(path, self._columns, [*old, whole], whole=True)
 

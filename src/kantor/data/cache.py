@@ -99,7 +99,7 @@ def mapped(path: Path) -> np.ndarray:
 def is_whole(path: Path) -> bool:
     """Whether a file is there that was made here and has not changed since; its bytes are read once, and again when its
     `trace()` is another."""
-    if not path.is_file():
+    if not plain_files.is_plain(path):
         return False
     found = path.stat()
     memory = memory_of(["whole", str(path.resolve()), trace(found)])

@@ -59,8 +59,9 @@ def evaluate(
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()
     result = launch(score_run, run, devices=run.configuration.trainer.devices)
-    write_evaluation(directory, result)
-    publish(directory, directory.status())
+    with directory.publishing():
+        write_evaluation(directory, result)
+        publish(directory, directory.status())
     drawn = ", ".join(f"process {rank}: {count}" for rank, count in enumerate(result["chunks_per_process"]))
     say(f"chunks drawn by {drawn}")
     return directory.card()

@@ -15,6 +15,7 @@ from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.train import carry_out, described, first_status, write_config
 from kantor.errors import UserError, as_given
+from kantor.plain_files import is_plain
 from kantor.report.health import health_json
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import HASHED_TRAINER, UNHASHED_DATA, config_hash, determining
@@ -152,12 +153,12 @@ def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> No
     target, made = run.directory, directory.environment()
     for part in (directory.checkpoints, directory.samples):
         for path in sorted(part.rglob("*")):
-            if path.is_file():
+            if is_plain(path):
                 copy_file(path, target.path / path.relative_to(directory.path))
     if run.evaluation is None:
         (target.checkpoints / "best.ckpt").unlink(missing_ok=True)
     for file in (directory.metrics_csv, health_json(directory), directory.figures / FIRST_BATCH):
-        if file.is_file():
+        if is_plain(file):
             copy_file(file, target.path / file.relative_to(directory.path))
     then: dict[str, Any] = {name: made[name] for name in ("code", "code_before") if name in made}
     write_json(target.environment_json, {**described(run, code), **then})

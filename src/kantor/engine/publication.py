@@ -14,7 +14,8 @@ from kantor.runs.directory import RunDirectory
 
 
 def publish(directory: RunDirectory, status: dict[str, Any]) -> None:
-    """Write card, figures and page, in this order: the page is made of the others.
+    """Write card, figures and page, in this order: the page is made of the others. The caller holds
+    `directory.publishing()`.
 
     Args:
         directory: the run.

@@ -94,11 +94,13 @@ def prepare(run: Assembly, code: dict[str, str], begin: Begin) -> Start | None:
     """Make the directory ready for an attempt by some code; None when the run is finished already.
 
     Raises:
-        UserError: it was finished by other code, or its checkpoints are damaged.
+        UserError: it was finished by other code, its checkpoints are damaged, or its status.json is lost.
     """
     directory = run.directory
     if run.configuration.rerun or not directory.exists:
-        directory.clear()  # what a kill left of a run that was being made or cleared is none
+        if not run.configuration.rerun:
+            directory.check_unbegun()
+        directory.clear()
         begin(run, code)
     else:
         RunDirectory.open(directory.path)
@@ -109,22 +111,26 @@ def prepare(run: Assembly, code: dict[str, str], begin: Begin) -> Start | None:
 
 
 def is_complete(run: Assembly, code: dict[str, str]) -> bool:
-    """Whether a finished run has all that is made of its checkpoint; what is made of its other files is made again
-    where it is missing or old.
+    """Whether a finished run has its last checkpoint and all that is made of that; what is made of its other files is
+    made again where it is missing or old.
 
     Raises:
-        UserError: it was finished by other code.
+        UserError: it was finished by other code, or its checkpoints are damaged.
     """
     directory = run.directory
     check_code(directory, code)
+    checkpoint, note = checkpoints.to_resume(directory)
+    if note is not None:
+        return False
     missing = [name for name in directory.status().get("files", ()) if not is_plain(directory.path / name)]
-    if missing and checkpoints.can_be_loaded(directory.checkpoints / "last.ckpt"):
+    if missing and checkpoint is not None:
         say(f"{directory.path} is finished, but has no {', '.join(missing)}: made again from its last checkpoint")
         return False
     if not is_published(directory):
         say(f"{directory.path}: card, figures and page are not of what the run holds now: made again")
-        publish(directory, directory.status())
-    say_finished(run)
+        with directory.publishing():
+            publish(directory, directory.status())
+    say_finished(run, gone=checkpoint is None)
     return True
 
 
@@ -203,9 +209,15 @@ def check_code(directory: RunDirectory, code: dict[str, str]) -> None:
         )
 
 
-def say_finished(run: Assembly) -> None:
-    """Say that there is nothing to do, and what could be."""
+def say_finished(run: Assembly, *, gone: bool) -> None:
+    """Say that there is nothing to do, and what could be; or what cannot, where the checkpoints are gone."""
     directory = run.directory
+    if gone:
+        say(
+            f"{directory.path} is finished already, but has no checkpoint any more to draw from, to score or to go on "
+            "with: rerun=true trains it again"
+        )
+        return
     unheeded = other_settings(run.configuration, directory.config())
     told = f", and {shlex.join(unheeded)} was not what it was finished with" if unheeded else ""
     words = [f"run={directory.path}", *scoring_words(run.configuration, directory.config(), run.data.content)]
@@ -248,11 +260,12 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
     if result["interrupted"] is not None:
         trying.end(trying.ended("interrupted", state="running", counters=result["counters"]))
         raise Interrupted(result["interrupted"])
-    if result["evaluation"] is not None:
-        write_evaluation(directory, result["evaluation"])
     done, planned = result["counters"]["steps"], trying.status["budget"]["steps"]
     early = planned is not None and done < planned
     reason = f"a callback ended training early, at step {done:,} of {planned:,}" if early else None
     finished = trying.ended("finished", state="finished", counters=result["counters"], reason=reason)
-    publish(directory, finished)
-    trying.end({**finished, "files": derived(directory)})
+    with directory.publishing():
+        if result["evaluation"] is not None:
+            write_evaluation(directory, result["evaluation"])
+        publish(directory, finished)
+        trying.end({**finished, "files": derived(directory)})

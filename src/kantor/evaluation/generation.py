@@ -77,11 +77,12 @@ class Finished:
                 tensor_files.write(self._path(c), chunk, self._key_of(c))
 
     def forget(self) -> None:
-        """Delete them: the whole is done."""
-        if self._directory is not None and self._directory.is_dir():
-            for file in self._directory.iterdir():
-                file.unlink(missing_ok=True)
-            self._directory.rmdir()
+        """Delete them: the whole is done. Another process that makes the same may do so too, or still keep some there."""
+        if self._directory is not None:
+            with contextlib.suppress(OSError):
+                for file in self._directory.iterdir():
+                    file.unlink(missing_ok=True)
+                self._directory.rmdir()
 
     def _key_of(self, c: int) -> dict[str, Any]:
         return {**self._key, "number": c}

@@ -11,6 +11,7 @@ from kantor import user_code
 from kantor.atomic import write_json
 from kantor.causes import told
 from kantor.config.schema import Configuration, Trainer
+from kantor.errors import UserError
 from kantor.runs.directory import LAYOUT, RunDirectory, now
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
@@ -57,6 +58,18 @@ class Attempt:
         entry = {**entry, "ended": now(), "outcome": outcome, "to_step": counters["steps"]}
         return {**self.status, "state": state, "reason": reason, "counters": counters, "attempts": [*earlier, entry]}
 
+    def fail(self, error: BaseException) -> None:
+        """Write down what ended it badly, and how far it came as far as that can be read."""
+        step = self.status["attempts"][-1]["from_step"]
+        with contextlib.suppress(UserError):
+            step = _last_step(self.directory)
+        counters = {**self.status["counters"], "steps": step}
+        if isinstance(error, KeyboardInterrupt):
+            self.end(self.ended("interrupted", state="running", counters=counters))
+        else:
+            reason = user_code.reason(error) if user_code.own_line(error) is not None else told(error)
+            self.end(self.ended("failed", state="failed", counters=counters, reason=reason))
+
     def end(self, status: dict[str, Any]) -> None:
         """Write that it has ended; what is said to be finished has to be there."""
         write_json(self.directory.status_json, status)
@@ -90,12 +103,8 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
         yield trying
     except BaseException as error:
         if not trying.over:
-            counters = {**trying.status["counters"], "steps": _last_step(directory)}
-            if isinstance(error, KeyboardInterrupt):
-                trying.end(trying.ended("interrupted", state="running", counters=counters))
-            else:
-                reason = user_code.reason(error) if user_code.own_line(error) is not None else told(error)
-                trying.end(trying.ended("failed", state="failed", counters=counters, reason=reason))
+            with contextlib.suppress(OSError, UserError):  # the record is not worth hiding the error
+                trying.fail(error)
         raise
 
 

@@ -22,7 +22,7 @@ MEASURED = ("name", "at_step", "protocol_hash", "sampling", "draw", "digest")
 
 def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> None:
     """Keep an evaluation beside the others, with who made it. Scores that were made before of the same samples, by the
-    same protocol, and are not made again, are kept with it."""
+    same protocol, and are not made again, are kept with it. The caller holds `directory.publishing()`."""
     made = {**evaluation, "made_by": provenance()}
     path = directory.evaluations / f"{made['name']}-{sha256({**_measurement(made), **made['protocol']})[:10]}.json"
     for there in sorted(directory.evaluations.glob("*.json")):

@@ -14,8 +14,10 @@ from safetensors.torch import save as packed
 from torch import nn
 
 from kantor.atomic import replacing, write_bytes
+from kantor.causes import explained, is_beyond_memory
 from kantor.errors import NonFiniteError, UserError
 from kantor.messages import say
+from kantor.plain_files import is_there
 from kantor.runs.directory import RunDirectory
 from kantor.runs.shapes import Unlike, count, mapped, record
 from kantor.seals import is_whole, seal_zip
@@ -76,13 +78,21 @@ def save(trainer: pl.Trainer, model: nn.Module, path: Path) -> None:
 
 
 def can_be_loaded(path: Path) -> bool:
-    """Whether a checkpoint is whole, and this torch reads it."""
+    """Whether a checkpoint is whole, and this torch reads it.
+
+    Raises:
+        UserError: the disk does not let it be read, which says nothing of what is in it.
+    """
     if not is_whole(path):
         return False
     try:
         CONTENT(torch.load(path, map_location="cpu", weights_only=True, mmap=True), "")
         return is_plain_zip(path)
-    except Exception:  # whatever it is, there may be another checkpoint
+    except OSError as error:
+        raise UserError(explained(error)) from error
+    except Exception as error:  # whatever else it is, there may be another checkpoint
+        if is_beyond_memory(error):
+            raise
         return False
 
 
@@ -96,7 +106,7 @@ def is_plain_zip(path: Path) -> bool:
 
 def fault_of(path: Path) -> str:
     """What is wrong with a checkpoint that cannot be loaded, in words that follow its path."""
-    if not path.exists():
+    if not is_there(path):
         return "missing"
     with path.open("rb") as file:
         file.seek(-min(END, file.seek(0, os.SEEK_END)), os.SEEK_END)
@@ -115,7 +125,7 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
         UserError: there are checkpoints, and all are damaged.
     """
     last, previous = directory.checkpoints / "last.ckpt", directory.checkpoints / "previous.ckpt"
-    if not last.exists() and not previous.exists():
+    if not is_there(last) and not is_there(previous):
         return None, None
     if can_be_loaded(last):
         return last, None
@@ -147,8 +157,8 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
         path, note = to_resume(directory)
         if note is not None:
             say(note)
-    if path is None or not path.exists():
-        remedy = "scores while training choose it" if which == "best" else "train the run first"
+    if path is None or not is_there(path):
+        remedy = "scores while training choose it" if which == "best" else "its training command, with rerun=true"
         raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
     if not can_be_loaded(path):
         raise UserError(f"{path} is {fault_of(path)}: take another checkpoint, such as checkpoint=last")

@@ -20,14 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from kantor import locks, temporaries
-from kantor.atomic import append_rows
+from kantor.atomic import append_rows, write_bytes
 from kantor.causes import placing
 from kantor.errors import UserError
 from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.paths import path_of
-from kantor.plain_files import is_plain
+from kantor.plain_files import is_plain, is_there
 from kantor.runs import door, schemas
+
+LOCK = ".lock"
+PUBLICATION_LOCK = ".publication.lock"
+NO_RUN = ".no_run.tmp"
+"""Says of what lies in a directory that it is of a run that is being made or taken out: none yet, or no longer."""
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
@@ -56,13 +61,18 @@ class RunDirectory:
         self.evaluations = self.path / "evaluations"
         self.card_json = self.path / "card.json"
         self.report_html = self.path / "report.html"
+        self.no_run = self.path / NO_RUN
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
 
     @property
     def exists(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether a run was begun here.
+
+        Raises:
+            UserError: it cannot be found out.
+        """
         return is_plain(self.status_json)
 
     @classmethod
@@ -139,12 +149,12 @@ class RunDirectory:
 
     def metric_rows(self) -> list[dict[str, str]]:
         """metrics.csv as rows of text. No file: no rows; a last row that was torn by a kill is no row."""
-        return door.read_rows(self.metrics_csv) if os.path.lexists(self.metrics_csv) else []
+        return door.read_rows(self.metrics_csv) if is_there(self.metrics_csv) else []
 
     @property
     def live(self) -> bool:
         """Whether a process holds the run's lock now."""
-        return locks.is_locked(self.path / ".lock")
+        return locks.is_locked(self.path / LOCK)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -159,7 +169,7 @@ class RunDirectory:
         with contextlib.ExitStack() as stack:
             for attempt in range(10):  # `live` holds it for a moment too
                 try:
-                    stack.enter_context(locks.locked(self.path / ".lock", wait=False))
+                    stack.enter_context(locks.locked(self.path / LOCK, wait=False))
                     break
                 except BlockingIOError as error:
                     if attempt == 9:
@@ -168,6 +178,13 @@ class RunDirectory:
                             "(`kantor status` shows it), then give the command again"
                         ) from error
                     time.sleep(0.02)
+            yield
+
+    @contextlib.contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold the evaluations, and what is made of them, for this process, once whoever else does has let go: a run can
+        be evaluated by several at once."""
+        with locks.locked(self.path / PUBLICATION_LOCK, wait=True):
             yield
 
     def create(self) -> None:
@@ -182,17 +199,34 @@ class RunDirectory:
             with tempfile.TemporaryFile(dir=self.path):  # without a name: two that begin at once do not meet
                 pass
 
+    def check_unbegun(self) -> None:
+        """Check that a directory without a run holds nothing of one but what a kill has left of its making or clearing.
+
+        Raises:
+            UserError: a run lies there of which status.json alone is lost.
+        """
+        left = sorted({entry.name for entry in self.path.iterdir()} & {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK})
+        if left and not is_there(self.no_run):
+            raise UserError(
+                f"{self.path} has {', '.join(left)} of a run, but no status.json, which tells its state: put that back "
+                "from a copy of the run, or rerun=true takes out what is there and trains it from the beginning"
+            )
+
     def clear(self) -> None:
-        """Take everything out but lock and mark. What says that there is a run goes first: a kill leaves either all of
-        it or what is no run, which whoever begins one here takes out."""
+        """Take everything out but lock and mark. At once there is no run any more, and that is said until there is
+        another: a kill leaves either all of it or what whoever begins one here takes out."""
         self.card_json.unlink(missing_ok=True)
-        self.status_json.unlink(missing_ok=True)
+        if self.exists:
+            self.status_json.replace(self.no_run)
+        else:
+            write_bytes(self.no_run, b"")
         for entry in self.path.iterdir():
-            if entry.name not in (".lock", MARK):
+            if entry.name not in (LOCK, PUBLICATION_LOCK, MARK, NO_RUN):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def sweep_temporaries(self) -> None:
-        """Delete what a kill left of files that were being written; only under the lock. Runs are scored without it."""
+        """Delete what a kill left of files that were being written, and what said that there was no run; only under the
+        lock. Runs are scored without it."""
         for stale in self.path.rglob(".*.tmp"):
             if is_plain(stale) and not temporaries.is_written(stale):
                 stale.unlink(missing_ok=True)
@@ -234,10 +268,18 @@ def latest(root: Path) -> RunDirectory:
     Raises:
         UserError: there is none.
     """
-    runs = [run for run in find_runs(root) if run.exists]
+    runs = [run for run in find_runs(root) if _is_begun(run)]
     if not runs:
         raise UserError(f"run=latest: there is no run below {root}; `kantor train experiment=NAME` makes one")
     return RunDirectory.open(max(runs, key=lambda run: run.status_json.stat().st_mtime_ns).path)
+
+
+def _is_begun(run: RunDirectory) -> bool:
+    try:
+        return run.exists
+    except UserError as error:
+        say(f"left out: {error}")
+        return False
 
 
 def named(paths: list[str]) -> list[RunDirectory]:

@@ -38,7 +38,7 @@ OWN = ("samples", "figures", "checkpoints", "evaluations")
 """Directories of a run in which everything is kantor's; loggers have their own beside them."""
 FILES = (
     "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "report.html",
-    ".lock", MARK,
+    ".lock", ".publication.lock", MARK,
 )  # fmt: skip
 
 
