@@ -20,8 +20,8 @@ KINDS = (
 )
 
 NOTHING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
-"""How the system says that nothing lies there. Whatever else it says, something may: a disk that fails for a moment makes
-nothing of a file."""
+"""How the system says that nothing lies there. Whatever else it says, something may: a disk that fails for a moment
+makes nothing of a file."""
 
 
 class Unreadable(Exception):

@@ -4,14 +4,19 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 
+from kantor.runs.shapes import Shape, amount, count, record
+
 
 class Clock(pl.Callback):
     """Counts training seconds over all attempts; callbacks that do something else wrap it in `paused()`."""
+
+    kept: ClassVar[Shape] = record({"seconds": amount, "peak_memory_bytes": count})
+    """The shape of its state in a checkpoint."""
 
     def __init__(self) -> None:
         self._before = 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +16,7 @@ from kantor.models.base import GenerativeModel
 from kantor.models.health import LOOKS, Check, History
 from kantor.report.health import health_json
 from kantor.runs.directory import RunDirectory
+from kantor.runs.shapes import Shape, Unlike, anything, count, listed, mapped, maybe, record, text
 
 
 class StopOnNonFinite(pl.Callback):
@@ -40,6 +41,21 @@ class StopOnNonFinite(pl.Callback):
         )
 
 
+def _look(value: object, place: str) -> None:
+    """The shape of what was measured at one step."""
+    mapped(anything)(value, place)
+    assert isinstance(value, dict)
+    for name, number in value.items():
+        if not isinstance(number, float):
+            raise Unlike(f"{place}.{name}", "a number")
+
+
+def _looks(value: object, place: str) -> None:
+    if not isinstance(value, tuple):
+        raise Unlike(place, "the last measurements")
+    listed(_look, most=LOOKS)(list(value), place)
+
+
 class Health(pl.Callback):
     """Says each ailment once, when it is found, and when it has gone; both are kept in health.json.
 
@@ -54,6 +70,15 @@ class Health(pl.Callback):
     Attributes:
         findings: what was found so far, oldest first: step, check, message, and since when it has gone.
     """
+
+    kept: ClassVar[Shape] = record(
+        {
+            "history": record({"first": _look, "highest": _look, "looks": _looks, "count": count}, closed=True),
+            "findings": listed(record({"step": count, "check": text, "message": text, "gone": maybe(count)})),
+            "silent": mapped(count),
+        }
+    )
+    """The shape of its state in a checkpoint."""
 
     def __init__(self, directory: RunDirectory, *, checks: Mapping[str, Check], every: int) -> None:
         require_positive(every=every)

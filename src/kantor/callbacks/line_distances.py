@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ from kantor.metrics.transport import wasserstein
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasDistanceEstimate
 from kantor.nets.shift import Shift
+from kantor.runs.shapes import Shape, Unlike, anything, listed, maybe, record, text
 
 BINS = 32
 THETAS = np.linspace(-1, 1, 41)
@@ -46,6 +47,15 @@ def measured_distances(points: int, rng: np.random.Generator) -> dict[str, np.nd
     return {name: np.array(values) for name, values in distances.items()}
 
 
+def _path(value: object, place: str) -> None:
+    """The shape of a list of pairs, of a step and a number."""
+    listed(anything)(value, place)
+    assert isinstance(value, list)
+    for index, pair in enumerate(value):
+        if not isinstance(pair, tuple) or list(map(type, pair)) != [int, float]:
+            raise Unlike(f"{place}[{index}]", "a step and a number")
+
+
 @dataclass(eq=False, kw_only=True)
 class LineDistances(Picture):
     """Drawn at the end of training: the measured distances, the path of theta, and what the model's loss said of the
@@ -59,6 +69,9 @@ class LineDistances(Picture):
     """
 
     points: int
+
+    kept: ClassVar[Shape] = record({"seen": _path, "estimates": _path, "estimated": maybe(text)})
+    """The shape of its state in a checkpoint."""
 
     name = "line_distances"
 

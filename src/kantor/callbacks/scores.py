@@ -1,7 +1,7 @@
 """Scores while training, and the best checkpoint by them."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 
@@ -13,8 +13,9 @@ from kantor.evaluation.base import Evaluation
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.processes import Processes
-from kantor.runs import checkpoints
+from kantor.runs import checkpoints, shapes
 from kantor.runs.directory import RunDirectory
+from kantor.runs.shapes import Shape
 
 
 class Scores(pl.Callback):
@@ -33,6 +34,11 @@ class Scores(pl.Callback):
     Attributes:
         latest: the last scores, by name.
     """
+
+    kept: ClassVar[Shape] = shapes.record(
+        {"best": shapes.maybe(shapes.number), "chosen_by": shapes.mapped(shapes.anything), "protocol": shapes.text}
+    )
+    """The shape of its state in a checkpoint."""
 
     def __init__(
         self,

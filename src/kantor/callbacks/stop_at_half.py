@@ -1,6 +1,6 @@
 """The end of training that the theory of GANs promises: D can no longer tell what is real."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -14,6 +14,7 @@ from kantor.errors import UserError, require_positive
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasProbabilities
+from kantor.runs.shapes import Shape, count, record, truth
 
 
 class StopAtHalf(pl.Callback):
@@ -34,6 +35,9 @@ class StopAtHalf(pl.Callback):
     Raises:
         UserError: the model has no probabilities, or a setting is out of range.
     """
+
+    kept: ClassVar[Shape] = record({"learned": truth, "near": count})
+    """The shape of its state in a checkpoint."""
 
     def __init__(
         self, *, model: GenerativeModel, clock: Clock, seed: int, every: int, tolerance: float, looks: int

@@ -3,13 +3,14 @@
 import contextlib
 import signal
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 
 from kantor import interrupts
 from kantor.callbacks.clock import Clock
 from kantor.models.base import GenerativeModel
+from kantor.runs.shapes import Shape, record, truth
 
 CONSULT_EVERY = 10
 """Steps between the moments at which several processes ask each other whether to stop."""
@@ -74,6 +75,9 @@ def interrupted(trainer: pl.Trainer) -> bool:
 class EarlyEnd(pl.Callback):
     """Remembers that the callback before it has ended training, so that a run that goes on from its end takes no
     further step."""
+
+    kept: ClassVar[Shape] = record({"reached": truth})
+    """The shape of its state in a checkpoint."""
 
     def __init__(self) -> None:
         self.reached = False

@@ -13,10 +13,12 @@ from kantor.config.compose import changed
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
+from kantor.engine.resumption import check_resumable
 from kantor.engine.train import carry_out, described, first_status, write_config
 from kantor.errors import UserError, as_given
 from kantor.plain_files import is_plain
 from kantor.report.health import health_json
+from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import HASHED_TRAINER, UNHASHED_DATA, config_hash, determining
 
@@ -44,6 +46,13 @@ def extend(
     run = assemble(extended(directory, overrides, config_dirs=config_dirs))
     check(run)
     check_larger(directory, run)
+    checkpoint, _ = checkpoints.to_resume(directory)
+    if checkpoint is None:
+        raise UserError(
+            f"run={directory.path} has no checkpoint any more to go on with: its training command with rerun=true "
+            "makes one"
+        )
+    check_resumable(run.model, checkpoint)
     carry_out(run, partial(copy_run, directory))
     return run.directory
 

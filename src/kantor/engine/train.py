@@ -17,6 +17,7 @@ from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.fit import fit
 from kantor.engine.publication import derived, is_published, publish
+from kantor.engine.resumption import check_resumable
 from kantor.engine.trial import try_out
 from kantor.errors import Interrupted, UserError, command
 from kantor.evaluation.base import PRESETS
@@ -102,6 +103,7 @@ def prepare(run: Assembly, code: dict[str, str], begin: Begin) -> Start | None:
             directory.check_unbegun()
         directory.clear()
         begin(run, code)
+        directory.no_run.unlink()
     else:
         RunDirectory.open(directory.path)
         directory.sweep_temporaries()
@@ -165,16 +167,18 @@ def resume(run: Assembly, code: dict[str, str]) -> Start:
     """Where a run goes on, which of a new one is its beginning; what is beyond that is taken back.
 
     Raises:
-        UserError: its checkpoints are damaged.
+        UserError: its checkpoints are damaged, or none of this run's training.
     """
     directory = run.directory
+    checkpoint, note = checkpoints.to_resume(directory)
+    if checkpoint is not None:
+        check_resumable(run.model, checkpoint)
     if directory.environment()["code"] != code:
         say(f"{directory.path}: going on with code that has changed since the run began")
         before = directory.environment()
         changed = [*before.get("code_before", []), before["code"]]
         write_json(directory.environment_json, {**before, "code": code, "code_before": changed})
     write_config(directory, run.configuration)
-    checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         say(note)
         checkpoint = checkpoints.promote_previous(directory)

@@ -77,7 +77,7 @@ class Finished:
                 tensor_files.write(self._path(c), chunk, self._key_of(c))
 
     def forget(self) -> None:
-        """Delete them: the whole is done. Another process that makes the same may do so too, or still keep some there."""
+        """Delete them: the whole is done. Another process that makes the same may do so, or keep some there still."""
         if self._directory is not None:
             with contextlib.suppress(OSError):
                 for file in self._directory.iterdir():

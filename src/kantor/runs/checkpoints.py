@@ -30,9 +30,12 @@ KEEP = ("last", "best")
 
 
 def tensor(value: object, place: str) -> None:
-    """A tensor."""
+    """A tensor all of whose real numbers are in the file."""
     if not isinstance(value, torch.Tensor):
         raise Unlike(place, "a tensor")
+    plain = value.layout == torch.strided and not (value.is_quantized or value.is_complex() or value.is_meta)
+    if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        raise Unlike(place, "a tensor of real numbers, each of them written out")
 
 
 CONTENT = record({"kantor_counters": mapped(count), "state_dict": mapped(tensor)})
@@ -71,9 +74,9 @@ def save(trainer: pl.Trainer, model: nn.Module, path: Path) -> None:
     Raises:
         NonFiniteError: some weights are NaN or infinite; the first is named, and nothing is written.
     """
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise NonFiniteError(f"{name} is no longer finite: training diverged; the last checkpoint is from before")
+    name = not_finite(model.state_dict())
+    if name is not None:
+        raise NonFiniteError(f"{name} is no longer finite: training diverged; the last checkpoint is from before")
     trainer.save_checkpoint(path)
 
 
@@ -86,7 +89,7 @@ def can_be_loaded(path: Path) -> bool:
     if not is_whole(path):
         return False
     try:
-        CONTENT(torch.load(path, map_location="cpu", weights_only=True, mmap=True), "")
+        CONTENT(held(path), "")
         return is_plain_zip(path)
     except OSError as error:
         raise UserError(explained(error)) from error
@@ -162,12 +165,31 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
         raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
     if not can_be_loaded(path):
         raise UserError(f"{path} is {fault_of(path)}: take another checkpoint, such as checkpoint=last")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    name = not_finite(found["state_dict"])
+    if name is not None:
+        raise UserError(
+            f"{path}: {name} is not finite, and nothing can be drawn with such weights: take another checkpoint, or "
+            "train the run again"
+        )
+    return found
+
+
+def not_finite(weights: Mapping[str, torch.Tensor]) -> str | None:
+    """The name of the first tensor in which a number is NaN or infinite; None where there is none."""
+    of_reals = ((name, one) for name, one in weights.items() if one.is_floating_point())
+    return next((name for name, one in of_reals if not bool(one.isfinite().all())), None)
+
+
+def held(path: Path) -> dict[str, Any]:
+    """What is in a checkpoint; its tensors are read when somebody looks at them."""
+    found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    return found
 
 
 def counters(path: Path) -> dict[str, int]:
     """The counters in a checkpoint; its tensors are not read."""
-    found: dict[str, int] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["kantor_counters"]
+    found: dict[str, int] = held(path)["kantor_counters"]
     return found
 
 

@@ -182,8 +182,8 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
-        """Hold the evaluations, and what is made of them, for this process, once whoever else does has let go: a run can
-        be evaluated by several at once."""
+        """Hold the evaluations, and what is made of them, for this process, once whoever else does has let go: a run
+        can be evaluated by several at once."""
         with locks.locked(self.path / PUBLICATION_LOCK, wait=True):
             yield
 
@@ -205,7 +205,9 @@ class RunDirectory:
         Raises:
             UserError: a run lies there of which status.json alone is lost.
         """
-        left = sorted({entry.name for entry in self.path.iterdir()} & {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK})
+        left = sorted(
+            {entry.name for entry in self.path.iterdir()} & {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK}
+        )
         if left and not is_there(self.no_run):
             raise UserError(
                 f"{self.path} has {', '.join(left)} of a run, but no status.json, which tells its state: put that back "
