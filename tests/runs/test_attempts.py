@@ -23,7 +23,8 @@ def run(tmp_path):
 
 def of_last(run):
     (entry,) = run.status()["attempts"]
-    return run.status()["state"], run.status()["reason"], entry["outcome"], entry["to_step"]
+    reason = run.status()["reason"]
+    return run.status()["state"], reason and reason[:10], entry["outcome"], entry["to_step"]
 
 
 def test_a_bad_end_is_written_down_with_the_last_step_that_was_logged(run):
