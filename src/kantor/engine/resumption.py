@@ -112,9 +112,9 @@ def _check_weights(model: GenerativeModel, kept: Mapping[str, torch.Tensor]) -> 
     for name, tensor in own.items():
         if tensor.shape != kept[name].shape:
             raise Unlike(f"state_dict.{name}", f"{tuple(tensor.shape)}, not {tuple(kept[name].shape)}")
-    name = checkpoints.not_finite(kept)
-    if name is not None:
-        raise Unlike(f"state_dict.{name}", "finite numbers")
+    wrong = checkpoints.not_finite(kept)
+    if wrong is not None:
+        raise Unlike(f"state_dict.{wrong}", "finite numbers")
 
 
 def _check_optimizers(model: GenerativeModel, kept: list[dict[str, Any]]) -> None:
