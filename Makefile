@@ -52,6 +52,7 @@ bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/diffusion.py --peers $(PEERS)
 	$(BIN)/python bench/variational.py --peers $(PEERS)
+	$(BIN)/python bench/energy.py --peers $(PEERS)
 
 # Other libraries, which bench/diffusion.py times: by themselves, so that they bring no torch and change nothing of ours.
 $(PEERS)/.ready: $(READY) bench/peers.txt

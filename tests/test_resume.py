@@ -15,7 +15,7 @@ import pytest
 import torch
 from apart import Apart
 from faults.operations import Killed, by_exception, watched
-from small_runs import FAST, PICTURES, POINT_VAE, SMALL, SMALL_FLOW, SMALL_VAE, command_line
+from small_runs import BRIEF, FAST, PICTURES, POINT_VAE, SCORED, SMALL, SMALL_FLOW, SMALL_VAE, command_line
 
 from kantor.seals import is_whole
 
@@ -43,6 +43,19 @@ POINTS = {
         "optimisation.accumulate=2",
     ),
 }
+POINTS["energy"] = (
+    "experiment=point_ebm",
+    *BRIEF,
+    *SCORED,
+    "data.batch_size=16",
+    "model.energy.network.width=16",
+    "objective.steps=2",
+    "objective.chains.size=64",
+    "sampler.steps=3",
+    "likelihood.cells=20",
+    "budget.steps=60",
+    "schedule.warm_up=5",
+)
 IMAGES = {
     "gan": ("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=16", "trainer.precision=bf16-mixed"),
     "vae": (*SMALL_VAE, "budget.steps=16", "trainer.precision=32-true"),

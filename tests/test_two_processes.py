@@ -84,6 +84,21 @@ TRAINED = {
         ),
         {"images_seen": 50 * 512, "steps": 50},
     ),
+    "energy": (
+        (
+            "experiment=point_ebm",
+            *BRIEF,
+            "evaluation=none",
+            "pictures=none",
+            "model.energy.network.width=16",
+            "objective.steps=2",
+            # Metropolis' rule would decide by the last digit
+            "objective.kernel._target_=kantor.samplers.kernels.UnadjustedLangevin",
+            *plain_descent("optimisation.optimizer"),
+            "~optimisation.optimizer.betas",
+        ),
+        {"images_seen": 50 * 256, "steps": 50},
+    ),
 }
 
 

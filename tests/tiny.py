@@ -1,9 +1,8 @@
 """Tiny models, data in memory, and training in a plain Lightning trainer: what tests train that need no run directory.
 
-`gan`, `vae` and `flow` are of points, `image_gan`, `image_vae`, `image_cgan` and `image_ddpm` (the last two are
-conditional) of pictures of 8×8 pixels; equal arguments give equal weights. A property of every model is tested over
-`MODELS`.
-"""
+`gan`, `vae`, `flow` and `energy` are of points, `image_gan`, `image_vae`, `image_cgan`, `image_ddpm` (these two are
+conditional) and `rbm` of pictures of 8×8 pixels; equal arguments give equal weights. A property of every model is
+tested over `MODELS`."""
 
 import functools
 import tempfile
@@ -26,13 +25,16 @@ from kantor.models.base import GenerativeModel
 from kantor.models.critic_steps import Constant
 from kantor.models.denoising import DenoisingModel
 from kantor.models.ema import Exponential
+from kantor.models.energy import EnergyModel
 from kantor.models.latent import Normal
 from kantor.models.optimisation import SingleOptimisation
 from kantor.models.variational import VariationalModel
 from kantor.nets.activations import ReLU
 from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, PointDiscriminator
+from kantor.nets.confined import Confined
 from kantor.nets.flat import FromImages, ToImages, ToPixels
 from kantor.nets.mlp import MLP
+from kantor.nets.rbm import RBM
 from kantor.nets.time_mlp import TimeMLP
 from kantor.noising.betas import LinearBetas
 from kantor.noising.bound import gaussian
@@ -42,12 +44,17 @@ from kantor.noising.path import Chain, Linear
 from kantor.noising.times import Steps, Stratified, Uniform
 from kantor.noising.weights import OfVelocity, Simple
 from kantor.objectives.adversarial import NonSaturating
+from kantor.objectives.contrastive import Contrastive
 from kantor.objectives.denoising import Denoising
 from kantor.objectives.elbo import ELBO
+from kantor.objectives.energies import Kept
 from kantor.objectives.hybrid import Hybrid
 from kantor.objectives.observation import Bernoulli, Gaussian
+from kantor.samplers.chains import ChainSampler
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.direct import Direct
+from kantor.samplers.kernels import Gibbs, UnadjustedLangevin
+from kantor.samplers.spaces import Bits, Unbounded
 
 SIDE = 8
 DIRECT = Direct()
@@ -309,6 +316,36 @@ image_ddpm = functools.partial(
 )
 
 
+LANGEVIN = UnadjustedLangevin(step_size=0.01)
+REPLAY = Contrastive(
+    kernel=LANGEVIN, steps=2, chains=Kept(size=20, fresh=0.3), data_noise=0.01, regularisation=0.1
+)  # fmt: skip
+PERSISTENT = Contrastive(kernel=Gibbs(), steps=2, chains=Kept(size=8, fresh=0.0), data_noise=0.0, regularisation=0.0)
+
+
+def energy(
+    *, energy=lambda: Confined(network=mlp(2, None), deviation=2.0), shape=(2,), space=Unbounded(deviation=2.0),  # noqa: B008
+    objective=REPLAY, optimizer=ADAM, gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None,
+    weights=0, seed=3,
+):  # fmt: skip
+    """An energy model."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        return EnergyModel(
+            energy=energy(), shape=shape, space=space, objective=objective,
+            optimisation=SingleOptimisation(
+                optimizer=optimizer, gradient_clip_norm=gradient_clip_norm, accumulate=accumulate
+            ),
+            averaging=averaging, schedule=schedule, seed=seed,
+        )  # fmt: skip
+
+
+rbm = functools.partial(
+    energy, energy=lambda: RBM(visible=SIDE**2, hidden=6, deviation=0.5), shape=(1, SIDE, SIDE),
+    space=Bits(binarise="fixed"), objective=PERSISTENT,
+)  # fmt: skip
+
+
 class Kind(NamedTuple):
     """How a model is made, and data for it."""
 
@@ -326,6 +363,8 @@ MODELS = {
     "variational model of pictures": Kind(image_variational, TinyImages),
     "flow of points": Kind(flow, points),
     "conditional diffusion of pictures": Kind(image_ddpm, functools.partial(TinyImages, labelled=True)),
+    "energy of points": Kind(energy, points),
+    "boltzmann machine of pictures": Kind(rbm, TinyImages),
 }
 each_model = pytest.mark.parametrize("kind", MODELS.values(), ids=MODELS.keys())
 
@@ -343,6 +382,8 @@ def fit(model, data, steps, *callbacks, checkpoint=None, precision="32-true", pl
 
 def sampler_of(model):
     """One that can draw from it."""
+    if isinstance(model, EnergyModel):
+        return ChainSampler(kernel=model.objective.kernel, steps=2, start="noise")
     return DIRECT if model.sampler_kind is Direct else FEW_STEPS
 
 

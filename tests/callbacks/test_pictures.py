@@ -27,6 +27,7 @@ from tiny import (
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.denoising_error import DenoisingError
+from kantor.callbacks.filters import Filters
 from kantor.callbacks.flow_field import FlowField
 from kantor.callbacks.forward_chain import ForwardChain
 from kantor.callbacks.grids import Grids
@@ -35,6 +36,7 @@ from kantor.callbacks.latent_plane import LatentPlane
 from kantor.callbacks.latent_use import LatentUse
 from kantor.callbacks.line_distances import LineDistances
 from kantor.callbacks.neighbours import Neighbours
+from kantor.callbacks.out_of_distribution import OutOfDistribution
 from kantor.callbacks.pictures import (
     FRAMES,
     WIDTH,
@@ -56,7 +58,7 @@ from kantor.data.module import PointData
 from kantor.data.points import Line
 from kantor.errors import UserError
 from kantor.models.latent import Uniform
-from kantor.models.protocols import HasCode, HasDenoiser, HasLatentSpace
+from kantor.models.protocols import HasCode, HasDenoiser, HasFilters, HasLatentSpace, HasSurface
 from kantor.nets.shift import Shift
 
 PICTURES = {
@@ -67,8 +69,10 @@ PICTURES = {
     "interpolation": (Interpolation, {"rows": 2, "columns": 5}),
     "neighbours": (Neighbours, {"samples": 3, "neighbours": 4}),
     "denoising_error": (DenoisingError, {"n": 3, "levels": 2, "largest": 10_000}),
+    "filters": (Filters, {"rows": 2, "columns": 2}),
     "flow_field": (FlowField, {"n": 8, "extent": 3.0, "flow": FEW_STEPS}),
     "forward_chain": (ForwardChain, {"n": 3, "extent": None, "columns": 4}),
+    "out_of_distribution": (OutOfDistribution, {"n": 5}),
     "reverse_chain": (ReverseChain, {"n": 3, "extent": None, "columns": 3}),
     "reconstructions": (Reconstructions, {"n": 3}),
     "latent_plane": (LatentPlane, {"n": 12, "side": 3}),
@@ -129,6 +133,10 @@ def test_a_model_gets_the_pictures_of_what_it_has(scene, kind):
         expected = expected | OF_ENCODERS
     if isinstance(model, HasDenoiser):
         expected = expected | OF_DENOISERS | {"flow_field" if isinstance(data, PointData) else "denoising_error"}
+    if isinstance(data, TinyImages) and isinstance(model, HasSurface) and model.surface_name is not None:
+        expected = expected | {"out_of_distribution"}
+    if isinstance(model, HasFilters) and model.filters(model.weights("ema")) is not None:
+        expected = expected | {"filters"}
     assert kinds == {PICTURES[name][0] for name in expected}
 
 
@@ -281,6 +289,9 @@ REFUSED = [
         (name, MODELS["vae of points"], "pictures are expected, data=gaussians8 are points; take pictures=points")
         for name in sorted(OF_IMAGES)
     ),
+    ("filters", MODELS["gan of pictures"], "units with a weight for each pixel are expected, Adversarial has none"),
+    ("out_of_distribution", MODELS["vae of pictures"], "a number for every picture is expected"),
+    ("out_of_distribution", MODELS["energy of points"], "pictures are expected, data=gaussians8 are points"),
     ("flow_field", MODELS["conditional diffusion of pictures"], "points are expected, data=tiny are pictures"),
     ("flow_field", MODELS["gan of points"], "a denoiser is expected, Adversarial has none"),
     *(

@@ -58,6 +58,10 @@ OPTIONS = {
     ("pictures", "denoised_images"): "shapes_dcgan_dg1",
     ("pictures", "none"): "point_wgan_gp",
     ("likelihood", "bound"): "point_ddpm",
+    ("objective", "contrastive_divergence"): "bars_rbm",
+    ("objective", "sliced_score_matching"): "point_ebm",
+    ("sampler", "hamiltonian"): "point_ebm",
+    ("sampler", "unadjusted_langevin"): "point_ebm",
     ("likelihood", "flow"): "point_flow",
     ("objective", "elbo_levels"): "mnist_vae model.decoder.channels=256 model.decoder.network.outputs=200704",
     ("objective", "iwae"): "mnist_vae",
@@ -322,6 +326,7 @@ LOSSES = [
     "shapes_wgan_gp_cg2",
     "mnist_cgan_projection_quick",
     "point_ddpm",
+    "point_ebm",
 ]
 """One experiment of each objective that experiments choose: that which sets most for it."""
 FAMILIES = {name: load_option("objective", name)["_target_"].rpartition(".")[0] for name in options("objective", [])}

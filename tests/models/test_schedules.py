@@ -3,7 +3,7 @@
 import pytest
 
 from kantor.errors import UserError
-from kantor.models.schedules import Cosine, Linear, WarmUp
+from kantor.models.schedules import Cosine, Linear, Stairs, WarmUp
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ from kantor.models.schedules import Cosine, Linear, WarmUp
         ),
         (Cosine(steps=110, warm_up=10, final=0.5), {0: 0.1, 9: 1.0, 10: 1.0, 60: 0.75, 110: 0.5, 111: 0.5}),
         (Cosine(steps=1, warm_up=0, final=0.0), {0: 1.0, 1: 0.0}),
+        (Stairs(every=10, factor=0.5, steps=25), {0: 1.0, 9: 1.0, 10: 0.5, 20: 0.25, 25: 0.25, 999: 0.25}),
     ],
     ids=str,
 )
@@ -54,6 +55,19 @@ def test_rates_rise_then_fall_and_do_not_change_beyond_the_end(schedule):
 def test_wrong_settings_are_refused(kind, wrong, message):
     with pytest.raises(UserError, match=message):
         kind(**{"steps": 100, "warm_up": 0, "final": 0.0, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"steps": None}, "^steps=null: "),
+        ({"every": 0}, "^every=0"),
+        ({"factor": 0.0}, r"^factor=0.0: expected .* 0.97"),
+    ],
+)
+def test_wrong_stairs_are_refused(wrong, message):
+    with pytest.raises(UserError, match=message):
+        Stairs(**{"every": 10, "factor": 0.97, "steps": 100, **wrong})
 
 
 def test_a_warm_up_takes_at_least_one_step():

@@ -14,6 +14,7 @@ from kantor.models import adversarial_measurements as adversarial
 from kantor.models import (
     average_health,
     denoising_measurements,
+    energy_measurements,
     gradients,
     regret,
     schedules,
@@ -41,6 +42,9 @@ CHARTS = (
         variational_health.BOUND,
         variational_health.KL,
         variational_health.UNITS,
+        energy_measurements.PHASES,
+        energy_measurements.MIXED,
+        energy_measurements.ACCEPTED,
     ),
 )
 

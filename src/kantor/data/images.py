@@ -160,6 +160,11 @@ class ImageData(BlockData):
         return []
 
     @property
+    def entropy(self) -> float | None:
+        """Of the law of the pictures, where that is known and they are of bits, nats of a picture; else None."""
+        return None
+
+    @property
     def inputs(self) -> tuple[Path, ...]:
         """The directories of which every picture is data, so that nothing is to be written there."""
         return ()

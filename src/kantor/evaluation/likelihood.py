@@ -50,6 +50,9 @@ class Likelihood(ABC):
     terms: ClassVar[tuple[Term, ...]] = ()
     """The parts that are scores of their own."""
 
+    shared_error: ClassVar[int | None] = None
+    """Which addend is the standard error of what all samples share, another one being its opposite; None for none."""
+
     pictures: int | None
 
     def __post_init__(self) -> None:
@@ -79,6 +82,17 @@ class Likelihood(ABC):
         refusal = self.refusal(model)
         if refusal is not None:
             raise UserError(refusal)
+        return self
+
+    def prepared(self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int) -> Self:
+        """It with what is the same for all samples of a model, computed once before `nats`; default: nothing is.
+
+        Args:
+            model: one that is not refused.
+            x: the samples that are looked at, or the first of them, on the CPU; None of points.
+            weights: as `GenerativeModel.weights` names them.
+            seed: of all that is drawn.
+        """
         return self
 
     @abstractmethod

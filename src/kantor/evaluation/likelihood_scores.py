@@ -20,15 +20,15 @@ from kantor.data.module import PointData
 from kantor.data.points import HasClasses, Points, log_density
 from kantor.data.strata import Labels
 from kantor.errors import UserError
-from kantor.evaluation import denoiser_likelihood, importance
+from kantor.evaluation import denoiser_likelihood, importance, partition
 from kantor.evaluation.generation import pieces
 from kantor.evaluation.likelihood import KINDS, Likelihood, Term
 from kantor.evaluation.protocol import Draw
 from kantor.evaluation.real_pictures import order
-from kantor.evaluation.score import NO_DRAWS, Kind, Score, Words
+from kantor.evaluation.score import NO_DRAWS, NOT_NEGATIVE, Kind, Score, Value, Words
 from kantor.evaluation.score_definition import DrawScores, ScoreDefinition
 from kantor.evaluation.spreads import of_mean
-from kantor.metrics.likelihood import bits_per_dim, mean_nll
+from kantor.metrics.likelihood import bits_per_dim, deviation_of_difference, mean_nll
 from kantor.models.base import GenerativeModel
 from kantor.objectives.observation import Observed
 from kantor.processes import Processes
@@ -79,7 +79,10 @@ class LikelihoodSetting:
 
 LikelihoodScore = ScoreDefinition[LikelihoodSetting, Tensor]
 
-TERMS = (*denoiser_likelihood.TERMS, *importance.TERMS)
+LOOKED_AT = partition.MOST_REVERSE
+"""Pictures, at most, from which what all share is made."""
+
+TERMS = (*denoiser_likelihood.TERMS, *importance.TERMS, *partition.TERMS)
 
 NLL = LikelihoodScore(
     name="nll",
@@ -157,8 +160,36 @@ def score_of(term: Term, wholes: Sequence[LikelihoodScore]) -> LikelihoodScore:
     )
 
 
-POINT_LIKELIHOODS = with_terms(NLL)
+LOG_DENSITY_ERROR = LikelihoodScore(
+    name="log_density_error",
+    kind=Kind("lower", depends_on_n=False, bounds=NOT_NEGATIVE),
+    words=Words(
+        meaning="standard deviation, over fresh real points, of the model's log density minus the true one, nats",
+        good="near 0: the two differ by a constant where there are data",
+        suspicious="near 0 beside a bad nll: the density is right up to a constant where data are, and too much lies "
+        "elsewhere",
+    ),
+    function=deviation_of_difference,
+    source="the root of the mean squared error of a log density whose constant is not known",
+    estimator=lambda setting: {**setting.describe(), "unit": "nats", "points": "fresh draws"},
+    compute=lambda difference: deviation_of_difference(difference),
+    spread=NO_DRAWS,
+    applies=lambda setting: setting.observed == "numbers",
+)
+"""Computed from a difference of log densities, (B,)."""
+
+POINT_LIKELIHOODS = (*with_terms(NLL), LOG_DENSITY_ERROR)
 PICTURE_LIKELIHOODS = with_terms(NLL_OF_PICTURES, BITS_PER_DIM)
+
+
+def with_shared_error(found: DrawScores, error: float) -> DrawScores:
+    """What a draw scores, where `nll` has an error, too, that all samples share: its standard deviation."""
+    own = found.spreads[NLL_OF_PICTURES.name]
+    if isinstance(own, str):
+        return found
+    return replace(
+        found, spreads={**found.spreads, NLL_OF_PICTURES.name: replace(own, variance=own.variance + error**2)}
+    )
 
 
 def point_likelihoods(
@@ -184,7 +215,8 @@ def point_likelihoods(
         weights: of the model.
         processes: who shares the work.
     """
-    truth, nats = data.distribution, partial(likelihood.nats, model, weights=weights, as_bytes=False)
+    truth, likelihood = data.distribution, likelihood.prepared(model, None, weights=weights, seed=draw.seed)
+    nats = partial(likelihood.nats, model, weights=weights, as_bytes=False)
 
     def points(r: int) -> tuple[Points, Labels | None]:
         rng = keyed.generator(draw.seed, "likelihood", r)
@@ -197,9 +229,16 @@ def point_likelihoods(
         x, labels = points(r)
         parts = torch.from_numpy(x).float().split(draw.chunk)
         told = [None] * len(parts) if labels is None else torch.from_numpy(labels).to(model.device).split(draw.chunk)
-        costs = [nats(*part, rng=_rng(model, draw.seed, r, c)) for c, part in enumerate(zip(parts, told, strict=True))]
-        return DrawScores.of(scores, torch.cat(costs), with_spreads=True)
+        each = enumerate(zip(parts, told, strict=True))
+        costs = torch.cat([nats(*part, rng=_rng(model, draw.seed, r, c)) for c, part in each])
+        found = DrawScores.of(of_costs, costs, with_spreads=True)
+        if LOG_DENSITY_ERROR not in scores:
+            return found
+        known, error = log_density(truth, x, labels), "the true density is not known"
+        value: Value = error if known is None else LOG_DENSITY_ERROR.compute(-costs.sum(1) - torch.from_numpy(known))
+        return DrawScores({**found.values, LOG_DENSITY_ERROR.name: value}, found.spreads)
 
+    of_costs = [score for score in scores if score is not LOG_DENSITY_ERROR]
     made = pieces(own, draw.draws, processes)
     known = [log_density(truth, *points(r)) for r in range(draw.draws)]
     true = [-torch.from_numpy(of_draw)[:, None] for of_draw in known if of_draw is not None]
@@ -234,6 +273,9 @@ def picture_likelihoods(
     """
     rows = order(len(data.test), draw.seed, "likelihood")[: likelihood.pictures]
     parts = np.split(rows, range(draw.chunk, len(rows), draw.chunk))
+    likelihood = likelihood.prepared(
+        model, pixels.to_model(data.test.take(rows[:LOOKED_AT])), weights=weights, seed=draw.seed
+    )
 
     def part(c: int) -> Tensor:
         x, labels = pixels.to_model(data.test.take(parts[c])), data.test.labels_of(parts[c])
@@ -243,7 +285,20 @@ def picture_likelihoods(
     nats = torch.cat(pieces(part, len(parts), processes))
     costs = bits_per_dim(nats, math.prod(data.sample_shape)) if "bytes" in likelihood.observes else nats
     found = DrawScores.of(scores, costs, with_spreads=True)
-    return {score.name: score.over_draws([found], [], floor_n=0, floor_kind="") for score in scores}
+    if likelihood.shared_error is not None and NLL_OF_PICTURES in scores:
+        found = with_shared_error(found, float(nats[0, likelihood.shared_error]))
+    floors = {} if data.entropy is None else {NLL_OF_PICTURES.name: [known(data.entropy)]}
+    return {
+        score.name: score.over_draws(
+            [found], floors.get(score.name, []), floor_n=len(rows), floor_kind="the entropy of the pictures' law"
+        )
+        for score in scores
+    }
+
+
+def known(nats: float) -> DrawScores:
+    """`nll` of the truth."""
+    return DrawScores({NLL_OF_PICTURES.name: nats}, {NLL_OF_PICTURES.name: "no interval of what is known exactly"})
 
 
 def _rng(model: GenerativeModel, seed: int, r: int, c: int) -> keyed.Rng:

@@ -14,6 +14,7 @@ from kantor.objectives.denoising import Denoising
 from kantor.objectives.distance_estimate import DistanceEstimate
 from kantor.objectives.observation import Observation
 from kantor.objectives.posterior import Posterior
+from kantor.samplers.spaces import Space
 
 
 @runtime_checkable
@@ -134,4 +135,32 @@ class HasDenoisingLoss(HasDenoiser, Protocol):
     @property
     def objective(self) -> Denoising:
         """The loss, which knows at which times it looks."""
+        ...
+
+
+@runtime_checkable
+class HasPartitionFunction(Protocol):
+    """A probability that is known up to a factor: p(x) = e^{-E(x)}/Z."""
+
+    @property
+    def space(self) -> Space:
+        """Of the states x."""
+        ...
+
+    @property
+    def means(self) -> Tensor:
+        """Of the states of the data, of one sample, in [0, 1]; of bits."""
+        ...
+
+    def energy_of(self, networks: Mapping[str, nn.Module]) -> nn.Module:
+        """E of given networks (`weights()` of the model): states (B, …) → (B,)."""
+        ...
+
+
+@runtime_checkable
+class HasFilters(Protocol):
+    """Units that look at all numbers of a sample, each with a weight for every one."""
+
+    def filters(self, networks: Mapping[str, nn.Module]) -> Tensor | None:
+        """The weights of given networks, (units, …) like samples; None where they have no such units."""
         ...

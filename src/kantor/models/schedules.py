@@ -117,3 +117,35 @@ class Cosine(Decay):
     def left(self, done: float) -> float:
         """(1 + cos(π·done))/2."""
         return (1 + math.cos(math.pi * done)) / 2
+
+
+@dataclass(frozen=True)
+class Stairs(Schedule):
+    """A fall by a factor every so many steps, such as those of an epoch.
+
+    Attributes:
+        every: steps of a stair.
+        factor: from one to the next, in (0, 1].
+        steps: the end of the fall, in training steps.
+    """
+
+    every: int
+    factor: float
+    steps: int | None
+
+    def __post_init__(self) -> None:
+        if self.steps is None:
+            raise UserError("steps=null: a budget in images or minutes has no number of steps; give schedule.steps=…")
+        require_at_least(1, every=self.every, steps=self.steps)
+        if not 0 < self.factor <= 1:
+            raise UserError(f"factor={self.factor}: expected a factor in (0, 1], such as 0.97")
+
+    @property
+    def end(self) -> int:
+        """`steps`."""
+        assert self.steps is not None
+        return self.steps
+
+    def __call__(self, step: int) -> float:
+        """In (0, 1]."""
+        return float(self.factor ** (min(step, self.end) // self.every))

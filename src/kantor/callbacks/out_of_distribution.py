@@ -1,0 +1,107 @@
+"""Whether a model knows data from what is none: the heights of its surface at training pictures, held-out ones, damaged
+ones, noise, and its own samples. An energy should be low at data, held-out ones as well, and high elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kantor import keyed
+from kantor.callbacks.pictures import ImagePicture
+from kantor.data import pixels
+from kantor.errors import require_positive
+from kantor.models.base import GenerativeModel
+from kantor.models.protocols import HasSurface
+from kantor.report.palette import GRID, series_colour
+
+PATCH = 4
+"""Pixels along the side of what is torn out and put elsewhere."""
+
+
+@dataclass(eq=False, kw_only=True)
+class OutOfDistribution(ImagePicture):
+    """A histogram of heights for each kind of picture, the same pictures each time.
+
+    Attributes:
+        n: pictures of each kind.
+
+    Raises:
+        UserError: it is not positive.
+    """
+
+    n: int
+
+    name = "out_of_distribution"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(n=self.n)
+
+    def refusal(self, model: GenerativeModel) -> str | None:
+        """It needs a surface."""
+        if not isinstance(model, HasSurface) or model.surface_name is None:
+            return f"a number for every picture is expected, such as an energy, {type(model).__name__} has none"
+        return super().refusal(model)
+
+    def draw(self, model: GenerativeModel) -> Figure:
+        """The model as it is now."""
+        assert isinstance(model, HasSurface)
+        heights = {name: model.surface(x).cpu().numpy() for name, x in self.kinds(model).items()}
+        figure = Figure(figsize=(9.5, 6), dpi=100, layout="constrained")
+        draw_heights(figure.subplots(), heights, words=f"{model.surface_name}")
+        figure.suptitle(f"{model.surface_name} of data and of what is none ({self.scene.caption(model)})", fontsize=16)
+        return figure
+
+    def kinds(self, model: GenerativeModel) -> Mapping[str, Tensor]:
+        """Pictures of each kind, in [-1, 1], (n, C, H, W)."""
+        real = self._of("train", model.device)
+        rng = keyed.Rng(keyed.seed(self.scene.seed, "picture damage"), device=model.device)
+        return {
+            "training": real,
+            "held out": self._of("test", model.device),
+            "model's own": self.scene.samples(model, len(real)),
+            "inverted": -real,
+            "torn": torn(real, rng),
+            "noise": 2 * rng.uniform(*real.shape) - 1,
+        }
+
+    def _of(self, split: str, device: torch.device) -> Tensor:
+        images = self.images.train if split == "train" else self.images.test
+        chosen = keyed.generator(self.scene.seed, "picture real").permutation(len(images))[: self.n]
+        return pixels.to_model(images.take(chosen)).to(device)
+
+
+def torn(x: Tensor, rng: keyed.Rng) -> Tensor:
+    """Pictures (n, C, H, W) whose squares of `PATCH` pixels change places, in each in another way; what is left over at
+    the right and below stays."""
+    n, channels, height, width = x.shape
+    rows, columns = height // PATCH, width // PATCH
+    whole = x.clone()
+    area = whole[..., : rows * PATCH, : columns * PATCH]
+    patches = area.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).flatten(2, 3)  # (n, C, places, PATCH, PATCH)
+    order = rng.uniform(n, rows * columns).argsort(1)[:, None, :, None, None].expand_as(patches)
+    moved = patches.gather(2, order).unflatten(2, (rows, columns))
+    whole[..., : rows * PATCH, : columns * PATCH] = moved.permute(0, 1, 2, 4, 3, 5).reshape(
+        n, channels, rows * PATCH, columns * PATCH
+    )
+    return whole
+
+
+def draw_heights(axes: Axes, heights: Mapping[str, np.ndarray], *, words: str) -> None:
+    """A histogram for each kind, (n,) each, in common bins."""
+    together = np.concatenate(list(heights.values()))
+    edges = np.histogram_bin_edges(together[np.isfinite(together)], bins=60)
+    for place, (name, values) in enumerate(heights.items()):
+        counts, _ = np.histogram(values, bins=edges)
+        training, colour = place == 0, series_colour(place)
+        axes.stairs(counts, edges, label=name, color=colour, fill=training, alpha=0.35 if training else 1, lw=2.2)
+    axes.set_xlabel(words, fontsize=14)
+    axes.set_ylabel("pictures", fontsize=14)
+    axes.grid(color=GRID)
+    axes.tick_params(labelsize=12)
+    axes.legend(fontsize=12)

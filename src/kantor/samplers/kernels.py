@@ -1,0 +1,263 @@
+"""Kernels: one step of a Markov chain whose law becomes p(x) = e^{-E(x)}/Z, of many chains at once.
+
+None of them keeps a graph: where a chain has come to is data for a loss, and not a function of the weights that one
+could differentiate (Hinton 2002)."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from kantor.errors import UserError, require_at_least, require_positive
+from kantor.keyed import Rng
+from kantor.samplers.spaces import Space
+
+Energy = Callable[[Tensor], Tensor]
+"""States (B, …) → nats (B,), up to a constant."""
+
+
+@runtime_checkable
+class HasConditionals(Protocol):
+    """An energy of two layers of bits, each of which is independent given the other."""
+
+    def hidden_inputs(self, v: Tensor) -> Tensor:
+        """The log odds of hidden bits given seen ones (B, …), (B, hidden)."""
+        ...
+
+    def visible_inputs(self, h: Tensor) -> Tensor:
+        """The log odds of seen bits given hidden ones (B, hidden), (B, visible)."""
+        ...
+
+
+class Moved(NamedTuple):
+    """What a step makes of chains.
+
+    Attributes:
+        x: where they are, (B, …).
+        energy: where they were before, (B,); None where it was not asked for.
+        accepted: which of them took the step, (B,); None where each takes every step.
+    """
+
+    x: Tensor
+    energy: Tensor | None = None
+    accepted: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel(ABC):
+    """A step of chains."""
+
+    name: ClassVar[str]
+    """In cards."""
+
+    @property
+    def evaluations(self) -> int:
+        """How often a step asks the energy, or its gradient."""
+        return 1
+
+    @property
+    def remedy(self) -> str | None:
+        """What to lower where chains leave all bounds; None where they cannot."""
+        return None
+
+    @abstractmethod
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """One step of chains x (B, …), with noise from `rng`."""
+
+    def refusal(self, energy: Energy, space: Space) -> str | None:
+        """Why it cannot move chains by an energy, in a clause; None where it can."""
+        return f"{self.name} goes along a gradient, and bits have none; take gibbs" if space.is_discrete else None
+
+    def shown(self, energy: Energy, x: Tensor, rng: Rng) -> Tensor:
+        """What is handed out as a sample of a chain at x (B, …): x."""
+        return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gibbs(Kernel):
+    """Block Gibbs sampling: all hidden bits anew given the seen ones, then all seen ones given these.
+
+    Both are drawn. Chains whose states are probabilities have another law (Hinton 2012, section 3).
+    """
+
+    name = "gibbs"
+
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """Of bits."""
+        assert isinstance(energy, HasConditionals)
+        return Moved(_drawn(self._probabilities(energy, x, rng), rng).view_as(x))
+
+    def refusal(self, energy: Energy, space: Space) -> str | None:
+        """It needs two layers."""
+        if isinstance(energy, HasConditionals):
+            return None
+        return "gibbs draws one layer of bits given another, and the energy has no layers; take adjusted_langevin"
+
+    def shown(self, energy: Energy, x: Tensor, rng: Rng) -> Tensor:
+        """The probabilities of the next seen bits, given hidden ones that are drawn: grey pictures."""
+        assert isinstance(energy, HasConditionals)
+        return self._probabilities(energy, x, rng).view_as(x)
+
+    def _probabilities(self, energy: HasConditionals, x: Tensor, rng: Rng) -> Tensor:
+        hidden = _drawn(torch.sigmoid(energy.hidden_inputs(x)), rng)
+        return torch.sigmoid(energy.visible_inputs(hidden))
+
+
+def _drawn(probabilities: Tensor, rng: Rng) -> Tensor:
+    """Bits (B, …) of probabilities (B, …)."""
+    return (rng.uniform(*probabilities.shape) < probabilities).to(probabilities)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnadjustedLangevin(Kernel):
+    """x ← x - η·∇E(x) + √(2η)·z, z ~ N(0, 1) (Roberts & Tweedie 1996): its law is p as η goes to 0, and else near it;
+    of N(0, 1) the variance becomes 1/(1 - η/2).
+
+    Attributes:
+        step_size: η.
+    """
+
+    name = "unadjusted_langevin"
+    step_size: float
+
+    def __post_init__(self) -> None:
+        require_positive(step_size=self.step_size)
+
+    @property
+    def remedy(self) -> str | None:
+        """η."""
+        return f"step_size={self.step_size}"
+
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """One gradient."""
+        here, gradient = with_gradient(energy, x)
+        return Moved(space.within(_towards(x, gradient, self.step_size, rng.normal(*x.shape))), here)
+
+
+def _towards(x: Tensor, gradient: Tensor, step_size: float, noise: Tensor) -> Tensor:
+    return x - step_size * gradient + (2 * step_size) ** 0.5 * noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdjustedLangevin(UnadjustedLangevin):
+    """A Langevin step that is proposed, and taken or not by Metropolis and Hastings' rule, so that p is its law
+    whatever η is."""
+
+    name = "adjusted_langevin"
+
+    @property
+    def evaluations(self) -> int:
+        """Here and there."""
+        return 2
+
+    @property
+    def remedy(self) -> str | None:
+        """What is far away is not taken."""
+        return None
+
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """Two gradients."""
+        here, gradient = with_gradient(energy, x)
+        proposed = _towards(x, gradient, self.step_size, rng.normal(*x.shape))
+        there, back = with_gradient(energy, proposed)
+        ratio = here - there + self._log_proposal(x, proposed, back) - self._log_proposal(proposed, x, gradient)
+        return _metropolis(x, proposed, here, ratio, space, rng)
+
+    def _log_proposal(self, to: Tensor, of: Tensor, gradient: Tensor) -> Tensor:
+        """log q(to | of), up to a constant, (B,)."""
+        return -(to - of + self.step_size * gradient).square().flatten(1).sum(1) / (4 * self.step_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hamiltonian(Kernel):
+    """Hamiltonian Monte Carlo (Duane et al. 1987; Neal 2011, arXiv:1206.1901, figure 2): a fresh momentum, some
+    leapfrog steps, and Metropolis' rule.
+
+    Attributes:
+        step_size: ε of a leapfrog step.
+        leapfrogs: how many.
+    """
+
+    name = "hamiltonian"
+    step_size: float
+    leapfrogs: int
+
+    def __post_init__(self) -> None:
+        require_positive(step_size=self.step_size)
+        require_at_least(1, leapfrogs=self.leapfrogs)
+
+    @property
+    def evaluations(self) -> int:
+        """At both ends and between leapfrog steps."""
+        return self.leapfrogs + 1
+
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """One trajectory."""
+        momentum, (here, gradient) = rng.normal(*x.shape), with_gradient(energy, x)
+        place, moved, there = x, momentum, here
+        for _ in range(self.leapfrogs):
+            moved = moved - self.step_size / 2 * gradient
+            place = place + self.step_size * moved
+            there, gradient = with_gradient(energy, place)
+            moved = moved - self.step_size / 2 * gradient
+        kinetic = (momentum.square() - moved.square()).flatten(1).sum(1) / 2
+        return _metropolis(x, place, here, here - there + kinetic, space, rng)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyDescent(Kernel):
+    """x ← x - s·g(x + n·z), g the gradient of E cut to ±bound: what deep energy models of pictures are trained by (Du &
+    Mordatch 2019, arXiv:1903.08689). Their steps are far larger than their noise, so that it is no Langevin step, whose
+    noise would be √(2s), and samples pile up where the energy is low; noise comes before the descent, so that none is
+    left in a sample.
+
+    Attributes:
+        step_size: s.
+        noise: n.
+        bound: of each number of the gradient.
+    """
+
+    name = "noisy_descent"
+    step_size: float
+    noise: float
+    bound: float
+
+    def __post_init__(self) -> None:
+        require_positive(step_size=self.step_size, bound=self.bound)
+        require_at_least(0, noise=self.noise)
+
+    @property
+    def remedy(self) -> str | None:
+        """s."""
+        return f"step_size={self.step_size}"
+
+    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+        """One gradient."""
+        x = space.within(x + self.noise * rng.normal(*x.shape))
+        here, gradient = with_gradient(energy, x)
+        return Moved(space.within(x - self.step_size * gradient.clamp(-self.bound, self.bound)), here)
+
+
+def with_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
+    """E(x) and its gradient, (B,) and (B, …), without a graph.
+
+    Raises:
+        UserError: E is not differentiable.
+    """
+    with torch.enable_grad():
+        x = x.detach().requires_grad_(True)
+        found = energy(x)
+        if not found.requires_grad:
+            raise UserError("energy: it has no gradient at a sample; detach nothing, and round nothing")
+        (gradient,) = torch.autograd.grad(found.sum(), x)
+    return found.detach(), gradient
+
+
+def _metropolis(x: Tensor, proposed: Tensor, energy: Tensor, log_ratio: Tensor, space: Space, rng: Rng) -> Moved:
+    """The proposal with probability min(1, e^{log_ratio}), else x; what is no state is never taken."""
+    log_ratio = torch.where(space.holds(proposed), log_ratio, -torch.inf)
+    accepted = rng.uniform(len(x)) < log_ratio.exp()  # False of a NaN
+    return Moved(torch.where(accepted.view(-1, *[1] * (x.dim() - 1)), proposed, x), energy, accepted)
