@@ -290,8 +290,14 @@ REFUSED = [
         for name in sorted(OF_IMAGES)
     ),
     ("filters", MODELS["gan of pictures"], "units with a weight for each pixel are expected, Adversarial has none"),
-    ("out_of_distribution", MODELS["vae of pictures"], "a number for every picture is expected"),
-    ("out_of_distribution", MODELS["energy of points"], "pictures are expected, data=gaussians8 are points"),
+    (
+        "out_of_distribution", MODELS["vae of pictures"],
+        "a number for every picture is expected, such as an energy, ToyVAE has none",
+    ),
+    (
+        "out_of_distribution", MODELS["energy of points"],
+        "pictures are expected, data=gaussians8 are points; take pictures=points",
+    ),
     ("flow_field", MODELS["conditional diffusion of pictures"], "points are expected, data=tiny are pictures"),
     ("flow_field", MODELS["gan of points"], "a denoiser is expected, Adversarial has none"),
     *(

@@ -42,7 +42,7 @@ def of_bars(seed=0, **settings):
 
 def scored(likelihood, model, data):
     fitting = likelihood.of(model)
-    scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes")))
+    scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes"), told=False))
     return picture_likelihoods(scores, fitting, model, data, draw=DRAW, weights="raw", processes=Processes())
 
 
@@ -103,7 +103,7 @@ def test_chunks_do_not_matter():
     model, data = of_bars(), bars()
     first = scored(ANNEALED, model, data)["nll"].estimate
     fitting = ANNEALED.of(model)
-    scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes")))
+    scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes"), told=False))
     draw = Draw(seed=0, chunk=100, draws=1)
     second = picture_likelihoods(scores, fitting, model, data, draw=draw, weights="raw", processes=Processes())[
         "nll"
@@ -121,7 +121,7 @@ def test_the_density_of_an_energy_of_points_is_integrated():
     model, data = energy(energy=flat, averaging=None), points()
     fitting = EXACT.of(model)
     draw = Draw(seed=0, chunk=64, draws=10)
-    scores = applying(POINT_LIKELIHOODS, LikelihoodSetting(fitting, 2, of=("numbers",)))
+    scores = applying(POINT_LIKELIHOODS, LikelihoodSetting(fitting, 2, of=("numbers",), told=False))
     found = point_likelihoods(scores, fitting, model, data, n=128, draw=draw, weights="raw", processes=Processes())
     x = [data.distribution.sample(128, keyed.generator(0, "likelihood", r), stratified=False) for r in range(10)]
     expected = sum(float((one**2).sum(1).mean()) for one in x) / 10 / 8 + math.log(2 * math.pi * 4)
