@@ -170,6 +170,7 @@ def diffusers_train(
         rates = get_scheduler("cosine", adam, num_warmup_steps=500, num_training_steps=100_000)
         loader = torch.utils.data.DataLoader(Pictures(pixels), batch_size=BATCH, shuffle=True, drop_last=True)
         model, adam, loader, rates = accelerator.prepare(model, adam, loader, rates)
+        average.to(device)
         batches, bar = itertools.chain.from_iterable(loader for _ in itertools.count()), tqdm(total=warmup + steps)
 
         def step() -> None:

@@ -107,7 +107,7 @@ def killed(outputs: Path, *words: str, at_save: int) -> None:
 
 def weights(run: Path) -> str:
     """A digest of all weights and averages of the last checkpoint, and of what is exported."""
-    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True, map_location="cpu")["state_dict"]
     digest = hashlib.sha256((run / "checkpoints" / "generator.safetensors").read_bytes())
     for name, tensor in state.items():
         digest.update(name.encode() + tensor.contiguous().numpy().tobytes())

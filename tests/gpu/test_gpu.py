@@ -46,11 +46,6 @@ RUNS = {
 STEPS = {"gan": 25, "flow": 25}
 
 
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch):
-    monkeypatch.setenv("KANTOR_TRUST", "toy_vae")
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """Each run that nobody stopped, trained once."""
@@ -71,18 +66,18 @@ def test_killed_and_started_again_equals_uninterrupted(whole, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_scored_and_sampled_twice_the_same(whole, kantor, tmp_path, name):
+def test_scored_and_sampled_twice_the_same(whole, trusting, tmp_path, name):
     run = whole(name)
     for place in ("one.npz", "other.npz"):
-        kantor("sample", f"run={run}", "n=20", "seed=3", f"out={tmp_path / place}")
+        trusting("sample", f"run={run}", "n=20", "seed=3", f"out={tmp_path / place}")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["flow", "ddpm", "vae"])
-def test_a_run_of_the_gpu_is_read_where_there_is_none(whole, kantor, tmp_path, monkeypatch, name):
+def test_a_run_of_the_gpu_is_read_where_there_is_none(whole, trusting, tmp_path, monkeypatch, name):
     run = whole(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    said = kantor("sample", f"run={run}", "n=8", f"out={tmp_path / 'drawn.npz'}")
+    said = trusting("sample", f"run={run}", "n=8", f"out={tmp_path / 'drawn.npz'}")
     assert (tmp_path / "drawn.npz").is_file() and "Traceback" not in said.stderr
 
 
