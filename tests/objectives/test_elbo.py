@@ -131,9 +131,9 @@ def test_a_linear_vae_learns_probabilistic_pca():
     encoder, decoder = nn.Linear(5, 2), nn.Linear(2, 5, bias=False)
     spread = nn.Parameter(torch.zeros(2))
     parameters = [*encoder.parameters(), *decoder.parameters(), spread]
-    optimizer, rng = torch.optim.Adam(parameters, lr=0.03), Rng(3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 600)
-    for step in range(600):
+    optimizer, rng = torch.optim.Adam(parameters, lr=0.05), Rng(3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 250)
+    for step in range(250):
         mean = encoder(x)
         loss = elbo().loss(x, torch.cat([mean, spread.expand_as(mean)], 1), decoder, rng, step).loss.mean()
         optimizer.zero_grad()
