@@ -78,11 +78,11 @@ TRAINED = {
             *BRIEF,
             "evaluation=none",
             "pictures=none",
-            "objective.warm_up=30",
+            "objective.warm_up=12",
             *plain_descent("optimisation.optimizer"),
             "~optimisation.optimizer.betas",
         ),
-        {"images_seen": 50 * 512, "steps": 50},
+        {"images_seen": 20 * 512, "steps": 20},
     ),
     "energy": (
         (
@@ -104,7 +104,11 @@ TRAINED = {
 
 @pytest.mark.parametrize(
     ("words", "counters"),
-    [pytest.param(*TRAINED["gan"], id="gan"), pytest.param(*TRAINED["flow"], id="flow", marks=pytest.mark.long)],
+    [
+        pytest.param(*TRAINED["gan"], id="gan"),
+        pytest.param(*TRAINED["flow"], id="flow", marks=pytest.mark.long),
+        pytest.param(*TRAINED["vae"], id="vae", marks=pytest.mark.long),
+    ],
 )
 def test_two_processes_train_as_one_does(tmp_path, words, counters):
     """Also where each takes its share of a batch in two parts."""

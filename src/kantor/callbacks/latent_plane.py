@@ -68,7 +68,7 @@ def scatter(axes: Axes, codes: Codes) -> None:
         name = "" if codes.labels is None else str(label)
         axes.scatter(x, y, s=9, alpha=0.7, linewidths=0, color=CLASSES(int(label) % CLASSES.N), label=name)
     if codes.labels is not None:
-        axes.legend(markerscale=2.5, fontsize=11, loc="upper right")
+        axes.legend(markerscale=2.5, fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
     axes.set(aspect="equal")
     axes.set_title("held-out pictures by class" if codes.labels is not None else "held-out pictures", fontsize=14)
 
