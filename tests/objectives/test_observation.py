@@ -114,6 +114,14 @@ def test_pixels_are_1_as_often_as_they_are_grey(way):
         assert float(ones[there].mean()) == pytest.approx(expected, abs=4 * deviation)
 
 
+def test_bytes_are_spread_over_their_bins():
+    """Evenly, half a level to either side; numbers stay as they are."""
+    spread = Gaussian(noise=1.0, dequantise=True).observed(GREY, Rng(0)) - GREY
+    assert float(spread.abs().max()) <= 1 / 255 + 1e-6
+    assert float(spread.var()) == pytest.approx((2 / 255) ** 2 / 12, rel=0.1)
+    assert torch.equal(Gaussian(noise=1.0, dequantise=False).observed(GREY, Rng(0)), GREY)
+
+
 def test_samples_are_data():
     logits = torch.tensor([[0.0, math.log(3), -50.0]])
     assert FIXED.mean(logits).tolist() == [pytest.approx([0, 0.5, -1])]
