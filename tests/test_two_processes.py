@@ -97,7 +97,7 @@ TRAINED = {
             *plain_descent("optimisation.optimizer"),
             "~optimisation.optimizer.betas",
         ),
-        {"images_seen": 50 * 256, "steps": 50},
+        {"images_seen": 20 * 256, "steps": 20},
     ),
 }
 
@@ -108,6 +108,7 @@ TRAINED = {
         pytest.param(*TRAINED["gan"], id="gan"),
         pytest.param(*TRAINED["flow"], id="flow", marks=pytest.mark.long),
         pytest.param(*TRAINED["vae"], id="vae", marks=pytest.mark.long),
+        pytest.param(*TRAINED["energy"], id="energy"),  # whose chains go from process to process
     ],
 )
 def test_two_processes_train_as_one_does(tmp_path, words, counters):

@@ -19,8 +19,8 @@ from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
 from kantor.report.palette import GRID, series_colour
 
-PATCH = 4
-"""Pixels along the side of what is torn out and put elsewhere."""
+PARTS = 4
+"""Along either side of a picture that is torn."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -77,18 +77,17 @@ class OutOfDistribution(ImagePicture):
 
 
 def torn(x: Tensor, rng: keyed.Rng) -> Tensor:
-    """Pictures (n, C, H, W) whose squares of `PATCH` pixels change places, in each in another way; what is left over at
-    the right and below stays."""
+    """Pictures (n, C, H, W) cut into `PARTS`² equal parts that change places, in each picture in another way; what is
+    left over at the right and below stays."""
     n, channels, height, width = x.shape
-    rows, columns = height // PATCH, width // PATCH
+    tall, wide = max(1, height // PARTS), max(1, width // PARTS)
+    rows, columns = min(PARTS, height), min(PARTS, width)
     whole = x.clone()
-    area = whole[..., : rows * PATCH, : columns * PATCH]
-    patches = area.unfold(2, PATCH, PATCH).unfold(3, PATCH, PATCH).flatten(2, 3)  # (n, C, places, PATCH, PATCH)
-    order = rng.uniform(n, rows * columns).argsort(1)[:, None, :, None, None].expand_as(patches)
-    moved = patches.gather(2, order).unflatten(2, (rows, columns))
-    whole[..., : rows * PATCH, : columns * PATCH] = moved.permute(0, 1, 2, 4, 3, 5).reshape(
-        n, channels, rows * PATCH, columns * PATCH
-    )
+    area = whole[..., : rows * tall, : columns * wide]
+    parts = area.unfold(2, tall, tall).unfold(3, wide, wide).flatten(2, 3)  # (n, C, places, tall, wide)
+    order = rng.uniform(n, rows * columns).argsort(1)[:, None, :, None, None].expand_as(parts)
+    moved = parts.gather(2, order).unflatten(2, (rows, columns))
+    area.copy_(moved.permute(0, 1, 2, 4, 3, 5).reshape(n, channels, rows * tall, columns * wide))
     return whole
 
 
