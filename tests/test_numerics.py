@@ -26,6 +26,19 @@ def test_threads_and_precision_are_set_and_put_back(precision):
     assert now() == before
 
 
+@pytest.mark.parametrize("before", [(False, True), (True, False)])
+def test_convolutions_of_a_gpu_give_the_same_bits_each_time(before):
+    cudnn = torch.backends.cudnn
+    cudnn.deterministic, cudnn.benchmark = before
+    try:
+        with pytest.raises(KeyError), numerics(threads=1):
+            assert (cudnn.deterministic, cudnn.benchmark) == (True, False)
+            raise KeyError
+        assert (cudnn.deterministic, cudnn.benchmark) == before
+    finally:
+        cudnn.deterministic, cudnn.benchmark = False, False
+
+
 def test_where_nothing_is_said_products_are_in_full():
     with numerics(threads=1):
         assert now() == (1, "highest")

@@ -108,7 +108,8 @@ def _assembled(configuration: Configuration, path: Path | None, weights_on: torc
     if configuration.plain["data"].get("identity") == "auto":
         configuration = configuration.replaced("data.identity", data.fingerprint)
     model = build_model(configuration, weights_on)
-    if len(data.sample_shape) == 3 and bear_channels_last(configuration):
+    compiled = configuration.trainer.compile  # lays out by itself, and on a GPU trips over what was laid out before
+    if len(data.sample_shape) == 3 and not compiled and bear_channels_last(configuration):
         lay_out(model)
     sampler: Sampler = configuration.build("sampler")
     if isinstance(sampler, DenoisingSampler) and isinstance(sampler.guide, str):
