@@ -1,12 +1,15 @@
+import json
 import os
 import time
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
-from small_runs import check_run
+from small_runs import SMALL, check_run
 
 from kantor.config.compose import compose
 from kantor.errors import UserError
@@ -133,17 +136,47 @@ def test_wandb_is_one_run_a_directory_with_the_configuration_and_no_step_twice(t
 
 
 def to_outside(path):
-    (path.parent / "outside").write_text("7")
-    path.symlink_to("outside")
+    (path.parent.parent / "outside").write_text('{"id": "abc", "step": 7}')
+    path.symlink_to(path.parent.parent / "outside")
 
 
-@pytest.mark.parametrize("name", ["id.txt", "step.txt"])
-@pytest.mark.parametrize("damage", [to_outside, os.mkfifo, lambda path: path.write_bytes(b"../x\xff")])
-def test_what_is_kept_for_wandb_goes_through_the_door(tmp_path, name, damage):
-    (tmp_path / "a-s0" / "wandb").mkdir(parents=True)
-    damage(tmp_path / "a-s0" / "wandb" / name)
-    with pytest.raises(UserError, match=f"wandb/{name} is damaged"):
+@pytest.mark.parametrize(
+    "damage",
+    [to_outside, os.mkfifo, Path.mkdir, lambda path: path.write_bytes(b"\xff"),
+     *(partial(Path.write_text, data=text) for text in ('"7"', '{"id": "a", "step": "7"}', '{"id": "/a", "step": 1}'))],
+)  # fmt: skip
+def test_what_is_kept_for_wandb_goes_through_the_door(tmp_path, damage):
+    (tmp_path / "a-s0").mkdir()
+    damage(tmp_path / "a-s0" / "wandb.json")
+    with pytest.raises(UserError, match=r"wandb\.json is damaged \(.*\): take it away"):
         wandb_of(tmp_path, "a-s0").log_metrics({"images_seen": 0}, step=0)
+    assert not (tmp_path / "outside").exists() or "7" in (tmp_path / "outside").read_text()
+
+
+def test_what_wandb_leaves_offline_is_taken_by_all_commands(kantor, tmp_path, monkeypatch):
+    """W&B itself, with its service; links in its own directory are nobody's business, and one in its place is none of
+    a run."""
+    import wandb
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    words = ("train", "experiment=point_demo_gp", "budget.steps=4", *SMALL, "trainer.log_every=2", "logger=wandb")
+    try:
+        kantor(*words)
+    finally:
+        wandb.teardown()
+    (run,) = tmp_path.glob("outputs/*/*")
+    kept = json.loads((run / "wandb.json").read_text())
+    (offline,) = run.glob(f"wandb/offline-run-*-{kept['id']}")
+    assert kept["step"] == 4 and list(offline.glob("*.wandb")) and (run / "wandb" / "latest-run").is_symlink()
+    assert {entry.name for entry in (run / "wandb").iterdir()} >= {"latest-run", offline.name}
+    assert "finished" in kantor("status", "outputs").stdout and "nothing to do" in kantor(*words).stderr
+    kantor("evaluate", f"run={run}")
+    kantor("sample", f"run={run}", "n=4", "out=samples.npz")
+    kantor("compare", str(run), "out=table")
+    assert json.loads((run / "wandb.json").read_text()) == kept
+    (run / "wandb").rename(tmp_path / "elsewhere")
+    (run / "wandb").symlink_to(tmp_path / "elsewhere")
+    assert f"{run}/wandb is a link" in kantor(*words, "rerun=true", check=2).stderr
 
 
 @pytest.mark.parametrize(("make", "package"), [(tensorboard, "tensorboard"), (wandb_of, "wandb")])

@@ -1,7 +1,6 @@
 """Loggers beside metrics.csv, which every run writes: TensorBoard, Weights & Biases."""
 
 import os
-import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +13,9 @@ from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
-from kantor.atomic import write_text
+from kantor.atomic import write_json
 from kantor.errors import UserError
-from kantor.runs import door
+from kantor.runs import door, schemas
 
 
 def tensorboard(*, directory: Path, seed: int, experiment: str, step: int) -> Logger:
@@ -104,18 +103,6 @@ class EventFiles(TensorBoardLogger):
             self.experiment.add_text("configuration", "".join(f"    {line}\n" for line in text.splitlines()))
 
 
-def kept(path: Path, pattern: str) -> str:
-    """What stands in a small file of a run directory.
-
-    Raises:
-        UserError: it is no plain file, or holds something else.
-    """
-    found = door.text(path, 100)
-    if re.fullmatch(pattern, found) is None:
-        raise door.damaged(path, f"expected {pattern}")
-    return found
-
-
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Values by dotted key."""
     flat: dict[str, Any] = {}
@@ -126,7 +113,8 @@ def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 class OneRun(WandbLogger):
     """W&B's logger for a run directory: one W&B run, however often training goes on, which ends with the training, so
-    that jobs of a sweep do not merge. DIR/wandb keeps its id, and the last step that it was given.
+    that jobs of a sweep do not merge. DIR/wandb.json keeps its id, and the last step that it was given; DIR/wandb is
+    W&B's own.
 
     Args:
         save_dir: the run directory.
@@ -138,7 +126,7 @@ class OneRun(WandbLogger):
 
     def __init__(self, *, save_dir: Path, **settings: object) -> None:
         super().__init__(save_dir=save_dir, reinit="create_new", **settings)  # type: ignore[arg-type]
-        self._kept_id, self._kept_step = save_dir / "wandb" / "id.txt", save_dir / "wandb" / "step.txt"
+        self._kept = save_dir / "wandb.json"
         self.before = -1
 
     @property
@@ -147,16 +135,15 @@ class OneRun(WandbLogger):
         """The W&B run; begun, or gone on with, at the first use, on rank 0.
 
         Raises:
-            UserError: W&B refuses, or a file that is kept is damaged.
+            UserError: W&B refuses, or what is kept is damaged.
         """
         if self._experiment is None:
             import wandb
 
-            if not os.path.lexists(self._kept_id):
-                write_text(self._kept_id, secrets.token_hex(8))
-            self._id = kept(self._kept_id, "[0-9a-f]{16}")
-            if os.path.lexists(self._kept_step):
-                self.before = int(kept(self._kept_step, "[0-9]{1,18}"))
+            if not os.path.lexists(self._kept):
+                write_json(self._kept, {"id": secrets.token_hex(8), "step": -1})
+            kept = door.read_json(self._kept, schemas.WANDB)
+            self._id, self.before = kept["id"], kept["step"]
             try:
                 run = wandb.init(**{**self._wandb_init, "id": self._id})
             except wandb.Error as error:
@@ -173,7 +160,7 @@ class OneRun(WandbLogger):
         run = self.experiment  # which knows what came before
         if run is not None and step is not None and step > self.before:
             super().log_metrics(metrics, step)
-            write_text(self._kept_step, str(step))
+            write_json(self._kept, {"id": self._id, "step": step})
 
     def finalize(self, status: str) -> None:
         """End the run."""

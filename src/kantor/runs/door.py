@@ -37,8 +37,8 @@ LEVELS = 8
 OWN = ("samples", "figures", "checkpoints", "evaluations")
 """Directories of a run in which everything is kantor's; loggers have their own beside them."""
 FILES = (
-    "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "report.html",
-    ".lock", ".publication.lock", MARK,
+    "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "wandb.json",
+    "report.html", ".lock", ".publication.lock", MARK,
 )  # fmt: skip
 
 
@@ -47,6 +47,8 @@ def damaged(path: Path, what: str) -> UserError:
     remedy = "restore the file from a copy of the run"
     if path.name in ("card.json", "report.html"):
         remedy = f"take it away, and {command('evaluate', f'run={path.parent}')} writes it anew"
+    elif path.name == "wandb.json":
+        remedy = "take it away, and W&B gets another run of it"
     return UserError(f"{path} is damaged ({what}): {remedy}")
 
 

@@ -228,6 +228,8 @@ HEALTH = record(
     {"findings": listed(record({"step": count, "check": text, "message": long_text}, {"gone": maybe(count)}))}
 )
 
+WANDB = record({"id": name, "step": whole})
+
 NODE = mapped(anything)
 GROUPS = (
     "model", "objective", "optimisation", "schedule", "sampler", "stop", "extractor", "likelihood", "pictures", "logger"
