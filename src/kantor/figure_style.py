@@ -5,10 +5,15 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def own_style() -> Iterator[None]:
-    """Figures that no matplotlibrc and no notebook changes, nor ends by asking for LaTeX; what was set comes back."""
+def own_style(*, formulas: bool = False) -> Iterator[None]:
+    """Figures that no matplotlibrc and no notebook changes, nor ends by asking for LaTeX; what was set comes back.
+
+    Args:
+        formulas: whether what stands between two dollars is one. Names and captions out of files are none.
+    """
     import matplotlib
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        matplotlib.rcParams["text.parse_math"] = formulas
         yield

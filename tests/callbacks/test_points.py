@@ -1,13 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from every_objective import OBJECTIVES
+from matplotlib.text import Text
 from PIL import Image
 from tiny import fit, gan, mlp, points, vae
 
 from kantor import keyed
+from kantor.callbacks.pictures import rendered
 from kantor.callbacks.points import Moment, Points
 from kantor.callbacks.surfaces import GRID, heights, levels
+from kantor.errors import UserError
+from kantor.figure_style import own_style
 from kantor.models.protocols import HasSurface
 
 
@@ -87,6 +93,53 @@ def test_at_the_end_a_colour_is_the_same_height_in_every_picture(scene, director
     assert ranges[-1] == tuple(levels([moment.heights for moment in kept]))
     sizes = {Image.open(path).size for path in directory.samples.glob("*.png")}
     assert len(sizes) == 1 and len(list(directory.samples.glob("*.png"))) == 3
+
+
+ORDINARY = Moment(
+    "step 2, EMA", np.zeros((32, 2), np.float32), np.empty(0, np.int64), "critic", np.eye(GRID, dtype=np.float32)
+)
+HOSTILE = [
+    {"caption": "$\\frac{$ and $x_$"},
+    {"surface": "$\\frac{$", "caption": "\x1b[2J\u202ex"},
+    *({"heights": np.eye(GRID) * height} for height in (1e308, 1e149, 1e-320, np.inf, np.nan)),
+    {"heights": 1e15 + np.eye(GRID)},
+    *({"generated": np.full((32, 2), place)} for place in (1e308, np.inf, np.nan)),
+]
+
+
+@pytest.mark.parametrize("changed", HOSTILE, ids=str)
+def test_whatever_is_kept_of_a_picture_is_drawn(scene, directory, changed):
+    """Of a picture with numbers that cannot be drawn the points are, and the others keep their contours."""
+    written = replace(ORDINARY, **changed)
+    written.write(directory.samples / "step_00000001.npz")
+    for step in (2, 4):
+        ORDINARY.write(directory.samples / f"step_{step:08d}.npz")
+    picture = Points(scene(points()), every=1, n=32, extent=3.0)
+    with own_style():
+        assert Moment.read(directory.samples / "step_00000001.npz").caption.isprintable()
+        rendered(picture.draw(gan()))
+        picture.finish(gan())
+    assert len(list(directory.samples.glob("step_*.png"))) == 3
+    small = not changed.keys() & {"heights"} or (np.abs(written.heights) < 1e150).all()
+    assert (picture._figure(written, levels([written.heights])).axes[1].axison) == small
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"caption": "x" * 1000}, {"caption": np.arange(3)}, {"surface": np.frombuffer(b"\xff" * 4, "<U1").reshape(())},
+     {"surface": ""}, {"generated": np.zeros((3, 3))}, {"heights": np.zeros((GRID, GRID), int)}],
+    ids=lambda changed: next(iter(changed)),
+)  # fmt: skip
+def test_what_holds_no_points_with_heights_is_refused(directory, changed):
+    replace(ORDINARY, **changed).write(directory.samples / "step_00000001.npz")
+    with pytest.raises(UserError, match="is damaged: it holds no points with heights"):
+        Moment.read(directory.samples / "step_00000001.npz")
+
+
+def test_formulas_are_those_of_ones_own_pictures():
+    for formulas in (False, True):
+        with own_style(formulas=formulas):
+            assert Text(0, 0, "$x$").get_parse_math() == formulas
 
 
 class Told(torch.nn.Module):

@@ -178,7 +178,8 @@ class Picture(pl.Callback, ABC):
             return
         noise = self.scene.noise(model).layers
         untraced = untouched(model.networks().values(), noise)
-        with self.scene.clock.paused(), own_style(), torch.no_grad(), untraced:
+        foreign = not type(self).__module__.startswith("kantor.")
+        with self.scene.clock.paused(), own_style(formulas=foreign), torch.no_grad(), untraced:
             drawing = draw(model)
             if drawing is None:
                 return

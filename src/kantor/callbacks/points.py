@@ -23,9 +23,13 @@ from kantor.models.base import GenerativeModel
 from kantor.models.protocols import HasSurface
 from kantor.report.palette import GENERATED, REAL, of_classes
 from kantor.samples.npz import read_arrays
+from kantor.visible import visible
 
 SIZE, LEFT, BELOW, ABOVE, BAR = 5.1, 0.5, 0.4, 0.5, 1.4
 """Inches: of the square, around it, and of a colour bar with its words."""
+
+LETTERS = 200
+"""Of a caption, at most."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +58,29 @@ class Moment:
             UserError: it is damaged, or holds something else.
         """
         kept = read_arrays(path, ("caption", "generated", "labels", "surface", "heights"))
-        moment = cls(str(kept["caption"]), kept["generated"], kept["labels"], str(kept["surface"]), kept["heights"])
-        numbers = all(part.dtype.kind == "f" for part in (moment.generated, moment.heights))
-        numbers = (
-            numbers and moment.labels.dtype == np.int64 and moment.labels.shape in ((0,), moment.generated.shape[:1])
-        )
-        grid = (surfaces.GRID, surfaces.GRID) if moment.surface else (0,)
-        if not numbers or moment.generated.shape[1:] != (2,) or moment.heights.shape != grid:
+        generated, labels, heights = kept["generated"], kept["labels"], kept["heights"]
+        caption, surface = _words(kept["caption"]), _words(kept["surface"])
+        grid = (surfaces.GRID, surfaces.GRID) if surface else (0,)
+        numbers = generated.dtype.kind == heights.dtype.kind == "f" and heights.shape == grid
+        told = labels.dtype == np.int64 and labels.shape in ((0,), generated.shape[:1])
+        if caption is None or surface is None or not numbers or not told or generated.shape[1:] != (2,):
             raise UserError(f"{path} is damaged: it holds no points with heights; take it away")
-        return moment
+        return cls(caption, generated, labels, surface, heights)
 
     def write(self, path: Path) -> None:
         """To an .npz file."""
         with replacing(path) as file:
             np.savez_compressed(file, **asdict(self))
+
+
+def _words(kept: np.ndarray) -> str | None:
+    """A text in one line; None of what is none."""
+    if kept.dtype.kind != "U" or kept.shape or kept.dtype.itemsize > 4 * LETTERS:
+        return None
+    try:
+        return visible(kept.item())
+    except ValueError:  # numbers that stand for no letter
+        return None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -102,12 +115,12 @@ class Points(Series):
         """One picture of the model as it is now."""
         moment = self._moment(model)
         moment.write(self.path(model).with_suffix(".npz"))
-        return self._figure(moment, surfaces.levels([moment.heights]) if moment.surface else None)
+        return self._figure(moment, surfaces.levels([moment.heights]))
 
     def finish(self, model: GenerativeModel) -> None:
         """All pictures with one range of heights, and the animation."""
         moments = readable_moments(sorted(self.scene.directory.samples.glob("step_*.npz")))
-        shown = [moment.heights for moment in moments.values() if moment.surface]
+        shown = [moment.heights for moment in moments.values() if surfaces.can_be_drawn(moment.heights)]
         spanned = surfaces.levels(shown) if len(shown) > 1 else None
         if spanned is not None:
             for path, moment in moments.items():
@@ -137,10 +150,10 @@ class Points(Series):
     def _figure(self, moment: Moment, spanned: np.ndarray | None) -> Figure:
         """A moment, with contours at some levels; without any where there are none."""
         figure, axes, bar = canvas(with_bar=bool(moment.surface))
-        if bar is not None and spanned is None:
-            bar.set_axis_off()
-        elif bar is not None and spanned is not None:
+        if bar is not None and spanned is not None and surfaces.can_be_drawn(moment.heights):
             surfaces.draw(axes, bar, moment.heights, self.extent, spanned, moment.surface)
+        elif bar is not None:
+            bar.set_axis_off()
         (real, classes), generated = self._real(), moment.generated
         colours: tuple[str | list[str], str | list[str]] = (REAL, GENERATED)
         if classes is not None and len(moment.labels):

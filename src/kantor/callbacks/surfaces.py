@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from kantor.runs.shapes import LARGEST
+
 GRID = 128
 """Points of a surface along each axis, as in the lecture."""
 
@@ -30,11 +32,16 @@ def places(extent: float, device: torch.device) -> Tensor:
     return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
+def can_be_drawn(z: np.ndarray) -> bool:
+    """Whether heights are numbers that differences can be taken of, and there are any."""
+    return bool(z.size and (np.abs(z) < LARGEST).all())
+
+
 def levels(surfaces: Sequence[np.ndarray]) -> np.ndarray | None:
     """Round numbers that span the heights of some surfaces together, so that a colour means the same in each picture;
-    None where all are the same everywhere."""
+    None where all are the same everywhere, or some cannot be drawn."""
     together = np.stack(surfaces)
-    if together.max() == together.min():
+    if not can_be_drawn(together) or together.max() == together.min():
         return None
     low, high = np.quantile(together, [TAIL, 1 - TAIL])
     if low == high:
