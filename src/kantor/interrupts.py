@@ -7,11 +7,14 @@ of some packages do, `check()` raises it again before long work begins.
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 from kantor.errors import Interrupted
 from kantor.messages import complain
+
+Receiver = Callable[[int, FrameType | None], None]
 
 _received: list[int] = []
 
@@ -23,18 +26,27 @@ def listening() -> Iterator[None]:
     Raises:
         Interrupted: a signal came.
     """
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
     try:
-        with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
-            for number in heard:
-                signal.signal(number, _receive)
-        yield
+        with received_by(_receive):
+            yield
     finally:
         _received.clear()
-        with contextlib.suppress(ValueError):
-            for number in heard:
-                signal.signal(number, before[number])
+
+
+@contextlib.contextmanager
+def received_by(receive: Receiver) -> Iterator[None]:
+    """SIGINT and SIGTERM are somebody's for as long as the block lasts; not one that this process was started to
+    ignore, and none outside of the main thread, which nobody sends any."""
+    before: dict[int, Any] = {}
+    with contextlib.suppress(ValueError):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check() -> None:

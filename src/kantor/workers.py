@@ -13,9 +13,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver, resource_tracker
+from types import FrameType
 from typing import Any
 
-from kantor import worker_ends
+from kantor import interrupts, worker_ends
 from kantor.errors import Interrupted
 from kantor.processes import ranks_exist
 from kantor.worker_ends import WorkerError, check_guarded
@@ -92,21 +93,15 @@ def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
     that do not listen yet; yields those received."""
     received: list[int] = []
 
-    def forward(number: int, frame: object) -> None:
+    def forward(number: int, _: FrameType | None) -> None:
         received.append(number)
         stopped.value = number
         for worker in workers:
             if worker.is_alive():
                 os.kill(worker.pid, number)
 
-    previous = {}
-    with contextlib.suppress(ValueError):  # not in the main thread: nobody sends us signals
-        previous = {number: signal.signal(number, forward) for number in SIGNALS}
-    try:
+    with interrupts.received_by(forward):
         yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _work(

@@ -2,12 +2,14 @@ import functools
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from tiny import each_model, fit, gan, points, same, state
 
+from kantor import workers
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import StopOnNonFinite
@@ -38,6 +40,21 @@ def test_a_signal_ends_training_after_the_step_at_hand_which_is_saved(directory,
     saved = torch.load(directory.checkpoints / "last.ckpt", weights_only=True)
     assert saved["kantor_counters"] == model.counters()
     assert {n: signal.getsignal(n) for n in handlers} == handlers
+
+
+def test_a_signal_that_the_process_was_started_to_ignore_ends_nothing():
+    """As SIGINT of what a script runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        stop, model = StopOnSignal(), gan()
+        fit(model, points(), 4, At(2, lambda model: os.kill(os.getpid(), signal.SIGINT)), stop)
+        assert stop.received is None and model.steps == 4 and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        with workers._forwarding([], SimpleNamespace(value=0)) as received:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert received == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_without_a_signal_nothing_stops():

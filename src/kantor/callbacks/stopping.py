@@ -25,15 +25,12 @@ class StopOnSignal(pl.Callback):
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._previous: dict[int, object] = {}
+        self._listening = contextlib.ExitStack()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen, unless a signal has come already; the handlers of before come back at the end."""
         interrupts.check()
-        with contextlib.suppress(ValueError):  # not in the main thread: signals go elsewhere
-            self._previous = {
-                number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)
-            }
+        self._listening.enter_context(interrupts.received_by(self._receive))
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:
@@ -54,16 +51,11 @@ class StopOnSignal(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen no longer."""
-        self._restore()
+        self._listening.close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Listen no longer."""
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        self._previous = {}
+        self._listening.close()
 
 
 def interrupted(trainer: pl.Trainer) -> bool:
