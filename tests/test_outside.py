@@ -113,6 +113,9 @@ WAYS = {
     "model.critic._target_=firsttry.broken.OnlyDrawn": "(FILE, line N, in OnlyDrawn.forward)",
     f"{SCORES}.Misread primary_score=misread": "has no attribute 'featurez' (FILE, line N, in Misread.<lambda>)",
     f"{SCORES}.Unfinished primary_score=unfinished": "unfinished (FILE, line N) gives a Tensor, expected a float",
+    "stop._target_=firsttry.late.Misspelled": "no attribute 'step' (FILE, line N, in Misspelled.on_train_batch_end)",
+    "likelihood._target_=firsttry.late.Missing +likelihood.pictures=4": "'log_prob' (FILE, line N, in Missing.nats)",
+    "likelihood._target_=firsttry.late.Uneven +likelihood.pictures=4": "gives a tensor of shape (2,), expected one",
     f"{CRITIC}._target_=firsttry.broken.Impatient": "step takes no closure",
     f"{CRITIC}._target_=torch.optim.LBFGS ~{CRITIC}.betas ~{CRITIC}.fused": "LBFGS computes its loss several times",
     f"{CRITIC}._target_=torch.optim.SparseAdam ~{CRITIC}.fused": "does not support dense gradients",
@@ -126,9 +129,9 @@ def test_what_does_not_work_is_a_sentence_before_anything_is_written(words, kant
     before, _, after = WAYS[words].partition("FILE, line N")
     assert before in said and after in said and said.count("\n") == 0
     if "FILE" in WAYS[words]:
-        place = OUTSIDE / "firsttry" / "broken.py"
+        module, name = words.partition("=firsttry.")[2].split()[0].split(".")
+        place = OUTSIDE / "firsttry" / f"{module}.py"
         line = int(said.partition(f"{place}, line ")[2].partition(",")[0].partition(")")[0])
-        name = words.split()[0].rpartition(".")[2]
         classes = [text for text in place.read_text().splitlines()[:line] if text.startswith("class ")]
         assert classes[-1].startswith(f"class {name}(")
     assert not list(tmp_path.iterdir())

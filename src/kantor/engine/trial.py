@@ -23,6 +23,7 @@ from kantor.callbacks.measurement import rng_of_step
 from kantor.callbacks.pictures import Picture, rendered
 from kantor.callbacks.untouched import untouched
 from kantor.config.schema import TRAINED
+from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData, PointData
 from kantor.data.stream import Block
@@ -34,6 +35,7 @@ from kantor.engine.models import build_model
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.images import ImageEvaluation
+from kantor.figure_style import own_style
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.numerics import numerics
@@ -56,7 +58,7 @@ def try_out(run: Assembly) -> None:
         UserError: something does not work; the sentence names the line of the user's.
     """
     is_foreign = run.configuration.foreign
-    foreign = is_foreign(*TRAINED, "data", "sampler", "extractor", "evaluation", "pictures")
+    foreign = is_foreign(*TRAINED, "data", "sampler", "extractor", "evaluation", "likelihood", "stop", "pictures")
     if not foreign or _is_done(run):
         return
     quiet_lightning()
@@ -66,21 +68,25 @@ def try_out(run: Assembly) -> None:
         numerics(threads=settings.threads, matmul_precision=settings.matmul_precision),
         global_generators.keyed(keyed.seed(run.configuration.seed, "trial"), device),
     ):
-        if is_foreign(*TRAINED, "data"):
+        if is_foreign(*TRAINED, "data", "stop"):
             with _trying("the first batch", foreign):
                 data = FirstBlock(run.data, run.model, n=SAMPLES * run.model.optimisation.accumulate)
-        if is_foreign(*TRAINED, "sampler", "pictures"):
+        if is_foreign(*TRAINED, "sampler", "likelihood", "stop", "pictures"):
             with _trying("the model", foreign):
                 model = build_model(run.configuration, torch.device("cpu")).to(device)
         if is_foreign(*TRAINED):
             with _trying("the losses", foreign):
                 samples, labels = data.block
                 model.check_losses(Block(samples.to(device), None if labels is None else labels.to(device)))
+        if is_foreign(*TRAINED, "stop"):
             with _trying("one training step", foreign):
                 _step(run, model, data, device)
         if is_foreign("model", "objective", "sampler"):
             with _trying("one sample", foreign), _few_evaluations(model.to(device)):
                 _sample(model, run)
+        if is_foreign("likelihood"):
+            with _trying("the likelihood", foreign):
+                _cost(model.to(device), run)
         if is_foreign("pictures"):
             with _trying("the pictures", foreign), _few_evaluations(model.to(device)):
                 _draw(model, run)
@@ -133,13 +139,16 @@ class _Looking(pl.Callback):
 
 def _step(run: Assembly, model: GenerativeModel, data: FirstBlock, device: torch.device) -> None:
     settings = run.configuration.trainer
+    ends = run.configuration.foreign("stop") and run.configuration.build(
+        "stop", model=model, clock=Clock(), seed=model.seed
+    )
     trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=1,
         precision=settings.precision if settings.devices == 1 else "32-true",  # type: ignore[arg-type]
         max_steps=1,
         max_epochs=-1,
-        callbacks=[_Looking()],
+        callbacks=[_Looking(), *([ends] if ends else [])],
         plugins=[LightningEnvironment()],
         logger=False,
         enable_checkpointing=False,
@@ -194,10 +203,31 @@ def _draw(model: GenerativeModel, run: Assembly) -> None:
     """The user's pictures, which nobody keeps."""
     for picture in make_pictures(run, Clock())[0]:
         if isinstance(picture, Picture) and not type(picture).__module__.startswith("kantor."):
-            with torch.no_grad(), untouched(model.networks().values(), 0):
+            with own_style(formulas=True), torch.no_grad(), untouched(model.networks().values(), 0):
                 drawing = picture.draw(model)
-            if drawing is not None:
-                rendered(drawing)
+                if drawing is not None:
+                    rendered(drawing)
+
+
+def _cost(model: GenerativeModel, run: Assembly) -> None:
+    """What two real samples cost by the user's likelihood."""
+    way, data, rng = run.configuration.build("likelihood"), run.data, keyed.Rng(0, device=model.device)
+    if run.evaluation is None:
+        return
+    if isinstance(data, ImageData):
+        rows = np.arange(SAMPLES)
+        x, labels = pixels.to_model(data.train.take(rows)), data.train.labels_of(rows)
+    else:
+        assert isinstance(data, PointData)
+        x, labels = torch.from_numpy(data.distribution.sample(SAMPLES, keyed.generator(0, "trial"))).float(), None
+    told = None if model.classes is None or labels is None else torch.from_numpy(labels).to(model.device)
+    weights, as_bytes = run.evaluation.weights, isinstance(data, ImageData)
+    nats = way.of(model).nats(model, x, told, weights=weights, rng=rng, as_bytes=as_bytes)
+    if not isinstance(nats, Tensor) or nats.dim() != 2 or len(nats) != SAMPLES:
+        raise UserError(
+            f"likelihood: {type(way).__name__}.nats gives {_described(nats)}, expected one of shape ({SAMPLES}, K): "
+            f"the addends of each of {SAMPLES} samples"
+        )
 
 
 def _extract(run: Assembly) -> None:
