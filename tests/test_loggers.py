@@ -176,7 +176,7 @@ def test_what_wandb_leaves_offline_is_taken_by_all_commands(kantor, tmp_path, mo
     assert json.loads((run / "wandb.json").read_text()) == kept
     (run / "wandb").rename(tmp_path / "elsewhere")
     (run / "wandb").symlink_to(tmp_path / "elsewhere")
-    assert f"{run}/wandb is a link" in kantor(*words, "rerun=true", check=2).stderr
+    assert f"{run.name}/wandb is a link" in kantor(*words, "rerun=true", check=2).stderr
 
 
 @pytest.mark.parametrize(("make", "package"), [(tensorboard, "tensorboard"), (wandb_of, "wandb")])

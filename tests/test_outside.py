@@ -146,7 +146,7 @@ def test_the_way_there_is_shown_when_it_is_asked_for(kantor, monkeypatch):
 def test_an_error_of_the_users_own_while_training_is_a_sentence_too(kantor, tmp_path, monkeypatch):
     from firsttry.watching import StopAfter
 
-    monkeypatch.setattr(StopAfter, "on_train_batch_end", lambda self, *_: self.stepz)
+    monkeypatch.setattr(StopAfter, "on_train_batch_end", lambda self, _, model, *__: model.steps > 2 and self.stepz)
     said = kantor("train", *FIRST_TRY, "evaluation=none", "pictures=none", check=2).stderr
     assert "'StopAfter' object has no attribute 'stepz'" in said and "test_outside.py, line " in said
     (status,) = tmp_path.glob("outputs/*/*/status.json")

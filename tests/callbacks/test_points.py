@@ -119,7 +119,7 @@ def test_whatever_is_kept_of_a_picture_is_drawn(scene, directory, changed):
         assert Moment.read(directory.samples / "step_00000001.npz").caption.isprintable()
         rendered(picture.draw(gan()))
         picture.finish(gan())
-    assert len(list(directory.samples.glob("step_*.png"))) == 3
+    assert len(list(directory.samples.glob("step_*.png"))) == 4
     small = not changed.keys() & {"heights"} or (np.abs(written.heights) < 1e150).all()
     assert (picture._figure(written, levels([written.heights])).axes[1].axison) == small
 

@@ -79,7 +79,7 @@ def _words(kept: np.ndarray) -> str | None:
         return None
     try:
         return visible(kept.item())
-    except ValueError:  # numbers that stand for no letter
+    except (SystemError, ValueError):  # numbers that stand for no letter
         return None
 
 

@@ -7,7 +7,7 @@ fills squares is no such mixture; its posterior is that of an angle (von Mises) 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -128,7 +128,7 @@ class ExactMixture(Exact):
         largest = torch.full_like(norms, -math.inf)
         total, square, first = torch.zeros_like(norms), torch.zeros_like(norms), torch.zeros_like(x)
         at_once = max(1, min(CENTRES_AT_ONCE, NUMBERS_AT_ONCE // dimensions))
-        for some, log_weights in zip(self.centres.split(at_once), self._log_weights(at_once), strict=True):
+        for some, log_weights in self._weighted(at_once):
             centres = some.to(x.device).double().flatten(1)  # (K', D)
             squares = centres.square().sum(1)  # (K',)
             distances = norms - 2 * alpha * (x @ centres.T) + alpha**2 * squares  # (B, K')
@@ -142,11 +142,13 @@ class ExactMixture(Exact):
         log_density = largest + torch.log(total) - dimensions / 2 * torch.log(2 * math.pi * v)
         return Posterior(mean, variance, log_density[:, 0])
 
-    def _log_weights(self, at_once: int) -> Iterable[Tensor]:
-        """Of at most so many centres after the other, (K',) each."""
-        count = len(self.centres)
-        weights = torch.full((count,), 1 / count).double() if self.weights is None else self.weights
-        return weights.log().split(at_once)
+    def _weighted(self, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """About so many centres after the other, (K', …), and the logarithms of their weights, (K',)."""
+        there = 0
+        for some in self.centres.split(at_once):
+            equal = torch.full((len(some),), 1 / len(self.centres)).double()
+            yield some, (equal if self.weights is None else self.weights[there : there + len(some)]).log()
+            there += len(some)
 
 
 @dataclass(frozen=True, eq=False)
