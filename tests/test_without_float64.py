@@ -48,13 +48,15 @@ OBJECTIVES = {
 
 
 class WithoutFloat64(TorchDispatchMode):
-    """`meta` as a device that has no float64, and from which zeros are fetched."""
+    """`meta` as a device that has no float64, from which zeros are fetched, and of which all that is asked holds."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         given = kwargs or {}
         to = given.get("device")
         if func is torch.ops.aten._to_copy.default and args[0].device == THERE and to is not None and to != THERE:
             return torch.zeros(args[0].shape, dtype=given.get("dtype") or args[0].dtype)
+        if func is torch.ops.aten._local_scalar_dense.default and args[0].dtype == torch.bool:
+            return True
         made = func(*args, **given)
         for tensor in tree_leaves(made):
             if isinstance(tensor, torch.Tensor) and tensor.device == THERE and tensor.dtype == torch.float64:

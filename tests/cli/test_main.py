@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy():
     [
         (["trian"], "nearest: train"),
         (["train"], "expected experiment=NAME"),
-        (["train", "experiment=point_wgan"], "nearest: point_wgan_gp"),
+        (["train", "experiment=point_wgan_pg"], "nearest: point_wgan_gp"),
         (["train", "experiment=point_demo_gp", "model.generator.widht=3"], "nearest: model.generator.width"),
         (["train", "experiment=point_demo_gp", "data=gausians8"], "nearest: gaussians8"),
         (["train", "experiment=point_demo_gp", "evaluatoin=toy"], "nearest: evaluation"),

@@ -404,7 +404,7 @@ def test_contradictions_are_refused_before_anything_starts(override, said):
         (["ema.widths=[0.05]"], "ema.widths"),
         (["optimisation.accumulate=3"], "cannot be taken in optimisation.accumulate=3 equal parts"),
         (["optimisation.accumulate=2", "optimisation.generator_noise=last"], "take optimisation.generator_noise=fresh"),
-        (["model.classes=4"], "data=gaussians8 have no labels"),
+        (["data=swiss_roll", "model.classes=4"], "data=swiss_roll have no labels"),
     ],
 )
 def test_schedules_averages_parts_and_classes_are_checked_before_anything_starts(overrides, said):

@@ -327,6 +327,8 @@ LOSSES = [
     "mnist_cgan_projection_quick",
     "point_ddpm",
     "point_ebm",
+    "mnist_vae",
+    "mnist_ae_quick",
 ]
 """One experiment of each objective that experiments choose: that which sets most for it."""
 FAMILIES = {name: load_option("objective", name)["_target_"].rpartition(".")[0] for name in options("objective", [])}

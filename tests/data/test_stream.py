@@ -68,9 +68,11 @@ def test_block_sizes_follow_the_schedule(schedule):
     assert [block.shape for block in points(blocks(schedule=schedule), 8)] == [(schedule(k), 12, 2) for k in range(8)]
 
 
-def test_blocks_of_points_are_float32_without_labels():
+def test_blocks_of_points_are_float32_and_labelled_by_their_modes():
     block = blocks().block(0)
-    assert block.samples.dtype == torch.float32 and block.labels is None
+    assert block.samples.dtype == torch.float32 and block.labels.dtype == torch.int64
+    modes = torch.from_numpy(gaussians8(0.1, 1.414).modes).float()
+    assert torch.equal(block.labels, torch.cdist(block.samples, modes).argmin(-1))
 
 
 def test_blocks_differ_between_steps_and_seeds():

@@ -13,14 +13,24 @@ from kantor import nets
 from kantor.errors import UserError
 from kantor.nets.activations import ReLU
 from kantor.nets.classifiers import Classifier
-from kantor.nets.conditional import ConcatenationDiscriminator, ConditionalGenerator, ProjectionDiscriminator
+from kantor.nets.conditional import (
+    ConcatenationDiscriminator,
+    ConditionalGenerator,
+    PointDiscriminator,
+    ProjectionDiscriminator,
+)
 from kantor.nets.conv_critic import ConvCritic
+from kantor.nets.conv_energy import ConvEnergy
+from kantor.nets.conv_pair import ConvDecoder, ConvEncoder
 from kantor.nets.convolutions import ImageCritic, ImageGenerator
 from kantor.nets.dcgan import DCGANDiscriminator, DCGANGenerator, extra_layer
 from kantor.nets.digits import DigitCritic, DigitGenerator
-from kantor.nets.flat import FromImages, ToImages
+from kantor.nets.flat import FromImages, ToImages, ToPixels
 from kantor.nets.initialise import normal
 from kantor.nets.mlp import MLP
+from kantor.nets.noise import LearnedNoise
+from kantor.nets.normalisation import grouped
+from kantor.nets.rbm import RBM
 from kantor.nets.shift import Shift
 from kantor.nets.skip_critic import Halving, Shortcut, SkipCritic
 from kantor.nets.spectral import Times
@@ -51,6 +61,7 @@ def image_generator(kind, **settings):
 
 
 # name: (makes it, a sample's shape going in, a sample's shape coming out)
+GROUPED = functools.partial(grouped, groups=4)
 NETWORKS = {
     "mlp": (mlp, (2,), (2,)),
     "mlp without hidden layers": (lambda: mlp(hidden_layers=0), (2,), (2,)),
@@ -78,6 +89,26 @@ NETWORKS = {
         lambda: ToImages(network=mlp(outputs=3 * 4 * 4), channels=3, image_size=4),
         (2,),
         (3, 4, 4),
+    ),
+    "pixels of a perceptron": (
+        lambda: ToPixels(network=mlp(outputs=3 * 4 * 4), channels=3, image_size=4),
+        (2,),
+        (3, 4, 4),
+    ),
+    "a perceptron with one learned variance": (
+        lambda: LearnedNoise(network=mlp(outputs=5), shape=[1], start=0.0),
+        (2,),
+        (10,),
+    ),
+    "encoder of pictures": (
+        lambda: ConvEncoder(channels=3, image_size=32, width=4, outputs=10, normalise=GROUPED),
+        (3, 32, 32),
+        (10,),
+    ),
+    "decoder of pictures": (
+        lambda: ConvDecoder(latent_dim=5, channels=3, image_size=32, width=4, normalise=GROUPED),
+        (5,),
+        (3, 32, 32),
     ),
     "a perceptron of images": (lambda: FromImages(network=mlp(inputs=3 * 4 * 4, outputs=None)), (3, 4, 4), ()),
     "digit generator": (lambda: image_generator(DigitGenerator), (5,), (3, 32, 32)),
@@ -108,6 +139,8 @@ def test_every_network_is_tested():
     elsewhere = {ReLU, Classifier}  # in test_activations.py; with their weights, in test_extractors_classifiers.py
     elsewhere |= {Times}  # a part of spectral normalisation, in test_image_networks.py
     elsewhere |= {ConditionalGenerator, ConcatenationDiscriminator, ProjectionDiscriminator}  # in test_conditional.py
+    elsewhere |= {PointDiscriminator}  # in models/test_conditional_points.py
+    elsewhere |= {RBM, ConvEnergy}  # in test_rbm.py
     elsewhere |= {module for module in every_module() if module.__module__ in DENOISERS}  # in test_denoisers.py
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 

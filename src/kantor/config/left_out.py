@@ -2,15 +2,15 @@
 there, so whoever gives one is told; what comes with options and experiments that were replaced is taken away.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
-from omegaconf import OmegaConf
 
 from kantor.config.files import CONF
+from kantor.config.own_files import tree_of
 from kantor.config.targets import RESERVED
 from kantor.errors import UserError, as_given
 
@@ -90,7 +90,8 @@ def _given(named: Mapping[str, object], hydra: HydraConf) -> Iterator[Given]:
     roots = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
     own = [root for root in roots if root.resolve() != CONF.resolve()]
     targets = _targets(named)
-    pending = [(str(chosen["experiment"]), targets.union(group for group in named if group in chosen))]
+    options = [{group: named[group]} for group in named if group in chosen and group != "experiment"]
+    pending = [(str(chosen["experiment"]), targets.union(_chosen_by(options, roots)))]
     while pending:
         name, replaced = pending.pop()
         for file, tree in _read(own, f"experiment/{name}"):
@@ -98,13 +99,22 @@ def _given(named: Mapping[str, object], hydra: HydraConf) -> Iterator[Given]:
             settings = dict(_settings(tree))
             yield Given(settings, f"{file}: ", replaced)
             targets |= _targets(settings)
-            others = {key.split()[-1].strip("/") for entry in defaults if isinstance(entry, dict) for key in entry}
-            nearer = replaced.union(others, _targets(settings))
+            nearer = replaced.union(_chosen_by(defaults, roots), _targets(settings))
             pending += [(entry, nearer) for entry in defaults if isinstance(entry, str)]
     for group, option in chosen.items():
         for file, tree in _read(own, f"{group.partition('@')[0]}/{option}") if group != "experiment" else ():
             tree.pop("defaults", None)
             yield Given(dict(_settings({group.partition("@")[0]: tree})), f"{file}: ", targets)
+
+
+def _chosen_by(defaults: Iterable[object], roots: list[Path]) -> Iterator[str]:
+    """The groups that entries of a defaults list choose an option of, and those that this option chooses in turn."""
+    for entry in defaults:
+        for key, option in entry.items() if isinstance(entry, dict) else ():
+            group = str(key).split()[-1].strip("/").partition("@")[0]
+            yield group
+            for _, tree in _read(roots, f"{group}/{option}"):
+                yield from _chosen_by(tree.get("defaults") or [], roots)
 
 
 def _targets(settings: Mapping[str, object]) -> frozenset[str]:
@@ -115,8 +125,8 @@ def _targets(settings: Mapping[str, object]) -> frozenset[str]:
 def _read(roots: list[Path], option: str) -> list[tuple[Path, dict[str, Any]]]:
     """The file of an option that is the user's, and what is in it."""
     files = [root / f"{option}.yaml" for root in roots]
-    found = [(file, OmegaConf.to_container(OmegaConf.load(file))) for file in files if file.is_file()]
-    return [(file, dict(tree)) for file, tree in found if isinstance(tree, dict)]  # type: ignore[arg-type]
+    found = [(file, tree_of(file)) for file in files if file.is_file()]
+    return [(file, dict(tree)) for file, tree in found if isinstance(tree, dict)]
 
 
 def _settings(tree: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -25,15 +25,15 @@ def check_files(config_dirs: list[str]) -> None:
     """
     own = [root for root in roots(config_dirs) if root != CONF] if config_dirs else []
     for path in sorted(file for root in own for file in root.glob("*/*.yaml")):
-        tree = _tree(path)
+        tree = tree_of(path)
         if tree is not None and not isinstance(tree, dict):
             raise UserError(f"{path}: expected keys and values, found {type(tree).__name__} {tree!r:.60}")
         if not isinstance((tree or {}).get("defaults", []), list):
             raise UserError(f"{path}: expected a list at defaults, such as [override /data: gaussians8]")
 
 
-def _tree(path: Path) -> object:
-    """What is in a file.
+def tree_of(path: Path) -> object:
+    """What is in a file, in plain containers.
 
     Raises:
         UserError: it cannot be read, or is no YAML.
