@@ -27,7 +27,7 @@ FORBIDDEN = {
 }  # fmt: skip
 WATCHED = {"importlib", "pickle", "subprocess", "marshal", "shelve", "runpy", "yaml", "OmegaConf"}
 QUIET = {"yaml.safe_dump", "OmegaConf.to_container", "OmegaConf.update", "OmegaConf.masked_copy", "OmegaConf.merge",
-         "OmegaConf.structured", "OmegaConf.from_dotlist", "importlib.resources.files",
+         "OmegaConf.structured", "OmegaConf.from_dotlist", "importlib.resources.files", "importlib.invalidate_caches",
          "importlib.util.resolve_name"}  # fmt: skip
 
 
@@ -54,7 +54,8 @@ DOORS = {
     "cli/sweep.py": ({"json.loads", "path.read_text"}, "what jobs of this very command wrote"),
     "callbacks/clock.py": ({"status.read_text"}, "the system's word on memory, below /proc"),
     "runs/attempts.py": ({"info.read_text"}, "the system's word on the processor, below /proc"),
-    "runs/identity.py": ({"?.read_bytes", "file.read_bytes"}, "source of code that is imported"),
+    "runs/source.py": ({"?.read_bytes", "file.read_bytes"}, "source of code that is imported"),
+    "live_code.py": ({"?.read_bytes"}, "the same, against what was imported"),
     "runs/provenance.py": ({"?.write_text", "shutil.copyfile"}, "git's index, in a directory of its own"),
     "report/labels.py": ({"file.read_text", "yaml.safe_load"}, "kantor's own files"),
     "report/why.py": ({"file.read_text"}, "source of code that is imported"),

@@ -19,6 +19,7 @@ from kantor.nets.conditional import (
     PointDiscriminator,
     ProjectionDiscriminator,
 )
+from kantor.nets.confined import Confined
 from kantor.nets.conv_critic import ConvCritic
 from kantor.nets.conv_energy import ConvEnergy
 from kantor.nets.conv_pair import ConvDecoder, ConvEncoder
@@ -140,7 +141,7 @@ def test_every_network_is_tested():
     elsewhere |= {Times}  # a part of spectral normalisation, in test_image_networks.py
     elsewhere |= {ConditionalGenerator, ConcatenationDiscriminator, ProjectionDiscriminator}  # in test_conditional.py
     elsewhere |= {PointDiscriminator}  # in models/test_conditional_points.py
-    elsewhere |= {RBM, ConvEnergy}  # in test_rbm.py
+    elsewhere |= {RBM, ConvEnergy, Confined}  # in test_rbm.py
     elsewhere |= {module for module in every_module() if module.__module__ in DENOISERS}  # in test_denoisers.py
     assert every_module() - elsewhere == {type(make()) for make, _, _ in NETWORKS.values()}
 
