@@ -45,8 +45,8 @@ def received_by(receive: Receiver) -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for taken, handler in before.items():
+            signal.signal(taken, handler)
 
 
 def check() -> None:
