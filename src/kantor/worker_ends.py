@@ -15,9 +15,6 @@ from kantor.errors import Interrupted, UserError
 UNGUARDED = 79
 """Exit code of a worker that was told to start workers while it imported the script that had started it."""
 
-PRELOADED = "pytorch_lightning"
-"""What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
-
 
 class WorkerError(RuntimeError):
     """A worker process ended with an error or died.

@@ -10,7 +10,7 @@ import torch
 from kantor import keyed
 from kantor.data.checkerboard import Checkerboard
 from kantor.data.moons import TwoMoons
-from kantor.data.points import Line, unequal_gaussians
+from kantor.data.points import HasClasses, Line, unequal_gaussians
 from kantor.data.rings import Rings
 from kantor.evaluation import score_field
 from kantor.evaluation.points import PointEvaluation
@@ -82,10 +82,13 @@ def test_the_error_is_the_denoising_loss_over_its_floor():
 def test_places_are_where_they_are_said_to_be(law):
     exact = exact_denoiser(law)
     around = Surroundings.of(law, exact, LOW)
-    places = {
+    found = {
         name: getattr(score_field, name)(law, exact, LOW, 300, np.random.default_rng(0))
         for name in ("near", "between", "far")
     }
+    places = {name: some for name, (some, _) in found.items()}
+    if isinstance(law, HasClasses):  # where a point lies, its own class is
+        assert np.array_equal(found["near"][1], law.labelled(300, np.random.default_rng(0))[1])
     away = {name: np.linalg.norm(some - around.centre, axis=1) for name, some in places.items()}
     likely = {name: exact.log_density(torch.from_numpy(some), level(LOW)).numpy() for name, some in places.items()}
     assert all(some.shape == (300, 2) for some in places.values())

@@ -27,7 +27,7 @@ from kantor.data.stream import Block
 from kantor.engine.check import check_model
 from kantor.errors import NonFiniteError, UserError
 from kantor.models.energy import EnergyModel
-from kantor.models.energy_findings import CHECKS
+from kantor.models.energy_findings import checks
 from kantor.models.energy_measurements import ACCEPTANCE, GAP, MIXING, OF_DATA, OF_FRESH, OF_KEPT, mean_picture
 from kantor.models.health import LOOKS, SETTLED, History
 from kantor.models.protocols import HasFilters, HasPartitionFunction, HasSurface
@@ -84,7 +84,7 @@ def test_parts_of_a_batch_move_the_chains_of_the_whole():
 def test_a_batch_larger_than_the_kept_chains_is_refused():
     small = dataclasses.replace(REPLAY, chains=Kept(size=4, fresh=0.0))
     with pytest.raises(UserError, match=r"^objective\.chains\.size=4: a batch moves 6; .*data\.batch_size=4$"):
-        fit(energy(objective=small), points(), 1)
+        check_model(energy(objective=small), points())
 
 
 def test_other_objectives_train_an_energy():
@@ -292,16 +292,17 @@ def test_ailments_are_found_when_they_last(name, ill, well, words):
         history = History({}, {}, (), SETTLED)
         for look in looks:
             history = history.then(look)
-        return CHECKS[name](history)
+        return checks(keeps=True)[name](history)
 
     said = after(*[ill] * LOOKS)
+    assert "chains.fresh" not in (checks(keeps=False)[name](History({}, {}, (ill,) * LOOKS, SETTLED)) or "")
     assert said.startswith(name.replace("_", " ")) and words in said
     assert after(*[ill] * (LOOKS - 1), well) is None and after(*[well] * LOOKS) is None
     assert after(*[{}] * LOOKS) is None
 
 
 def test_every_finding_is_tested():
-    assert FINDINGS.keys() == CHECKS.keys()
+    assert FINDINGS.keys() == checks(keeps=True).keys()
 
 
 def test_precisions_below_float32_are_refused():

@@ -111,6 +111,7 @@ def check_model(model: GenerativeModel, data: BlockData) -> None:
         model.check_objective(data.sample_shape)
     except UserError as error:
         raise UserError(f"objective.{error}") from error
+    model.check_batch(data.batch_size)
     with untouched(model.networks().values(), 0), evaluating(model.networks()):
         try:
             model.check_shapes(data.sample_shape)

@@ -5,6 +5,7 @@ families have one that way, and what of their samples it is of, each way says.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -50,8 +51,8 @@ class Likelihood(ABC):
     terms: ClassVar[tuple[Term, ...]] = ()
     """The parts that are scores of their own."""
 
-    shared_error: ClassVar[int | None] = None
-    """Which addend is the standard error of what all samples share, another one being its opposite; None for none."""
+    shared_errors: ClassVar[Mapping[str, int]] = {}
+    """By score, which addend is the standard error of what all samples share, another one being its opposite."""
 
     pictures: int | None
 

@@ -182,14 +182,12 @@ POINT_LIKELIHOODS = (*with_terms(NLL), LOG_DENSITY_ERROR)
 PICTURE_LIKELIHOODS = with_terms(NLL_OF_PICTURES, BITS_PER_DIM)
 
 
-def with_shared_error(found: DrawScores, error: float) -> DrawScores:
-    """What a draw scores, where `nll` has an error, too, that all samples share: its standard deviation."""
-    own = found.spreads[NLL_OF_PICTURES.name]
+def with_shared_error(found: DrawScores, name: str, error: float) -> DrawScores:
+    """What a draw scores, where one score has an error, too, that all samples share: its standard deviation."""
+    own = found.spreads[name]
     if isinstance(own, str):
         return found
-    return replace(
-        found, spreads={**found.spreads, NLL_OF_PICTURES.name: replace(own, variance=own.variance + error**2)}
-    )
+    return replace(found, spreads={**found.spreads, name: replace(own, variance=own.variance + error**2)})
 
 
 def point_likelihoods(
@@ -285,8 +283,9 @@ def picture_likelihoods(
     nats = torch.cat(pieces(part, len(parts), processes))
     costs = bits_per_dim(nats, math.prod(data.sample_shape)) if "bytes" in likelihood.observes else nats
     found = DrawScores.of(scores, costs, with_spreads=True)
-    if likelihood.shared_error is not None and NLL_OF_PICTURES in scores:
-        found = with_shared_error(found, float(nats[0, likelihood.shared_error]))
+    for name, addend in likelihood.shared_errors.items():
+        if name in found.spreads:
+            found = with_shared_error(found, name, float(nats[0, addend]))
     floors = {} if data.entropy is None else {NLL_OF_PICTURES.name: [known(data.entropy)]}
     return {
         score.name: score.over_draws(

@@ -20,9 +20,10 @@ from kantor.models.networks import evaluating
 from kantor.models.protocols import HasPartitionFunction
 from kantor.objectives.observation import Observed
 from kantor.samplers.annealing import Machine, base_of, log_weights_down, log_weights_up
-from kantor.samplers.spaces import Bits, Space
+from kantor.samplers.spaces import Bits, Box, Space
 
 MOST_REVERSE = 1000
+NOTHING = (0.0,) * 5
 
 TERMS = (
     Term(
@@ -33,7 +34,7 @@ TERMS = (
             suspicious="far above nll: annealing is too fast for this machine, and nll is too good to be true",
         ),
         source="Burda, Grosse & Salakhutdinov 2015, arXiv:1412.8566, algorithm 2",
-        of_addends=(1.0, 1.0, 1.0, 0.0, 0.0, 0.0),
+        of_addends=(1.0, 1.0, 1.0, *NOTHING),
     ),
     Term(
         name="log_partition",
@@ -43,11 +44,11 @@ TERMS = (
             suspicious="far from it",
         ),
         source="Salakhutdinov & Murray 2008, equation 15",
-        of_addends=(0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+        of_addends=(0.0, 1.0, 0.0, *NOTHING),
     ),
 )
-"""Of an annealed likelihood, whose addends are energy, log Z, what the other side adds to it and its opposite, and the
-standard error of log Z and its opposite."""
+"""Of an annealed likelihood, whose addends are energy, log Z, what the other side adds to it and its opposite, the
+standard error of log Z and its opposite, and that of log Z from the other side and its opposite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +140,11 @@ class Exact(OfEnergy):
                 f"likelihood=exact: neither side of the machine has at most {MOST_BITS} units ({energy.visible} and "
                 f"{energy.hidden}), so that its states cannot be counted; take likelihood=annealed"
             )
+        if isinstance(model.space, Box) and model.means.shape == (2,):
+            return (
+                f"likelihood=exact: points in a box of ±{model.space.high:g} have no mass outside of it, and the plane "
+                "is integrated; take model.space=… of unbounded points, or likelihood=none"
+            )
         if model.means.shape == (2,) and not model.space.is_discrete:
             return None
         return (
@@ -169,12 +175,12 @@ class Annealed(OfEnergy):
     Attributes:
         chains: that go up.
         temperatures: of each chain.
-        reverse: chains that go down, each from another picture; 0 for none.
+        reverse: chains that go down, each from another picture, as far as there are as many.
     """
 
     name = "annealed"
     terms = TERMS
-    shared_error = 4
+    shared_errors = {"nll": 4, "nll_reverse": 6}  # noqa: RUF012
     chains: int
     temperatures: int
     reverse: int
@@ -183,18 +189,18 @@ class Annealed(OfEnergy):
         super().__post_init__()
         require_at_least(2, chains=self.chains)
         require_at_least(1, temperatures=self.temperatures)
-        if not 0 <= self.reverse <= MOST_REVERSE:
-            raise UserError(f"reverse={self.reverse}: expected 0 to {MOST_REVERSE} chains that go down")
+        if not 2 <= self.reverse <= MOST_REVERSE:
+            raise UserError(f"reverse={self.reverse}: expected 2 to {MOST_REVERSE} chains that go down")
 
     def describe(self, dimensions: int) -> dict[str, Any]:
         """Everything but the networks."""
         return {
             "by": "annealed importance sampling",
-            "bound": "log Z from below on average; nll_reverse is from the other side",
+            "bound": "log Z from below on average; nll_reverse of the annealing itself, from the other side",
             "from": "independent bits with the means of the training pictures",
             "chains": self.chains,
             "temperatures": self.temperatures,
-            "reverse chains": self.reverse,
+            "reverse chains": self.reverse if self.pictures is None else min(self.reverse, self.pictures),
             **self.told(),
         }
 
@@ -222,13 +228,15 @@ class Annealed(OfEnergy):
 
         with evaluating(networks):
             up = log_weights_up(machine, base, chains=self.chains, temperatures=self.temperatures, rng=rng(0))
-            found, gap = log_mean(up), 0.0
-            if self.reverse:
-                v = model.space.of_data(x[: self.reverse].to(model.device), rng(1)).flatten(1)
-                down = log_weights_down(machine, base, v, temperatures=self.temperatures, rng=rng(2))
-                gap = float(down.mean()) - found.value
-        error = _standard_error(found)
-        return replace(self, log_z=(found.value, gap, -gap, error, -error))
+            v = model.space.of_data(x[: self.reverse].to(model.device), rng(1)).flatten(1)
+            down = log_weights_down(machine, base, v, temperatures=self.temperatures, rng=rng(2)).cpu().double()
+        found = log_mean(up)
+        gap, error, below = (
+            float(down.mean()) - found.value,
+            _standard_error(found),
+            float(down.std()) / len(down) ** 0.5,
+        )
+        return replace(self, log_z=(found.value, gap, -gap, error, -error, below, -below))
 
 
 def in_float64(network: nn.Module) -> nn.Module:

@@ -68,23 +68,27 @@ def level(sigma: float) -> Levels:
     return Levels(torch.ones((), dtype=torch.float64), torch.tensor(sigma, dtype=torch.float64))
 
 
-def near(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Points:
-    """Of the law of the data with their noise: where training looks."""
-    points = truth.sample(n, rng)
-    return points + sigma * rng.standard_normal(points.shape)
+Found = tuple[Points, Labels | None]
+"""Places, and the class of each where it is known."""
 
 
-def between(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Points:
+def near(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Found:
+    """Of the law of the data with their noise, each with its class: where training looks."""
+    points, labels = truth.labelled(n, rng) if isinstance(truth, HasClasses) else (truth.sample(n, rng), None)
+    return points + sigma * rng.standard_normal(points.shape), labels
+
+
+def between(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Found:
     """Evenly in the circle that the data fill, where p_σ is small; fewer than n, even none, where it hardly is."""
     around = Surroundings.of(truth, exact, sigma)
     places = in_ring(around.centre, 0.0, around.radius, TRIES * n, rng)
-    return places[exact.log_density(torch.from_numpy(places), level(sigma)).numpy() < around.unlikely][:n]
+    return places[exact.log_density(torch.from_numpy(places), level(sigma)).numpy() < around.unlikely][:n], None
 
 
-def far(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Points:
+def far(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Found:
     """Evenly around that circle, up to twice its radius."""
     around = Surroundings.of(truth, exact, sigma)
-    return in_ring(around.centre, around.radius, 2 * around.radius, n, rng)
+    return in_ring(around.centre, around.radius, 2 * around.radius, n, rng), None
 
 
 def in_ring(centre: np.ndarray, inner: float, outer: float, n: int, rng: np.random.Generator) -> Points:
@@ -94,7 +98,7 @@ def in_ring(centre: np.ndarray, inner: float, outer: float, n: int, rng: np.rand
     return centre + radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-Places = Callable[[PointDistribution, Exact, float, int, np.random.Generator], Points]
+Places = Callable[[PointDistribution, Exact, float, int, np.random.Generator], Found]
 
 
 @dataclass(frozen=True)
@@ -148,10 +152,11 @@ class FieldComparison:
         rng = keyed.generator(self.key, name)
         everywhere = exact_denoiser(self.setting.truth)
         assert everywhere is not None
-        y = torch.from_numpy(places(self.setting.truth, everywhere, sigma, self.n, rng))
+        found, classes = places(self.setting.truth, everywhere, sigma, self.n, rng)
+        y = torch.from_numpy(found)
         if len(y) < self.n:
             return f"with noise of {sigma} there is hardly a place between that the data do not visit"
-        labels = torch.from_numpy(self.labels(rng))
+        labels = torch.from_numpy(self.labels(rng) if classes is None else classes)
         exact = self.setting.exact(labels)
         assert exact is not None
         apart = self.denoised(y, labels, at) - exact(y, level(sigma))

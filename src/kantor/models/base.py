@@ -155,6 +155,13 @@ class GenerativeModel(pl.LightningModule, ABC):
         """What the model cannot do."""
         return Limits()
 
+    def check_batch(self, size: int) -> None:
+        """Check that a step can be made of batches of so many samples, over all processes; default: of any.
+
+        Raises:
+            UserError: it cannot.
+        """
+
     def check_losses(self, block: Block) -> None:
         """Check what a block makes of the objective, on the model's device; for models with code that nobody has tried.
 

@@ -87,8 +87,9 @@ class EnergyModel(GenerativeModel):
 
     @property
     def limits(self) -> Limits:
-        """Only float32."""
-        return Limits(precisions={"16-mixed": FLOAT32, "bf16-mixed": FLOAT32})
+        """Only float32; score matching is not compiled."""
+        twice = "torch.compile cannot differentiate a gradient" if self.objective.double_backward else None
+        return Limits(precisions={"16-mixed": FLOAT32, "bf16-mixed": FLOAT32}, compile=twice)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The energy's."""
@@ -134,11 +135,7 @@ class EnergyModel(GenerativeModel):
         if not len(self.chains):
             return torch.empty(0, dtype=torch.int64)
         moved = sum(part.samples.shape[1] for part in parts) * self.trainer.world_size
-        if moved > len(self.chains):
-            raise UserError(
-                f"objective.chains.size={len(self.chains)}: a batch moves {moved}; keep at least as many, or take "
-                f"data.batch_size={len(self.chains)}"
-            )
+        assert moved <= len(self.chains), "check_batch was not asked"
         order = keyed.generator(self.seed, "chains", self.steps).permutation(len(self.chains))
         return torch.from_numpy(order[:moved]).to(self.chains.device)
 
@@ -148,6 +145,18 @@ class EnergyModel(GenerativeModel):
             gathered = self.all_gather(torch.cat(list(moved)))
             assert isinstance(gathered, Tensor)
             self.chains[rows] = gathered.reshape(len(rows), *self.shape)
+
+    def check_batch(self, size: int) -> None:
+        """Check that there are as many chains as a batch moves.
+
+        Raises:
+            UserError: there are fewer.
+        """
+        if 0 < len(self.chains) < size:
+            raise UserError(
+                f"objective.chains.size={len(self.chains)}: a batch moves {size}; keep at least as many, or take "
+                f"data.batch_size={len(self.chains)}"
+            )
 
     def on_fit_start(self) -> None:
         """Also look at the means of the data."""
@@ -279,7 +288,7 @@ class EnergyModel(GenerativeModel):
 
     def checks(self) -> Mapping[str, Check]:
         """Also those of `kantor.models.energy_findings`."""
-        return {**super().checks(), **energy_findings.CHECKS}
+        return {**super().checks(), **energy_findings.checks(keeps=self.objective.kept is not None)}
 
     def charts(self) -> tuple[Chart, ...]:
         """Of what is measured."""

@@ -4,6 +4,7 @@ Chains that leave all bounds stop the run by themselves (`kantor.samplers.chains
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from kantor.models.energy_measurements import ACCEPTANCE, GAP, MIXING
 from kantor.models.health import SETTLED, Check, History, advice
@@ -11,11 +12,14 @@ from kantor.models.health import SETTLED, Check, History, advice
 APART = 3.0
 """Standard deviations of the data's energies: fresh chains that end so far above the others have not come to them."""
 
+OF_KEPT = ("a larger objective.chains.fresh", "sampler.start=kept")
+"""What can be tried where chains are kept."""
+
 RUN_AWAY = 10.0
 """The same between data and chains of the training: the energy tells them apart at a glance."""
 
 
-def unmixed_chains(history: History) -> str | None:
+def unmixed_chains(keeps: bool, history: History) -> str | None:
     """Fresh chains do not come to where those of the training are."""
     gaps = history.last(MIXING)
     if not gaps or history.count < SETTLED or min(gaps) < APART:
@@ -23,7 +27,7 @@ def unmixed_chains(history: History) -> str | None:
     return (
         f"unmixed chains: chains from noise end {gaps[-1]:.1f} standard deviations of the data's energies above those "
         "that training sees, so that its samples are not those of the model, and sampling from noise takes far longer. "
-        + advice("more objective.steps", "a larger objective.chains.fresh", "sampler.start=kept", "more sampler.steps")
+        + advice("more objective.steps", *(OF_KEPT if keeps else ()), "more sampler.steps")
     )
 
 
@@ -50,5 +54,7 @@ def stuck_chains(history: History) -> str | None:
     )
 
 
-CHECKS: Mapping[str, Check] = {check.__name__: check for check in (unmixed_chains, diverging_energies, stuck_chains)}
-"""By name."""
+def checks(*, keeps: bool) -> Mapping[str, Check]:
+    """All of them by name, of an objective that keeps chains or does not."""
+    of_all = {check.__name__: check for check in (diverging_energies, stuck_chains)}
+    return {unmixed_chains.__name__: partial(unmixed_chains, keeps), **of_all}

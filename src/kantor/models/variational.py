@@ -156,7 +156,9 @@ class VariationalModel(GenerativeModel):
 
     def checks(self) -> Mapping[str, Check]:
         """Also those of `kantor.models.variational_health`."""
-        return {**super().checks(), **(variational_health.checks(self.latent.dim) if self.has_posterior else {})}
+        if not self.has_posterior:
+            return super().checks()
+        return {**super().checks(), **variational_health.checks(self.latent.dim, self.objective.remedies)}
 
     def charts(self) -> tuple[Chart, ...]:
         """Of what is logged and measured."""

@@ -3,7 +3,7 @@
 A posterior that is the prior for every sample has collapsed: the decoder then makes the same of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from torch import Tensor
@@ -56,18 +56,17 @@ def use(q: Posterior) -> dict[str, Tensor]:
     return {ACTIVE: active, LARGEST: kl.max(), MEDIAN: kl.median(), SMALLEST: kl.min()}
 
 
-def posterior_collapse(dimensions: int, history: History) -> str | None:
+def posterior_collapse(dimensions: int, remedies: Sequence[str], history: History) -> str | None:
     """Hardly any latent dimension says anything of the samples."""
     active, largest = history.last(ACTIVE), history.last(LARGEST)
     if not active or history.count < SETTLED or max(active) >= max(1, FEW * dimensions):
         return None
     return (
         f"posterior collapse: {active[-1]:.0f} of {dimensions} latent dimensions are active, the largest KL of one is "
-        f"{largest[-1]:.2g} nats; the decoder hardly uses what it is told. "
-        + advice("objective.warm_up of a tenth of the steps", "objective.free_nats=0.1", "a lower objective.beta")
+        f"{largest[-1]:.2g} nats; the decoder hardly uses what it is told. " + advice(*remedies)
     )
 
 
-def checks(dimensions: int) -> Mapping[str, Check]:
-    """All of them by name, for a latent space of so many dimensions."""
-    return {posterior_collapse.__name__: partial(posterior_collapse, dimensions)}
+def checks(dimensions: int, remedies: Sequence[str]) -> Mapping[str, Check]:
+    """All of them by name, for a latent space of so many dimensions and what an objective has against a collapse."""
+    return {posterior_collapse.__name__: partial(posterior_collapse, dimensions, remedies)}

@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,6 +44,9 @@ class VariationalObjective(ABC):
     """
 
     observation: Observation
+
+    remedies: ClassVar[tuple[str, ...]] = ("objective=elbo", "a lower optimisation.optimizer.lr")
+    """What can be tried against a posterior that has collapsed."""
 
     has_posterior = True
     """Whether the encoder gives a distribution, (B, 2d), and not one vector, (B, d)."""
@@ -89,6 +92,7 @@ class ELBO(VariationalObjective):
             there of a batch's mean, which would make a sample's loss depend on the others); 0 for none.
     """
 
+    remedies = ("objective.warm_up of a tenth of the steps", "objective.free_nats=0.1", "a lower objective.beta")
     beta: float
     warm_up: int
     free_nats: float

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -50,6 +50,9 @@ class Terms(NamedTuple):
 
 class EnergyObjective(ABC):
     """A frozen dataclass."""
+
+    double_backward: ClassVar[bool] = False
+    """Whether the loss is made of a gradient, which is then differentiated."""
 
     @property
     def kept(self) -> Kept | None:

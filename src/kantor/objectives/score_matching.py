@@ -25,6 +25,7 @@ class SlicedScoreMatching(EnergyObjective):
         projections: directions v for each sample, over which the mean is taken.
     """
 
+    double_backward = True
     projections: int
 
     def __post_init__(self) -> None:

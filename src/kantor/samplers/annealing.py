@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from kantor.keyed import Rng
-from kantor.samplers.kernels import HasConditionals
+from kantor.samplers.kernels import HasConditionals, drawn
 
 
 @runtime_checkable
@@ -60,7 +60,7 @@ def log_weights_up(machine: Machine, base: Tensor, *, chains: int, temperatures:
         temperatures: steps of β, as long as each other; at each but the last a Gibbs step is made.
         rng: of all that is drawn.
     """
-    v = _drawn(torch.sigmoid(base).expand(chains, -1), rng)
+    v = drawn(torch.sigmoid(base).expand(chains, -1), rng)
     total = torch.full((chains,), log_z_of_base(base, machine.hidden), dtype=torch.float64)
     betas = torch.linspace(0, 1, temperatures + 1, dtype=torch.float64).tolist()
     biases, inputs = _biases(machine, base), machine.hidden_inputs(v)
@@ -106,9 +106,5 @@ def _softplus(x: Tensor) -> Tensor:
 
 def _gibbs(machine: Machine, base: Tensor, inputs: Tensor, beta: float, rng: Rng) -> Tensor:
     """Seen bits after a step at β, of hidden inputs at β = 1."""
-    hidden = _drawn(torch.sigmoid(beta * inputs), rng)
-    return _drawn(torch.sigmoid((1 - beta) * base + beta * machine.visible_inputs(hidden)), rng)
-
-
-def _drawn(probabilities: Tensor, rng: Rng) -> Tensor:
-    return (rng.uniform(*probabilities.shape) < probabilities).to(probabilities)
+    hidden = drawn(torch.sigmoid(beta * inputs), rng)
+    return drawn(torch.sigmoid((1 - beta) * base + beta * machine.visible_inputs(hidden)), rng)

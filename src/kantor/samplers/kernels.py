@@ -88,7 +88,7 @@ class Gibbs(Kernel):
     def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
         """Of bits."""
         assert isinstance(energy, HasConditionals)
-        return Moved(_drawn(self._probabilities(energy, x, rng), rng).view_as(x))
+        return Moved(drawn(self._probabilities(energy, x, rng), rng).view_as(x))
 
     def refusal(self, energy: Energy, space: Space) -> str | None:
         """It needs two layers."""
@@ -102,11 +102,11 @@ class Gibbs(Kernel):
         return self._probabilities(energy, x, rng).view_as(x)
 
     def _probabilities(self, energy: HasConditionals, x: Tensor, rng: Rng) -> Tensor:
-        hidden = _drawn(torch.sigmoid(energy.hidden_inputs(x)), rng)
+        hidden = drawn(torch.sigmoid(energy.hidden_inputs(x)), rng)
         return torch.sigmoid(energy.visible_inputs(hidden))
 
 
-def _drawn(probabilities: Tensor, rng: Rng) -> Tensor:
+def drawn(probabilities: Tensor, rng: Rng) -> Tensor:
     """Bits (B, …) of probabilities (B, …)."""
     return (rng.uniform(*probabilities.shape) < probabilities).to(probabilities)
 
