@@ -46,6 +46,7 @@ class Apart:
 def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in_save: int | None) -> None:
     os.environ.clear()
     os.environ.update(variables)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
