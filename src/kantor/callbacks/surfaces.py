@@ -34,7 +34,7 @@ def places(extent: float, device: torch.device) -> Tensor:
 
 def can_be_drawn(z: np.ndarray) -> bool:
     """Whether heights are numbers that differences can be taken of, and there are any."""
-    return bool(z.size and (np.abs(z) < LARGEST).all())
+    return bool(z.size and (np.abs(z.astype(np.float64)) < LARGEST).all())
 
 
 def levels(surfaces: Sequence[np.ndarray]) -> np.ndarray | None:
