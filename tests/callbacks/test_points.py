@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from tiny import fit, gan, mlp, points, vae
 from kantor import keyed
 from kantor.callbacks.pictures import rendered
 from kantor.callbacks.points import Moment, Points
-from kantor.callbacks.surfaces import GRID, heights, levels
+from kantor.callbacks.surfaces import GRID, can_be_drawn, heights, levels
 from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.models.protocols import HasSurface
@@ -134,6 +135,13 @@ def test_what_holds_no_points_with_heights_is_refused(directory, changed):
     replace(ORDINARY, **changed).write(directory.samples / "step_00000001.npz")
     with pytest.raises(UserError, match="is damaged: it holds no points with heights"):
         Moment.read(directory.samples / "step_00000001.npz")
+
+
+@pytest.mark.parametrize("height", [0.0, 1e30, np.inf, np.nan])
+def test_whether_heights_can_be_drawn_is_asked_without_a_warning(height):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert can_be_drawn(np.full((GRID, GRID), height, np.float32)) == np.isfinite(height)
 
 
 def test_formulas_are_those_of_ones_own_pictures():
