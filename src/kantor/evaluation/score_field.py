@@ -81,8 +81,14 @@ def near(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.r
 def between(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Found:
     """Evenly in the circle that the data fill, where p_σ is small; fewer than n, even none, where it hardly is."""
     around = Surroundings.of(truth, exact, sigma)
-    places = in_ring(around.centre, 0.0, around.radius, TRIES * n, rng)
-    return places[exact.log_density(torch.from_numpy(places), level(sigma)).numpy() < around.unlikely][:n], None
+    found = np.empty((0, 2))
+    for _ in range(TRIES):
+        places = in_ring(around.centre, 0.0, around.radius, n, rng)
+        unlikely = exact.log_density(torch.from_numpy(places), level(sigma)).numpy() < around.unlikely
+        found = np.concatenate([found, places[unlikely]])
+        if len(found) >= n:
+            break
+    return found[:n], None
 
 
 def far(truth: PointDistribution, exact: Exact, sigma: float, n: int, rng: np.random.Generator) -> Found:
