@@ -6,7 +6,6 @@ They are computed from what each sample costs, addend by addend, (B, K).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from kantor import keyed
 from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import PointData
-from kantor.data.points import HasClasses, Points, log_density
+from kantor.data.points import HasClasses, PointDistribution, Points, log_density
 from kantor.data.strata import Labels
 from kantor.errors import UserError
 from kantor.evaluation import denoiser_likelihood, importance, partition
@@ -214,37 +213,48 @@ def point_likelihoods(
         processes: who shares the work.
     """
     truth, likelihood = data.distribution, likelihood.prepared(model, None, weights=weights, seed=draw.seed)
-    nats = partial(likelihood.nats, model, weights=weights, as_bytes=False)
 
-    def points(r: int) -> tuple[Points, Labels | None]:
-        rng = keyed.generator(draw.seed, "likelihood", r)
-        if model.classes is None:
-            return truth.sample(n, rng), None
-        assert isinstance(truth, HasClasses), "a conditional model needs data with labels"
-        return truth.labelled(n, rng)
-
-    def own(r: int) -> DrawScores:
-        x, labels = points(r)
+    def piece(r: int) -> tuple[DrawScores, DrawScores | None]:
+        """Of draw r, and of the truth at its points."""
+        x, labels = _points(truth, n, keyed.generator(draw.seed, "likelihood", r), labelled=model.classes is not None)
         parts = torch.from_numpy(x).float().split(draw.chunk)
         told = [None] * len(parts) if labels is None else torch.from_numpy(labels).to(model.device).split(draw.chunk)
-        each = enumerate(zip(parts, told, strict=True))
-        costs = torch.cat([nats(*part, rng=_rng(model, draw.seed, r, c)) for c, part in each])
-        found = DrawScores.of(of_costs, costs, with_spreads=True)
-        if LOG_DENSITY_ERROR not in scores:
-            return found
-        known, error = log_density(truth, x, labels), "the true density is not known"
-        value: Value = error if known is None else LOG_DENSITY_ERROR.compute(-costs.sum(1) - torch.from_numpy(known))
-        return DrawScores({**found.values, LOG_DENSITY_ERROR.name: value}, found.spreads)
+        costs = torch.cat(
+            [
+                likelihood.nats(model, *part, weights=weights, rng=_rng(model, draw.seed, r, c), as_bytes=False)
+                for c, part in enumerate(zip(parts, told, strict=True))
+            ]
+        )
+        known = log_density(truth, x, labels)
+        true = None if known is None else DrawScores.of([NLL], -torch.from_numpy(known)[:, None], with_spreads=True)
+        return _of_points(scores, costs, known), true
 
-    of_costs = [score for score in scores if score is not LOG_DENSITY_ERROR]
-    made = pieces(own, draw.draws, processes)
-    known = [log_density(truth, *points(r)) for r in range(draw.draws)]
-    true = [-torch.from_numpy(of_draw)[:, None] for of_draw in known if of_draw is not None]
-    floors = {NLL.name: [DrawScores.of([NLL], costs, with_spreads=True) for costs in true]}
+    made, true = zip(*pieces(piece, draw.draws, processes), strict=True)
+    floors = {NLL.name: [of_draw for of_draw in true if of_draw is not None]}
     said = "the true density at the same points"
     return {
         score.name: score.over_draws(made, floors.get(score.name, []), floor_n=n, floor_kind=said) for score in scores
     }
+
+
+def _points(
+    truth: PointDistribution, n: int, rng: np.random.Generator, *, labelled: bool
+) -> tuple[Points, Labels | None]:
+    if not labelled:
+        return truth.sample(n, rng), None
+    assert isinstance(truth, HasClasses), "a conditional model needs data with labels"
+    return truth.labelled(n, rng)
+
+
+def _of_points(scores: Sequence[LikelihoodScore], costs: Tensor, known: np.ndarray | None) -> DrawScores:
+    """What points cost, and how far that is from their true log density where it is known."""
+    found = DrawScores.of([score for score in scores if score is not LOG_DENSITY_ERROR], costs, with_spreads=True)
+    if LOG_DENSITY_ERROR not in scores:
+        return found
+    value: Value = "the true density is not known"
+    if known is not None:
+        value = LOG_DENSITY_ERROR.compute(-costs.sum(1) - torch.from_numpy(known))
+    return DrawScores({**found.values, LOG_DENSITY_ERROR.name: value}, found.spreads)
 
 
 def picture_likelihoods(
