@@ -16,14 +16,19 @@ from tiny import TinyImages, fit
 from kantor.config.checks import keys
 from kantor.engine.assembly import assemble
 
+CLASSES = 4
+"""Of `TinyImages`."""
 FORMATS = {"last": torch.channels_last, "contiguous": torch.contiguous_format}
 
 
 def train(experiment, width, memory_format):
     """Two steps of four pictures, in float32."""
     configuration = composed(f"experiment={experiment}", "trainer.precision=32-true")
+    sizes = {"width": width, "groups": 4}
+    if configuration.plain["model"].get("classes") is not None:
+        sizes["classes"] = CLASSES
     for key in keys(configuration.plain["model"]):
-        size = {"width": width, "groups": 4}.get(key.rpartition(".")[2])
+        size = sizes.get(key.rpartition(".")[2])
         if size is not None:
             configuration = configuration.replaced(f"model.{key}", size)
     run = assemble(configuration)
