@@ -18,19 +18,20 @@ CONTEXT.set_forkserver_preload([PRELOADED])
 
 
 class Apart:
-    """`kantor WORDS …`, which draws no charts; what it prints lies in `log`."""
+    """`kantor WORDS …`, which draws no charts; what it prints lies in `log`.
 
-    def __init__(self, log: Path, *words: str, killed_in_save: int | None = None) -> None:
+    `signalled` sends itself a signal at its save of that number, so that a test waits for no moment; at SIGKILL half of
+    the checkpoint is there.
+    """
+
+    def __init__(self, log: Path, *words: str, signalled: tuple[int, int] | None = None) -> None:
         self.log = log
-        self.process = CONTEXT.Process(target=_run, args=(log, environment(), words, killed_in_save), daemon=True)
+        self.process = CONTEXT.Process(target=_run, args=(log, environment(), words, signalled), daemon=True)
         self.process.start()
 
     @property
     def ended(self) -> bool:
         return self.process.exitcode is not None
-
-    def send(self, number: int) -> None:
-        os.kill(self.process.pid, number)
 
     def wait(self, seconds: float = 240) -> int:
         """Its exit code, negative for the signal that killed it."""
@@ -43,7 +44,7 @@ class Apart:
         self.wait()
 
 
-def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in_save: int | None) -> None:
+def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], signalled: tuple[int, int] | None) -> None:
     os.environ.clear()
     os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
@@ -55,19 +56,20 @@ def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], killed_in
 
     page.charts_of = lambda summary: []
     publication.write_figures = lambda directory: None
-    if killed_in_save is not None:
-        _die_in_the_middle_of_save(killed_in_save)
+    if signalled is not None:
+        _signal_itself_in_a_save(*signalled)
     sys.exit(main(list(words)))
 
 
-def _die_in_the_middle_of_save(count: int) -> None:
+def _signal_itself_in_a_save(count: int, number: int) -> None:
     save, saved = torch.save, []
 
     def half_a_save(value: object, file: BinaryIO) -> None:
         saved.append(file)
         save(value, file)
         if len(saved) == count:
-            file.truncate(file.seek(0, os.SEEK_END) // 2)
-            os.kill(os.getpid(), signal.SIGKILL)
+            if number == signal.SIGKILL:
+                file.truncate(file.seek(0, os.SEEK_END) // 2)
+            os.kill(os.getpid(), number)
 
     torch.save = half_a_save

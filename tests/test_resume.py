@@ -62,10 +62,10 @@ IMAGES = {
 }
 
 
-def start(outputs: Path, *words: str, killed_in_save: int | None = None) -> Apart:
+def start(outputs: Path, *words: str, signalled: tuple[int, int] | None = None) -> Apart:
     """A process of its own, which can be stopped."""
     outputs.mkdir(parents=True, exist_ok=True)
-    return Apart(outputs / "log", "train", f"outputs={outputs}", *words, killed_in_save=killed_in_save)
+    return Apart(outputs / "log", "train", f"outputs={outputs}", *words, signalled=signalled)
 
 
 def finish(outputs: Path, *words: str) -> Path:
@@ -150,7 +150,7 @@ def test_killed_and_started_again_equals_uninterrupted(uninterrupted, tmp_path, 
 
 def test_killed_in_the_middle_of_a_checkpoint(uninterrupted, tmp_path):
     words, halfway = POINTS["gan"], tmp_path / "halfway"
-    assert start(halfway, *words, killed_in_save=5).wait() == -signal.SIGKILL
+    assert start(halfway, *words, signalled=(5, signal.SIGKILL)).wait() == -signal.SIGKILL
     assert list(halfway.rglob(".*.tmp"))  # what was half written
     torn = finish(halfway, *words)
     assert_equal_runs(uninterrupted(*words), torn)
@@ -175,9 +175,7 @@ def test_a_killed_run_on_pictures_goes_on_to_the_same_bits(tmp_path, words):
 def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
     whole = finish(tmp_path / "whole", *FAST_GAN)
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        process = start(tmp_path / "stopped", *FAST_GAN)
-        wait_for_step(tmp_path / "stopped", process, 20 if number == signal.SIGINT else 60)
-        process.send(number)
+        process = start(tmp_path / "stopped", *FAST_GAN, signalled=(2, number))
         assert process.wait() == code
         assert "the same command goes on" in process.log.read_text()
     resumed = finish(tmp_path / "stopped", *FAST_GAN)
@@ -201,7 +199,7 @@ def test_a_larger_budget_goes_on_as_a_new_run(trusting, finished, finished_vae, 
 
 
 def test_two_trainings_of_one_run_do_not_meet(kantor, tmp_path):
-    words = (*FAST_GAN, "budget.steps=3000")
+    words = (*FAST_GAN, "budget.steps=1000000")
     first = start(tmp_path, *words)
     wait_for_step(tmp_path, first, 5)
     said = kantor("train", f"outputs={tmp_path}", *words, check=2).stderr
