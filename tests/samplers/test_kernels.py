@@ -10,7 +10,7 @@ from kantor.errors import UserError
 from kantor.keyed import Rng
 from kantor.samplers import kernels
 from kantor.samplers.chains import ChainSampler, Lost, walk
-from kantor.samplers.kernels import AdjustedLangevin, Gibbs, Hamiltonian, NoisyDescent, UnadjustedLangevin
+from kantor.samplers.kernels import AdjustedLangevin, Gibbs, Hamiltonian, NoisyDescent, Place, UnadjustedLangevin
 from kantor.samplers.spaces import Bits, Box, Unbounded
 
 PLANE = Unbounded(deviation=1.0)
@@ -93,9 +93,9 @@ def long_run(kernel, made):
 class OfProbabilities(Gibbs):
     """The mistake: probabilities stand for states."""
 
-    def step(self, energy, x, space, rng):
-        hidden = torch.sigmoid(energy.hidden_inputs(x))
-        return kernels.Moved(torch.sigmoid(energy.visible_inputs(hidden)).view_as(x))
+    def step(self, energy, at, space, rng):
+        hidden = torch.sigmoid(energy.hidden_inputs(at.x))
+        return Place(torch.sigmoid(energy.visible_inputs(hidden)).view_as(at.x))
 
 
 def test_gibbs_chains_of_probabilities_have_another_law():
@@ -142,19 +142,19 @@ def test_leapfrog_steps_can_be_gone_back():
         return (x**4).sum(1) / 4 + x.prod(1)
 
     x, momentum = Rng(1).normal(50, 2).double(), Rng(2).normal(50, 2).double()
-    there = kernel.step(energy, x, PLANE, Thrown(momentum)).x
-    arrived = (there - kernel.step(energy, x, PLANE, Thrown(momentum)).x).abs().max()
+    there = kernel.step(energy, Place(x), PLANE, Thrown(momentum)).x
+    arrived = (there - kernel.step(energy, Place(x), PLANE, Thrown(momentum)).x).abs().max()
     assert arrived == 0 and not torch.equal(there, x)
     # the momentum at the end, by one more half step from where the last full step came
-    back = kernel.step(energy, there, PLANE, Thrown(-_momentum_at_end(kernel, energy, x, momentum))).x
+    back = kernel.step(energy, Place(there), PLANE, Thrown(-_momentum_at_end(kernel, energy, x, momentum))).x
     torch.testing.assert_close(back, x, rtol=0, atol=1e-9)
 
 
 def _momentum_at_end(kernel, energy, x, momentum):
     for _ in range(kernel.leapfrogs):
-        momentum = momentum - kernel.step_size / 2 * kernels.with_gradient(energy, x)[1]
+        momentum = momentum - kernel.step_size / 2 * kernels.slope(energy, x).gradient
         x = x + kernel.step_size * momentum
-        momentum = momentum - kernel.step_size / 2 * kernels.with_gradient(energy, x)[1]
+        momentum = momentum - kernel.step_size / 2 * kernels.slope(energy, x).gradient
     return momentum
 
 
@@ -255,3 +255,21 @@ def test_evaluations_are_counted():
         energy, sampler = Counted(), ChainSampler(kernel=kernel, steps=3, start="noise")
         walk(kernel, energy, torch.zeros(2, 2), PLANE, steps=3, rng=Rng(0))
         assert energy.asked == sampler.nfe == sampler.describe()["nfe"]
+
+
+@pytest.mark.parametrize("kernel", [one for one, _ in KERNELS.values() if one.proposes], ids=lambda one: one.name)
+def test_nothing_is_asked_twice_of_a_place(kernel):
+    """What is known of where a chain is, is the energy there, whether the step was taken or not."""
+    asked = []
+
+    def energy(x):
+        asked.append(x)
+        return x.pow(4).sum(1)
+
+    at, rng = Place(Rng(1).normal(100, 2)), Rng(2)
+    for _ in range(5):
+        at = kernel.step(energy, at, PLANE, rng)
+        assert 0 < int(at.accepted.sum()) < 100
+        for known, true in zip(at.slope, kernels.slope(lambda x: x.pow(4).sum(1), at.x), strict=True):
+            assert torch.equal(known, true)
+    assert len(asked) == kernel.evaluations(5)

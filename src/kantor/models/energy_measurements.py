@@ -53,7 +53,7 @@ def charts(objective: EnergyObjective) -> tuple[Chart, ...]:
     """Of what is measured."""
     if not isinstance(objective, Contrastive):
         return ()
-    return (PHASES, MIXED, ACCEPTED) if objective.kernel.evaluations > 1 else (PHASES, MIXED)
+    return (PHASES, MIXED, ACCEPTED) if objective.kernel.proposes else (PHASES, MIXED)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kantor.errors import NonFiniteError, UserError, require_at_least
 from kantor.keyed import Rng
-from kantor.samplers.kernels import Energy, Kernel
+from kantor.samplers.kernels import Energy, Kernel, Place
 from kantor.samplers.spaces import Space
 
 STARTS = ("noise", "kept")
@@ -38,20 +38,20 @@ def walk(kernel: Kernel, energy: Energy, x: Tensor, space: Space, *, steps: int,
         Lost: one is nowhere any more; the step, the energy from which it was lost and what to lower are named.
     """
     lost, highest = torch.full((), -1, device=x.device), torch.full((), -torch.inf, device=x.device)
-    shares = []
+    at, shares = Place(x), []
     for k in range(steps):
-        x, before, accepted = kernel.step(energy, x, space, rng)
-        if before is not None:
-            lost = torch.where((lost < 0) & ~(before.isfinite().all() & x.isfinite().all()), k, lost)
-            highest = torch.where(lost < 0, before.max(), highest)
-        if accepted is not None:
-            shares.append(accepted.float().mean())
+        at = kernel.step(energy, at, space, rng)
+        if at.before is not None:
+            lost = torch.where((lost < 0) & ~(at.before.isfinite().all() & at.x.isfinite().all()), k, lost)
+            highest = torch.where(lost < 0, at.before.max(), highest)
+        if at.accepted is not None:
+            shares.append(at.accepted.float().mean())
     if int(lost) >= 0:
         raise Lost(
             f"chains diverged in step {int(lost) + 1} of {steps} of {kernel.name}, from an energy of "
             f"{float(highest):.3g}" + ("" if kernel.remedy is None else f": lower {kernel.remedy}")
         )
-    return Walk(x, torch.stack(shares).mean() if shares else None)
+    return Walk(at.x, torch.stack(shares).mean() if shares else None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,10 @@ class ChainSampler:
     """Samples are where chains are after some steps.
 
     Attributes:
-        kernel: moves them. steps: of each chain. start: `noise`, or `kept`: the chains that training has kept, each for
-        as many samples as it has to be; samples of
-            one chain are alike until it has moved on.
+        kernel: moves them.
+        steps: of each chain.
+        start: `noise`, or `kept`: the chains that training has kept, each for as many samples as it has to be; samples
+            of one chain are alike until it has moved on.
 
     Raises:
         UserError: there are no steps, or no such start.
@@ -79,7 +80,7 @@ class ChainSampler:
     @property
     def nfe(self) -> int:
         """How often the energy or its gradient is asked for a sample."""
-        return self.steps * self.kernel.evaluations
+        return self.kernel.evaluations(self.steps)
 
     def describe(self) -> dict[str, Any]:
         """The kernel's name and settings, `steps` and `start`."""

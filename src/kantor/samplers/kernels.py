@@ -32,17 +32,26 @@ class HasConditionals(Protocol):
         ...
 
 
-class Moved(NamedTuple):
-    """What a step makes of chains.
+class Slope(NamedTuple):
+    """What the energy is somewhere: itself (B,) and its gradient (B, …), without a graph."""
+
+    energy: Tensor
+    gradient: Tensor
+
+
+class Place(NamedTuple):
+    """Where chains are.
 
     Attributes:
-        x: where they are, (B, …).
-        energy: where they were before, (B,); None where it was not asked for.
+        x: (B, …).
+        slope: the energy there; None where it was not asked for.
+        before: the energy from which they came, (B,); None where it was not asked for.
         accepted: which of them took the step, (B,); None where each takes every step.
     """
 
     x: Tensor
-    energy: Tensor | None = None
+    slope: Slope | None = None
+    before: Tensor | None = None
     accepted: Tensor | None = None
 
 
@@ -52,11 +61,12 @@ class Kernel(ABC):
 
     name: ClassVar[str]
     """In cards."""
+    proposes: ClassVar[bool] = False
+    """Whether a step is taken or not by Metropolis and Hastings' rule."""
 
-    @property
-    def evaluations(self) -> int:
-        """How often a step asks the energy, or its gradient."""
-        return 1
+    def evaluations(self, steps: int) -> int:
+        """How often some steps of a chain ask the energy, or its gradient."""
+        return steps
 
     @property
     def remedy(self) -> str | None:
@@ -64,8 +74,8 @@ class Kernel(ABC):
         return None
 
     @abstractmethod
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
-        """One step of chains x (B, …), with noise from `rng`."""
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
+        """One step of chains, with noise from `rng`."""
 
     def refusal(self, energy: Energy, space: Space) -> str | None:
         """Why it cannot move chains by an energy, in a clause; None where it can."""
@@ -85,10 +95,10 @@ class Gibbs(Kernel):
 
     name = "gibbs"
 
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
         """Of bits."""
         assert isinstance(energy, HasConditionals)
-        return Moved(drawn(self._probabilities(energy, x, rng), rng).view_as(x))
+        return Place(drawn(self._probabilities(energy, at.x, rng), rng).view_as(at.x))
 
     def refusal(self, energy: Energy, space: Space) -> str | None:
         """It needs two layers."""
@@ -131,10 +141,11 @@ class UnadjustedLangevin(Kernel):
         """η."""
         return f"step_size={self.step_size}"
 
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
         """One gradient."""
-        here, gradient = with_gradient(energy, x)
-        return Moved(space.within(_towards(x, gradient, self.step_size, rng.normal(*x.shape))), here)
+        here = slope(energy, at.x)
+        noise = rng.normal(*at.x.shape)
+        return Place(space.within(_towards(at.x, here.gradient, self.step_size, noise)), before=here.energy)
 
 
 def _towards(x: Tensor, gradient: Tensor, step_size: float, noise: Tensor) -> Tensor:
@@ -147,24 +158,25 @@ class AdjustedLangevin(UnadjustedLangevin):
     whatever η is."""
 
     name = "adjusted_langevin"
+    proposes = True
 
-    @property
-    def evaluations(self) -> int:
-        """Here and there."""
-        return 2
+    def evaluations(self, steps: int) -> int:
+        """Where a chain begins, and at each proposal."""
+        return steps + 1
 
     @property
     def remedy(self) -> str | None:
         """What is far away is not taken."""
         return None
 
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
-        """Two gradients."""
-        here, gradient = with_gradient(energy, x)
-        proposed = _towards(x, gradient, self.step_size, rng.normal(*x.shape))
-        there, back = with_gradient(energy, proposed)
-        ratio = here - there + self._log_proposal(x, proposed, back) - self._log_proposal(proposed, x, gradient)
-        return _metropolis(x, proposed, here, ratio, space, rng)
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
+        """One gradient, at the proposal."""
+        here = at.slope or slope(energy, at.x)
+        proposed = _towards(at.x, here.gradient, self.step_size, rng.normal(*at.x.shape))
+        there = slope(energy, proposed)
+        ratio = here.energy - there.energy + self._log_proposal(at.x, proposed, there.gradient)
+        ratio = ratio - self._log_proposal(proposed, at.x, here.gradient)
+        return _metropolis(Place(at.x, here), Place(proposed, there), ratio, space, rng)
 
     def _log_proposal(self, to: Tensor, of: Tensor, gradient: Tensor) -> Tensor:
         """log q(to | of), up to a constant, (B,)."""
@@ -182,6 +194,7 @@ class Hamiltonian(Kernel):
     """
 
     name = "hamiltonian"
+    proposes = True
     step_size: float
     leapfrogs: int
 
@@ -189,22 +202,23 @@ class Hamiltonian(Kernel):
         require_positive(step_size=self.step_size)
         require_at_least(1, leapfrogs=self.leapfrogs)
 
-    @property
-    def evaluations(self) -> int:
-        """At both ends and between leapfrog steps."""
-        return self.leapfrogs + 1
+    def evaluations(self, steps: int) -> int:
+        """Where a chain begins, and at the end of each leapfrog step."""
+        return steps * self.leapfrogs + 1
 
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
         """One trajectory."""
-        momentum, (here, gradient) = rng.normal(*x.shape), with_gradient(energy, x)
-        place, moved, there = x, momentum, here
+        here = at.slope or slope(energy, at.x)
+        momentum = rng.normal(*at.x.shape)
+        x, moved, there = at.x, momentum, here
         for _ in range(self.leapfrogs):
-            moved = moved - self.step_size / 2 * gradient
-            place = place + self.step_size * moved
-            there, gradient = with_gradient(energy, place)
-            moved = moved - self.step_size / 2 * gradient
+            moved = moved - self.step_size / 2 * there.gradient
+            x = x + self.step_size * moved
+            there = slope(energy, x)
+            moved = moved - self.step_size / 2 * there.gradient
         kinetic = (momentum.square() - moved.square()).flatten(1).sum(1) / 2
-        return _metropolis(x, place, here, here - there + kinetic, space, rng)
+        ratio = here.energy - there.energy + kinetic
+        return _metropolis(Place(at.x, here), Place(x, there), ratio, space, rng)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,15 +248,16 @@ class NoisyDescent(Kernel):
         """s."""
         return f"step_size={self.step_size}"
 
-    def step(self, energy: Energy, x: Tensor, space: Space, rng: Rng) -> Moved:
+    def step(self, energy: Energy, at: Place, space: Space, rng: Rng) -> Place:
         """One gradient."""
-        x = space.within(x + self.noise * rng.normal(*x.shape))
-        here, gradient = with_gradient(energy, x)
-        return Moved(space.within(x - self.step_size * gradient.clamp(-self.bound, self.bound)), here)
+        x = space.within(at.x + self.noise * rng.normal(*at.x.shape))
+        here = slope(energy, x)
+        down = here.gradient.clamp(-self.bound, self.bound)
+        return Place(space.within(x - self.step_size * down), before=here.energy)
 
 
-def with_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """E(x) and its gradient, (B,) and (B, …), without a graph.
+def slope(energy: Energy, x: Tensor) -> Slope:
+    """E and its gradient at x (B, …).
 
     Raises:
         UserError: E is not differentiable.
@@ -253,11 +268,17 @@ def with_gradient(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
         if not found.requires_grad:
             raise UserError("energy: it has no gradient at a sample; detach nothing, and round nothing")
         (gradient,) = torch.autograd.grad(found.sum(), x)
-    return found.detach(), gradient
+    return Slope(found.detach(), gradient)
 
 
-def _metropolis(x: Tensor, proposed: Tensor, energy: Tensor, log_ratio: Tensor, space: Space, rng: Rng) -> Moved:
-    """The proposal with probability min(1, e^{log_ratio}), else x; what is no state is never taken."""
-    log_ratio = torch.where(space.holds(proposed), log_ratio, -torch.inf)
-    accepted = rng.uniform(len(x)) < log_ratio.exp()  # False of a NaN
-    return Moved(torch.where(accepted.view(-1, *[1] * (x.dim() - 1)), proposed, x), energy, accepted)
+def _metropolis(here: Place, proposed: Place, log_ratio: Tensor, space: Space, rng: Rng) -> Place:
+    """The proposal with probability min(1, e^{log_ratio}), else the place here; what is no state is never taken."""
+    assert here.slope is not None and proposed.slope is not None
+    log_ratio = torch.where(space.holds(proposed.x), log_ratio, -torch.inf)
+    accepted = rng.uniform(len(here.x)) < log_ratio.exp()  # False of a NaN
+
+    def taken(there: Tensor, stay: Tensor) -> Tensor:
+        return torch.where(accepted.view(-1, *[1] * (stay.dim() - 1)), there, stay)
+
+    there = Slope(*map(taken, proposed.slope, here.slope))
+    return Place(taken(proposed.x, here.x), there, before=here.slope.energy, accepted=accepted)
