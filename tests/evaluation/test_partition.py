@@ -118,7 +118,7 @@ def test_the_density_of_an_energy_of_points_is_integrated():
     """Of a perceptron that gives 0: the normal law of deviation 2, whose cross-entropy is known."""
 
     def flat():
-        network = Confined(network=Zero(), deviation=2.0)
+        network = Confined(network=Zero(), unit=1.0, deviation=2.0)
         return network
 
     model, data = energy(energy=flat, averaging=None), points()

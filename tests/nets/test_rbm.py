@@ -63,7 +63,7 @@ def convolutions(channels, width, side):
 
 def confined(deviation):
     body = MLP(inputs=2, width=8, hidden_layers=1, outputs=None, activation=torch.nn.SiLU, initialise=None)
-    return Confined(network=body, deviation=deviation)
+    return Confined(network=body, unit=0.5, deviation=deviation)
 
 
 @pytest.mark.parametrize(("make", "shape"), ENERGIES.values(), ids=ENERGIES)
@@ -81,4 +81,4 @@ def test_the_tutorials_network_has_its_weights(side):
 def test_a_confined_energy_grows_like_a_square():
     x = torch.tensor([[3.0, 4.0]])
     network = confined(2.0)
-    torch.testing.assert_close(network(x) - network.network(x), torch.tensor([25 / 8]))
+    torch.testing.assert_close(network(x) - network.network(x / 0.5), torch.tensor([25 / 8]))
