@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from kantor import keyed
@@ -21,6 +22,9 @@ from kantor.report.palette import GRID, series_colour
 
 PARTS = 4
 """Along either side of a picture that is torn."""
+LINEAR = 3.0
+"""Standard deviations up to which the axis of heights is linear."""
+TICKS = sorted(sign * digit * 10**power for sign in (-1, 1) for digit in (1, 3) for power in range(8)) + [0]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -92,14 +96,23 @@ def torn(x: Tensor, rng: keyed.Rng) -> Tensor:
 
 
 def draw_heights(axes: Axes, heights: Mapping[str, np.ndarray], *, words: str) -> None:
-    """A histogram for each kind, (n,) each, in common bins."""
-    together = np.concatenate(list(heights.values()))
-    edges = np.histogram_bin_edges(together[np.isfinite(together)], bins=60)
-    for place, (name, values) in enumerate(heights.items()):
+    """A histogram for each kind, (n,) each, in common bins: in standard deviations of the first kind from its mean, since
+    where 0 is says nothing of an energy, and far away the axis is logarithmic, since noise is a thousand of them away."""
+    first = next(iter(heights.values()))
+    spread = float(first.std()) or 1.0
+    apart = {name: (values - first.mean()) / spread for name, values in heights.items()}
+    together = np.concatenate(list(apart.values()))
+    bent = np.arcsinh(together[np.isfinite(together)] / LINEAR)
+    edges = LINEAR * np.sinh(np.histogram_bin_edges(bent, bins=60))
+    for place, (name, values) in enumerate(apart.items()):
         counts, _ = np.histogram(values, bins=edges)
         training, colour = place == 0, series_colour(place)
         axes.stairs(counts, edges, label=name, color=colour, fill=training, alpha=0.35 if training else 1, lw=2.2)
-    axes.set_xlabel(words, fontsize=14)
+    axes.set_xscale("asinh", linear_width=LINEAR)
+    axes.set_xticks([place for place in TICKS if edges[0] <= place <= edges[-1]], minor=False)
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(f"{words}, in standard deviations of the {next(iter(heights))} pictures'", fontsize=14)
     axes.set_ylabel("pictures", fontsize=14)
     axes.grid(color=GRID)
     axes.tick_params(labelsize=12)
