@@ -324,7 +324,8 @@ PERSISTENT = Contrastive(kernel=Gibbs(), steps=2, chains=Kept(size=8, fresh=0.0)
 
 
 def energy(
-    *, energy=lambda: Confined(network=mlp(2, None), unit=1.0, deviation=2.0), shape=(2,), space=Unbounded(deviation=2.0),  # noqa: B008
+    *, energy=lambda: Confined(network=mlp(2, None), unit=1.0, deviation=2.0), shape=(2,),
+    space=Unbounded(deviation=2.0),  # noqa: B008
     objective=REPLAY, optimizer=ADAM, gradient_clip_norm=None, accumulate=1, averaging=AVERAGING, schedule=None,
     weights=0, seed=3,
 ):  # fmt: skip

@@ -24,7 +24,7 @@ PARTS = 4
 """Along either side of a picture that is torn."""
 LINEAR = 3.0
 """Standard deviations up to which the axis of heights is linear."""
-TICKS = sorted(sign * digit * 10**power for sign in (-1, 1) for digit in (1, 3) for power in range(8)) + [0]
+TICKS = [0, *(sign * digit * 10**power for sign in (-1, 1) for digit in (1, 3) for power in range(8))]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -96,8 +96,11 @@ def torn(x: Tensor, rng: keyed.Rng) -> Tensor:
 
 
 def draw_heights(axes: Axes, heights: Mapping[str, np.ndarray], *, words: str) -> None:
-    """A histogram for each kind, (n,) each, in common bins: in standard deviations of the first kind from its mean, since
-    where 0 is says nothing of an energy, and far away the axis is logarithmic, since noise is a thousand of them away."""
+    """A histogram for each kind, (n,) each, in common bins.
+
+    Heights are told in standard deviations of the first kind from its mean, since where an energy is 0 says nothing;
+    the axis is logarithmic far away, where noise is, hundreds of them off.
+    """
     first = next(iter(heights.values()))
     spread = float(first.std()) or 1.0
     apart = {name: (values - first.mean()) / spread for name, values in heights.items()}
