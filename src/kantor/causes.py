@@ -3,6 +3,7 @@
 import contextlib
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 from kantor.errors import UserError
 
@@ -49,11 +50,25 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in FULL
 
 
-def explained(error: OSError) -> str:
-    """The sentence: the file, what is wrong with it, and what helps."""
-    what = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror or error)
-    remedy = next((words for numbers, words in REMEDIES.items() if error.errno in numbers), None)
-    return f"{what}: {remedy or 'KANTOR_TRACEBACK=1 shows where'}"
+def explained(error: OSError, path: Path | None = None) -> str:
+    """The sentence: the file, what is wrong with it, and what helps.
+
+    Args:
+        error: of the system.
+        path: of the file; None for the one that the error names.
+    """
+    name = error.filename if path is None else path
+    what = f"{name}: {error.strerror}" if name is not None else str(error.strerror or error)
+    return f"{what}: {_remedy(error) or 'KANTOR_TRACEBACK=1 shows where'}"
+
+
+def is_known(error: OSError) -> bool:
+    """Whether an error tells of the system, and says nothing of what is in a file."""
+    return _remedy(error) is not None
+
+
+def _remedy(error: OSError) -> str | None:
+    return next((words for numbers, words in REMEDIES.items() if error.errno in numbers), None)
 
 
 def told(error: BaseException) -> str:

@@ -27,7 +27,7 @@ def listening() -> Iterator[None]:
         Interrupted: a signal came.
     """
     try:
-        with received_by(_receive):
+        with received_by(receive):
             yield
     finally:
         _received.clear()
@@ -65,7 +65,12 @@ def end_at_once(number: int) -> None:
     os._exit(128 + number)
 
 
-def _receive(number: int, frame: FrameType | None) -> None:
+def receive(number: int, frame: FrameType | None) -> None:
+    """What `listening` does with a signal.
+
+    Raises:
+        Interrupted: always.
+    """
     if _received:
         end_at_once(number)
     _received.append(number)

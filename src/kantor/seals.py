@@ -53,7 +53,7 @@ def is_whole(path: Path) -> bool:
             found = file.read()
             return found.startswith(NAME) and found == NAME + _digest(file, size)
     except OSError as error:
-        raise UserError(f"{path}: {explained(OSError(error.errno, error.strerror))}") from error
+        raise UserError(explained(error, path)) from error
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:

@@ -1,7 +1,9 @@
 """Damaged and hostile run directories: one sentence that names the file, and nothing outside is read, shown or
 written."""
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,48 @@ def looked_at(beside):
     assert all("\n" not in sentence.strip() and "bad" in sentence for sentence in sentences), sentences
     assert SECRET not in "".join(shown) and untouched(beside)
     return sentences
+
+
+READERS = {
+    "config.yaml": RunDirectory.config, "status.json": RunDirectory.status, "card.json": RunDirectory.card,
+    "environment.json": RunDirectory.environment, "metrics.csv": RunDirectory.metrics,
+    "evaluations": RunDirectory.evaluation_files, ".": lambda run: door.check_plain(run.path),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+@pytest.mark.parametrize("call", ["stat", "open", "scandir"])
+def test_a_disk_that_fails_is_not_taken_for_damage(call, number, beside, monkeypatch, capsys):
+    run, real = write_files(beside / "bad", config_hash="2" * 64), getattr(os, call)
+    sentences = []
+
+    def failing(path, *words, **given):
+        if Path(path).is_relative_to(run.path):
+            raise OSError(number, os.strerror(number), str(path))
+        return real(path, *words, **given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        for read in READERS.values():
+            try:
+                read(run)
+            except UserError as error:
+                sentences.append(str(error))
+        rows = status.status_rows(beside)
+    sentences += [row.reason for row in rows if row.state == "damaged"] + capsys.readouterr().err.splitlines()
+    assert [row.state for row in rows if row.path.name == "good"] == ["finished"]
+    assert sentences and all(os.strerror(number) in one and "is damaged (" not in one for one in sentences), sentences
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a plain file whose first byte cannot be read is Linux's")
+@pytest.mark.parametrize("name", ["config.yaml", "status.json", "environment.json", "card.json", "metrics.csv"])
+def test_a_file_that_fails_while_it_is_read_is_not_taken_for_damage(name, beside, monkeypatch):
+    run, real = RunDirectory(beside / "good"), os.open
+    file = run.path / name
+    monkeypatch.setattr(os, "open", lambda path, flags: real("/proc/self/mem" if Path(path) == file else path, flags))
+    for read in (READERS[name], lambda _: door.read_last_rows(file, 1000)):
+        with pytest.raises(UserError, match="Input/output error: nothing already written is damaged"):
+            read(run)
 
 
 def test_a_whole_run_is_read(beside):

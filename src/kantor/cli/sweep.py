@@ -16,9 +16,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import DictConfig
 
-from kantor import interrupts
 from kantor.atomic import write_json
 from kantor.causes import told
+from kantor.cli import stops
 from kantor.config.compose import compose, finish
 from kantor.config.files import CONF
 from kantor.config.grammar import literal, parse, quoted, search_path
@@ -50,7 +50,7 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     outputs = _check(parsed, words, config_dirs)
     directory = path_of(outputs) / "sweeps" / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{os.getpid()}"
     arguments = [*search_path(config_dirs), *words, f"hydra.sweep.dir={quoted(str(directory))}"]
-    with _command_line(["kantor", "--multirun", *arguments]), _errors_of_ours():
+    with _command_line(["kantor", "--multirun", *arguments]), _errors_of_ours(), stops.leading(directory):
         hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="train")(job)()
     return _summary(directory)
 
@@ -87,11 +87,17 @@ def job(composed: DictConfig) -> float:
     """One job of a sweep.
 
     Returns:
-        The primary score for the sweeper; NaN when the job failed or was not scored.
+        The primary score for the sweeper; NaN when the job failed, was stopped or was not scored.
     """
+    score = math.nan
+    with stops.following(Path(HydraConfig.get().sweep.dir)):
+        score = _done(composed)
+    return score
+
+
+def _done(composed: DictConfig) -> float:
     from kantor.engine.train import train
 
-    interrupts.check()
     result: dict[str, Any] = {"overrides": list(HydraConfig.get().overrides.task), "error": None}
     score = math.nan
     try:

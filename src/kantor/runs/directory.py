@@ -127,8 +127,9 @@ class RunDirectory:
 
     def evaluation_files(self) -> list[dict[str, Any]]:
         """What stands in evaluations/, oldest first; a damaged file is named and left out."""
-        files = self.evaluations.glob("*.json")
-        ordered = sorted(files, key=lambda path: (path.stat(follow_symlinks=False).st_mtime_ns, path.name))
+        with door.reading(self.evaluations):
+            files = self.evaluations.glob("*.json")
+            ordered = sorted(files, key=lambda path: (path.stat(follow_symlinks=False).st_mtime_ns, path.name))
         return [found for path in ordered if (found := self.evaluation(path)) is not None]
 
     @staticmethod

@@ -5,6 +5,7 @@ is a plain one, and read up to a limit. What it holds has to be text, JSON, YAML
 numbers, of the shape that `kantor.runs.schemas` gives. Everything else is one sentence that names the file.
 """
 
+import contextlib
 import csv
 import io
 import json
@@ -17,6 +18,7 @@ from typing import Any
 import yaml
 
 from kantor import plain_files
+from kantor.causes import explained, is_known
 from kantor.config.checks import MOST
 from kantor.errors import UserError, command
 from kantor.marks import MARK
@@ -52,6 +54,19 @@ def damaged(path: Path, what: str) -> UserError:
     return UserError(f"{path} is damaged ({what}): {remedy}")
 
 
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Read something of a run.
+
+    Raises:
+        UserError: the disk does not let it be read, which says nothing of what is in it.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(explained(error, path)) from error
+
+
 def check_plain(directory: Path) -> None:
     """Check that a run's directory holds plain files and directories and nothing else.
 
@@ -78,10 +93,11 @@ def check_plain(directory: Path) -> None:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    try:
-        return plain_files.kind(entry.stat(follow_symlinks=False).st_mode) or "a file"
-    except FileNotFoundError:  # of a file that was being written
-        return "a file"
+    with reading(Path(entry.path)):
+        try:
+            return plain_files.kind(entry.stat(follow_symlinks=False).st_mode) or "a file"
+        except FileNotFoundError:  # of a file that was being written
+            return "a file"
 
 
 def _not_plain(entry: os.DirEntry[str], found: str, expected: str) -> UserError:
@@ -144,6 +160,8 @@ def content(path: Path, most: int) -> bytes:
 def _unreadable(path: Path, error: Unreadable) -> UserError:
     if str(error) == "is missing":
         return UserError(f"{path} is missing: expected it in a run directory; is the run complete?")
+    if isinstance(error.__cause__, OSError) and is_known(error.__cause__):
+        return UserError(explained(error.__cause__, path))
     return damaged(path, f"it {error}")
 
 
@@ -267,7 +285,7 @@ def read_last_rows(path: Path, most: int) -> list[dict[str, str]]:
     Raises:
         UserError: it is missing, or they are damaged.
     """
-    with opened(path) as handle:
+    with opened(path) as handle, reading(path):
         head = handle.readline(most)
         start, end = handle.tell(), handle.seek(0, os.SEEK_END)
         handle.seek(max(start, end - most))

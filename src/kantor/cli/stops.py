@@ -1,0 +1,114 @@
+"""How a sweep stops whose jobs run in processes of their own, as joblib's do: each saves, as a run by itself does.
+
+The parent alone hears the signal, leaves a mark in the sweep's directory and waits, since joblib kills its workers when
+their parent raises. Each job looks for the mark and takes it for its signal; those that have not begun do not begin.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from kantor import interrupts
+from kantor.atomic import write_text
+from kantor.errors import Interrupted
+
+MARK = "stopped"
+"""A file in the sweep's directory: the number of the signal."""
+
+LOOK_EVERY = 0.3
+"""Seconds from one look for the mark to the next."""
+
+
+@contextlib.contextmanager
+def leading(directory: Path) -> Iterator[None]:
+    """Pass signals on to the jobs in other processes for as long as the block lasts; where there are none, one ends it.
+
+    Args:
+        directory: of the sweep; it need not exist yet.
+
+    Raises:
+        Interrupted: a signal came.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        others = multiprocessing.active_children()
+        if received:
+            for other in others:
+                other.kill()
+            interrupts.end_at_once(number)
+        if not others:
+            interrupts.receive(number, frame)
+        received.append(number)
+        write_text(directory / MARK, str(number))
+
+    with interrupts.received_by(receive):
+        try:
+            yield
+        except Exception:  # of a worker that did not listen yet, or of a sweeper that wants a value of each job
+            if not received:
+                raise
+    if received:
+        raise Interrupted(received[0])
+
+
+@contextlib.contextmanager
+def following(directory: Path) -> Iterator[None]:
+    """Do a job of a sweep; one in a process of its own ends without an error at the mark. When the sweep is gone, so is
+    this process.
+
+    Raises:
+        Interrupted: a signal stopped the sweep, whose process this is.
+    """
+    if multiprocessing.parent_process() is None:
+        _check(directory)
+        yield
+        return
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone
+    parent = os.getppid()
+    with contextlib.suppress(Interrupted), interrupts.listening(), _looking(directory, parent):
+        _check(directory)
+        yield
+    if os.getppid() != parent:
+        os._exit(128 + signal.SIGTERM)
+
+
+def _check(directory: Path) -> None:
+    interrupts.check()
+    number = _marked(directory)
+    if number is not None:
+        raise Interrupted(number, saved=False)
+
+
+def _marked(directory: Path) -> int | None:
+    try:
+        return int((directory / MARK).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _looking(directory: Path, parent: int) -> Iterator[None]:
+    """Send this process the signal of the sweep, or SIGTERM when that is gone."""
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(LOOK_EVERY):
+            number = _marked(directory) or (signal.SIGTERM if os.getppid() != parent else None)
+            if number is not None:
+                os.kill(os.getpid(), number)
+                return
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        looking.join()

@@ -1,0 +1,109 @@
+"""A disk without room, which is a real one of a few MB: each command says so in one sentence, damages nothing, leaves
+nothing half written, and given again where there is room ends as if nothing had been."""
+
+import functools
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+from faults.equality import files, incomplete, unequal
+from faults.forks import Forks
+from faults.scenarios import DIGITS, FLOW, GAN, RUN, SHORT
+
+pytestmark = pytest.mark.long
+
+SIZE = 6 << 20
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A command, and those before it."""
+
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = ()
+
+
+TRIALS = {
+    "train": Trial(GAN),
+    "train a flow": Trial(FLOW),
+    "extend": Trial(("train", RUN, "budget.steps=30"), (GAN,)),
+    "rerun=true": Trial((*GAN, "rerun=true"), (GAN,)),
+    "evaluate": Trial(("evaluate", RUN, "evaluation.seed=5"), (GAN,)),
+    "sample .npz": Trial(("sample", RUN, "n=400", "out=a.npz"), (SHORT,)),
+    "sample .png": Trial(("sample", RUN, "n=400", "out=a.png"), (SHORT,)),
+    "sample a directory": Trial(("sample", RUN, "n=20", "out=drawn"), (DIGITS,)),
+    "compare": Trial(("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1"))),
+    "sweep": Trial((*SHORT, "-m", "seed=0,1")),
+}
+SHARES = (0.0, 0.2, 0.5, 0.9)
+"""Of the bytes that the command takes, how many there are."""
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory):
+    """A file system of its own."""
+    place = tmp_path_factory.mktemp("disk")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("no right to mount a file system")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield functools.partial(found.run, drawn=False)
+    found.close()
+
+
+def used(place):
+    """Bytes of its file system that are taken."""
+    return shutil.disk_usage(place).used
+
+
+def emptied(place):
+    for entry in place.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def leave(place, room):
+    """Fill the file system but for so many bytes."""
+    with (place / "filler").open("wb", buffering=0) as file:
+        for _ in range(max(0, shutil.disk_usage(place).free - room) // 4096):
+            file.write(bytes(4096))
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_room(name, disk, forks, tmp_path):
+    trial, before, whole = TRIALS[name], tmp_path / "before", tmp_path / "whole"
+    before.mkdir()
+    for words in trial.before:
+        assert forks(before, words).code == 0
+    shutil.copytree(before, whole)
+    assert forks(whole, trial.command).code == 0
+    emptied(disk)
+    shutil.copytree(before, disk, dirs_exist_ok=True)
+    start = used(disk)
+    shutil.copytree(whole, disk, dirs_exist_ok=True)
+    wrong, takes = [], used(disk) - start
+    for share in SHARES:
+        emptied(disk)
+        shutil.copytree(before, disk, dirs_exist_ok=True)
+        leave(disk, int(share * takes))
+        ended = forks(disk, trial.command)
+        (disk / "filler").unlink()
+        last = (ended.printed.splitlines() or [""])[-1]
+        left = [name for name in files(disk) if name.endswith(".tmp") and ".no_run" not in name]
+        said = f"{name}, room for {share:.0%} of {takes:,}: {ended.code} {last} {left}"
+        print(said, flush=True)
+        if "Traceback" in ended.printed or left or (ended.code != 0 and "No space left on device: nothing" not in last):
+            wrong.append(f"{said}\n{ended.printed}")
+        if ended.code == 0 and share == 0:
+            wrong.append(said)
+        again = forks(disk, trial.command) if ended.code else ended
+        other = [*unequal(whole, disk), *incomplete(disk)]
+        if again.code or other:
+            wrong.append(f"{said}\nagain: {again.code} {again.printed} {other}")
+    assert wrong == [], "\n".join(wrong)
