@@ -59,6 +59,7 @@ OPTIONS = {
     ("pictures", "none"): "point_wgan_gp",
     ("likelihood", "bound"): "point_ddpm",
     ("objective", "contrastive_divergence"): "bars_rbm",
+    ("objective", "denoising_score_matching"): "point_ebm",
     ("objective", "sliced_score_matching"): "point_ebm",
     ("sampler", "hamiltonian"): "point_ebm",
     ("sampler", "unadjusted_langevin"): "point_ebm",

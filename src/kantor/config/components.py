@@ -109,7 +109,7 @@ OF_KANTOR: dict[str, str] = {
     "objectives.least_squares": "LeastSquares",
     "objectives.observation": "Bernoulli Categorical Gaussian",
     "objectives.relativistic": "Relativistic",
-    "objectives.score_matching": "SlicedScoreMatching",
+    "objectives.score_matching": "DenoisingScoreMatching SlicedScoreMatching",
     "samplers.ancestral": "Ancestral",
     "samplers.chains": "ChainSampler",
     "samplers.ddim": "DDIM",
