@@ -1,6 +1,8 @@
 """Likelihoods of energies against laws that are counted."""
 
 import math
+import threading
+from dataclasses import astuple
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from tiny import SIDE, TinyImages, energy, gan, points, rbm
 from kantor import keyed
 from kantor.data.bars_and_stripes import BarsAndStripes
 from kantor.errors import UserError
+from kantor.evaluation import partition
 from kantor.evaluation.likelihood_scores import (
     NLL_OF_PICTURES,
     PICTURE_LIKELIHOODS,
@@ -17,13 +20,16 @@ from kantor.evaluation.likelihood_scores import (
     LikelihoodSetting,
     picture_likelihoods,
     point_likelihoods,
-    with_shared_error,
+    with_shared,
 )
 from kantor.evaluation.partition import Annealed, Exact
 from kantor.evaluation.protocol import Draw
 from kantor.evaluation.score_definition import DrawScores, applying
+from kantor.evaluation.spreads import Spread, pooled_interval
+from kantor.metrics.partition import log_mean
 from kantor.nets.confined import Confined
 from kantor.processes import Processes
+from kantor.samplers.annealing import base_of, log_weights_up
 
 EXACT = Exact(pictures=None, extent=12.0, cells=400)
 ANNEALED = Annealed(pictures=None, chains=200, temperatures=100, reverse=32)
@@ -40,10 +46,10 @@ def of_bars(seed=0, **settings):
     return rbm(energy=lambda: machine(seed, visible=4, hidden=3), shape=(1, 2, 2), averaging=None, **settings)
 
 
-def scored(likelihood, model, data):
+def scored(likelihood, model, data, processes=Processes()):  # noqa: B008
     fitting = likelihood.of(model)
     scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes"), told=False))
-    return picture_likelihoods(scores, fitting, model, data, draw=DRAW, weights="raw", processes=Processes())
+    return picture_likelihoods(scores, fitting, model, data, draw=DRAW, weights="raw", processes=processes)
 
 
 def true_nll(model, data):
@@ -90,16 +96,54 @@ def test_an_annealed_likelihood_holds_the_exact_one_and_is_below_its_reverse(see
     assert gap > -0.1 and abs(gap) > 1e-6  # from chains of its own
     own, other = (found[name].estimate for name in ("nll", "nll_reverse"))
     assert other.high - other.value != pytest.approx(own.high - own.value, rel=1e-3)
+    of_z = found["log_partition"].estimate
+    assert of_z.low <= log_z(model.energy) <= of_z.high and 0 < of_z.high - of_z.low < own.high - own.low
     assert found["nll_reverse"].estimate.value == pytest.approx(truth, abs=0.5)
 
 
 def test_its_interval_covers_the_error_of_log_z():
     """Of two pictures at 1 and 3, variance 2: ½·2 of the mean, and 0.5² of log Z."""
-    costs = torch.tensor([[1.0], [3.0]], dtype=torch.float64)
-    found = with_shared_error(DrawScores.of([NLL_OF_PICTURES], costs, with_spreads=True), "nll", 0.5)
-    assert found.values["nll"] == 2.0 and found.spreads["nll"].variance == pytest.approx(1.0 + 0.25)
+    costs, error = torch.tensor([[1.0], [3.0]], dtype=torch.float64), Spread(0.25, 99)
+    found = with_shared(DrawScores.of([NLL_OF_PICTURES], costs, with_spreads=True), {"nll": error, "other": error})
+    assert found.values["nll"] == 2.0 and found.spreads.keys() == {"nll"}
+    assert found.spreads["nll"].variance == pytest.approx(1.0 + 0.25)
     alike = DrawScores.of([NLL_OF_PICTURES], costs[:1].expand(2, 1), with_spreads=True)
-    assert isinstance(with_shared_error(alike, "nll", 0.5).spreads["nll"], str)
+    assert isinstance(with_shared(alike, {"nll": error}).spreads["nll"], str)
+
+
+def test_the_interval_of_log_z_is_that_of_its_chains():
+    """Whatever the pictures are; Student's t of as many chains."""
+    model, data = of_bars(), bars()
+    estimate = scored(ANNEALED, model, data)["log_partition"].estimate
+    up = log_weights_up(
+        model.energy, base_of(model.means.flatten()), chains=200, temperatures=100,
+        rng=keyed.Rng(keyed.seed(DRAW.seed, "annealing", 0)),
+    )  # fmt: skip
+    of_chains = log_mean(up)
+    expected = pooled_interval([of_chains.value], [Spread(of_chains.variance, 199)])
+    assert astuple(estimate) == pytest.approx(astuple(expected), abs=1e-9)
+
+
+@pytest.mark.parametrize("likelihood", [ANNEALED, EXACT], ids=["annealed", "exact"])
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_the_work_on_log_z_and_get_the_same(together, monkeypatch, likelihood, world):
+    """Each side is annealed once, and all states are counted once, whoever does it."""
+    model, data, made = of_bars(), bars(), []
+    alone = scored(likelihood, model, data)
+
+    def listened(name, asked):
+        def heard(*given, **more):
+            made.append((name, threading.get_ident()))
+            return asked(*given, **more)
+
+        return heard
+
+    for name in ("log_weights_up", "log_weights_down", "log_sum_of_states"):
+        monkeypatch.setattr(partition, name, listened(name, getattr(partition, name)))
+    found = together(lambda processes: scored(likelihood, model, data, processes), world)
+    assert all(scores == alone for scores in found)
+    expected = {"annealed": ["log_weights_down", "log_weights_up"], "exact": ["log_sum_of_states"]}[likelihood.name]
+    assert sorted(name for name, _ in made) == expected and len({who for _, who in made}) == len(expected)
 
 
 def test_chunks_do_not_matter():
@@ -191,7 +235,7 @@ def test_both_layers_count_alike():
     """Of a machine with fewer hidden units than pixels, and of one with more."""
     for visible, hidden in ((4, 3), (4, 6)):
         model = rbm(energy=lambda v=visible, h=hidden: machine(5, visible=v, hidden=h), shape=(1, 2, 2), averaging=None)
-        prepared = EXACT.of(model).prepared(model, None, weights="raw", seed=0)
+        prepared = EXACT.of(model).prepared(model, None, weights="raw", seed=0, processes=Processes())
         assert prepared.log_z[0] == pytest.approx(log_z(model.energy), abs=1e-9)
 
 

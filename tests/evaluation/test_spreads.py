@@ -11,7 +11,16 @@ from kantor.evaluation.extractors.base import Features
 from kantor.evaluation.picture_comparison import PictureSetting, Reference
 from kantor.evaluation.picture_scores import PICTURE_SCORES
 from kantor.evaluation.score_definition import DrawScores, applying
-from kantor.evaluation.spreads import Spread, of_balls, of_frechet_distance, of_groups, of_left_out, of_mean
+from kantor.evaluation.spreads import (
+    CERTAIN,
+    Spread,
+    of_balls,
+    of_frechet_distance,
+    of_groups,
+    of_left_out,
+    of_mean,
+    summed,
+)
 from kantor.metrics.frechet import frechet_distance, frechet_distance_of_features
 from kantor.metrics.intervals import groups_of, t_interval
 from kantor.metrics.kernel import cubic_kernel, kid
@@ -113,6 +122,13 @@ def test_the_jackknife_covers_a_frechet_distance():
         found.append(jackknife(frechet_distance(reference, sum(parts, start=nothing)), without))
     truth = np.mean([each.value for each in found])
     assert 0.9 <= np.mean([each.low <= truth <= each.high for each in found]) <= 1
+
+
+def test_a_sum_has_the_variance_of_both_and_the_degrees_of_the_larger():
+    """Two alike have the degrees of both; of one that is certain, those of the other."""
+    assert summed(Spread(2.0, 9), Spread(2.0, 9)) == Spread(4.0, 18)
+    assert summed(Spread(2.0, 9), CERTAIN) == summed(CERTAIN, Spread(2.0, 9)) == Spread(2.0, 9)
+    assert summed(CERTAIN, CERTAIN).variance == 0
 
 
 def test_of_a_mean_the_jackknife_over_groups_is_the_standard_error():

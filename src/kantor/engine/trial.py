@@ -222,7 +222,7 @@ def _cost(model: GenerativeModel, run: Assembly) -> None:
         x, labels = torch.from_numpy(data.distribution.sample(SAMPLES, keyed.generator(0, "trial"))).float(), None
     told = None if model.classes is None or labels is None else torch.from_numpy(labels).to(model.device)
     weights, as_bytes = run.evaluation.weights, isinstance(data, ImageData)
-    way = way.of(model).prepared(model, x, weights=weights, seed=0)
+    way = way.of(model).prepared(model, x, weights=weights, seed=0, processes=Processes())
     nats = way.nats(model, x, told, weights=weights, rng=rng, as_bytes=as_bytes)
     if not isinstance(nats, Tensor) or nats.dim() != 2 or len(nats) != SAMPLES:
         raise UserError(

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from kantor.errors import UserError, require_at_least
 from kantor.evaluation.score import Words
+from kantor.evaluation.spreads import Spread
 from kantor.keyed import Rng
 from kantor.models.base import GenerativeModel
 from kantor.objectives.observation import Observed
+from kantor.processes import Processes
 
 KINDS: dict[Observed, str] = {"numbers": "a density of numbers", "bytes": "of 256 levels", "binary": "of binary pixels"}
 
@@ -29,12 +31,14 @@ class Term:
         words: what people are told of it.
         source: where it comes from.
         of_addends: how much of each of the K addends is in it.
+        of_model: whether it is the same of every sample, so that its only error is one that all share.
     """
 
     name: str
     words: Words
     source: str
     of_addends: tuple[float, ...]
+    of_model: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +55,6 @@ class Likelihood(ABC):
     terms: ClassVar[tuple[Term, ...]] = ()
     """The parts that are scores of their own."""
 
-    shared_errors: ClassVar[Mapping[str, int]] = {}
-    """By score, which addend is the standard error of what all samples share, another one being its opposite."""
-
     pictures: int | None
 
     def __post_init__(self) -> None:
@@ -64,6 +65,11 @@ class Likelihood(ABC):
     def observes(self) -> tuple[Observed, ...]:
         """What it can be of: once it is of a model, what that model's is of."""
         return ("numbers", "bytes")
+
+    @property
+    def shared(self) -> Mapping[str, Spread]:
+        """How sure it is of what all samples share, by score, once it is prepared; default: nothing is in doubt."""
+        return {}
 
     @abstractmethod
     def describe(self, dimensions: int) -> dict[str, Any]:
@@ -85,14 +91,18 @@ class Likelihood(ABC):
             raise UserError(refusal)
         return self
 
-    def prepared(self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int) -> Self:
-        """It with what is the same for all samples of a model, computed once before `nats`; default: nothing is.
+    def prepared(
+        self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int, processes: Processes
+    ) -> Self:
+        """It with what is the same for all samples of a model, computed once before `nats`, and the same on every
+        process; default: nothing is.
 
         Args:
             model: one that is not refused.
             x: the samples that are looked at, or the first of them, on the CPU; None of points.
             weights: as `GenerativeModel.weights` names them.
             seed: of all that is drawn.
+            processes: who shares the work.
         """
         return self
 

@@ -4,7 +4,7 @@ They are computed from what each sample costs, addend by addend, (B, K).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from kantor.evaluation.protocol import Draw
 from kantor.evaluation.real_pictures import order
 from kantor.evaluation.score import NO_DRAWS, NOT_NEGATIVE, Kind, Score, Value, Words
 from kantor.evaluation.score_definition import DrawScores, ScoreDefinition
-from kantor.evaluation.spreads import of_mean
+from kantor.evaluation.spreads import CERTAIN, Spread, of_mean, summed
 from kantor.metrics.likelihood import bits_per_dim, deviation_of_difference, mean_nll
 from kantor.models.base import GenerativeModel
 from kantor.objectives.observation import Observed
@@ -154,7 +154,7 @@ def score_of(term: Term, wholes: Sequence[LikelihoodScore]) -> LikelihoodScore:
         source=term.source,
         estimator=lambda setting: next(each for each in wholes if each.applies(setting)).estimator(setting),
         compute=lambda costs: whole.compute(part(costs)),
-        spread=lambda costs: whole.spread_of(part(costs)),
+        spread=lambda costs: CERTAIN if term.of_model else whole.spread_of(part(costs)),
         applies=lambda setting: setting.has(term),
     )
 
@@ -181,12 +181,14 @@ POINT_LIKELIHOODS = (*with_terms(NLL), LOG_DENSITY_ERROR)
 PICTURE_LIKELIHOODS = with_terms(NLL_OF_PICTURES, BITS_PER_DIM)
 
 
-def with_shared_error(found: DrawScores, name: str, error: float) -> DrawScores:
-    """What a draw scores, where one score has an error, too, that all samples share: its standard deviation."""
-    own = found.spreads[name]
-    if isinstance(own, str):
-        return found
-    return replace(found, spreads={**found.spreads, name: replace(own, variance=own.variance + error**2)})
+def with_shared(found: DrawScores, shared: Mapping[str, Spread]) -> DrawScores:
+    """What a draw scores, where there is, by score, also doubt of something that all samples share."""
+    both = {
+        name: summed(own, shared[name])
+        for name, own in found.spreads.items()
+        if name in shared and not isinstance(own, str)
+    }
+    return replace(found, spreads={**found.spreads, **both})
 
 
 def point_likelihoods(
@@ -212,7 +214,8 @@ def point_likelihoods(
         weights: of the model.
         processes: who shares the work.
     """
-    truth, likelihood = data.distribution, likelihood.prepared(model, None, weights=weights, seed=draw.seed)
+    truth = data.distribution
+    likelihood = likelihood.prepared(model, None, weights=weights, seed=draw.seed, processes=processes)
 
     def piece(r: int) -> tuple[DrawScores, DrawScores | None]:
         """Of draw r, and of the truth at its points."""
@@ -281,9 +284,8 @@ def picture_likelihoods(
     """
     rows = order(len(data.test), draw.seed, "likelihood")[: likelihood.pictures]
     parts = np.split(rows, range(draw.chunk, len(rows), draw.chunk))
-    likelihood = likelihood.prepared(
-        model, pixels.to_model(data.test.take(rows[:LOOKED_AT])), weights=weights, seed=draw.seed
-    )
+    looked_at = pixels.to_model(data.test.take(rows[:LOOKED_AT]))
+    likelihood = likelihood.prepared(model, looked_at, weights=weights, seed=draw.seed, processes=processes)
 
     def part(c: int) -> Tensor:
         x, labels = pixels.to_model(data.test.take(parts[c])), data.test.labels_of(parts[c])
@@ -292,10 +294,7 @@ def picture_likelihoods(
 
     nats = torch.cat(pieces(part, len(parts), processes))
     costs = bits_per_dim(nats, math.prod(data.sample_shape)) if "bytes" in likelihood.observes else nats
-    found = DrawScores.of(scores, costs, with_spreads=True)
-    for name, addend in likelihood.shared_errors.items():
-        if name in found.spreads:
-            found = with_shared_error(found, name, float(nats[0, addend]))
+    found = with_shared(DrawScores.of(scores, costs, with_spreads=True), likelihood.shared)
     floors = {} if data.entropy is None else {NLL_OF_PICTURES.name: [known(data.entropy)]}
     return {
         score.name: score.over_draws(

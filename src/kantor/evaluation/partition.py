@@ -2,6 +2,7 @@
 annealed."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,20 +11,21 @@ from torch import Tensor, nn
 
 from kantor import keyed
 from kantor.errors import UserError, require_at_least, require_positive
+from kantor.evaluation.generation import pieces
 from kantor.evaluation.likelihood import Likelihood, Term
 from kantor.evaluation.score import Words
+from kantor.evaluation.spreads import CERTAIN, Spread, of_mean
 from kantor.keyed import Rng
-from kantor.metrics.intervals import Estimate
 from kantor.metrics.partition import MOST_BITS, log_integral, log_mean, log_sum_of_states
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
 from kantor.models.protocols import HasPartitionFunction
 from kantor.objectives.observation import Observed
+from kantor.processes import Processes
 from kantor.samplers.annealing import Machine, base_of, log_weights_down, log_weights_up
 from kantor.samplers.spaces import Bits, Box, Space
 
 MOST_REVERSE = 1000
-NOTHING = (0.0,) * 5
 
 TERMS = (
     Term(
@@ -34,7 +36,7 @@ TERMS = (
             suspicious="far above nll: annealing is too fast for this machine, and nll is too good to be true",
         ),
         source="Burda, Grosse & Salakhutdinov 2015, arXiv:1412.8566, algorithm 2",
-        of_addends=(1.0, 1.0, 1.0, *NOTHING),
+        of_addends=(1.0, 1.0, 1.0, 0.0),
     ),
     Term(
         name="log_partition",
@@ -44,11 +46,11 @@ TERMS = (
             suspicious="far from it",
         ),
         source="Salakhutdinov & Murray 2008, equation 15",
-        of_addends=(0.0, 1.0, 0.0, *NOTHING),
+        of_addends=(0.0, 1.0, 0.0, 0.0),
+        of_model=True,
     ),
 )
-"""Of an annealed likelihood, whose addends are energy, log Z, what the other side adds to it and its opposite, the
-standard error of log Z and its opposite, and that of log Z from the other side and its opposite."""
+"""Of an annealed likelihood, whose addends are energy, log Z, what the other side adds to it, and its opposite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +154,18 @@ class Exact(OfEnergy):
             "that can be counted; take likelihood=none"
         )
 
-    def prepared(self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int) -> Self:
-        """With log Z."""
+    def prepared(
+        self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int, processes: Processes
+    ) -> Self:
+        """With log Z, which one process counts."""
         assert isinstance(model, HasPartitionFunction)
         networks = model.weights(weights)
-        with torch.no_grad(), evaluating(networks):
-            return replace(self, log_z=(self._log_z(in_float64(model.energy_of(networks))),))
+
+        def counted(piece: int) -> float:
+            with torch.no_grad(), evaluating(networks):
+                return self._log_z(in_float64(model.energy_of(networks)))
+
+        return replace(self, log_z=tuple(pieces(counted, 1, processes)))
 
     def _log_z(self, energy: nn.Module) -> float:
         if not isinstance(energy, Machine):
@@ -176,14 +184,15 @@ class Annealed(OfEnergy):
         chains: that go up.
         temperatures: of each chain.
         reverse: chains that go down, each from another picture, as far as there are as many.
+        sides: how sure either side is of log Z, once it is prepared.
     """
 
     name = "annealed"
     terms = TERMS
-    shared_errors = {"nll": 4, "nll_reverse": 6}  # noqa: RUF012
     chains: int
     temperatures: int
     reverse: int
+    sides: tuple[Spread, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,6 +200,12 @@ class Annealed(OfEnergy):
         require_at_least(1, temperatures=self.temperatures)
         if not 2 <= self.reverse <= MOST_REVERSE:
             raise UserError(f"reverse={self.reverse}: expected 2 to {MOST_REVERSE} chains that go down")
+
+    @property
+    def shared(self) -> Mapping[str, Spread]:
+        """Log Z, of chains from above and from below."""
+        up, down = self.sides
+        return {"nll": up, "log_partition": up, "nll_reverse": down}
 
     def describe(self, dimensions: int) -> dict[str, Any]:
         """Everything but the networks."""
@@ -215,36 +230,32 @@ class Annealed(OfEnergy):
             "network; take likelihood=none (of points likelihood=exact)"
         )
 
-    def prepared(self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int) -> Self:
-        """With log Z from both sides."""
-        assert isinstance(model, HasPartitionFunction)
+    def prepared(
+        self, model: GenerativeModel, x: Tensor | None, *, weights: str, seed: int, processes: Processes
+    ) -> Self:
+        """With log Z from both sides, each of which one process anneals."""
+        assert isinstance(model, HasPartitionFunction) and x is not None
         networks = model.weights(weights)
-        machine = model.energy_of(networks)
-        assert isinstance(machine, Machine) and x is not None
-        base = base_of(model.means.flatten())
+        machine, base = model.energy_of(networks), base_of(model.means.flatten())
+        assert isinstance(machine, Machine)
 
-        def rng(side: int) -> Rng:
-            return Rng(keyed.seed(seed, "annealing", side), device=model.device)
+        def rng(number: int) -> Rng:
+            return Rng(keyed.seed(seed, "annealing", number), device=model.device)
 
-        with evaluating(networks):
-            up = log_weights_up(machine, base, chains=self.chains, temperatures=self.temperatures, rng=rng(0))
-            v = model.space.of_data(x[: self.reverse].to(model.device), rng(1)).flatten(1)
-            down = log_weights_down(machine, base, v, temperatures=self.temperatures, rng=rng(2)).cpu().double()
-        found = log_mean(up)
-        gap, error, below = (
-            float(down.mean()) - found.value,
-            _standard_error(found),
-            float(down.std()) / len(down) ** 0.5,
-        )
-        return replace(self, log_z=(found.value, gap, -gap, error, -error, below, -below))
+        def side(number: int) -> Tensor:
+            with evaluating(networks):
+                if number == 0:
+                    return log_weights_up(machine, base, chains=self.chains, temperatures=self.temperatures, rng=rng(0))
+                v = model.space.of_data(x[: self.reverse].to(model.device), rng(1)).flatten(1)
+                return log_weights_down(machine, base, v, temperatures=self.temperatures, rng=rng(2))
+
+        up, down = pieces(side, 2, processes)
+        found, below = log_mean(up), of_mean(down)
+        gap = float(down.mean()) - found.value
+        sides = (Spread(found.variance, len(up) - 1), CERTAIN if isinstance(below, str) else below)
+        return replace(self, log_z=(found.value, gap, -gap), sides=sides)
 
 
 def in_float64(network: nn.Module) -> nn.Module:
     """A copy on the CPU that sums to all digits."""
     return copy.deepcopy(network).cpu().double().requires_grad_(False)
-
-
-def _standard_error(found: Estimate) -> float:
-    """Half the width of a 95% interval over that of a standard normal law's."""
-    assert found.high is not None
-    return (found.high - found.value) / 1.959964

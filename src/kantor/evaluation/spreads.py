@@ -38,6 +38,19 @@ class Spread:
     degrees: int
 
 
+CERTAIN = Spread(0.0, 1)
+"""Of what is the same in every draw."""
+
+
+def summed(first: Spread, second: Spread) -> Spread:
+    """Of the sum of two independent numbers, with the degrees of freedom of Welch (1947) and Satterthwaite (1946)."""
+    variance = first.variance + second.variance
+    if variance == 0:
+        return first
+    parts = math.fsum(one.variance**2 / one.degrees for one in (first, second))
+    return Spread(variance, max(1, round(variance**2 / parts)))
+
+
 Spreads = dict[str, Spread | str]
 """By score: its spread, or the reason why it has none."""
 

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-from kantor.metrics.intervals import Estimate
 
 MOST_BITS = 20
 """Up to which all states are counted: a million."""
@@ -39,18 +38,26 @@ def log_integral(energy: Callable[[Tensor], Tensor], extent: float, *, cells: in
     return float(torch.logsumexp(torch.stack(parts), 0)) + 2 * math.log(width)
 
 
-def log_mean(log_weights: Tensor) -> Estimate:
-    """log of the mean of e^{log w} over independent chains, float64 (M,), with its 95% interval: t of the jackknife
-    that leaves out one chain at a time, around it."""
-    from scipy.special import stdtrit  # a fifth of a second of import: only where a number is made
+class LogMean(NamedTuple):
+    """The logarithm of a mean.
 
+    Attributes:
+        value: of it.
+        variance: of that, by the jackknife that leaves out one weight at a time, with one degree of freedom less than
+            there are weights.
+    """
+
+    value: float
+    variance: float
+
+
+def log_mean(log_weights: Tensor) -> LogMean:
+    """log of the mean of e^{log w} over independent chains, float64 (M,), M ≥ 2."""
     count = len(log_weights)
+    assert count > 1, "one chain does not say how sure it is"
     whole = float(torch.logsumexp(log_weights, 0)) - math.log(count)
-    if count < 2:
-        return Estimate(whole, None, None)
     highest = log_weights.max()
     weights = torch.exp(log_weights - highest)
     others = (weights.sum() - weights).clamp(min=1e-300)
     left_out = torch.log(others / (count - 1)) + highest
-    half = float(stdtrit(count - 1, 0.975)) * math.sqrt((count - 1) / count * float((left_out - whole).square().sum()))
-    return Estimate(whole, whole - half, whole + half)
+    return LogMean(whole, (count - 1) / count * float((left_out - whole).square().sum()))
