@@ -19,7 +19,7 @@ from kantor.samplers.base import GridSampler
 from kantor.samplers.ddim import DDIM
 from kantor.samplers.flow import Heun
 from kantor.samplers.grids import GRIDS, Rho
-from kantor.samplers.langevin import AnnealedLangevin, Langevin
+from kantor.samplers.langevin import AnnealedLangevin, Counted, Langevin
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
@@ -157,13 +157,28 @@ def langevin(**settings):
         ),
         (
             lambda: langevin(step_size=3.0).draw(gaussian(0.25), LINEAR, (4, 1), keyed.Rng(0)),
-            "step_size=3.0: Langevin steps of this length go ever further.*take less, such as sampler.step_size=0.3$",
+            r"step_size=3.0: Langevin steps of this length go ever further, and after step \d\d of 100 samples are no "
+            r"longer finite numbers; take less, such as sampler.step_size=0.3$",
+        ),
+        (
+            lambda: AnnealedLangevin(steps=2, inner=200, step_size=3.0, **QUIET).draw(
+                gaussian(0.25), LINEAR, (4, 1), keyed.Rng(0)
+            ),
+            r"step_size=3.0: Langevin steps .* after step 1\d\d of 400 samples .*sampler.step_size=0.3$",
         ),
     ],
 )
 def test_settings_out_of_range_are_refused(make, sentence):
     with pytest.raises(UserError, match=f"^{sentence}"):
         make()
+
+
+def test_the_step_after_which_a_chain_is_nowhere_is_the_first_of_them():
+    counted = Counted(0.5, steps=5)
+    for place in (0.0, 1e30, torch.inf, torch.nan):
+        counted(torch.tensor([[0.0], [place]]))
+    with pytest.raises(UserError, match="after step 3 of 5 samples"):
+        counted.check()
 
 
 def test_a_network_is_given_samples_as_its_path_has_them():

@@ -155,6 +155,14 @@ def test_langevin_stays_where_its_step_leaves_it(step_size):
     assert found == pytest.approx(gain**2 * total / (1 - step_size * sigma**2 / (2 * total)), rel=1e-6)
 
 
+def test_annealed_langevin_scales_samples_as_the_data_are_from_level_to_level():
+    """Chains that stand still: α from 0.5 to 0.8."""
+    sampler = kind(AnnealedLangevin, None, inner=2, step_size=1e-20).of(2)
+    levels = Levels(*torch.tensor([[0.5, 0.8, 1.0], [0.5, 0.2, 0.0]], dtype=torch.float64))
+    x = torch.tensor([[1.0], [-2.0]], dtype=torch.float64)
+    torch.testing.assert_close(sampler(lambda x, level: x, x, levels, keyed.Rng(0)), 1.6 * x)
+
+
 @pytest.mark.parametrize("alpha", [1.0, 0.5])
 @pytest.mark.parametrize("eta", [0.02, 0.5])
 def test_the_lectures_langevin_on_a_standard_normal_law(eta, alpha):

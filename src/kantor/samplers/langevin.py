@@ -47,12 +47,13 @@ class AnnealedLangevin(GridSampler):
     def walk(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
         """As `DenoisingSampler` has it."""
         noisy = [t for t, _ in transitions(levels)]
+        counted = Counted(self.step_size, steps=len(noisy) * self.inner)
         for before, t in zip([None, *noisy], noisy, strict=False):
             if before is not None and before.alpha > 0:
                 x = t.alpha / before.alpha * x
             for _ in range(self.inner):
-                x = moved(x, denoiser, t, self.step_size * t.sigma**2, rng)
-            check_bounded(x, self.step_size)
+                x = counted(moved(x, denoiser, t, self.step_size * t.sigma**2, rng))
+            counted.check()
         return denoiser(x, noisy[-1])
 
 
@@ -100,9 +101,10 @@ class Langevin(DenoisingSampler):
 
     def walk(self, denoiser: Denoiser, x: Tensor, levels: Levels, rng: Rng) -> Tensor:
         """As `DenoisingSampler` has it."""
+        counted = Counted(self.step_size, steps=len(levels.alpha) - 1)
         for t, _ in transitions(levels):
-            x = moved(x, denoiser, t, self.step_size * t.alpha**2, rng)
-        check_bounded(x, self.step_size)
+            x = counted(moved(x, denoiser, t, self.step_size * t.alpha**2, rng))
+        counted.check()
         return denoiser(x, levels.each(len(levels.alpha) - 2))
 
 
@@ -112,14 +114,35 @@ def moved(x: Tensor, denoiser: Denoiser, t: Levels, eta: Tensor, rng: Rng) -> Te
     return x + eta * score + (2 * eta).sqrt() * noise_like(x, rng)
 
 
-def check_bounded(x: Tensor, step_size: float) -> None:
-    """Check that a chain has not gone ever further.
+class Counted:
+    """Steps of chains, of which the first is remembered after which one is nowhere any more: a look at each of them
+    from the CPU would hold an accelerator up.
 
-    Raises:
-        UserError: it has.
+    Args:
+        step_size: of the sampler.
+        steps: that there will be.
     """
-    if not bool(x.isfinite().all()):
-        raise UserError(
-            f"step_size={step_size}: Langevin steps of this length go ever further, and samples are no longer finite "
-            f"numbers; take less, such as sampler.step_size={step_size / 10:.3g}"
-        )
+
+    def __init__(self, step_size: float, *, steps: int) -> None:
+        self.step_size, self.steps = step_size, steps
+        self._taken, self._finite = 0, torch.zeros(())
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x (n, …), after one more step."""
+        self._taken += 1
+        self._finite = self._finite.to(x.device) + x.isfinite().all()  # what is nowhere stays there
+        return x
+
+    def check(self) -> None:
+        """Check that no chain has gone ever further.
+
+        Raises:
+            UserError: one has.
+        """
+        finite = int(self._finite)
+        if finite < self._taken:
+            raise UserError(
+                f"step_size={self.step_size}: Langevin steps of this length go ever further, and after step "
+                f"{finite + 1} of {self.steps} samples are no longer finite numbers; take less, such as "
+                f"sampler.step_size={self.step_size / 10:.3g}"
+            )
