@@ -53,6 +53,9 @@ class Scripted:
     def kinds(self, data):
         return {self.score: Kind(self.better, 1.5 if self.better == "target" else None)}
 
+    def at_the_end(self, data):
+        return frozenset({"nll"})
+
     def score_while_training(self, model, data, processes):
         value = self.values[model.steps - 1]
         return {} if value is None else {self.score: value}
@@ -100,6 +103,15 @@ def test_a_draw_without_the_primary_score_chooses_nothing_and_that_is_said_once(
     assert scores.best == 1.0 and scores.headline == ""
     said = capsys.readouterr()
     assert (said.out + said.err).count("16 samples have no w1") == 1
+
+
+def test_a_score_that_is_made_at_the_end_chooses_nothing_and_asks_for_no_more_samples(directory, capsys):
+    scores, record = callbacks(directory, Scripted([None, None], score="nll"), primary="nll")
+    fit(gan(), points(), 2, scores, record)
+    assert not (directory.checkpoints / "best.ckpt").exists() and scores.best is None
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("primary_score=nll is measured at the end only: no best checkpoint") == 1
+    assert "have no nll" not in said.out + said.err
 
 
 def test_a_resumed_run_remembers_the_best(directory):

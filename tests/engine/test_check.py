@@ -51,3 +51,9 @@ def test_scores_and_pictures_are_told_which_of_several_averages_draws(asked, nam
     run = checked("experiment=point_demo_gp", "ema=power", f"evaluation.weights={asked}")
     assert run.evaluation.sampling.describe()["weights"] == named
     assert run.sampling.describe()["weights"] == "ema:0.05"
+
+
+def test_a_score_that_is_made_at_the_end_chooses_no_checkpoint_to_be_scored():
+    with pytest.raises(UserError, match=r"^evaluation\.checkpoint=best: primary_score=nll .* at the end only; take"):
+        checked("experiment=bars_rbm", "evaluation.checkpoint=best")
+    checked("experiment=bars_rbm", "evaluation.checkpoint=best", "primary_score=kid")

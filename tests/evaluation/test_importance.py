@@ -123,6 +123,17 @@ def test_scores_of_binary_pictures():
     assert all(estimate.low < estimate.value < estimate.high for estimate in found.values())
 
 
+def test_likelihoods_are_made_at_the_end_and_not_while_training():
+    """Of pictures and of points: all else is there while training, too."""
+    pictures = replace(OF_PICTURES, likelihood=WAY.of(tiny.image_variational()), scores=[*TERMS, "kid"], chunk=5)
+    plane = replace(OF_POINTS, likelihood=WAY.of(tiny.variational()), scores=["nll", "w1"])
+    of_both = ((pictures, tiny.image_variational(), tiny.TinyImages()), (plane, tiny.variational(), tiny.points()))
+    for evaluation, model, data in of_both:
+        evaluation = replace(evaluation, weights="raw")
+        made = evaluation.score_while_training(model, data, Processes()).keys()
+        assert made and made == evaluation.kinds(data).keys() - evaluation.at_the_end(data)
+
+
 def test_another_binarisation_is_another_protocol():
     data = tiny.TinyImages()
     hashes = set()

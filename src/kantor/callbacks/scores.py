@@ -80,8 +80,12 @@ class Scores(pl.Callback):
                 checkpoints.save(trainer, pl_module, self.directory.checkpoints / "best.ckpt")
 
     def _say_that_none_is_chosen(self) -> None:
-        """Once: a draw may lack a score, as where a class has too few pictures in it."""
-        if not self._said:
+        """Once: a draw may lack a score, as where a class has too few pictures in it, and some are made at the end."""
+        if not self._said and self.primary in self.evaluation.at_the_end(self.data):
+            say(
+                f"primary_score={self.primary} is measured at the end only: no best checkpoint is chosen while training"
+            )
+        elif not self._said:
             say(
                 f"{self.evaluation.size(self.data):,} samples have no {self.primary}, so that they choose no best "
                 "checkpoint: take a larger evaluation.n where the data allow it, or another primary_score"

@@ -241,10 +241,11 @@ def check_parts(run: Assembly) -> None:
 
 
 def check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) -> None:
-    """Check that the score that runs are ranked by is one that can be better or worse.
+    """Check that the score that runs are ranked by is one that can be better or worse, and that it chooses the
+    checkpoint that is scored.
 
     Raises:
-        UserError: it is none that the evaluation makes of such data.
+        UserError: it is none that the evaluation makes of such data, or not while training.
     """
     ranked = [score for score, kind in evaluation.kinds(data).items() if kind.better != "none"]
     if primary not in ranked:
@@ -252,3 +253,8 @@ def check_primary(primary: str | None, evaluation: Evaluation, data: BlockData) 
         if primary in (NLL.name, BITS_PER_DIM.name) and not narrowed:
             narrowed = f"; {primary} takes a likelihood=…, of a model that has one of such data"
         raise UserError(f"primary_score={primary}: for data={data.name} expected one of {', '.join(ranked)}{narrowed}")
+    if evaluation.checkpoint == "best" and primary in evaluation.at_the_end(data):
+        raise UserError(
+            f"evaluation.checkpoint=best: primary_score={primary} would choose it while training, and is measured at "
+            "the end only; take evaluation.checkpoint=last, or another primary_score"
+        )

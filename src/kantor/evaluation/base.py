@@ -99,6 +99,10 @@ class Evaluation(ABC):
             UserError: the evaluation is not made for such data.
         """
 
+    def at_the_end(self, data: BlockData) -> frozenset[str]:
+        """The scores that are not made while training, by name; default: all are."""
+        return frozenset()
+
     def asked(self, there: Iterable[D]) -> tuple[D, ...]:
         """Those that are asked for, of some that there are."""
         return tuple(score for score in there if self.scores is None or score.name in self.scores)

@@ -99,6 +99,12 @@ class ImageEvaluation(Evaluation):
         setting = self._setting(images, n_real=self.n, n_generated=self.n)
         return (*self._there(setting), *applying(PICTURE_LIKELIHOODS, self._likelihood(images)))
 
+    def at_the_end(self, data: BlockData) -> frozenset[str]:
+        """Likelihoods: held-out pictures are for the end, and there are no others that were not trained on. And tests
+        of one draw."""
+        late = (*PICTURE_TESTS, *applying(PICTURE_LIKELIHOODS, self._likelihood(_pictures(data))))
+        return frozenset(score.name for score in late)
+
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         images = _pictures(data)

@@ -92,6 +92,10 @@ class PointEvaluation(Evaluation):
             *applying(POINT_LIKELIHOODS, self._likelihood),
         )
 
+    def at_the_end(self, data: BlockData) -> frozenset[str]:
+        """Likelihoods."""
+        return frozenset(score.name for score in applying(POINT_LIKELIHOODS, self._likelihood))
+
     def protocol(self, data: BlockData) -> Protocol:
         """What is measured."""
         setting = self._setting(data)
