@@ -23,8 +23,10 @@ from tiny import (
 from torch import nn
 
 from kantor import keyed
+from kantor.callbacks.checkpointing import Checkpointing
 from kantor.data.stream import Block
 from kantor.engine.check import check_model
+from kantor.engine.models import restore_model
 from kantor.errors import NonFiniteError, UserError
 from kantor.models.energy import EnergyModel
 from kantor.models.energy_findings import checks
@@ -33,7 +35,9 @@ from kantor.models.health import LOOKS, SETTLED, History
 from kantor.models.protocols import HasFilters, HasPartitionFunction, HasSurface
 from kantor.nets.rbm import RBM
 from kantor.objectives.energies import Kept
-from kantor.objectives.score_matching import SlicedScoreMatching
+from kantor.objectives.score_matching import DenoisingScoreMatching, SlicedScoreMatching
+from kantor.runs.checkpoints import AtomicCheckpointIO
+from kantor.runs.directory import RunDirectory
 from kantor.samplers.chains import ChainSampler
 from kantor.samplers.kernels import AdjustedLangevin, Gibbs, UnadjustedLangevin
 from kantor.samplers.spaces import Bits
@@ -87,8 +91,10 @@ def test_a_batch_larger_than_the_kept_chains_is_refused():
         check_model(energy(objective=small), points())
 
 
-def test_other_objectives_train_an_energy():
-    model = energy(objective=SlicedScoreMatching(projections=1))
+@pytest.mark.parametrize("objective", [SlicedScoreMatching(projections=1), DenoisingScoreMatching(noise=0.1)])
+def test_other_objectives_train_an_energy(objective):
+    model = energy(objective=objective)
+    check_model(model, points())
     before = state(model.energy)
     fit(model, points(), 2)
     assert not same(state(model.energy), before)
@@ -138,6 +144,16 @@ def test_samples_begin_where_they_are_told_to():
         for start in ("kept", "noise")
     )
     assert kept.shape == noise.shape and kept.mean() > noise.mean() + 0.1
+
+
+def test_samples_of_a_model_that_is_read_back_begin_at_the_chains_of_the_training(tmp_path):
+    directory, model, again = RunDirectory(tmp_path / "run"), energy(averaging=None), energy(averaging=None)
+    directory.create()
+    fit(model, points(), 2, Checkpointing(directory, every=2), plugins=[AtomicCheckpointIO()])
+    kept = ChainSampler(kernel=LANGEVIN, steps=1, start="kept")
+    assert not torch.equal(samples(again, "raw", sampler=kept), samples(model, "raw", sampler=kept))
+    restore_model(again, directory, "last")
+    assert torch.equal(samples(again, "raw", sampler=kept), samples(model, "raw", sampler=kept))
 
 
 def test_more_samples_than_chains_take_each_again():

@@ -122,6 +122,19 @@ def test_without_a_whole_one_there_is_a_sentence(run, last, damage):
         checkpoints.read(run, "best")
 
 
+def test_without_any_it_is_said_what_is_missing(run, last):
+    """Exported weights are no checkpoint, and are not taken for one."""
+    for path in (last, last.with_name("previous.ckpt")):
+        path.unlink()
+    (run.checkpoints / "generator.safetensors").write_bytes(b"weights")
+    with pytest.raises(
+        UserError, match=r"has no last\.ckpt, which samples .* without counters and chains: bring it back"
+    ):
+        checkpoints.read(run, "last")
+    with pytest.raises(UserError, match=r"has no best\.ckpt: scores while training choose it"):
+        checkpoints.read(run, "best")
+
+
 @pytest.mark.parametrize("call", ["os.stat", "io.open", "builtins.open"])
 def test_a_checkpoint_that_cannot_be_read_now_is_not_taken_for_damaged(run, last, call, monkeypatch):
     module, name = {"os": os, "io": io, "builtins": builtins}[call.partition(".")[0]], call.partition(".")[2]

@@ -28,6 +28,13 @@ END = 22
 KEEP = ("last", "best")
 """What `checkpoint=` may name."""
 
+WITHOUT = {
+    "last": ", which samples and scores are made of; generator.safetensors is for other programs, and holds weights "
+    "without counters and chains: bring it back, or take its training command with rerun=true",
+    "best": ": scores while training choose it, of which a likelihood as primary_score is none",
+}
+"""What is said where there is none."""
+
 
 def tensor(value: object, place: str) -> None:
     """A tensor all of whose real numbers are in the file."""
@@ -161,8 +168,7 @@ def read(directory: RunDirectory, which: str) -> dict[str, Any]:
         if note is not None:
             say(note)
     if path is None or not is_there(path):
-        remedy = "scores while training choose it" if which == "best" else "its training command, with rerun=true"
-        raise UserError(f"{directory.path} has no {which}.ckpt: {remedy}")
+        raise UserError(f"{directory.path} has no {which}.ckpt{WITHOUT[which]}")
     if not can_be_loaded(path):
         raise UserError(f"{path} is {fault_of(path)}: take another checkpoint, such as checkpoint=last")
     found: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
