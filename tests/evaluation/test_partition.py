@@ -2,7 +2,7 @@
 
 import math
 import threading
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -46,10 +46,10 @@ def of_bars(seed=0, **settings):
     return rbm(energy=lambda: machine(seed, visible=4, hidden=3), shape=(1, 2, 2), averaging=None, **settings)
 
 
-def scored(likelihood, model, data, processes=Processes()):  # noqa: B008
+def scored(likelihood, model, data, processes=Processes(), *, weights="raw"):  # noqa: B008
     fitting = likelihood.of(model)
     scores = applying(PICTURE_LIKELIHOODS, LikelihoodSetting(fitting, 4, of=("binary", "bytes"), told=False))
-    return picture_likelihoods(scores, fitting, model, data, draw=DRAW, weights="raw", processes=processes)
+    return picture_likelihoods(scores, fitting, model, data, draw=DRAW, weights=weights, processes=processes)
 
 
 def true_nll(model, data):
@@ -65,6 +65,18 @@ def test_the_exact_likelihood_is_that_of_the_joint_law():
     assert list(found) == ["nll"]
     assert found["nll"].estimate.value == pytest.approx(true_nll(model, data), abs=1e-6)
     assert found["nll"].floor.estimate.value == pytest.approx(data.entropy)
+
+
+@pytest.mark.parametrize("likelihood", [EXACT, ANNEALED], ids=["exact", "annealed"])
+def test_energies_and_log_z_are_of_the_weights_that_are_asked_for(likelihood):
+    model, data = rbm(energy=lambda: machine(0, visible=4, hidden=3), shape=(1, 2, 2)), bars()
+    before = scored(likelihood, model, data, weights="ema")
+    assert before["nll"].estimate.value == pytest.approx(true_nll(model, data), abs=0.1)
+    with torch.no_grad():
+        for weight in model.energy.parameters():
+            weight.mul_(2)
+    assert scored(likelihood, model, data, weights="ema") == before
+    assert scored(likelihood, model, data)["nll"].estimate.value == pytest.approx(true_nll(model, data), abs=0.3)
 
 
 def pseudo_likelihood(model, x):
@@ -229,6 +241,18 @@ def test_the_protocol_says_which_bits_and_how_z_was_had():
         "by": "all states", "bound": "none", "observation": "Bernoulli", "binarisation": "fixed", "looked at": "all",
     }  # fmt: skip
     assert EXACT.of(energy()).describe(2) == {"by": "midpoint rule", "extent": 12.0, "cells": 400, "bound": "none"}
+
+
+def test_every_setting_makes_another_protocol():
+    ways = (
+        (ANNEALED, of_bars(), {"chains": 9, "temperatures": 9, "reverse": 9, "pictures": 9}),
+        (EXACT, of_bars(), {"pictures": 9}),
+        (EXACT, energy(), {"extent": 9.0, "cells": 9}),
+    )
+    for way, model, changed in ways:
+        for name, value in changed.items():
+            other = replace(way, **{name: value})
+            assert other.of(model).describe(4) != way.of(model).describe(4), name
 
 
 def test_both_layers_count_alike():
