@@ -102,7 +102,8 @@ class ImageEvaluation(Evaluation):
     def at_the_end(self, data: BlockData) -> frozenset[str]:
         """Likelihoods: held-out pictures are for the end, and there are no others that were not trained on. And tests
         of one draw."""
-        late = (*PICTURE_TESTS, *applying(PICTURE_LIKELIHOODS, self._likelihood(_pictures(data))))
+        likelihoods = applying(PICTURE_LIKELIHOODS, self._likelihood(_pictures(data)))
+        late: tuple[ScoreDefinition[Any, Any], ...] = (*PICTURE_TESTS, *likelihoods)
         return frozenset(score.name for score in late)
 
     def protocol(self, data: BlockData) -> Protocol:
