@@ -128,7 +128,15 @@ def test_samples_of_a_machine_are_probabilities_of_pixels():
     """Grey: of the next bits, given hidden ones that were drawn."""
     model = rbm(averaging=None)
     found = samples(model, "raw", n=200)
-    assert found.min() > -1 and found.max() < 1 and len(found.unique()) > 100
+    assert -1 < found.min() < 0 < found.max() < 1 and len(found.unique()) > 100
+
+
+def test_a_machine_sees_bits_alone():
+    """Whatever grey the data have."""
+    model, seen = rbm(), []
+    model.energy.register_forward_hook(lambda machine, given, energies: seen.append(given[0]))
+    fit(model, TinyImages(), 2)
+    assert len(seen) >= 2 and all(model.space.holds(x).all() for x in seen)
 
 
 def test_samples_begin_where_they_are_told_to():
