@@ -63,6 +63,14 @@ def compressed(run: Path) -> None:
         seal_zip(file)
 
 
+def spoilt(value: Any) -> None:
+    """Every real number in nested containers becomes NaN."""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        spoilt(inner)
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        value.fill_(float("nan"))
+
+
 class Runs:
     """What a pickle calls."""
 
@@ -118,6 +126,7 @@ CHECKPOINTS: dict[str, Change] = {
     "counters below 0": entry("kantor_counters", {"steps": -1, "images_seen": -1, "critic_steps": -1}),
     "counters of no limit": entry("kantor_counters", {"steps": 10**40, "images_seen": 1, "critic_steps": 1}),
     "optimizers of others": entry("optimizer_states", [{"state": {0: {}}, "param_groups": [{"params": [7]}]}] * 2),
+    "NaN in optimizers": checkpoint(lambda whole: spoilt(whole["optimizer_states"])),
     "other loops": entry("loops", {"fit_loop": {"state_dict": {}, "epoch_loop.state_dict": {"x": 1}}}),
     "other callbacks": entry("callbacks", {"Clock": {"seconds": "x"}, "Scores": {"best": []}, "a{b": 3}),
     "of another Lightning": entry("pytorch-lightning_version", "0.1.0\x1b]0;x\x07"),

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from hostile_checkpoints import CHECKPOINT
-from hostile_runs import OWNED, Change, outside
+from hostile_runs import OWNED, Change, instead, outside
 from PIL import Image
 
 
@@ -101,11 +101,17 @@ FILES: dict[str, Change] = {
     "a directory called a figure": lambda run: (run / "figures" / "x.png").mkdir(),
     "a directory called an evaluation": lambda run: (run / "evaluations" / "x.json").mkdir(),
     "a directory called last.ckpt": lambda run: ((run / CHECKPOINT).unlink(), (run / CHECKPOINT).mkdir()),
-    "a directory called previous.ckpt": lambda run: (
-        (run / "checkpoints" / "previous.ckpt").mkdir(exist_ok=False)
-        if not (run / "checkpoints" / "previous.ckpt").exists()
-        else None
-    ),
+    **{
+        f"a directory called {Path(name).name}": instead(name, Path.mkdir)
+        for name in (
+            ".publication.lock",
+            "wandb.json",
+            "checkpoints/best.ckpt",
+            "checkpoints/previous.ckpt",
+            "checkpoints/generator.safetensors",
+            "samples/samples.gif",
+        )
+    },
     "a directory called health": lambda run: (run / "health.json").mkdir(),
     "a directory called mark": lambda run: ((run / ".kantor").unlink(missing_ok=True), (run / ".kantor").mkdir()),
     "200 levels": deep("samples", 200),

@@ -17,6 +17,15 @@ Change = Callable[[Path], None]
 
 JSON = ("status.json", "environment.json", "card.json", "evaluations/toy-0123456789.json", "health.json")
 TEXTS = (*JSON, "config.yaml", "metrics.csv")
+UNREAD = (
+    ".lock",
+    "report.html",
+    ".no_run.tmp",
+    "checkpoints/last.ckpt",
+    "checkpoints/best.ckpt",
+    "samples/samples.gif",
+)
+"""Files that hold nothing to be read."""
 DIRECTORIES = ("samples", "figures", "checkpoints", "evaluations")
 SECRET = "the secret of somebody else"
 OWNED = "<img src=x onerror=owned()>"
@@ -196,7 +205,7 @@ def of_files() -> dict[str, Change]:
     for name in (*TEXTS, ".lock", "report.html", *DIRECTORIES, "samples/step_00000040.png", "figures/x.png"):
         found |= {f"{name}: {kind}": instead(name, make) for kind, make in THINGS.items()}
     found |= {f"{name}: a terabyte": instead(name, sparse) for name in (*TEXTS, "samples/step_00000040.png")}
-    found |= {f"{name}: a directory": instead(name, Path.mkdir) for name in (*TEXTS, ".lock", "report.html")}
+    found |= {f"{name}: a directory": instead(name, Path.mkdir) for name in (*TEXTS, *UNREAD)}
     found |= {f"{name}: a file": instead(name, Path.touch) for name in DIRECTORIES}
     for name in ("samples/step_00000040.png", "samples/samples.gif", "figures/x.png"):
         found |= {f"{name}: {kind}": write(name, content) for kind, content in PICTURES.items()}

@@ -72,6 +72,7 @@ FAULTS = {
     "an optimizer without state": put("optimizer_states", {}, 1, "state"),
     "an optimizer of other weights": put("optimizer_states", {99: {}}, 1, "state"),
     "the state of other shapes": lambda held: next(iter(state_of_weights(held).values())).update(exp_avg=torch.ones(7)),
+    "an optimizer of NaN": lambda held: next(iter(state_of_weights(held).values()))["exp_avg"].fill_(float("nan")),
     "groups of others": put("optimizer_states", [{"params": [0]}], 0, "param_groups"),
     "loops of nothing": put("loops", {"fit_loop": {}}),
     "a loop of text": put("loops", "x", "fit_loop", "epoch_loop.state_dict"),

@@ -143,6 +143,8 @@ def _check_state(optimizer: Optimizer, kept: dict[int, dict[str, Any]], place: s
     if isinstance(optimizer, Adam | RMSprop) and not kept:
         raise Unlike(place, "the state of weights that have been trained")
     for index, state in kept.items() if isinstance(optimizer, ELEMENTWISE) else ():
-        for name, value in state.items():
-            if isinstance(value, torch.Tensor) and value.shape not in (weights[index].shape, torch.Size()):
+        for name, value in ((name, value) for name, value in state.items() if isinstance(value, torch.Tensor)):
+            if bool(value.isnan().any()):
+                raise Unlike(f"{place}.{index}.{name}", "numbers")
+            if value.shape not in (weights[index].shape, torch.Size()):
                 raise Unlike(f"{place}.{index}.{name}", f"{tuple(weights[index].shape)}, not {tuple(value.shape)}")

@@ -31,9 +31,6 @@ from kantor.runs import door, schemas
 
 LOCK = ".lock"
 PUBLICATION_LOCK = ".publication.lock"
-NO_RUN = ".no_run.tmp"
-"""Says of what lies in a directory that it is of a run that is being made or taken out: none yet, or no longer."""
-
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
 
@@ -61,7 +58,7 @@ class RunDirectory:
         self.evaluations = self.path / "evaluations"
         self.card_json = self.path / "card.json"
         self.report_html = self.path / "report.html"
-        self.no_run = self.path / NO_RUN
+        self.no_run = self.path / door.NO_RUN
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
@@ -206,9 +203,8 @@ class RunDirectory:
         Raises:
             UserError: a run lies there of which status.json alone is lost.
         """
-        left = sorted(
-            {entry.name for entry in self.path.iterdir()} & {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK}
-        )
+        of_runs = {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK, door.NO_RUN}
+        left = sorted({entry.name for entry in self.path.iterdir()} & of_runs)
         if left and not is_there(self.no_run):
             raise UserError(
                 f"{self.path} has {', '.join(left)} of a run, but no status.json, which tells its state: put that back "
@@ -224,7 +220,7 @@ class RunDirectory:
         else:
             write_bytes(self.no_run, b"")
         for entry in self.path.iterdir():
-            if entry.name not in (LOCK, PUBLICATION_LOCK, MARK, NO_RUN):
+            if entry.name not in (LOCK, PUBLICATION_LOCK, MARK, door.NO_RUN):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def sweep_temporaries(self) -> None:

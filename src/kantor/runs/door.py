@@ -36,11 +36,14 @@ DEPTH = 32
 """Of mappings and lists in one another."""
 LEVELS = 8
 """Of directories in one another below one of `OWN`."""
+NO_RUN = ".no_run.tmp"
+"""Says of what lies in a directory that it is of a run that is being made or taken out: none yet, or no longer."""
 OWN = ("samples", "figures", "checkpoints", "evaluations")
 """Directories of a run in which everything is kantor's; loggers have their own beside them."""
+FILES_BELOW = ("last.ckpt", "previous.ckpt", "best.ckpt", "generator.safetensors", "samples.gif")
 FILES = (
     "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "wandb.json",
-    "report.html", ".lock", ".publication.lock", MARK,
+    "report.html", ".lock", ".publication.lock", MARK, NO_RUN,
 )  # fmt: skip
 
 
@@ -86,6 +89,8 @@ def check_plain(directory: Path) -> None:
             raise UserError(f"{place} lies {LEVELS} directories deep and more, where nothing is kantor's: take it away")
         for entry in _entries(place):
             found = _kind(entry)
+            if found == "a directory" and entry.name in FILES_BELOW:
+                raise _not_plain(entry, found, "a file")
             if found == "a directory":
                 pending.append((entry.path, level + 1))
             elif found != "a file":
