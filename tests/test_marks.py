@@ -1,6 +1,7 @@
 """Directories that kantor wrote, and that nothing is written among data."""
 
 import os
+import resource
 
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from small_runs import checked
 from kantor.data.manifest import Manifest
 from kantor.engine.sample import check_place
 from kantor.errors import UserError
-from kantor.marks import MARK, check_apart, claim
+from kantor.marks import MARK, TEXT, check_apart, claim
 from kantor.runs.directory import RunDirectory
 
 WORDS = (
@@ -26,6 +27,20 @@ def photos(tmp_path, monkeypatch):
     for level in range(6):
         Image.new("L", (28, 28), 40 * level).save(tmp_path / f"{level}.png")
     return tmp_path
+
+
+def test_a_mark_is_whole_or_not_there(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            claim(tmp_path / "it")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((tmp_path / "it").iterdir()) == []
+    (tmp_path / "it" / f".{MARK}.here.1.01234567.tmp").touch()  # what a kill leaves
+    claim(tmp_path / "it")
+    assert (tmp_path / "it" / MARK).read_text() == TEXT
 
 
 def test_runs_below_the_data_are_left_out_and_not_to_be_named_there(photos):

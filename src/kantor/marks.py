@@ -4,7 +4,7 @@ do not become data. A run's directory is known by its files too."""
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from kantor.atomic import naming
+from kantor.atomic import write_text
 from kantor.errors import UserError
 from kantor.paths import path_of
 
@@ -18,13 +18,13 @@ def claim(directory: Path, ours: Collection[str] = ()) -> None:
     user's."""
     directory.mkdir(parents=True, exist_ok=True)
     if is_ours(directory, ours) and not (directory / MARK).exists():
-        with naming(directory / MARK):
-            (directory / MARK).write_text(TEXT, encoding="utf-8")
+        write_text(directory / MARK, TEXT)
 
 
 def is_ours(directory: Path, ours: Collection[str] = ()) -> bool:
     """Whether a directory is marked, or would be by `claim()`; also of one that is not there yet."""
     names = {entry.name for entry in directory.iterdir()} if directory.is_dir() else set()
+    names = {name for name in names if not name.startswith(f".{MARK}.")}  # a temporary that was to become one
     return MARK in names or names.issubset(ours)
 
 

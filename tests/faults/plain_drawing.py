@@ -24,6 +24,7 @@ def draw_plainly() -> None:
 
     Figure.savefig = save  # type: ignore[method-assign,assignment]
     FigureCanvasAgg.draw = paint  # type: ignore[method-assign]
+    Figure.draw_without_rendering = lay_out  # type: ignore[method-assign]
     page.charts_of = lambda summary: []
 
 
@@ -34,6 +35,10 @@ def save(figure: Figure, place: Any, *, format: str, **_: object) -> None:
     else:
         text = f"<svg><title>{digest(figure).hex()}</title></svg>"
         place.write(text if isinstance(place, io.TextIOBase) else text.encode())
+
+
+def lay_out(figure: Figure) -> None:
+    """Nothing, where nothing is drawn."""
 
 
 def paint(canvas: FigureCanvasAgg) -> None:
