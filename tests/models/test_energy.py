@@ -70,6 +70,11 @@ def test_chains_go_on_from_where_they_were():
     assert Bits(binarise="fixed").holds(machine.chains).all()
 
 
+def test_chains_begin_where_the_seed_says_whatever_the_weights_are():
+    chains = energy().chains
+    assert torch.equal(energy(weights=1).chains, chains) and not torch.equal(energy(seed=4).chains, chains)
+
+
 def test_without_kept_chains_none_are_saved():
     model = rbm(objective=FROM_DATA)
     fit(model, TinyImages(), 2)
