@@ -10,6 +10,7 @@ from machines import joint, log_z, machine, states
 from tiny import SIDE, TinyImages, energy, gan, points, rbm
 
 from kantor import keyed
+from kantor.data import pixels
 from kantor.data.bars_and_stripes import BarsAndStripes
 from kantor.errors import UserError
 from kantor.evaluation import partition
@@ -65,6 +66,15 @@ def test_the_exact_likelihood_is_that_of_the_joint_law():
     assert list(found) == ["nll"]
     assert found["nll"].estimate.value == pytest.approx(true_nll(model, data), abs=1e-6)
     assert found["nll"].floor.estimate.value == pytest.approx(data.entropy)
+
+
+def test_a_likelihood_of_a_machine_is_of_bits_whatever_grey_the_pictures_have():
+    model, seen = rbm(averaging=None), []
+    way = EXACT.of(model).prepared(model, None, weights="raw", seed=0, processes=Processes())
+    model.energy.register_forward_hook(lambda machine, given, energies: seen.append(given[0]))
+    grey = pixels.to_model(torch.from_numpy(TinyImages().pixels))
+    way.nats(model, grey, None, weights="raw", rng=keyed.Rng(0), as_bytes=True)
+    assert model.space.holds(torch.cat(seen)).all() and not model.space.holds((grey + 1) / 2).any()
 
 
 @pytest.mark.parametrize("likelihood", [EXACT, ANNEALED], ids=["exact", "annealed"])
