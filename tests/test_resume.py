@@ -53,8 +53,20 @@ POINTS["energy"] = (
     "objective.chains.size=64",
     "sampler.steps=3",
     "likelihood.cells=20",
-    "budget.steps=60",
-    "schedule.warm_up=5",
+    *SCHEDULED,
+)
+POINTS["machine"] = (
+    "experiment=bars_rbm",
+    *BRIEF,
+    "data.batch_size=16",
+    "model.energy.hidden=6",
+    "objective.steps=2",
+    "sampler.start=kept",
+    "sampler.steps=3",
+    "evaluation.n=12",
+    "evaluation.chunk=16",
+    "evaluation.neighbours=3",
+    *SCHEDULED,
 )
 IMAGES = {
     "gan": ("experiment=shapes_dcgan_dg1", *PICTURES, "budget.steps=16", "trainer.precision=bf16-mixed"),
