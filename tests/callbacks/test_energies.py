@@ -1,12 +1,14 @@
 """Pictures of energies: what is shown is what is there."""
 
+import numpy as np
 import torch
+from matplotlib.figure import Figure
 from tiny import TinyImages, rbm, sampler_of
 from torch.testing import assert_close
 
 from kantor import keyed
 from kantor.callbacks.filters import Filters, strongest
-from kantor.callbacks.out_of_distribution import OutOfDistribution, torn
+from kantor.callbacks.out_of_distribution import OutOfDistribution, draw_heights, torn
 
 
 def test_the_strongest_units_come_first():
@@ -41,6 +43,29 @@ def test_energies_are_of_the_kinds_that_are_named(scene):
     assert_close(kinds["inverted"], -kinds["training"])
     assert all(float(x.abs().max()) <= 1 for x in kinds.values())
     assert torch.equal(picture.kinds(model)["noise"], kinds["noise"])
+
+
+def test_heights_are_told_in_deviations_of_the_training_pictures():
+    """Theirs, 8 and 12, are at -1 and 1; what is 500 of theirs away is in the histogram too, what is nowhere is not."""
+    axes = Figure().subplots()
+    heights = {"training": np.array([8.0, 12.0]), "noise": np.array([-990.0, 1010.0, np.inf])}
+    draw_heights(axes, heights, words="energy")
+    for patch, expected in zip(axes.patches, ([-1.0, 1.0], [-500.0, 500.0]), strict=True):
+        counts, edges, _ = patch.get_data()
+        filled = np.flatnonzero(counts)
+        assert counts.sum() == len(filled) == 2
+        assert all(edges[filled] - 1e-6 <= expected) and all(expected <= edges[filled + 1] + 1e-6)
+    assert_close(edges[[0, -1]], np.array([-500.0, 500.0]))
+    assert axes.get_xlabel() == "energy, in standard deviations of the training pictures'"
+
+
+def test_the_outermost_pictures_are_in_the_histogram():
+    """Whatever rounding does to its edges, of float32 as a model gives them."""
+    for number in range(20):
+        noise = np.random.default_rng(number).normal(1e3, 1e2, 50).astype(np.float32)
+        axes = Figure().subplots()
+        draw_heights(axes, {"training": noise / 1000, "noise": noise}, words="energy")
+        assert [patch.get_data().values.sum() for patch in axes.patches] == [50, 50]
 
 
 def test_filters_are_drawn_in_one_scale(scene):

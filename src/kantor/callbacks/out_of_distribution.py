@@ -103,12 +103,12 @@ def draw_heights(axes: Axes, heights: Mapping[str, np.ndarray], *, words: str) -
     """
     first = next(iter(heights.values()))
     spread = float(first.std()) or 1.0
-    apart = {name: (values - first.mean()) / spread for name, values in heights.items()}
-    together = np.concatenate(list(apart.values()))
-    bent = np.arcsinh(together[np.isfinite(together)] / LINEAR)
-    edges = LINEAR * np.sinh(np.histogram_bin_edges(bent, bins=60))
-    for place, (name, values) in enumerate(apart.items()):
-        counts, _ = np.histogram(values, bins=edges)
+    bent = {name: np.arcsinh((values - first.mean()) / spread / LINEAR) for name, values in heights.items()}
+    together = np.concatenate(list(bent.values()))
+    bins = np.histogram_bin_edges(together[np.isfinite(together)], bins=60)
+    edges = LINEAR * np.sinh(bins)
+    for place, (name, values) in enumerate(bent.items()):
+        counts, _ = np.histogram(values, bins=bins)  # not by the edges, which by rounding leave the outermost out
         training, colour = place == 0, series_colour(place)
         axes.stairs(counts, edges, label=name, color=colour, fill=training, alpha=0.35 if training else 1, lw=2.2)
     axes.set_xscale("asinh", linear_width=LINEAR)
