@@ -59,27 +59,30 @@ def leading(directory: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def following(directory: Path) -> Iterator[None]:
-    """Do a job of a sweep; one in a process of its own ends without an error at the mark. When the sweep is gone, so is
-    this process.
+    """Do a job of a sweep, which `check`s before it begins; one in a process of its own ends without an error at the
+    mark. When the sweep is gone, so is this process.
 
     Raises:
         Interrupted: a signal stopped the sweep, whose process this is.
     """
     if multiprocessing.parent_process() is None:
-        _check(directory)
         yield
         return
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone
     parent = os.getppid()
     with contextlib.suppress(Interrupted), interrupts.listening(), _looking(directory, parent):
-        _check(directory)
         yield
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
 
 
-def _check(directory: Path) -> None:
+def check(directory: Path) -> None:
+    """Do not begin a job of a sweep that was stopped.
+
+    Raises:
+        Interrupted: it was.
+    """
     interrupts.check()
     number = _marked(directory)
     if number is not None:

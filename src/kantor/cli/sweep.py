@@ -89,8 +89,9 @@ def job(composed: DictConfig) -> float:
     Returns:
         The primary score for the sweeper; NaN when the job failed, was stopped or was not scored.
     """
-    score = math.nan
-    with stops.following(Path(HydraConfig.get().sweep.dir)):
+    score, directory = math.nan, Path(HydraConfig.get().sweep.dir)
+    with stops.following(directory):
+        stops.check(directory)
         score = _done(composed)
     return score
 
