@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kantor.errors import UserError, require_at_least, require_positive
+from kantor.errors import require_at_least, require_positive
 from kantor.keyed import Rng
 from kantor.objectives.energies import EnergyObjective, Terms
-from kantor.samplers.kernels import Energy
+from kantor.samplers.kernels import Energy, differentiated
 from kantor.samplers.spaces import Space
 
 
@@ -49,7 +49,7 @@ class SlicedScoreMatching(ScoreMatching):
         """The loss, and `positive_phase`, the mean energy of data."""
         with torch.enable_grad():
             x = x.detach().requires_grad_(True)
-            energies, gradient = differentiable(energy, x)
+            energies, gradient = differentiated(energy, x, create_graph=True)
             traces = []
             for _ in range(self.projections):
                 v = rng.normal(*x.shape)
@@ -81,21 +81,6 @@ class DenoisingScoreMatching(ScoreMatching):
         noise = rng.normal(*x.shape)
         with torch.enable_grad():
             noisy = (x + self.noise * noise).detach().requires_grad_(True)
-            energies, gradient = differentiable(energy, noisy)
+            energies, gradient = differentiated(energy, noisy, create_graph=True)
         loss = (self.noise * gradient - noise).square().flatten(1).sum(1) / 2  # (B,)
         return Terms(loss.mean(), {"positive_phase": energies.detach().mean()})
-
-
-def differentiable(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """E(x) and its gradient, (B,) and (B, …), with the graph of both.
-
-    Raises:
-        UserError: E is not differentiable.
-    """
-    energies = energy(x)
-    found = (
-        torch.autograd.grad(energies.sum(), x, create_graph=True, allow_unused=True) if energies.requires_grad else ()
-    )
-    if not found or found[0] is None:
-        raise UserError("energy: it has no gradient at a sample; detach nothing, and round nothing")
-    return energies, found[0]

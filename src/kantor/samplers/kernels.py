@@ -33,7 +33,7 @@ class HasConditionals(Protocol):
 
 
 class Slope(NamedTuple):
-    """What the energy is somewhere: itself (B,) and its gradient (B, …), without a graph."""
+    """What the energy is somewhere: itself (B,) and its gradient (B, …)."""
 
     energy: Tensor
     gradient: Tensor
@@ -263,12 +263,22 @@ def slope(energy: Energy, x: Tensor) -> Slope:
         UserError: E is not differentiable.
     """
     with torch.enable_grad():
-        x = x.detach().requires_grad_(True)
-        found = energy(x)
-        if not found.requires_grad:
-            raise UserError("energy: it has no gradient at a sample; detach nothing, and round nothing")
-        (gradient,) = torch.autograd.grad(found.sum(), x)
-    return Slope(found.detach(), gradient)
+        found = differentiated(energy, x.detach().requires_grad_(True), create_graph=False)
+    return Slope(*(each.detach() for each in found))
+
+
+def differentiated(energy: Energy, x: Tensor, *, create_graph: bool) -> Slope:
+    """E and its gradient at x (B, …), of which E has its graph, and the gradient where that is asked for.
+
+    Raises:
+        UserError: E is not differentiable.
+    """
+    found, gradient = energy(x), None
+    if found.requires_grad:
+        (gradient,) = torch.autograd.grad(found.sum(), x, create_graph=create_graph, allow_unused=True)
+    if gradient is None:
+        raise UserError("energy: it has no gradient at a sample; detach nothing, and round nothing")
+    return Slope(found, gradient)
 
 
 def _metropolis(here: Place, proposed: Place, log_ratio: Tensor, space: Space, rng: Rng) -> Place:
