@@ -236,6 +236,11 @@ def test_a_step_that_is_too_long_stops_the_run_and_says_what_to_lower():
         fit(model, points(), 1)
     with pytest.raises(NonFiniteError, match=r"^sampling: .*: lower sampler\.kernel\.step_size=50\.0$"):
         samples(model, sampler=ChainSampler(kernel=UnadjustedLangevin(step_size=50.0), steps=200, start="noise"))
+    block = Block(keyed.Rng(0).normal(1, 8, 2), None)
+    with pytest.raises(
+        NonFiniteError, match=r"^measuring after step 0: chains .*: lower objective\.kernel\.step_size=50\.0$"
+    ):
+        model.measurements(block, keyed.Rng(0))
 
 
 def test_an_energy_has_a_surface_of_the_weights_that_are_drawn_from():

@@ -212,19 +212,28 @@ def test_chains_that_leave_all_bounds_are_named_with_what_to_lower(kernel):
     assert str(lost.value).endswith(": lower step_size=5.0")
 
 
+@pytest.mark.parametrize(
+    ("energy", "step", "named"),
+    [
+        (lambda x: x.sum(1) * torch.nan, 1, "nan"),  # nothing is known of where they began
+        (lambda x: x.pow(3).sum(1) * 1e25, 2, "2e\\+25"),  # from 1 in steps of 3e25, whose square is no float32
+        (lambda x: x.square().sum(1) * 1e37, 2, "2e\\+37"),
+        (lambda x: x.square().sum(1) * 1e38, 1, "2e\\+38"),  # x itself
+    ],
+)
+def test_the_energy_from_which_chains_are_lost_is_the_last_that_was_known(energy, step, named):
+    kernel = UnadjustedLangevin(step_size=10.0 if named == "2e\\+38" else 1.0)
+    with pytest.raises(Lost, match=rf"in step {step} of 5 of unadjusted_langevin, from an energy of {named}: lower"):
+        walk(kernel, energy, torch.ones(3, 2), PLANE, steps=5, rng=Rng(0))
+
+
 def test_what_a_kernel_cannot_move_is_refused():
     assert "bits have none; take gibbs" in UnadjustedLangevin(step_size=1.0).refusal(machine(0), Bits(binarise="fixed"))
     assert "no layers; take adjusted_langevin" in Gibbs().refusal(normal, PLANE)
     assert Gibbs().refusal(machine(0), Bits(binarise="fixed")) is None
-    with pytest.raises(UserError, match=r"^energy: it has no gradient"):
-        walk(
-            UnadjustedLangevin(step_size=1.0),
-            lambda x: x.detach().sum(1),
-            torch.zeros(2, 2),
-            PLANE,
-            steps=1,
-            rng=Rng(0),
-        )
+    for energy in (lambda x: x.detach().sum(1), lambda x: torch.ones(len(x), requires_grad=True)):
+        with pytest.raises(UserError, match=r"^energy: it has no gradient"):
+            walk(UnadjustedLangevin(step_size=1.0), energy, torch.zeros(2, 2), PLANE, steps=1, rng=Rng(0))
 
 
 @pytest.mark.parametrize(

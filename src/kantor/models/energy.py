@@ -1,7 +1,8 @@
 """The energy pattern of optimisation: one network that gives each state a number, p(x) = e^{-E(x)}/Z, and chains that
 are moved by it."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -28,6 +29,23 @@ from kantor.samplers.chains import ChainSampler, Lost, walk
 from kantor.samplers.spaces import Space
 
 FLOAT32 = "chains are moved by small differences of energies, of which 8 bits are too few"
+
+
+@contextlib.contextmanager
+def lost_in(what: str, where: str) -> Iterator[None]:
+    """Move chains.
+
+    Args:
+        what: is done with them.
+        where: their kernel is set, as the command line has it.
+
+    Raises:
+        NonFiniteError: some are lost; what was done and what to lower are named.
+    """
+    try:
+        yield
+    except Lost as lost:
+        raise NonFiniteError(f"{what}: {str(lost).replace(': lower ', f': lower {where}.kernel.')}") from lost
 
 
 class EnergyModel(GenerativeModel):
@@ -121,13 +139,8 @@ class EnergyModel(GenerativeModel):
         """Of a part of a batch, and of the kept chains of these rows."""
         x, _ = part.batch(0)
         chains = self.chains[which] if len(which) else None
-        try:
+        with lost_in(f"at step {self.steps + 1}", "objective"):
             return self.objective.terms(self.energy, self.space.of_data(x, part.rng), self.space, chains, part.rng)
-        except Lost as lost:
-            raise NonFiniteError(f"at step {self.steps + 1}: {self._said(lost, 'objective')}") from lost
-
-    def _said(self, lost: Lost, where: str) -> str:
-        return str(lost).replace(": lower ", f": lower {where}.kernel.")
 
     def _rows(self, parts: Sequence[Part]) -> Tensor:
         """Which of the kept chains this step moves, of all processes: as many as the batch has samples, int64; none
@@ -178,10 +191,8 @@ class EnergyModel(GenerativeModel):
         grey."""
         energy = networks["energy"]
         begin = self.space.fresh((n, *self.shape), rng) if sampler.start == "noise" else self._some(n, rng)
-        try:
+        with lost_in("sampling", "sampler"):
             x = walk(sampler.kernel, energy, begin, self.space, steps=sampler.steps, rng=rng).x
-        except Lost as lost:
-            raise NonFiniteError(f"sampling: {self._said(lost, 'sampler')}") from lost
         return self.space.as_data(sampler.kernel.shown(energy, x, rng))
 
     def _some(self, n: int, rng: keyed.Rng) -> Tensor:
@@ -284,7 +295,8 @@ class EnergyModel(GenerativeModel):
         """Also the norm of the gradient, and the energies of data, of chains that are kept and of fresh ones."""
         values = super().measurements(block, rng) | gradient_norms(self.networks())
         x = self.space.of_data(block.samples[0][: energy_measurements.LOOKED_AT], rng)
-        return values | energy_measurements.energies(self.objective, self.energy, x, self.space, self.chains, rng)
+        with lost_in(f"measuring after step {self.steps}", "objective"):
+            return values | energy_measurements.energies(self.objective, self.energy, x, self.space, self.chains, rng)
 
     def checks(self) -> Mapping[str, Check]:
         """Also those of `kantor.models.energy_findings`."""

@@ -37,13 +37,14 @@ def walk(kernel: Kernel, energy: Energy, x: Tensor, space: Space, *, steps: int,
     Raises:
         Lost: one is nowhere any more; the step, the energy from which it was lost and what to lower are named.
     """
-    lost, highest = torch.full((), -1, device=x.device), torch.full((), -torch.inf, device=x.device)
+    lost, highest = torch.full((), -1, device=x.device), torch.zeros((), device=x.device)
     at, shares = Place(x), []
     for k in range(steps):
         at = kernel.step(energy, at, space, rng)
         if at.before is not None:
+            known = at.before.isfinite().all() | (k == 0)  # of the first step there is no other energy to name
+            highest = torch.where((lost < 0) & known, at.before.max(), highest)
             lost = torch.where((lost < 0) & ~(at.before.isfinite().all() & at.x.isfinite().all()), k, lost)
-            highest = torch.where(lost < 0, at.before.max(), highest)
         if at.accepted is not None:
             shares.append(at.accepted.float().mean())
     if int(lost) >= 0:
