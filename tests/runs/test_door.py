@@ -87,7 +87,8 @@ def test_a_disk_that_fails_is_not_taken_for_damage(call, number, beside, monkeyp
         rows = status.status_rows(beside)
     sentences += [row.reason for row in rows if row.state == "damaged"] + capsys.readouterr().err.splitlines()
     assert [row.state for row in rows if row.path.name == "good"] == ["finished"]
-    assert sentences and all(os.strerror(number) in one and "is damaged (" not in one for one in sentences), sentences
+    assert sentences and all(os.strerror(number) in one for one in sentences), sentences
+    assert not any(wrong in one for one in sentences for wrong in ("is damaged (", "take it away")), sentences
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a plain file whose first byte cannot be read is Linux's")
@@ -99,6 +100,23 @@ def test_a_file_that_fails_while_it_is_read_is_not_taken_for_damage(name, beside
     for read in (READERS[name], lambda _: door.read_last_rows(file, 1000)):
         with pytest.raises(UserError, match="Input/output error: nothing already written is damaged"):
             read(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "said"),
+    [
+        ("checkpoints/last.ckpt", Path.mkdir, "a directory: expected a file; take it away"),
+        ("samples", Path.touch, "a file: expected a directory; take it away"),
+        ("figures", os.mkfifo, "a pipe: expected a directory, for nothing in a run may lead out of it; take it away"),
+    ],
+)
+def test_what_lies_in_the_place_of_another_kind_is_told_with_the_reason(name, make, said, tmp_path):
+    place = tmp_path / "run" / name
+    place.parent.mkdir(parents=True)
+    make(place)
+    with pytest.raises(UserError) as refused:
+        door.check_plain(tmp_path / "run")
+    assert f"{place} is {said}" in str(refused.value)
 
 
 def test_a_whole_run_is_read(beside):

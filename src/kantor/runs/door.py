@@ -106,9 +106,9 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _not_plain(entry: os.DirEntry[str], found: str, expected: str) -> UserError:
+    why = "" if found in ("a directory", "a file") else ", for nothing in a run may lead out of it"
     return UserError(
-        f"{entry.path} is {found}: expected {expected}, for nothing in a run may lead out of it; take it away, or put "
-        "what belongs there in its place"
+        f"{entry.path} is {found}: expected {expected}{why}; take it away, or put what belongs there in its place"
     )
 
 
@@ -119,7 +119,7 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise UserError(f"{directory} cannot be read ({error.strerror}): mend it or take it away") from error
+        raise UserError(explained(error, Path(directory))) from error
 
 
 def below(root: Path, *names: str) -> list[Path]:
