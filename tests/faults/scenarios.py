@@ -11,6 +11,8 @@ GAN = ("train", "experiment=point_demo_gp", *TINY, "model.generator.width=16", "
        "optimisation.n_critic.steps=1")  # fmt: skip
 UNSCORED = ("evaluation=none", "pictures=none")
 FLOW = ("train", "experiment=point_flow", *TINY, "model.denoiser.width=16", "sampler.steps=2")
+ENERGY = ("train", "experiment=point_ebm", *TINY, "model.energy.network.width=16", "objective.steps=2",
+          "objective.chains.size=64", "sampler.start=kept", "sampler.steps=3", "likelihood.cells=20")  # fmt: skip
 SHORT = tuple(word for word in GAN if not word.startswith(("evaluation.", "pictures."))) + UNSCORED
 DIGITS = ("train", *DIGIT_VAE, "trainer.progress=false", "budget.steps=12")
 RUN = "run=latest"
@@ -49,6 +51,8 @@ SCENARIOS = (
     Scenario("train until a callback ends it", (*SHORT, "--config-dir", OWN, "stop=at_step"), trials=12, times=2),
     Scenario("kantor.train", ("kantor.train", *SHORT[1:]), trials=20, times=2),
     Scenario("train by two processes", (*SHORT, "trainer.devices=2"), trials=0, times=4),
+    Scenario("train an energy", ENERGY, trials=20, times=2),
+    Scenario("train an energy by two processes", (*ENERGY, "trainer.devices=2"), trials=0, times=4),
     Scenario("rerun=true", (*GAN, "rerun=true"), (GAN,), trials=40),
     Scenario("rerun=true, then without", (*GAN, "rerun=true"), (GAN,), GAN, trials=40),
     Scenario("extend", ("train", RUN, "budget.steps=30"), (GAN,), trials=40),
