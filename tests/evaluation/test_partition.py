@@ -180,6 +180,10 @@ def test_chunks_do_not_matter():
     assert (first.value, first.low) == pytest.approx((second.value, second.low))
 
 
+def test_the_interval_is_over_pictures_and_says_so():
+    assert {score.plain()["covers"] for score in scored(EXACT, of_bars(), bars()).values()} == {"pictures"}
+
+
 def test_the_density_of_an_energy_of_points_is_integrated():
     """Of a perceptron that gives 0: the normal law of deviation 2, whose cross-entropy is known."""
 

@@ -296,12 +296,13 @@ def picture_likelihoods(
     costs = bits_per_dim(nats, math.prod(data.sample_shape)) if "bytes" in likelihood.observes else nats
     found = with_shared(DrawScores.of(scores, costs, with_spreads=True), likelihood.shared)
     floors = {} if data.entropy is None else {NLL_OF_PICTURES.name: [known(data.entropy)]}
-    return {
-        score.name: score.over_draws(
-            [found], floors.get(score.name, []), floor_n=len(rows), floor_kind="the entropy of the pictures' law"
-        )
-        for score in scores
-    }
+    said = "the entropy of the pictures' law"
+
+    def over_pictures(score: LikelihoodScore) -> Score:
+        made = score.over_draws([found], floors.get(score.name, []), floor_n=len(rows), floor_kind=said)
+        return replace(made, covers="pictures")
+
+    return {score.name: over_pictures(score) for score in scores}
 
 
 def known(nats: float) -> DrawScores:

@@ -133,18 +133,20 @@ class Score(Measured):
         words: what is said of it.
         origin: where its formula comes from.
         floor: what fresh real data score; None where a score has no floor.
+        covers: what the interval is over.
     """
 
     kind: Kind
     words: Words
     origin: Origin
     floor: Floor | None
+    covers: str = "draws"
 
     def plain(self) -> dict[str, Any]:
         """As a card holds it."""
         return {
             **super().plain(),
-            "covers": "draws",
+            "covers": self.covers,
             "better": self.kind.better,
             "aspect": self.kind.aspect,
             "depends_on_n": self.kind.depends_on_n,

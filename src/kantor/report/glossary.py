@@ -12,7 +12,7 @@ PLACE = "docs/glossary.md"
 
 TERMS: dict[str, str] = {
     "95% interval": "In 95 of 100 repetitions it holds the mean over all of what it covers: over draws, samples of the "
-    "same weights; over training seeds, trainings of the same method.",
+    "same weights; over pictures, others that are held out; over training seeds, trainings of the same method.",
     "budget": "How much a run may consume: training steps, real samples or minutes.",
     "checkpoint": "The weights that were scored: the last, or the best by a score while training.",
     "critic": "The network that scores samples in a Wasserstein model: high on real ones, low on generated ones.",
