@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM at any moment: one sentence, 130 or 143, and a sweep stops as a whole."""
 
+import contextlib
 import json
 import os
 import pkgutil
@@ -12,6 +13,8 @@ from small_runs import FAST, SMALL, environment
 
 from kantor import interrupts
 from kantor.errors import Interrupted
+from kantor.evaluation.generation import pieces
+from kantor.processes import Processes
 
 WORDS = ("train", "experiment=point_demo_gp", "budget.steps=1", *FAST)
 SWEEP = ("train", "-m", *WORDS[1:], "seed=0,1")
@@ -102,6 +105,23 @@ def test_what_was_heard_is_heard_again_until_the_command_ends():
             assert (stop.signal_number, stop.saved) == (signal.SIGTERM, False)
         interrupts.check()
     interrupts.check()
+
+
+def test_what_a_destructor_loses_ends_the_command_all_the_same():
+    """At the next piece of work, and at the end at the latest."""
+    made = []
+
+    def lost(c):
+        if c == 1:
+            with contextlib.suppress(Interrupted):
+                os.kill(os.getpid(), signal.SIGINT)
+        made.append(c)
+
+    with pytest.raises(Interrupted), interrupts.listening():
+        pieces(lost, 5, Processes())
+    assert made == [0, 1]
+    with pytest.raises(Interrupted), interrupts.listening():
+        lost(1)
 
 
 def test_a_signal_that_was_ignored_before_is_ignored():

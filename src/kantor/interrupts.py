@@ -1,7 +1,7 @@
 """SIGINT and SIGTERM while a command runs: each ends it by an exception that nobody takes for an error.
 
 It is raised wherever the main thread happens to be. Where somebody else's code loses it, as destructors and the imports
-of some packages do, `check()` raises it again before long work begins.
+of some packages do, `check()` raises it again before long work begins, and at the end.
 """
 
 import contextlib
@@ -29,6 +29,7 @@ def listening() -> Iterator[None]:
     try:
         with received_by(receive):
             yield
+            check()
     finally:
         _received.clear()
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kantor import keyed
+from kantor import interrupts, keyed
 from kantor.digests import sha256
 from kantor.evaluation import tensor_files
 from kantor.processes import Processes
@@ -29,8 +29,13 @@ Chunk = dict[str, Tensor]
 
 
 def pieces(make: Callable[[int], T], count: int, processes: Processes) -> list[T]:
-    """Pieces 0 … count-1, each made by its own process, on every process."""
-    return _together({c: make(c) for c in processes.mine(count)}, count, processes)
+    """Pieces 0 … count-1, each made by its own process, on every process; none begins when the command was stopped."""
+
+    def made(c: int) -> T:
+        interrupts.check()
+        return make(c)
+
+    return _together({c: made(c) for c in processes.mine(count)}, count, processes)
 
 
 def generate(

@@ -81,7 +81,10 @@ class Decay(Schedule):
             )
         require_at_least(0, warm_up=self.warm_up)
         if not self.steps > self.warm_up:
-            raise UserError(f"steps={self.steps}: expected more steps than those of warm_up={self.warm_up}")
+            raise UserError(
+                f"steps={self.steps}: expected more steps than those of warm_up={self.warm_up}; give a larger budget "
+                "or a lower schedule.warm_up"
+            )
         if not 0 <= self.final <= 1:
             raise UserError(f"final={self.final}: expected a factor in [0, 1], such as 0")
 

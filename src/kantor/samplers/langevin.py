@@ -139,10 +139,9 @@ class Counted:
         Raises:
             UserError: one has.
         """
-        finite = int(self._finite)
-        if finite < self._taken:
+        if not self._finite == self._taken:
             raise UserError(
                 f"step_size={self.step_size}: Langevin steps of this length go ever further, and after step "
-                f"{finite + 1} of {self.steps} samples are no longer finite numbers; take less, such as "
+                f"{int(self._finite) + 1} of {self.steps} samples are no longer finite numbers; take less, such as "
                 f"sampler.step_size={self.step_size / 10:.3g}"
             )
