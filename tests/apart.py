@@ -11,7 +11,7 @@ import torch
 from small_runs import environment
 
 from kantor.cli.main import main
-from kantor.workers import PRELOADED
+from kantor.workers import PRELOADED, SIGNALS
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([PRELOADED])
@@ -48,6 +48,7 @@ def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], signalled
     os.environ.clear()
     os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # of the server, if `launch` has started it
     with log.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
