@@ -40,7 +40,8 @@ PARSES = {"json.load", "json.loads", "yaml.load", "yaml.safe_load", "yaml.parse"
           "numpy.load", "csv.reader", "csv.DictReader", "PIL.Image.open"}  # fmt: skip
 DOORS = {
     "plain_files.py": ({"open", "os.open"}, "looks whether it is a plain file"),
-    "runs/door.py": ({"csv.reader", "json.loads", "yaml.load", "yaml.parse"}, "the door to a run, on plain_files"),
+    "runs/door.py": ({"json.loads", "yaml.load", "yaml.parse"}, "the door to a run, on plain_files"),
+    "runs/metric_rows.py": ({"csv.reader"}, "text that the door has read"),
     "runs/checkpoints.py": ({"path.open", "torch.load", "zipfile.ZipFile"}, "the door to checkpoints: sealed, shaped"),
     "runs/pictures.py": ({"PIL.Image.open"}, "the door to a run's pictures: named decoders, a file of plain_files"),
     "seals.py": ({"path.open"}, "reads bytes of a plain file for their digest"),

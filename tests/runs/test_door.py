@@ -15,7 +15,7 @@ from kantor.errors import UserError
 from kantor.report import compare, page, status
 from kantor.report.summary import summarise
 from kantor.report.why import explained
-from kantor.runs import door, schemas, shapes
+from kantor.runs import door, metric_rows, schemas, shapes
 from kantor.runs.directory import RunDirectory, find_runs, latest
 
 FILES = of_files()
@@ -97,7 +97,7 @@ def test_a_file_that_fails_while_it_is_read_is_not_taken_for_damage(name, beside
     run, real = RunDirectory(beside / "good"), os.open
     file = run.path / name
     monkeypatch.setattr(os, "open", lambda path, flags: real("/proc/self/mem" if Path(path) == file else path, flags))
-    for read in (READERS[name], lambda _: door.read_last_rows(file, 1000)):
+    for read in (READERS[name], lambda _: metric_rows.read_last_rows(file, 1000)):
         with pytest.raises(UserError, match="Input/output error: nothing already written is damaged"):
             read(run)
 
@@ -131,6 +131,7 @@ def test_files_that_are_none_and_files_of_nothing(kind, beside, monkeypatch):
     run = write_files(beside / "bad")
     FILES[kind](run.path)
     looked_at(beside)
+    assert untouched(beside)
 
 
 @pytest.mark.parametrize("kind", ["link to a file outside", "link to a directory outside", "socket", "pipe"])

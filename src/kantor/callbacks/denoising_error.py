@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
 from kantor import keyed
@@ -168,7 +168,7 @@ def draw_errors(axes: Axes, u: Tensor, found: Mapping[str, Errors]) -> None:
                 axes.plot(u, of_kind, LINES[who], color=series_colour(place), lw=2.5, ms=6, label=name)
     of_network = torch.cat(found[NETWORK])
     axes.set_yscale("log", nonpositive="clip")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=LOWEST * float(of_network[of_network > 0].min()))
     axes.set_xlim(0, 1)

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from kantor.report.summary import Summary
-from kantor.runs import door
+from kantor.runs import metric_rows
 from kantor.runs.directory import RunDirectory
 
 TAIL = 1 << 16  # bytes of metrics.csv that are read: some hundred rows
@@ -30,8 +30,8 @@ def last_rows(run: RunDirectory) -> list[dict[str, float | None]]:
     """
     if not os.path.lexists(run.metrics_csv):
         return []
-    rows = door.read_last_rows(run.metrics_csv, TAIL)
-    return [{name: door.number(cell) for name, cell in row.items()} for row in rows]
+    rows = metric_rows.read_last_rows(run.metrics_csv, TAIL)
+    return [{name: metric_rows.number(cell) for name, cell in row.items()} for row in rows]
 
 
 def speed(rows: list[dict[str, float | None]]) -> float | None:

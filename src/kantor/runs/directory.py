@@ -27,7 +27,7 @@ from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.paths import path_of
 from kantor.plain_files import is_plain, is_there
-from kantor.runs import door, schemas
+from kantor.runs import door, metric_rows, schemas
 
 LOCK = ".lock"
 PUBLICATION_LOCK = ".publication.lock"
@@ -143,11 +143,11 @@ class RunDirectory:
         rows = self.metric_rows()
         if not rows:
             return {}
-        return {name: [door.number(row[name]) for row in rows] for name in rows[0]}
+        return {name: [metric_rows.number(row[name]) for row in rows] for name in rows[0]}
 
     def metric_rows(self) -> list[dict[str, str]]:
         """metrics.csv as rows of text. No file: no rows; a last row that was torn by a kill is no row."""
-        return door.read_rows(self.metrics_csv) if is_there(self.metrics_csv) else []
+        return metric_rows.read_rows(self.metrics_csv) if is_there(self.metrics_csv) else []
 
     @property
     def live(self) -> bool:

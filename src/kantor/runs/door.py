@@ -6,10 +6,8 @@ numbers, of the shape that `kantor.runs.schemas` gives. Everything else is one s
 """
 
 import contextlib
-import csv
 import io
 import json
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +26,6 @@ from kantor.visible import visible
 
 JSON_BYTES = 1 << 24
 YAML_BYTES = 1 << 18
-CSV_BYTES = 1 << 28
-COLUMNS = 500
 PICTURE_BYTES = 24 << 20
 """Of one picture; a page that carries it has to open on a phone."""
 DEPTH = 32
@@ -273,66 +269,3 @@ def _tame(path: Path, value: Any, *, shown: bool, depth: int = 0) -> Any:
             raise damaged(path, f"{str(value)[:20]} in it is no number that can be computed with")
         return value
     raise damaged(path, f"there is a {type(value).__name__} in it, which is no plain value")
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a run's CSV file as texts that are numbers or empty; a last one that was torn by a kill is none.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    return list(_rows(path, text(path, CSV_BYTES)))
-
-
-def read_last_rows(path: Path, most: int) -> list[dict[str, str]]:
-    """The rows in about the last `most` bytes of a CSV file.
-
-    Raises:
-        UserError: it is missing, or they are damaged.
-    """
-    with opened(path) as handle, reading(path):
-        head = handle.readline(most)
-        start, end = handle.tell(), handle.seek(0, os.SEEK_END)
-        handle.seek(max(start, end - most))
-        if handle.tell() > start:
-            handle.readline(most)  # begins in the middle of a row
-        tail = handle.read(most)
-    try:
-        return list(_rows(path, (head + tail).decode("utf-8")))
-    except UnicodeDecodeError as error:
-        raise damaged(path, "it is no UTF-8 text") from error
-
-
-def _rows(path: Path, written: str) -> Iterator[dict[str, str]]:
-    """A header first; a last line without its end is torn."""
-    reader = csv.reader(io.StringIO(written[: written.rfind("\n") + 1]), strict=True)
-    try:
-        names = list(map(visible, next(reader, [])))
-        if len(set(names)) < len(names) or len(names) > COLUMNS or (names and "steps" not in names):
-            raise damaged(path, f"expected the names of at most {COLUMNS} columns, all different, `steps` among them")
-        for cells in reader:
-            if len(cells) != len(names):
-                raise damaged(path, f"line {reader.line_num}: expected {len(names)} cells, found {len(cells)}")
-            row = dict(zip(names, cells, strict=True))
-            for name, cell in row.items():
-                if not _is_number(cell, counted=name == "steps"):
-                    raise damaged(path, f"line {reader.line_num}: {name} is no number")
-            yield row
-    except csv.Error as error:
-        raise damaged(path, f"line {reader.line_num}: {error}") from error
-
-
-def _is_number(cell: str, *, counted: bool) -> bool:
-    if counted:
-        return cell.isascii() and cell.isdigit() and len(cell) < 19
-    try:
-        float(cell or "0")
-    except ValueError:
-        return False
-    return True
-
-
-def number(cell: str) -> float | None:
-    """What stands in a cell of a CSV file; None where nothing does, or nothing that can be computed with."""
-    value = float(cell) if cell else math.nan
-    return value if abs(value) < LARGEST else None
