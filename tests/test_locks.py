@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from kantor import locks, messages, places
-from kantor.errors import UserError
+from kantor.errors import Held, UserError
 from kantor.runs.directory import RunDirectory
 
 
@@ -70,7 +70,7 @@ def test_a_run_on_a_file_system_without_locks_is_held_all_the_same(without, tmp_
     run.create()
     with run.lock():
         assert run.live
-        with pytest.raises(UserError, match="in use by another kantor process"), run.lock():
+        with pytest.raises(Held, match="in use by another kantor process"), run.lock():
             pytest.fail("held twice")
     assert not run.live
 

@@ -29,6 +29,14 @@ class Interrupted(KeyboardInterrupt):
         return f"stopped by signal {self.signal_number}"
 
 
+class Held(UserError):
+    """Somebody else works on a run; that is no fault of its, and passes."""
+
+
+class LeaseLost(RuntimeError):
+    """Somebody else has taken what this process held while it stood still: nothing more may be written there."""
+
+
 class NonFiniteError(RuntimeError):
     """Training or sampling made a NaN or an infinity; the message names the term and the step."""
 

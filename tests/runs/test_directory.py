@@ -9,7 +9,7 @@ import yaml
 from run_files import CARD, CONFIG, ENVIRONMENT, EVALUATION, STATUS
 
 from kantor.atomic import append_rows, replacing, write_json, write_text
-from kantor.errors import UserError
+from kantor.errors import Held, UserError
 from kantor.runs import directory as rundir
 from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, named
 from kantor.runs.door import read_json
@@ -190,7 +190,7 @@ def holder(run):
 
 def test_a_second_process_is_kept_out_until_the_first_ends(run, holder):
     assert run.live
-    with pytest.raises(UserError, match="in use by another kantor process"), run.lock():
+    with pytest.raises(Held, match="in use by another kantor process"), run.lock():
         raise AssertionError("two processes hold the run")
     holder.stdin.close()
     assert holder.wait(20) == 0

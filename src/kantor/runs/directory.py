@@ -22,7 +22,7 @@ from typing import Any
 from kantor import locks, temporaries
 from kantor.atomic import append_rows, write_bytes
 from kantor.causes import placing
-from kantor.errors import UserError
+from kantor.errors import Held, UserError
 from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.paths import path_of
@@ -159,7 +159,7 @@ class RunDirectory:
         """Hold the run for this process; the kernel lets go of it however the process ends.
 
         Raises:
-            UserError: another process holds it.
+            Held: another process holds it.
         """
         if not self.path.is_dir():
             yield
@@ -171,7 +171,7 @@ class RunDirectory:
                     break
                 except BlockingIOError as error:
                     if attempt == 9:
-                        raise UserError(
+                        raise Held(
                             f"{self.path} is in use by another kantor process: wait for it or stop it "
                             "(`kantor status` shows it), then give the command again"
                         ) from error
