@@ -1,5 +1,7 @@
 """What is checked of a run before anything is written: what no single component can see, asked of the components."""
 
+from pathlib import Path
+
 import torch
 
 from kantor.callbacks.clock import Clock
@@ -20,6 +22,7 @@ from kantor.marks import check_apart
 from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
+from kantor.paths import path_of
 from kantor.processes import ranks_exist
 from kantor.runs.source import modules_of
 
@@ -93,6 +96,24 @@ def check_outputs(run: Assembly) -> None:
     """
     if isinstance(run.data, ImageData) and "outputs" in run.configuration.named:
         check_apart("outputs", run.configuration.outputs, run.data.inputs)
+
+
+def check_data_root(configuration: Configuration) -> None:
+    """Check that no run directory has published data put where it says: below the directory that the command is given
+    in, or where there is something already.
+
+    Raises:
+        UserError: it names another place.
+    """
+    root = configuration.plain["data"].get("root")
+    if not configuration.of_run or "data.root" in configuration.given or not isinstance(root, str):
+        return
+    place = path_of(root)
+    if not place.is_dir() and not place.resolve().is_relative_to(Path.cwd()):
+        raise UserError(
+            f"data.root={root}: the run directory names this place, and there is nothing there; data are put outside "
+            "of this directory only where you say so: give data.root=DIR, where they are or have to go"
+        )
 
 
 def check_model(model: GenerativeModel, data: BlockData) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from kantor.config.compose import changed
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import assemble
-from kantor.engine.check import check_drawing, check_machine
+from kantor.engine.check import check_data_root, check_drawing, check_machine
 from kantor.engine.publication import publish
 from kantor.engine.score import score_run
 from kantor.errors import UserError
@@ -56,6 +56,7 @@ def evaluate(
     check_drawing(run)
     check_error_budget(run.evaluation, run.model, run.data)
     check_machine(run.model, run.configuration.trainer)
+    check_data_root(run.configuration)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()
     result = launch(score_run, run, devices=run.configuration.trainer.devices)

@@ -12,7 +12,7 @@ from kantor.config.checks import at, keys
 from kantor.config.compose import changed
 from kantor.config.schema import Configuration
 from kantor.engine.assembly import Assembly, assemble
-from kantor.engine.check import check
+from kantor.engine.check import check, check_data_root
 from kantor.engine.resumption import check_resumable
 from kantor.engine.train import carry_out, described, first_status, write_config
 from kantor.errors import UserError, as_given
@@ -45,6 +45,7 @@ def extend(
     directory = begun_from(directory, overrides, config_dirs=config_dirs)
     run = assemble(extended(directory, overrides, config_dirs=config_dirs))
     check(run)
+    check_data_root(run.configuration)
     check_larger(directory, run)
     checkpoint, _ = checkpoints.to_resume(directory)
     if checkpoint is None:
@@ -62,11 +63,11 @@ def begun_from(
 ) -> RunDirectory:
     """The run that a command goes on with: given again, `run=latest` names the longer run that it has begun, and means
     the one beside it from which that began."""
-    before = directory.path.parent / Path(directory.status().get("extends", "")).name
-    if before == directory.path.parent:
+    name = Path(directory.status().get("extends", "")).name
+    if name in ("", ".."):
         return directory
     try:
-        source = RunDirectory.open(before)
+        source = RunDirectory.open(directory.path.parent / name)
         again = assemble(extended(source, overrides, config_dirs=config_dirs)).directory.path
     except UserError:
         return directory

@@ -10,6 +10,7 @@ from kantor.runs.shapes import (
     count,
     digest,
     either,
+    inside,
     listed,
     long_text,
     mapped,
@@ -46,7 +47,7 @@ STATUS = record(
         "cost": record({"train_seconds": amount, "peak_memory_bytes": amount}),
         "attempts": listed(ATTEMPT),
     },
-    {"extends": text, "files": listed(text)},
+    {"extends": text, "files": listed(inside)},
 )
 
 GIT = maybe(record({"commit": text, "dirty": truth}))

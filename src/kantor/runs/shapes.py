@@ -7,6 +7,7 @@ raises `Unlike`.
 import math
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from kantor.config.checks import MOST, NAME, NAME_IS
@@ -49,6 +50,14 @@ def name(value: object, place: str) -> None:
     """What can be the name of a file or of a directory."""
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise Unlike(place, NAME_IS)
+
+
+def inside(value: object, place: str) -> None:
+    """The path of a file below the run directory."""
+    text(value, place)
+    path = PurePath(str(value))
+    if path.is_absolute() or not path.parts or ".." in path.parts:
+        raise Unlike(place, "a path that leads to nothing outside of the run")
 
 
 def digest(value: object, place: str) -> None:
