@@ -1,4 +1,5 @@
-"""Pairs of methods: the difference of their means, and what is left of it after Holm's adjustment.
+"""Pairs of methods: the difference of their means, and what is left of it after Holm's adjustment, which the interval
+takes part in: it leaves 0 out exactly where the adjusted p value is below the level.
 
 The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, Annals of Statistics 9),
 which need no more pairs although the best is known from the same data; any other pair is adjusted over all pairs. A
@@ -7,13 +8,13 @@ them scatters there is no test), one of single runs against that over draws of s
 runs only. One run beside several seeds has no test: what its seed alone made of it is not known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from kantor.report import units
 from kantor.report.methods import OVER_SEEDS, MethodScore
-from kantor.report.statistics import Difference, holm, welch
+from kantor.report.statistics import Difference, holm, holm_errors, welch
 
 LEVEL = 0.05
 
@@ -25,7 +26,7 @@ class Pair:
     Attributes:
         better, worse: places.
         gap: by how much the worse is worse.
-        difference: the same with its interval; None where there is none.
+        difference: the same with its adjusted interval; None where there is none.
         covers: what the interval covers.
         p: adjusted, None where there is none.
         family: over how many pairs.
@@ -52,7 +53,7 @@ class Pair:
 
     @property
     def interval_text(self) -> str:
-        """95% of the difference by itself, or a dash."""
+        """That of the difference, adjusted as its p value is, or a dash."""
         return units.MISSING if self.difference is None else units.interval(self.difference.low, self.difference.high)
 
     @property
@@ -71,19 +72,22 @@ def pairs_of(scores: Sequence[MethodScore]) -> list[Pair]:
     """
     badness = [one.badness for one in scores]
     there = [place for place, value in enumerate(badness) if value is not None]
-    raw = [(a, b, *difference_of(scores[b], scores[a])) for a, b in combinations(there, 2)]
-    with_best, all_pairs = adjusted([one for one in raw if one[0] == 0]), adjusted(raw)
-    families = [(with_best if a == 0 else all_pairs) for a, *_ in raw]
-    return [
-        Pair(a, b, (badness[b] or 0.0) - (badness[a] or 0.0), difference, covers, family.get((a, b)), len(family))
-        for (a, b, difference, covers), family in zip(raw, families, strict=True)
-    ]
+    raw = {(a, b): difference_of(scores[b], scores[a]) for a, b in combinations(there, 2)}
+    tested = {both: difference for both, (difference, _) in raw.items() if difference is not None}
+    with_best, all_pairs = adjusted({both: tested[both] for both in tested if both[0] == 0}), adjusted(tested)
+    found = []
+    for (a, b), (_, covers) in raw.items():
+        family = with_best if a == 0 else all_pairs
+        difference, p = family.get((a, b), (None, None))
+        found.append(Pair(a, b, (badness[b] or 0.0) - (badness[a] or 0.0), difference, covers, p, len(family)))
+    return found
 
 
-def adjusted(raw: Sequence[tuple[int, int, Difference | None, str]]) -> dict[tuple[int, int], float]:
-    """Holm's p values over the pairs that have one."""
-    p = {(a, b): difference.p for a, b, difference, _ in raw if difference is not None}
-    return dict(zip(p, holm(list(p.values())), strict=True))
+def adjusted(tested: Mapping[tuple[int, int], Difference]) -> dict[tuple[int, int], tuple[Difference, float]]:
+    """The differences of a family with their intervals and p values by Holm's adjustment over it."""
+    p = [difference.p for difference in tested.values()]
+    parts = zip(tested.items(), holm(p), holm_errors(p, LEVEL), strict=True)
+    return {both: (difference.at(error), p) for (both, difference), p, error in parts}
 
 
 def difference_of(worse: MethodScore, better: MethodScore) -> tuple[Difference | None, str]:
