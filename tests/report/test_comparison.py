@@ -282,14 +282,14 @@ def test_equal_methods_share_a_rank_and_the_caption_of_their_pairs_is_whole(make
     assert comparison.ranks() == [1, 1, 3]
     assert "demo_a has the highest, 8 (one run), and 1 of the other 2 is equal" in comparison.verdict[0]
     (pairs,) = [sheet for sheet in sheets(comparison) if sheet.title.startswith("Pairs")]
-    assert pairs.caption == "95% interval of each difference by itself"
+    assert pairs.caption == ""
 
 
 def test_where_only_others_than_the_best_can_be_held_together_the_caption_says_so(make_run: MakeRun):
     runs = two(make_run, score(0.1, half=None), score(0.2))
     runs += [make_run("c", experiment="demo_c", config_hash="3" * 64, scores={"w1": score(0.3)})]
     (pairs,) = [sheet for sheet in sheets(compare(runs)) if sheet.title.startswith("Pairs")]
-    assert pairs.caption.endswith("; p by Holm's adjustment, of the others over 1 pair")
+    assert pairs.caption.endswith("interval and p by Holm's adjustment, of the others over 1 pair")
 
 
 def test_without_a_primary_score_one_with_intervals_ranks(make_run: MakeRun):
@@ -390,6 +390,90 @@ def test_one_method_is_not_set_against_itself(make_run: MakeRun, count: int):
     assert ("single runs from 0.050 to 0.060" in comparison.verdict[0]) == (count > 1)
     assert not {"Worse", "told apart"} & set(" ".join(comparison.verdict).split())
     assert "One method" in page_of(comparison)
+
+
+# seeds that failed
+
+
+NAN = "critic_loss is nan at step 40: training diverged; the last checkpoint is from before"
+
+
+def lost(make_run: MakeRun, name: str, config_hash: str, seed: int, reason: str = NAN, **more: Any) -> RunDirectory:
+    more = {"bare": True, **more}
+    return make_run(
+        f"{name}-lost-{seed}",
+        experiment=name,
+        config_hash=config_hash,
+        seed=seed,
+        state="failed",
+        reason=reason,
+        **more,
+    )
+
+
+def test_a_method_of_which_a_seed_failed_is_not_ranked_by_its_survivors(make_run: MakeRun, tmp_path: Path):
+    """Without the one that diverged it would be the best."""
+    gp = [*seeds(make_run, "gp", GP, [0.01, 0.02, 0.015, 0.012]), lost(make_run, "gp", GP, 4)]
+    clip = seeds(make_run, "clip", CLIP, [0.2, 0.21, 0.19, 0.22, 0.2])
+    third = seeds(make_run, "third", "3" * 64, [0.3, 0.31, 0.29, 0.32, 0.3])
+    comparison = compare([*gp, *clip, *third], tmp_path / "out")
+    assert labels(comparison) == ["clip", "third", "gp"] and comparison.ranks() == [1, 2, None]
+    assert [(pair.better, pair.worse, pair.family) for pair in comparison.pairs] == [(0, 1, 1)]
+    text = " ".join(comparison.verdict)
+    assert (
+        "Not ranked, for what the seeds that did not fail score is no score of a method: "
+        "gp (4 of 5; 1 diverged; the mean of the others is (0.01425))." in text
+    )
+    assert f"gp seed 4 diverged: {NAN} ({gp[-1].path})." in comparison.notes
+    methods, *_, runs = sheets(comparison)
+    row = dict(zip(methods.columns, methods.rows[-1], strict=True))
+    assert (row["rank"], row["group"], row["seeds"], row["w1"]) == ("-", "-", "4 of 5; 1 diverged", "(0.01425)")
+    assert runs.rows[-1][0] == "gp seed 4" and "diverged" in runs.rows[-1]
+    assert "diverged" in page_of(comparison) and "(0.01425)" in page_of(comparison)
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "compare.csv").read_text())))
+    assert [(row["method"], row["seed"], row["value"]) for row in rows if row["state"] == "diverged"] == [
+        ("gp", "4", "")
+    ]
+
+
+def test_a_failed_run_stops_no_comparison_and_a_score_of_what_came_before_counts_for_nothing(make_run: MakeRun):
+    runs = seeds(make_run, "gp", GP, [0.1, 0.2])
+    runs += [lost(make_run, "gp", GP, 2, "the disk is full", bare=False), lost(make_run, "clip", CLIP, 0)]
+    comparison = compare(runs)
+    assert labels(comparison) == ["gp", "clip"] and comparison.ranks() == [None, None]
+    assert [method.seeds_text for method in comparison.methods] == ["2 of 3; 1 failed", "0 of 1; 1 diverged"]
+    assert comparison.scores()[0].values == (0.1, 0.2)
+    assert "every method has a seed that failed" in comparison.verdict[0]
+    assert "no seed has a score" in to_markdown(comparison) + page_of(comparison)
+
+
+def test_a_seed_that_failed_and_was_trained_elsewhere_is_not_lost(make_run: MakeRun):
+    comparison = compare([*seeds(make_run, "gp", GP, [0.1, 0.2]), lost(make_run, "gp", GP, 1, "killed")])
+    assert [method.lost for method in comparison.methods] == [()] and comparison.ranks() == [1]
+
+
+def test_where_all_failed_the_reason_of_the_first_is_said(make_run: MakeRun):
+    with pytest.raises(UserError, match=r"all failed, the first, .*gp-lost-0, for this reason: critic_loss is nan"):
+        compare([lost(make_run, "gp", GP, seed) for seed in range(2)])
+
+
+# groups and pairs
+
+
+def test_groups_and_adjusted_intervals_agree_with_the_p_values(make_run: MakeRun):
+    comparison = compare(many(make_run, 6))
+    for pair in comparison.pairs:
+        assert pair.difference is not None and pair.difference.includes_zero != pair.told_apart
+    assert comparison.groups()[0] == (1,)
+    methods, *_ = sheets(comparison)
+    assert "a group is a best one and who is not told apart from it" in methods.caption
+
+
+def test_twenty_methods_are_ten_lines_of_words_and_a_matrix(make_run: MakeRun):
+    comparison = compare(many(make_run, 20))
+    assert len(comparison.verdict) + len(comparison.notes) <= 10
+    html = page_of(comparison)
+    assert html.count('class="apart"') + html.count('class="tied"') == 20 * 19
 
 
 # marks

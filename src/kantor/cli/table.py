@@ -153,7 +153,7 @@ COMPARE = Command(
         must have been made by the same protocol; a run without scores, or without the protocol of most others, is left
         out with a note, and where no two methods share one, the fields that differ are named. DIR may be a run, a
         directory with runs below it, or a glob. With fewer than five seeds of each method the evidence is said to be
-        weak.""",
+        weak; a method of which a seed failed is not ranked; trials of a search are no seeds of a method.""",
     keys=(
         Key("score=NAME", "the score to rank by, such as score=kid, instead of the runs' primary score"),
         Key(

@@ -14,7 +14,7 @@ from kantor.errors import UserError
 from kantor.figure_style import own_style
 from kantor.marks import claim
 from kantor.report.comparison import Comparison, compared
-from kantor.report.comparison_figures import curve_drawings, score_drawings
+from kantor.report.comparison_figures import curve_drawings, score_drawings, tuning_drawings
 from kantor.report.comparison_latex import to_latex
 from kantor.report.comparison_page import to_html
 from kantor.report.comparison_tables import pairs_csv, sheets, to_csv, to_markdown
@@ -56,7 +56,8 @@ def write(comparison: Comparison, out: Path) -> None:
         UserError: `out` is a file or cannot be written to.
     """
     scores, curves = [score_drawings(comparison, one) for one in comparison.rounds], curve_drawings(comparison)
-    drawings = [*(each for one in scores for each in one), *curves]
+    tuning = tuning_drawings(comparison)
+    drawings = [*(each for one in scores for each in one), *curves, *tuning]
     for drawing in drawings:
         settle(drawing.figure)
     texts = {
@@ -64,7 +65,9 @@ def write(comparison: Comparison, out: Path) -> None:
         "compare.csv": to_csv(comparison),
         "compare.tex": to_latex(comparison),
         "pairs.csv": pairs_csv(comparison),
-        "compare.html": to_html(comparison, out, scores, curves),  # last: who sees it takes the others to be there
+        "compare.html": to_html(
+            comparison, out, scores, curves, tuning
+        ),  # last: who sees it takes the others to be there
     }
     files = {}
     for drawing in drawings:

@@ -7,13 +7,15 @@ from functools import cached_property
 from kantor.errors import UserError, command, nearest
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score
-from kantor.report.contestants import Contestant, read_summaries
-from kantor.report.methods import Method, MethodScore, methods_of, run_labels
+from kantor.report.contestants import Contestant, read_entries
+from kantor.report.groups import groups_of
+from kantor.report.methods import Lost, Method, MethodScore, methods_of, run_labels
 from kantor.report.pairs import Pair, pairs_of
 from kantor.report.protocols import of_equal_hash, shared_protocols
 from kantor.report.readings import readings
 from kantor.report.remarks import remarks
 from kantor.report.summary import Summary
+from kantor.report.tuning import Study, studies_of, tuning_notes
 from kantor.report.verdict import verdict
 from kantor.runs.directory import RunDirectory
 
@@ -49,7 +51,7 @@ class Round:
 
     def of(self, method: Method, name: str) -> MethodScore:
         """A score of a method."""
-        return MethodScore.of([self.evaluations[place] for place in method.runs], name)
+        return MethodScore.of([self.evaluations[place] for place in method.runs], name, whole=not method.lost)
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ class Comparison:
     """Methods best first, their runs in this order, a round for each shared protocol, and what follows from them.
 
     Attributes:
-        methods: by the primary score; those without it last.
+        methods: by the primary score; behind those that are ranked such of which a seed failed, and those without it.
         contestants: the runs.
         rounds: one for each shared protocol.
         primary: the score that ranks.
         main: the round that has it.
-        pairs: of methods, by the primary score.
+        pairs: of methods that are ranked, by the primary score.
+        studies: searches of which trials were given.
         verdict: sentences; the first one is the headline.
         notes: what a reader must know before trusting the order.
     """
@@ -73,6 +76,7 @@ class Comparison:
     primary: str
     main: Round
     pairs: list[Pair]
+    studies: list[Study]
     verdict: list[str]
     notes: list[str]
 
@@ -84,6 +88,14 @@ class Comparison:
         """Of the methods, 1 for the best, equal ones the same; None where the primary score is missing."""
         bad = [one.badness for one in self.scores()]
         return [None if mine is None else 1 + sum(b is not None and b < mine for b in bad) for mine in bad]
+
+    def lost(self) -> list[tuple[str, Lost]]:
+        """The seeds that failed, each with its method's label and its seed."""
+        return [(f"{method.label} seed {one.summary.seed}", one) for method in self.methods for one in method.lost]
+
+    def groups(self) -> list[tuple[int, ...]]:
+        """Of the methods, the groups of those that cannot be told apart."""
+        return groups_of(len(self.methods), self.pairs)
 
     def places(self) -> list[int]:
         """Of each run the place of its method."""
@@ -104,13 +116,18 @@ def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparis
     Raises:
         UserError: no run has scores, they share no protocol, or not the score.
     """
-    summaries, notes = read_summaries(runs)
+    given = read_entries(runs)
+    trials = [one for one in given.scored if one.trial is not None]
+    competing = [one for one in given.scored if one.trial is None]
+    alone = not competing  # trials of a search, and nothing to hold against them but each other
+    failed = [one for one in given.failed if alone or one.trial is None]
+    summaries = trials if alone else competing
     methods, _ = methods_of(summaries)
     shared = shared_protocols(
         [str(one.run.path) for one in summaries], [one.evaluations for one in summaries], method_places(methods)
     )
     summaries = [summaries[place] for place in shared.places]
-    methods, named = methods_of(summaries)
+    methods, named = methods_of(summaries, failed)
     rounds = []
     for chosen in shared.rounds:
         alike, unlike = of_equal_hash(run_labels(methods, summaries), chosen)
@@ -118,17 +135,19 @@ def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparis
         named += unlike
     primary, main, chosen_so = ranking_score(summaries, rounds, score)
     methods, order = ranked(methods, rounds[main], primary)
-    labels = run_labels(methods, [summaries[place] for place in order])
-    contestants = [
-        Contestant(label, summaries[place].state_now, summaries[place])
-        for label, place in zip(labels, order, strict=True)
-    ]
+    summaries = [summaries[place] for place in order]
+    labels = run_labels(methods, summaries)
+    contestants = [Contestant(label, one.state_now, one) for label, one in zip(labels, summaries, strict=True)]
     rounds = [replace(one, evaluations=[one.evaluations[place] for place in order]) for one in rounds]
     scores = [rounds[main].of(method, primary) for method in methods]
-    pairs = pairs_of(scores)
-    said = verdict([method.label for method in methods], scores, pairs, rounds[main].example(primary), methods)
-    notes += [*shared.notes, *chosen_so, *named, *remarks(contestants, methods, rounds[main].evaluations)]
-    return Comparison(methods, contestants, rounds, primary, rounds[main], pairs, said, notes)
+    pairs, example = pairs_of(scores), rounds[main].example(primary)
+    said = verdict([method.label for method in methods], scores, pairs, example, methods)
+    studies = studies_of(
+        [*trials, *(one for one in given.failed if one.trial is not None)], example, rounds[main].protocol_hash
+    )
+    notes = [*given.notes, *shared.notes, *chosen_so, *named, *remarks(contestants, methods, rounds[main].evaluations)]
+    notes += tuning_notes(studies, trials, methods, summaries)
+    return Comparison(methods, contestants, rounds, primary, rounds[main], pairs, studies, said, notes)
 
 
 def method_places(methods: Sequence[Method]) -> list[int]:
@@ -138,11 +157,13 @@ def method_places(methods: Sequence[Method]) -> list[int]:
 
 
 def ranked(methods: Sequence[Method], one: Round, primary: str) -> tuple[list[Method], list[int]]:
-    """The methods best first, those without the score last, and the order of the runs that this makes."""
+    """The methods best first, then those of which a seed failed, those without the score last, and the order of the
+    runs that this makes."""
 
-    def key(method: Method) -> tuple[bool, float]:
-        badness = one.of(method, primary).badness
-        return badness is None, 0.0 if badness is None else badness
+    def key(method: Method) -> tuple[bool, bool, float]:
+        score = one.of(method, primary)
+        badness = score.survivors_badness
+        return badness is None, not score.whole, badness or 0.0
 
     order: list[int] = []
     found = []

@@ -9,7 +9,9 @@ from kantor.report.comparison import Comparison, Round
 from kantor.report.curves import Curve, draw, floor_marks, known
 from kantor.report.figures import Drawing, Metrics, columns_with_values
 from kantor.report.intervals import dot_intervals
+from kantor.report.methods import Method
 from kantor.report.palette import SERIES
+from kantor.report.tuning import MIDDLE
 
 X = "images_seen"
 """Methods may take unlike numbers of samples for a step, so that steps would favour one."""
@@ -23,13 +25,18 @@ def score_drawings(comparison: Comparison, one: Round) -> list[Drawing]:
     where = f"{one.name}-{one.protocol_hash[:6]}" if several else one.name
     drawings = []
     for name in one.score_names:
-        scores = [(method.label, one.of(method, name)) for method in comparison.methods]
+        scores = [(in_figure(method), one.of(method, name)) for method in comparison.methods]
         figure = dot_intervals(scores, one.example(name), units.words(name))
         if figure is not None:
-            said = "; ".join(f"{label} {score.estimate.text}" for label, score in scores)
+            said = "; ".join(f"{label} {score.text}" for label, score in scores)
             alt = f"{name}, each training seed, mean and 95% interval: {said}"
             drawings.append(Drawing(f"{where}-{name}", alt, figure, glossary.sentence(one.example(name))))
     return drawings
+
+
+def in_figure(method: Method) -> str:
+    """A method's name, with its seeds where one of them failed."""
+    return f"{method.label} ({method.seeds_text})" if method.lost else method.label
 
 
 def curve_drawings(comparison: Comparison) -> list[Drawing]:
@@ -58,6 +65,29 @@ def curve_drawings(comparison: Comparison) -> list[Drawing]:
             alt = f"{score} of each method over {units.words(X)}"
             drawings.append(Drawing(f"training-{score}", alt, figure))
     return drawings
+
+
+def tuning_drawings(comparison: Comparison) -> list[Drawing]:
+    """What the best of so many trials of each search scores: the mean, and a band for the middle of searches."""
+    studies, example = comparison.studies, comparison.main.example(comparison.primary)
+    what = f"{units.words(comparison.primary)}{', distance to its target' if example.better == 'target' else ''}"
+    curves = []
+    for place, study in enumerate(studies):
+        trials, (low, high) = range(1, len(study.values) + 1), (study.quantile(share).tolist() for share in MIDDLE)
+        curves.append(Curve("", list(trials), study.expected().tolist(), series=place, band=(low, high)))
+    figure = draw(
+        f"{what}, best of so many trials", curves, over="trials",
+        reach=max((len(one.values) for one in studies), default=0),
+        legend=[(study.label, place) for place, study in enumerate(studies)],
+    )  # fmt: skip
+    if figure is None:
+        return []
+    said = "; ".join(f"{one.label}, best {units.number(one.values[-1])}" for one in studies)
+    caption = (
+        "What the best of so many trials scores on average, whatever the order they are tried in; shaded: the middle "
+        f"{MIDDLE[1] - MIDDLE[0]:.0%} of searches. Still moving at its right end, it says that more trials would help."
+    )
+    return [Drawing("best-of-trials", f"expected best {comparison.primary} by trials: {said}", figure, caption)]
 
 
 def of_method(runs: Sequence[Metrics], column: str, place: int, label: str) -> list[Curve]:

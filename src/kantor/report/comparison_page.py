@@ -16,6 +16,7 @@ from kantor.report.contestants import Contestant
 from kantor.report.curves import known
 from kantor.report.drawing import svg
 from kantor.report.figures import Drawing, Metrics
+from kantor.report.groups import group_text
 from kantor.report.labels import differences
 from kantor.report.methods import Method
 from kantor.report.palette import SERIES
@@ -23,11 +24,19 @@ from kantor.report.pictures import Picture, chart
 from kantor.report.tables import cell
 from kantor.report.templating import render
 
+IN_MATRIX = 24
+"""Methods; pairs.csv has all."""
 PICTURED = 3
 """Seeds of a method whose pictures are shown."""
 
 
-def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing]], curves: Sequence[Drawing]) -> str:
+def to_html(
+    comparison: Comparison,
+    out: Path,
+    scores: Sequence[Sequence[Drawing]],
+    curves: Sequence[Drawing],
+    tuning: Sequence[Drawing] = (),
+) -> str:
     """The page.
 
     Args:
@@ -35,6 +44,7 @@ def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing
         out: the directory it will stand in, for relative links.
         scores: figures of each round.
         curves: figures of training.
+        tuning: figures of searches.
     """
     rounds = zip(comparison.rounds, scores, strict=True)
     return render(
@@ -49,9 +59,10 @@ def to_html(comparison: Comparison, out: Path, scores: Sequence[Sequence[Drawing
         links={one.label: report_link(one, out) for one in comparison.contestants},
         rounds=[round_view(comparison, one, drawings) for one, drawings in rounds],
         matrix=matrix(comparison),
+        tuning=[shown(drawing) for drawing in tuning],
         pairs=pair_sheets(comparison),
         curves=[shown(drawing) for drawing in curves],
-        differences=differences([comparison.contestants[method.runs[0]].summary for method in comparison.methods]),
+        differences=differences([method.config for method in comparison.methods]),
         primary=comparison.primary,
         while_training=glossary.WHILE_TRAINING,
         glossary=glossary.entries(glossary.OF_COMPARISON),
@@ -77,11 +88,13 @@ def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]
     runs = [comparison.contestants[run] for run in method.runs]
     return {
         "rank": cell(comparison.ranks()[place]),
+        "group": group_text(comparison.groups()[place]),
         "label": method.label,
         "series": place % len(SERIES) + 1,
         "score": score,
         "reading": reading(comparison.main, method, comparison.primary),
         "real": real_text(comparison.main, method, comparison.primary),
+        "lost": [{"seed": one.summary.seed, "how": one.how} for one in method.lost],
         "runs": [{"seed": seed_text(one), "link": report_link(one, out), "state": one.state} for one in runs],
         "pictures": [picture for one in runs[:PICTURED] for picture in last_samples(one)],
     }
@@ -137,18 +150,22 @@ def score_cell(one: Round, method: Method, name: str) -> dict[str, Any]:
     score = one.of(method, name)
     estimate = score.estimate
     return {
-        "value": estimate.value_text if score.values else "absent",
+        "value": score.value_text if score.values else "absent",
         "interval": estimate.interval_text if estimate.has_interval else "",
         "runs": score.range_text if len(score.values) > 1 else "",
         "reading": reading(one, method, name).removeprefix(units.MISSING),
     }
 
 
-def matrix(comparison: Comparison) -> list[list[str]]:
-    """For each method a row of marks against each other: "<" better, ">" worse, "=" not told apart, "" unknown."""
-    count = len(comparison.methods)
-    marks = [[""] * count for _ in range(count)]
+def matrix(comparison: Comparison) -> list[list[dict[str, str]]]:
+    """For each method a row of cells against each other: above the diagonal how much worse the one of the column is,
+    below it the adjusted p, each with whether the two are told apart."""
+    count = min(len(comparison.methods), IN_MATRIX)
+    cells = [[{"text": "", "kind": ""} for _ in range(count)] for _ in range(count)]
     for pair in comparison.pairs:
-        both = ("<", ">") if pair.told_apart else ("=", "=") if pair.difference is not None else ("", "")
-        marks[pair.better][pair.worse], marks[pair.worse][pair.better] = both
-    return marks if count > 2 else []
+        if pair.worse < count:
+            kind = "apart" if pair.told_apart else "tied" if pair.difference is not None else "untested"
+            p = pair.p_text.removeprefix("p = ").removeprefix("p ")
+            cells[pair.better][pair.worse] = {"text": pair.gap_text, "kind": kind}
+            cells[pair.worse][pair.better] = {"text": p, "kind": kind}
+    return cells if count > 2 else []

@@ -3,11 +3,14 @@
 from kantor.report import sampling, units
 from kantor.report.cards import FLOOR_NOTE
 from kantor.report.comparison import Comparison, Round
+from kantor.report.groups import group_text
 from kantor.report.methods import Method, MethodScore
+from kantor.report.protocols import few
 from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
 
 PAIRS_LISTED = 15
 """Of more pairs of methods only those with the best are listed; pairs.csv has all."""
+NAMED = 4
 
 
 def sheets(comparison: Comparison, width: int | None = None) -> list[Sheet]:
@@ -29,14 +32,16 @@ def to_markdown(comparison: Comparison) -> str:
 
 
 def method_sheet(comparison: Comparison) -> Sheet:
-    """One row per method: rank, seeds, primary score with its interval and spread, what real data score."""
+    """One row per method: rank, group, seeds, primary score with its interval and spread, what real data score."""
     primary = comparison.primary
-    columns = ("rank", "method", "seeds", primary, "95% interval", "over", "single runs", REAL, "reading")
+    columns = ("rank", "group", "method", "seeds", primary, "95% interval", "over", "single runs", REAL, "reading")
     rows = []
-    for method, score, rank in zip(comparison.methods, comparison.scores(), comparison.ranks(), strict=True):
+    parts = zip(comparison.methods, comparison.scores(), comparison.ranks(), comparison.groups(), strict=True)
+    for method, score, rank, groups in parts:
         rows.append(
             (
-                cell(rank), method.label, method.seeds_text, score.estimate.value_text, score.estimate.interval_text,
+                cell(rank), group_text(groups), method.label, method.seeds_text,
+                score.value_text, score.estimate.interval_text,
                 (score.covers if score.estimate.has_interval else "") or units.MISSING,
                 score.range_text if len(score.values) > 1 else units.MISSING,
                 real_text(comparison.main, method, primary),
@@ -45,17 +50,36 @@ def method_sheet(comparison: Comparison) -> Sheet:
         )  # fmt: skip
     numeric = frozenset({"rank", "seeds", primary, "95% interval", "single runs", REAL})
     example = comparison.main.example(primary)
-    return Sheet(f"Methods by {primary}, best first", columns, rows, numeric, f"{example.meaning}: {example.goal}")
+    caption = "; ".join([f"{example.meaning}: {example.goal}", *group_caption(comparison), *lost_caption(comparison)])
+    return Sheet(f"Methods by {primary}, best first", columns, rows, numeric, caption)
+
+
+def group_caption(comparison: Comparison) -> list[str]:
+    """What groups are, and which methods are in several."""
+    groups = comparison.groups()
+    if not any(groups):
+        return []
+    several = [method.label for method, ours in zip(comparison.methods, groups, strict=True) if len(ours) > 1]
+    overlap = f"; groups overlap: {few(several, NAMED)}" if several else ""
+    return [f"a group is a best one and who is not told apart from it{overlap}"]
+
+
+def lost_caption(comparison: Comparison) -> list[str]:
+    """What brackets mean, where there are some."""
+    lost = any(method.lost for method in comparison.methods)
+    return ["in brackets: mean of the seeds that did not fail, not ranked"] if lost else []
 
 
 def real_text(one: Round, method: Method, name: str) -> str:
     """What real data score, of the method's first run. Of one protocol that differs between runs by chance only."""
-    score = one.evaluations[method.runs[0]].scores.get(name)
+    score = one.evaluations[method.runs[0]].scores.get(name) if method.runs else None
     return units.MISSING if score is None else score.floor_text
 
 
 def reading(one: Round, method: Method, name: str) -> str:
     """What is said of the score of a method's runs, each reading once, with how many say so when they differ."""
+    if not method.runs:
+        return "no seed has a score"
     said: dict[str, int] = {}
     for place in method.runs:
         words = one.readings[place].get(name, "absent")
@@ -67,7 +91,7 @@ def reading(one: Round, method: Method, name: str) -> str:
 
 def score_text(score: MethodScore, why: str) -> str:
     """A method's score in one cell: mean and interval, or why there is none."""
-    return score.estimate.text if score.values else why
+    return score.text if score.values else why
 
 
 def heading(one: Round, name: str) -> str:
@@ -133,14 +157,13 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
         for best, who in ((True, "of those with the best"), (False, "of the others"))
         if best in families
     ]
-    caption = "95% interval of each difference by itself"
-    caption += f"; p by Holm's adjustment, {', '.join(over)}" if over else ""
-    columns = ("better", "worse", "difference", "95% interval", "over", "p", "told apart")
-    return [Sheet(title, columns, rows, frozenset({"difference", "95% interval", "p"}), caption)]
+    caption = f"interval and p by Holm's adjustment, {', '.join(over)}" if over else ""
+    columns = ("better", "worse", "difference", "interval", "over", "p", "told apart")
+    return [Sheet(title, columns, rows, frozenset({"difference", "interval", "p"}), caption)]
 
 
 def run_sheet(comparison: Comparison) -> Sheet:
-    """One row per run: primary score, budget, sampling, state."""
+    """One row per run: primary score, budget, sampling, state; those that failed last."""
     primary, evaluations, counters = comparison.primary, comparison.main.evaluations, comparison.counters()
     of_sampling = sampling.columns([evaluation.sampling for evaluation in evaluations])
     spoken = [units.words(counter) for counter in counters]
@@ -157,6 +180,15 @@ def run_sheet(comparison: Comparison) -> Sheet:
                 *sampling.cells(evaluation.sampling, of_sampling), each.state, each.path,
             )
         )  # fmt: skip
+    for label, one in comparison.lost():
+        rows.append(
+            (
+                label, units.MISSING, units.MISSING,
+                *(units.count(one.summary.counters.get(counter)) for counter in counters),
+                units.count((one.summary.status.get("cost") or {}).get("train_seconds")),
+                *[units.MISSING] * len(of_sampling), one.how, str(one.summary.run.path),
+            )
+        )  # fmt: skip
     numeric = frozenset({primary, "95% interval", *spoken, "seconds", "nfe"})
     covers = comparison.main.example(primary).covers
     return Sheet("Runs", columns, rows, numeric, f"intervals of runs cover {covers}" if covers else "")
@@ -167,11 +199,22 @@ CSV_COLUMNS = ("evaluation", "at_step", "protocol_hash", "score", "value", "low"
 
 
 def to_csv(comparison: Comparison) -> str:
-    """One row per run and score, in full precision, each with its protocol's hash."""
+    """One row per run and score, in full precision, each with its protocol's hash; runs that failed have no score."""
     counters = comparison.counters()
     said = sampling.keys([evaluation.sampling for one in comparison.rounds for evaluation in one.evaluations])
     run = ("method", "rank", "run", "experiment", "config_hash", "seed", "state", *counters, "seconds", *said)
     rows = [row for one in comparison.rounds for row in csv_rows(comparison, one, counters, said)]
+    for label, lost in comparison.lost():
+        one = lost.summary
+        of_run: list[object] = [
+            label.removesuffix(f" seed {one.seed}"),
+            None,
+            str(one.run.path),
+            one.experiment,
+            one.config_hash,
+        ]
+        of_run += [one.seed, lost.how, *map(one.counters.get, counters)]
+        rows.append([*of_run, *[None] * (len(run) - len(of_run) + len(CSV_COLUMNS))])
     return csv_text((*run, *CSV_COLUMNS), rows)
 
 

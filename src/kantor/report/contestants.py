@@ -1,4 +1,4 @@
-"""A contestant: one run as a comparison sees it, read from its files only."""
+"""A contestant: one run as a comparison sees it, read from its files only; and runs that failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,8 +28,23 @@ class Contestant:
         return str(self.summary.run.path)
 
 
-def read_summaries(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
-    """The runs that have scores, and a note on each that has none; a directory given twice counts once.
+@dataclass(frozen=True)
+class Entries:
+    """The runs of a comparison.
+
+    Attributes:
+        scored: those that have scores and did not fail.
+        failed: those that failed.
+        notes: on those that are neither, or cannot be believed.
+    """
+
+    scored: list[Summary]
+    failed: list[Summary]
+    notes: list[str]
+
+
+def read_entries(runs: Sequence[RunDirectory]) -> Entries:
+    """What some runs are to a comparison; a directory given twice counts once.
 
     Raises:
         UserError: none of them has scores, or one is not there.
@@ -46,13 +61,23 @@ def read_summaries(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[st
             "the runs)"
         )
     read, damaged = readable(distinct)
-    scored, bare = [one for one in read if one.evaluations], [one for one in read if not one.evaluations]
+    failed, whole = [one for one in read if one.failed], [one for one in read if not one.failed]
+    scored, bare = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
+    if not scored and not bare:
+        raise UserError(
+            f"none of the runs has scores to compare: all failed, the first, {failed[0].run.path}, for this reason: "
+            f"{failed[0].reason}"
+        )
     if not scored:
         raise UserError(f"none of the runs has scores to compare: `{bare[0].scoring_command}` makes those of the first")
-    return scored, [
-        *(f"Left out: {error}." for error in damaged),
-        *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
-    ]
+    return Entries(
+        scored,
+        failed,
+        [
+            *(f"Left out: {error}." for error in damaged),
+            *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
+        ],
+    )
 
 
 def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:

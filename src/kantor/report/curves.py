@@ -36,6 +36,7 @@ class Curve:
         ys: as many values.
         series: whose colour it has; None for that of its place.
         faint: whether it only stands behind others.
+        band: two edges of what is shaded around it, of a curve that has all its values.
     """
 
     label: str
@@ -43,6 +44,7 @@ class Curve:
     ys: Column
     series: int | None = None
     faint: bool = False
+    band: tuple[Sequence[float], Sequence[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,8 @@ def draw(
             series = index if curve.series is None else curve.series
             window = max(1, int(smoothed * len(ys)))
             average = draw_curve(axes, xs, ys, series=series, window=window, faint=curve.faint)
+            if curve.band is not None:
+                axes.fill_between(xs, *curve.band, color=series_colour(series), alpha=0.15, linewidth=0)
             labels += [(float(average[-1]), curve.label, series_colour(series))] if curve.label else []
             raw.append(ys)
             averages.append(average)

@@ -20,6 +20,8 @@ TERMS: dict[str, str] = {
     "draw": "A fresh set of samples that is scored by itself; the value of a score is the mean over draws.",
     "extractor": "The network whose features of pictures are compared; other features make other scores.",
     "floor": "In cards, CSV files and code the name of what real data score.",
+    "group": "A best method and who is not told apart from it, with the interval adjusted for all pairs that were "
+    "looked at; who is in one is not shown to be worse than its best, which is no proof of being equal.",
     "method": "Everything that determines the weights but the training seed: runs that differ in the seed only are one "
     "method.",
     "nfe": "Network evaluations that one sample takes.",
@@ -46,7 +48,7 @@ OF_RUN = (
     "weights",
     "what real data score",
 )
-OF_COMPARISON = ("95% interval", "draw", "method", "not told apart", "p", "protocol", "real samples seen",
+OF_COMPARISON = ("95% interval", "draw", "group", "method", "not told apart", "p", "protocol", "real samples seen",
                  "training seed", "weak evidence", "what real data score")  # fmt: skip
 
 LOSSES = Chart(

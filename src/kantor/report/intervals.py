@@ -38,6 +38,8 @@ def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, ti
         caption.append("dotted: target")
     for row, one in there:
         draw_method(axes, row, one)
+    if not all(one.whole for _, one in there):
+        caption.append("rings alone: a seed failed")
     for row, name in enumerate(names):
         axes.annotate(
             name, (0, row), xycoords=("axes fraction", "data"), xytext=(0, 9), textcoords="offset points",
@@ -52,16 +54,18 @@ def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, ti
 
 
 def draw_method(axes: "Axes", row: int, one: MethodScore) -> None:
-    """A bar for the interval, a large dot for the mean, a small ring for each seed when there are several."""
+    """A bar for the interval, a large dot for the mean, a small ring for each seed when there are several; of survivors
+    the rings alone."""
     colour, estimate = series_colour(row), one.estimate
     if estimate.low is not None and estimate.high is not None:
         axes.plot(
             [estimate.low, estimate.high], [row, row], color=colour, linewidth=3, solid_capstyle="butt", alpha=0.55
         )
-    if len(one.values) > 1:
+    if len(one.values) > 1 or not one.whole:
         axes.plot(one.values, [row] * len(one.values), "o", color=colour, markersize=4.5, fillstyle="none")
-    assert estimate.value is not None
-    axes.plot([estimate.value], [row], "o", color=colour, markersize=6.5)
+    if one.whole:
+        assert estimate.value is not None
+        axes.plot([estimate.value], [row], "o", color=colour, markersize=6.5)
 
 
 def fit_values(axes: "Axes", values: Sequence[float], marks: Sequence[float]) -> None:

@@ -37,16 +37,18 @@ def method_labels(methods: Sequence[Summary]) -> tuple[list[str], list[str]]:
     for name in dict.fromkeys(names):
         places = [place for place, other in enumerate(names) if other == name]
         trained = [place for place in places if methods[place].config]
-        told = dict(zip(trained, settings_apart([settings_of(methods[place]) for place in trained]), strict=True))
+        told = dict(
+            zip(trained, settings_apart([settings_of(methods[place].config) for place in trained]), strict=True)
+        )
         for place in places:
             parts = [*([name] if several or not told.get(place) else []), *([told[place]] if told.get(place) else [])]
             labels[place] = " ".join(parts)
     return unlike(labels, methods)
 
 
-def settings_of(one: Summary) -> dict[str, Any]:
-    """What determines the weights of a run, by dotted key."""
-    return flatten(determining(one.config))
+def settings_of(config: Settings) -> dict[str, Any]:
+    """What of a configuration determines the weights, by dotted key."""
+    return flatten(determining(config))
 
 
 def settings_apart(settings: Sequence[Settings]) -> list[str]:
@@ -57,9 +59,13 @@ def settings_apart(settings: Sequence[Settings]) -> list[str]:
             for each in settings]  # fmt: skip
 
 
-def differences(methods: Sequence[Summary]) -> list[tuple[str, list[str]]]:
-    """Every setting that determines the weights and is not the same in all methods, with one value per method."""
-    settings = [settings_of(one) for one in methods]
+def differences(configs: Sequence[Settings]) -> list[tuple[str, list[str]]]:
+    """Every setting that determines the weights and is not the same in all methods, with one value per method.
+
+    Args:
+        configs: the resolved configuration of each.
+    """
+    settings = [settings_of(config) for config in configs]
     keys = [
         key
         for key in dict.fromkeys(key for each in settings for key in each)

@@ -2,12 +2,15 @@
 
 What is random between its runs is the training seed. With two seeds or more a method's score is the mean over them with
 the t-interval of that mean; with one seed it is that run's, with the run's own interval, which covers draws of samples
-and no training.
+and no training. A method of which a seed failed has no score: the mean over those that are left would be a mean of
+survivors. It is shown in brackets, and takes part in no rank and no test.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from kantor.report import units
 from kantor.report.cards import Estimate, Evaluation, Score
@@ -20,6 +23,18 @@ OVER_SEEDS = "training seeds"
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A training seed whose run failed."""
+
+    summary: Summary
+
+    @property
+    def how(self) -> str:
+        """`diverged`, where that is why it failed, or `failed`."""
+        return "diverged" if "diverged" in self.summary.reason else "failed"
+
+
+@dataclass(frozen=True)
 class Method:
     """Runs that differ in their seed only.
 
@@ -27,16 +42,24 @@ class Method:
         label: tells it apart from the others.
         runs: places of its runs in the comparison, one for each training seed.
         copies: places of runs that repeat a seed.
+        lost: seeds whose run failed, for which there is no other.
+        config: the resolved configuration of one of its runs.
     """
 
     label: str
     runs: tuple[int, ...]
     copies: tuple[int, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def seeds_text(self) -> str:
-        """`5`, or `1` of somebody's samples, which have no seed."""
-        return str(len(self.runs))
+        """`5`, `4 of 5; 1 diverged`, or `1` of somebody's samples, which have no seed."""
+        if not self.lost:
+            return str(len(self.runs))
+        how = Counter(one.how for one in self.lost)
+        said = ", ".join(f"{count} {what}" for what, count in sorted(how.items()))
+        return f"{len(self.runs)} of {len(self.runs) + len(self.lost)}; {said}"
 
 
 @dataclass(frozen=True)
@@ -45,15 +68,17 @@ class MethodScore:
 
     Attributes:
         entries: the runs that have a value: their scores, with the draws behind each.
+        whole: whether no seed of the method failed.
     """
 
     entries: tuple[tuple[Score, int | None], ...]
+    whole: bool = True
 
     @classmethod
-    def of(cls, evaluations: Sequence[Evaluation], name: str) -> "MethodScore":
+    def of(cls, evaluations: Sequence[Evaluation], name: str, whole: bool = True) -> "MethodScore":
         """That of a method's runs, as far as they have it."""
         there = ((one.scores[name], one.draws) for one in evaluations if name in one.scores)
-        return cls(tuple(entry for entry in there if entry[0].value is not None))
+        return cls(tuple(entry for entry in there if entry[0].value is not None), whole)
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -70,7 +95,9 @@ class MethodScore:
     @property
     def estimate(self) -> Estimate:
         """The mean over seeds with its interval, which ends where the score can be, and which there is none of where
-        all seeds score the same; of one run its own."""
+        all seeds score the same; of one run its own; of survivors the mean alone."""
+        if not self.whole:
+            return Estimate(mean_of(self.values).value if len(self.entries) > 1 else (*self.values, None)[0])
         if len(self.entries) > 1:
             mean = mean_of(self.values)
             if alike(self.values):
@@ -78,6 +105,16 @@ class MethodScore:
             (low, high), (least, most) = interval_of(mean), self.entries[0][0].bounds
             return Estimate(mean.value, max(low, least), min(high, most))
         return self.entries[0][0] if self.entries else Estimate(None)
+
+    @property
+    def value_text(self) -> str:
+        """The mean to the digits that its interval allows, of survivors in brackets."""
+        return self.estimate.value_text if self.whole or not self.values else f"({self.estimate.value_text})"
+
+    @property
+    def text(self) -> str:
+        """The mean and its interval, of survivors the mean alone in brackets."""
+        return self.estimate.text if self.whole else self.value_text
 
     @property
     def range_text(self) -> str:
@@ -89,6 +126,11 @@ class MethodScore:
     @property
     def badness(self) -> float | None:
         """The mean over seeds on a scale where lower is better; None when there is nothing to rank by."""
+        return self.survivors_badness if self.whole else None
+
+    @property
+    def survivors_badness(self) -> float | None:
+        """The same, whether a seed failed or not."""
         bad = self._badness()
         return math.fsum(bad) / len(bad) if bad else None
 
@@ -124,19 +166,39 @@ def alike(values: Sequence[float]) -> bool:
     return len({f"{value:.6g}" for value in values}) == 1
 
 
-def methods_of(summaries: Sequence[Summary]) -> tuple[list[Method], list[str]]:
-    """The methods of some runs in the order of their first ones, seeds ascending, and notes on their names."""
+def methods_of(summaries: Sequence[Summary], failed: Sequence[Summary] = ()) -> tuple[list[Method], list[str]]:
+    """The methods of some runs in the order of their first ones, seeds ascending, and notes on their names.
+
+    Args:
+        summaries: of the runs that have scores. Trials of a search are a method each, whatever their seeds.
+        failed: of those that failed. One whose seed did not fail elsewhere is not lost.
+    """
     groups: dict[str, list[int]] = {}
     for place, one in enumerate(summaries):
-        groups.setdefault(one.config_hash or f"samples {one.run.path}", []).append(place)
-    found = []
-    for places in groups.values():
-        ordered = sorted(places, key=lambda place: (summaries[place].seed is None, summaries[place].seed or 0))
+        groups.setdefault(key_of(one), []).append(place)
+    losses: dict[str, dict[int | None, Summary]] = {}
+    for one in failed:
+        if one.seed not in {summaries[place].seed for place in groups.get(key_of(one), [])}:
+            losses.setdefault(key_of(one), {}).setdefault(one.seed, one)
+    found, examples = [], []
+    for key in dict.fromkeys([*groups, *losses]):
+        ordered = sorted(
+            groups.get(key, []), key=lambda place: (summaries[place].seed is None, summaries[place].seed or 0)
+        )
         by_seed = {summaries[place].seed: place for place in reversed(ordered)}
         runs = tuple(place for place in ordered if by_seed[summaries[place].seed] == place)
-        found.append((runs, tuple(place for place in ordered if place not in runs)))
-    labels, notes = method_labels([summaries[runs[0]] for runs, _ in found])
-    return [Method(label, *places) for label, places in zip(labels, found, strict=True)], notes
+        lost = sorted(losses.get(key, {}).values(), key=lambda one: one.seed or 0)
+        examples.append(summaries[runs[0]] if runs else lost[0])
+        copies = tuple(place for place in ordered if place not in runs)
+        found.append((runs, copies, tuple(map(Lost, lost)), examples[-1].config))
+    labels, notes = method_labels(examples)
+    return [Method(label, *parts) for label, parts in zip(labels, found, strict=True)], notes
+
+
+def key_of(one: Summary) -> str:
+    """What runs of one method share."""
+    path = one.config_hash is None or one.trial is not None
+    return f"alone {one.run.path}" if path else str(one.config_hash)
 
 
 def run_labels(methods: Sequence[Method], summaries: Sequence[Summary]) -> list[str]:
@@ -152,7 +214,7 @@ def run_labels(methods: Sequence[Method], summaries: Sequence[Summary]) -> list[
 
 def weakness(methods: Sequence[Method]) -> str | None:
     """Why a comparison says less than it seems to; None when every method has five seeds or more."""
-    seeds = [len(method.runs) for method in methods]
+    seeds = [len(method.runs) for method in methods if method.runs]
     low, high = min(seeds), max(seeds)
     if low >= SEEDS_NEEDED:
         return None

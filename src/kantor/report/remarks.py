@@ -1,4 +1,5 @@
-"""What a reader must know before trusting an order: unfinished runs, copies, unequal budgets, samplings, code."""
+"""What a reader must know before trusting an order: unfinished and failed runs, copies, unequal budgets, samplings,
+code."""
 
 from collections.abc import Sequence
 
@@ -32,10 +33,20 @@ def remarks(
         notes += who.unequal("What a step is differs", [step or units.MISSING for step in steps])
     notes += unlike_sampling(evaluations, who)
     notes += who.unequal("Draws differ", [units.count(one.draw.get("draws")) for one in evaluations])
+    notes += failures(methods)
     copies = [contestants[place].label for method in methods for place in method.copies]
     if copies:
         notes.append(f"Repeats of method and seed, which do not count as seeds: {few(copies, NAMED)}.")
     return notes + other_code(contestants, methods)
+
+
+def failures(methods: Sequence[Method]) -> list[str]:
+    """Which seeds failed, and why."""
+    lost = [(f"{method.label} seed {one.summary.seed}", one) for method in methods for one in method.lost]
+    said = [
+        f"{label} {one.how}: {one.summary.reason.rstrip('.')} ({one.summary.run.path})." for label, one in lost[:NAMED]
+    ]
+    return said + ([f"{len(lost) - NAMED} more seeds failed, see the table of runs."] if len(lost) > NAMED else [])
 
 
 def unlike_sampling(evaluations: Sequence[Evaluation], who: "Names") -> list[str]:

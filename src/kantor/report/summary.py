@@ -101,6 +101,22 @@ class Summary:
         return command if has_one else f"{command} evaluation={self.environment.get('preset', 'NAME')}"
 
     @property
+    def trial(self) -> tuple[str, int] | None:
+        """Of a run that a search has tried: which search, and the number of the trial."""
+        search = self.environment.get("search")
+        return None if search is None else (str(search["study"]), int(search["trial"]))
+
+    @property
+    def failed(self) -> bool:
+        """Whether training failed, which a score of what came before it does not mend."""
+        return self.state == "failed"
+
+    @property
+    def reason(self) -> str:
+        """Why it failed, as its status gives it."""
+        return str(self.status.get("reason") or "no reason given")
+
+    @property
     def primary_name(self) -> str:
         """The score that the experiment is judged by."""
         return str(self.config.get("primary_score") or "")

@@ -1,9 +1,9 @@
 """What may be said about which method is better: sentences that claim no more than the data carry.
 
-The best by its mean, who cannot be told apart from it, who is worse, in one sentence each however many they are. Told
-apart is what Holm's adjustment over the pairs with the best leaves. Draws are taken as independent between runs; the
-shared reference makes them positively correlated, so that the interval of a difference over draws is wide rather than
-narrow.
+The best by its mean, who cannot be told apart from it, who is worse, who is not ranked, in one sentence each however
+many they are. Told apart is what Holm's adjustment over the pairs with the best leaves. Draws are taken as independent
+between runs; the shared reference makes them positively correlated, so that the interval of a difference over draws is
+wide rather than narrow.
 """
 
 from collections import Counter
@@ -38,7 +38,23 @@ def verdict(
     said = headline(labels, scores, pairs, score, there)
     if len(there) > 1:
         said += [*standing(labels, scores, [pair for pair in pairs if pair.better == 0]), *basis(pairs)]
+    said += unranked(scores, methods)
     return said if caveat is None else [*said, caveat]
+
+
+def unranked(scores: Sequence[MethodScore], methods: Sequence[Method]) -> list[str]:
+    """Which methods have no score because a seed of theirs failed, and what the others of their seeds score."""
+    said = [
+        f"{method.label} ({method.seeds_text}"
+        + (f"; the mean of the others is {one.value_text})" if one.values else ")")
+        for method, one in zip(methods, scores, strict=True)
+        if method.lost
+    ]
+    return (
+        [f"Not ranked, for what the seeds that did not fail score is no score of a method: {listed(said)}."]
+        if said
+        else []
+    )
 
 
 def headline(
@@ -47,14 +63,16 @@ def headline(
     """What was measured, in words, and who is best."""
     what = f"{score.meaning[:1].upper()}{score.meaning[1:]} ({score.name}, {score.goal})"
     if not there:
-        return [f"{what} cannot be compared: no run has it."]
+        why = "every method has a seed that failed" if any(one.values for one in scores) else "no run has it"
+        return [f"{what} cannot be compared: {why}."]
     best = scores[0]
     value = f"{best.estimate.text} ({basis_of(best)})"
     if len(labels) == 1:
         runs = f"; single runs from {best.range_text}" if len(best.entries) > 1 else ""
         return [f"{what} of one method, {labels[0]}: {value}{runs}."]
     if len(there) == 1:
-        return [f"{what} cannot be compared: only {labels[0]} has it, {value}."]
+        whole = "of those of which no seed failed only" if any(not one.whole for one in scores) else "only"
+        return [f"{what} cannot be compared: {whole} {labels[0]} has it, {value}."]
     of = f"of {len(there)} methods " if len(there) > 2 else ""
     with_best = [pair for pair in pairs if pair.better == 0]
     return [f"{what}: {of}{labels[0]} has {superlative(score)}, {value}{reservation(with_best)}."]
@@ -129,7 +147,8 @@ def basis(pairs: Sequence[Pair]) -> list[str]:
         return []
     covers = " or ".join(dict.fromkeys(pair.covers or "their error" for pair in tested))
     over = f", with Holm's adjustment over the {len(tested)} pairs with the best" if len(tested) > 1 else ""
-    said = f"Worse is what differs at the level of {LEVEL:.0%}{over}; intervals of differences are 95% over {covers}."
+    adjusted = "adjusted alike, over" if len(tested) > 1 else "95% over"
+    said = f"Worse is what differs at the level of {LEVEL:.0%}{over}; intervals of differences are {adjusted} {covers}."
     over_seeds = [pair for pair in tested if pair.covers == OVER_SEEDS]
     if over_seeds:
         found = max(

@@ -82,6 +82,7 @@ ENVIRONMENT = record(
         "data": mapped(anything),
         "content": either("points", "pictures"),
         "preset": name,
+        "search": record({"study": text, "trial": count}),
         "step": text,
         "words": mapped(name, most=100),
         "charts": listed(CHART, most=FIGURES),
