@@ -20,7 +20,7 @@ WORDS = ("train", "experiment=point_demo_gp", "budget.steps=1", *FAST)
 SWEEP = ("train", "-m", *WORDS[1:], "seed=0,1")
 
 MOMENTS = {
-    "composing": "kantor.config.compose.finish",
+    "composing": "kantor.sweeps.composer.drafted",
     "assembling": "kantor.engine.train.assemble",
     "beginning": "kantor.engine.train.prepare",
     "in Lightning before the first step": "pytorch_lightning.loops.fit_loop._FitLoop.setup_data",
@@ -60,12 +60,12 @@ def test_a_sweep_stops_as_a_whole_at_any_moment(kantor, tmp_path, monkeypatch, m
     done = kantor(*SWEEP, check=CODES[number])
     said = "saved; the same command goes on from here" if moment == SAVED else "stopped"
     assert done.stderr.splitlines()[-1] == f"kantor: {said}" and "Traceback" not in done.stderr
-    assert "jobs done" not in done.stdout
+    assert "2 jobs" not in done.stdout
     states = [json.loads(path.read_text())["state"] for path in tmp_path.rglob("status.json")]
     assert len(states) <= 1 and set(states) <= {"new", "running", "finished"}
     assert signal.getsignal(number) == before
     if moment == "concluding":
-        assert "2 of 2 jobs done" in kantor(*SWEEP).stdout
+        assert "2 jobs: 2 done" in kantor(*SWEEP).stdout
 
 
 @pytest.mark.parametrize("moment", ["assembling", "beginning"])

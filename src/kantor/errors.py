@@ -29,6 +29,10 @@ class Interrupted(KeyboardInterrupt):
         return f"stopped by signal {self.signal_number}"
 
 
+class OtherCode(UserError):
+    """A run is finished, but by other code than there is now: it stands as it is until somebody says what it counts."""
+
+
 class Held(UserError):
     """Somebody else works on a run; that is no fault of its, and passes."""
 

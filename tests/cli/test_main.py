@@ -196,7 +196,11 @@ def test_a_finished_run_is_left_alone_unless_the_code_changed(kantor, finished, 
     environment["code"]["kantor.nets.mlp.MLP"] = "0" * 64
     (run / "environment.json").write_text(json.dumps(environment))
     refused = kantor(*words, check=2).stderr
-    assert "rerun=true" in refused and "kantor.nets.mlp.MLP" in refused
+    assert "code=accept" in refused and "code=rerun" in refused and "kantor.nets.mlp.MLP" in refused
+    assert "finished already" in kantor(*words, "code=accept").stderr
+    kantor(*words, "code=rerun")
+    assert json.loads((run / "environment.json").read_text())["code"]["kantor.nets.mlp.MLP"] != "0" * 64
+    assert "finished already" in kantor(*words).stderr
 
 
 def test_evaluation_none_trains_without_scores(kantor, tmp_path):

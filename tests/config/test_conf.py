@@ -110,7 +110,7 @@ def test_no_yaml_is_left_out():
     assert everything - used == OPTIONS.keys() - used
     assert OPTIONS.keys() <= everything
     known = {f"{group}/{name}.yaml" for group, name in everything} | {f"experiment/{name}.yaml" for name in EXPERIMENTS}
-    assert {str(path.relative_to(CONF)) for path in CONF.rglob("*.yaml")} == known | {"train.yaml"}
+    assert {str(path.relative_to(CONF)) for path in CONF.rglob("*.yaml")} == known | {"train.yaml", "work.yaml"}
 
 
 def test_every_file_says_in_a_comment_what_it_is():

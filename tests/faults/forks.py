@@ -25,6 +25,7 @@ MODULES = (
     "kantor.engine.foreign_samples",
     "kantor.report.compare",
     "kantor.cli.sweep",
+    "kantor.sweeps.composer",
     "kantor.models.adversarial",
     "kantor.models.denoising",
     "kantor.evaluation.points",

@@ -63,6 +63,7 @@ def test_the_hash_is_that_of_the_text_written_by_hand():
     ("key", "value"),
     [
         ("experiment", "another"), ("primary_score", "w2"), ("seed", 1), ("outputs", "/elsewhere"), ("rerun", True),
+        ("code", "accept"),
         ("evaluation", {"name": "none"}), ("evaluation.n", 2), ("pictures", {}), ("pictures.contours.every", 1),
         ("logger", {"_target_": "kantor.loggers.wandb"}), ("trainer.devices", 2), ("trainer.threads", 1),
         ("trainer.accelerator", "gpu"), ("trainer.log_every", 1), ("trainer.checkpoint_every", 1),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kantor.cli.command import Command
 from kantor.cli.words import number, split, typed, whole
+from kantor.config.checks import check_code
 from kantor.errors import UserError
 from kantor.messages import show
 from kantor.paths import path_of
@@ -241,13 +242,35 @@ def data(command: Command, words: list[str]) -> int:
     return 0
 
 
+def work(command: Command, words: list[str]) -> int:
+    """`kantor work`."""
+    plans, given = apart(command, words)
+    if len(plans) != 1:
+        raise UserError("work: expected one plan, such as `kantor work outputs/sweeps/HASH`, which `train -m` names")
+    code, failed = given.get("code", "refuse"), given.get("failed", "skip")
+    check_code(code)
+    if failed not in ("again", "skip"):
+        raise UserError(f"failed={failed}: expected again or skip")
+    from kantor.cli import sweep
+
+    return sweep.work(plans[0], code=code, failed=failed)
+
+
 def status(command: Command, words: list[str]) -> int:
     """`kantor status`."""
     if len(words) > 1:
         raise UserError(f"status takes one directory, was given {len(words)}: {' '.join(words)}")
+    place = path_of(words[0] if words else "outputs")
+    from kantor.sweeps.plan import is_plan, named_plan
+
+    if is_plan(place):
+        from kantor.cli import sweep
+
+        sweep.show_plan(named_plan(str(place)))
+        return 0
     from kantor.report.status import print_status
 
-    print_status(path_of(words[0] if words else "outputs"))
+    print_status(place)
     return 0
 
 

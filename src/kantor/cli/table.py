@@ -1,15 +1,24 @@
 """The commands: the one place that says what the command line takes; its help and its completion are made from it."""
 
 from functools import partial
+from pathlib import Path
 
 from kantor.cli import commands, completion
 from kantor.cli.command import Command, Key, of_group, run_paths
+from kantor.config.checks import CODE
 from kantor.config.files import groups, options
+from kantor.sweeps.plan import PLAN
+from kantor.sweeps.words import SWEEPS
 
 
 def run_names() -> list[str]:
     """What `run=` may name."""
     return ["latest", *run_paths()]
+
+
+def plan_paths() -> list[str]:
+    """The plans below outputs/."""
+    return [str(path.parent) for path in sorted(Path("outputs", SWEEPS).glob(f"*/{PLAN}"))]
 
 
 def complete(command: Command, words: list[str]) -> int:
@@ -25,7 +34,7 @@ TRAIN = Command(
     run=commands.train,
     usage=(
         ("experiment=NAME [key=value …]", "train, score, write a run directory and its page"),
-        ("-m experiment=A,B seed=0,1,2", "the same for every combination (Hydra's multirun)"),
+        ("-m experiment=A,B seed=0,1,2", "the same for every combination, as a plan"),
         ("run=DIR budget.steps=N", "go on with a finished run to a larger budget, as a new run"),
     ),
     about="""Trains and scores one run in outputs/NAME/HASH-sSEED, where HASH names everything that determines the
@@ -60,9 +69,11 @@ TRAIN = Command(
         of_group("pictures", "what is drawn while training, or none"),
         Key("outputs=outputs", "root of run directories"),
         Key("rerun=true", "train a finished run again from the beginning"),
+        Key("code=refuse", "or accept, or rerun: of a finished run that other code has made", lambda: list(CODE)),
         Key("--cfg", "print the configuration and stop, with run= that of the longer run"),
         CONFIG_DIR,
-        Key("-m", "every combination of comma-separated values; hydra/launcher=joblib runs them side by side"),
+        Key("-m", "every combination of comma-separated values, as a plan in outputs/sweeps"),
+        Key("hydra/launcher=basic", "with -m: joblib, submitit_local or submitit_slurm do several jobs at once"),
     ),
     prefixes=("",),
     notes="""Any key that --cfg shows can be given. Paths stand as they are; other values follow Hydra's grammar: quote
@@ -73,6 +84,21 @@ TRAIN = Command(
         matmul_precision and compile.
 
         Ctrl-C saves and exits; the same command goes on. A second Ctrl-C stops at once.""",
+)
+WORK = Command(
+    name="work",
+    run=commands.work,
+    usage=(("PLAN", "do what is missing of such a plan"),),
+    about="""Does what is missing of the plan that `kantor train -m` has made, job after job, until nothing is; any
+        number of them at once, on any machines that share the directory. A job that somebody else holds is put off and
+        looked at again. PLAN is outputs/sweeps/HASH, or plan.json in it.""",
+    keys=(
+        Key("failed=skip", "or again: of jobs that failed before", lambda: ["skip", "again"]),
+        Key("code=refuse", "or accept, or rerun: of finished runs that other code has made", lambda: list(CODE)),
+    ),
+    positional=plan_paths,
+    notes="""On a SLURM cluster: sbatch --array=1-8 --wrap "kantor work PLAN". Exit codes: 0 when all jobs are done, 2
+        when only wrong input or other code stands in the way of the rest, 1 otherwise.""",
 )
 SAMPLE = Command(
     name="sample",
@@ -194,8 +220,11 @@ DATA = Command(
 STATUS = Command(
     name="status",
     run=commands.status,
-    usage=(("[DIR]", "every run below a directory"),),
-    about="Every run below DIR (default outputs): state, progress, time left, primary score.",
+    usage=(("[DIR]", "every run below a directory"), ("PLAN", "every job of a sweep")),
+    about="""Every run below DIR (default outputs): state, progress, time left, primary score. Of a plan
+        (outputs/sweeps/HASH), every job: what it differs by, state, progress, primary score, time, and why it is not
+        done.""",
+    positional=plan_paths,
 )
 LIST = Command(
     name="list",
@@ -218,4 +247,4 @@ COMPLETE = Command(
         fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
     positional=lambda: list(completion.SCRIPTS),
 )
-COMMANDS = {one.name: one for one in (TRAIN, SAMPLE, EVALUATE, COMPARE, WHY, DATA, STATUS, LIST, COMPLETE)}
+COMMANDS = {one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, WHY, DATA, STATUS, LIST, COMPLETE)}

@@ -13,6 +13,9 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "mps")
 MATMUL_PRECISIONS = ("highest", "high", "medium")
 
+CODE = ("refuse", "accept", "rerun")
+"""What can become of a finished run that other code has made."""
+
 NAME = re.compile(r"\w[\w .,+=@-]{0,127}")
 NAME_IS = "a name that begins with a letter or digit, of at most 128 letters, digits, spaces and . , + = @ - _"
 """Of what becomes part of a path: it leads nowhere else."""
@@ -76,6 +79,7 @@ def check_values(plain: dict[str, Any]) -> None:
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             raise UserError(f"{key}={as_given(value)}: expected finite numbers")
     check_names(plain)
+    check_code(plain["code"])
     check_budget(plain["budget"])
     trainer = plain["trainer"]
     if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):
@@ -115,6 +119,16 @@ def check_name(key: str, value: object) -> None:
     """
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise UserError(f"{key}={value}: expected {NAME_IS}")
+
+
+def check_code(given: object) -> None:
+    """Check what is said of finished runs that other code has made.
+
+    Raises:
+        UserError: it is none of `CODE`.
+    """
+    if given not in CODE:
+        raise UserError(f"code={as_given(given)}: expected one of {', '.join(CODE)}")
 
 
 def check_budget(budget: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """Composition by Hydra: from overrides to a configuration that is resolved, complete and checked, once for a run."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from hydra.conf import HydraConf
@@ -17,16 +18,44 @@ from kantor.config.explanation import FAILURES, explained, of_options, unknown_k
 from kantor.config.files import check_option, groups, options
 from kantor.config.grammar import literal, parse, search_path, words_of
 from kantor.config.own_files import check_files
-from kantor.config.schema import Budget, Configuration, Schema, Trainer, of_another_version
+from kantor.config.schema import ASKED, Budget, Configuration, Schema, Trainer, of_another_version
 from kantor.errors import UserError
+
+REFERENCE = re.compile(r"\$\{(?!seed\})[a-z_0-9.]+\}")
+"""To the value of one key other than the seed."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A composed configuration in which `auto` still stands where a machine decides.
+
+    Attributes:
+        plain: as plain containers, without interpolations.
+        named: the dotted keys that the user gave a value on the command line, with these values.
+        by_seed: whether a value may be made from the seed.
+    """
+
+    plain: dict[str, Any]
+    named: dict[str, object]
+    by_seed: bool = False
 
 
 def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Configuration:
-    """The configuration of one run, from `key=value` overrides in Hydra's grammar.
+    """The configuration of one run, from `key=value` overrides in Hydra's grammar, on this machine.
 
     Raises:
         UserError: an override does not parse, names something unknown or gives it a value of another type, or the
             configuration contradicts itself.
+    """
+    draft = drafted(overrides, config_dirs=config_dirs)
+    return resolved(draft.plain, draft.named)
+
+
+def drafted(overrides: list[str], *, config_dirs: list[str] | None = None) -> Draft:
+    """The same on any machine.
+
+    Raises:
+        UserError: as `compose`, but for contradictions.
     """
     config_dirs = config_dirs or []
     check_files(config_dirs)
@@ -37,7 +66,7 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
         composed = choices.composed("train", [*search_path(config_dirs), *overrides])
     except FAILURES as error:
         raise explained(error, parsed, overrides, config_dirs) from error
-    return finish(composed, composed.hydra)
+    return _draft(composed, composed.hydra)
 
 
 def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
@@ -55,9 +84,9 @@ def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
         )
 
 
-def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
-    """Resolve a composed configuration: no interpolation, no `auto`, no missing value, no key of an option that was
-    replaced, no budget beside the one that was named.
+def _draft(composed: DictConfig, hydra: HydraConf) -> Draft:
+    """Resolve a composed configuration: no interpolation, no missing value, no key of an option that was replaced, no
+    budget beside the one that was named.
 
     Args:
         composed: by Hydra.
@@ -78,7 +107,9 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     for key in other_budgets(named):
         OmegaConf.update(composed, key, None)
     try:
-        plain: Any = OmegaConf.to_container(OmegaConf.masked_copy(composed, names), resolve=True)
+        ours = OmegaConf.masked_copy(composed, names)
+        by_seed = _is_by_seed(OmegaConf.to_container(ours, resolve=False))
+        plain: Any = OmegaConf.to_container(ours, resolve=True)
     except OmegaConfBaseException as error:
         raise unresolved(error) from error
     choices.fit(plain, hydra)
@@ -87,7 +118,14 @@ def finish(composed: DictConfig, hydra: HydraConf) -> Configuration:
     missing = [key for key in keys(plain) if at(plain, key) == "???"]
     if missing:
         raise UserError(f"{missing[0]} has no value: give {missing[0]}=…")
-    return resolved(plain, named)
+    return Draft(plain, named, by_seed)
+
+
+def _is_by_seed(tree: object) -> bool:
+    """Whether a text in an unresolved tree refers to the seed, or in a way that does not show to what."""
+    if isinstance(tree, dict | list):
+        return any(map(_is_by_seed, tree.values() if isinstance(tree, dict) else tree))
+    return isinstance(tree, str) and "${" in REFERENCE.sub("", tree)
 
 
 def _named(overrides: list[Override]) -> dict[str, object]:
@@ -116,9 +154,10 @@ def resolved(plain: dict[str, Any], named: Mapping[str, object] | None = None) -
     """
     check_plain(plain)
     check_closed(plain)
-    plain["trainer"].update(_resolve_auto(plain["trainer"]))
+    plain = {**plain, "trainer": {**plain["trainer"], **_resolve_auto(plain["trainer"])}}
     if plain["evaluation"].get("weights") == "auto":
-        plain["evaluation"]["weights"] = "raw" if plain["ema"].get("_target_") is None else "ema"
+        weights = "raw" if plain["ema"].get("_target_") is None else "ema"
+        plain = {**plain, "evaluation": {**plain["evaluation"], "weights": weights}}
     check_values(plain)
     return Configuration(plain, named or {})
 
@@ -202,12 +241,13 @@ def changed(
     Raises:
         UserError: there is no such option or key, or a value refers to one that there is not.
     """
-    there = keys(dict(configuration.plain))
+    plain = {**ASKED, **configuration.plain}
+    there = keys(plain)
     missing = [key for key in keys(asdict(Schema(budget=Budget(), trainer=Trainer()))) if key not in there]
     if missing:
         raise of_another_version(missing[0])
     options = load_options(chosen, config_dirs) if chosen else {}
-    whole = resolved(replaced({**configuration.plain, **options}, overrides))
+    whole = resolved(replaced({**plain, **options}, overrides))
     named = {**configuration.named, **dict(overrides)}
     given = configuration.given.union(options, dict(overrides))
     return replace(configuration, plain=whole.plain, named=named, given=given)

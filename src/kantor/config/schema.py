@@ -46,6 +46,7 @@ class Schema:
     seed: int = MISSING
     outputs: str = MISSING
     rerun: bool = MISSING
+    code: str = MISSING
     budget: Budget = MISSING
     trainer: Trainer = MISSING
     data: Any = MISSING
@@ -64,6 +65,9 @@ class Schema:
 
 
 ConfigStore.instance().store("schema", Schema)
+
+ASKED: dict[str, object] = {"rerun": False, "code": "refuse"}
+"""Keys that say what a command is to do and nothing of a run, with what they are where nobody asks for anything."""
 
 TRAINED = ("model", "objective", "optimisation", "ema", "schedule")
 """The groups whose code makes a training step."""
@@ -118,6 +122,11 @@ class Configuration:
     def rerun(self) -> bool:
         """Whether a finished run is trained again."""
         return bool(self.plain["rerun"])
+
+    @property
+    def code(self) -> str:
+        """What becomes of a finished run that other code has made: `refuse`, `accept` or `rerun`."""
+        return str(self.plain["code"])
 
     @cached_property
     def budget(self) -> Budget:

@@ -10,7 +10,7 @@ from kantor.atomic import copy_file, write_json
 from kantor.callbacks.first_batch import FIRST_BATCH
 from kantor.config.checks import at, keys
 from kantor.config.compose import changed
-from kantor.config.schema import Configuration
+from kantor.config.schema import ASKED, Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check, check_data_root
 from kantor.engine.resumption import check_resumable
@@ -100,7 +100,7 @@ def extended(
             )
     chosen = {key: value for key, value in overrides if key in OUTSIDE_WEIGHTS}
     rest = [(key, value) for key, value in overrides if key not in chosen]
-    began = configuration.replaced("rerun", False).replaced("outputs", root(directory, old["experiment"]))
+    began = replace(configuration, plain={**old, **ASKED, "outputs": root(directory, old["experiment"])})
     longer = changed(began, chosen=chosen, overrides=rest, config_dirs=config_dirs)
     check_same(directory, old, longer.plain)
     return replace(longer, named=dict(overrides))

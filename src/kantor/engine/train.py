@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import yaml
 
 from kantor.atomic import write_json, write_text
 from kantor.config.checks import at, keys
-from kantor.config.schema import Configuration
+from kantor.config.schema import ASKED, Configuration
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check
 from kantor.engine.fit import fit
 from kantor.engine.publication import derived, is_published, publish
 from kantor.engine.resumption import check_resumable
 from kantor.engine.trial import try_out
-from kantor.errors import Interrupted, UserError, command
+from kantor.errors import Interrupted, OtherCode, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.plain_files import is_plain
@@ -29,7 +30,7 @@ from kantor.runs import checkpoints
 from kantor.runs.attempts import Attempt, attempt, environment, machine_changes, new_status
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
-from kantor.runs.identity import code_hashes
+from kantor.runs.identity import code_changes, code_hashes
 from kantor.workers import launch
 
 SCORING = ("evaluation", "extractor", "likelihood", "sampler")
@@ -44,16 +45,33 @@ class Start:
     step: int
 
 
-def train(configuration: Configuration) -> RunDirectory:
+class Next(Enum):
+    """What is done with a run: it goes on, from its beginning where there is none; it is trained anew; or nothing."""
+
+    ON = "on"
+    ANEW = "anew"
+    NOTHING = "nothing"
+
+
+Decide = Callable[[RunDirectory], Next]
+"""Asked while the run is held: what it finds there stays so."""
+
+
+def train(configuration: Configuration, decide: Decide | None = None) -> RunDirectory:
     """Train and score one run: new, or on from its last checkpoint; nothing when it is finished.
 
+    Args:
+        configuration: of the run.
+        decide: what is done with what lies in its directory; None asks the configuration's `rerun`.
+
     Raises:
+        OtherCode: it is finished, but by other code.
         UserError: the configuration is wrong (then nothing is written), or the run cannot be gone on with.
         Interrupted: a signal stopped it; it has saved itself.
     """
     run = assemble(configuration)
     check(run)
-    carry_out(run, begin)
+    carry_out(run, begin, decide)
     return run.directory
 
 
@@ -61,7 +79,7 @@ Begin = Callable[[Assembly, dict[str, str]], None]
 """Writes down, in an empty directory, what a run is, of which code; status.json last: it says that there is a run."""
 
 
-def carry_out(run: Assembly, begin: Begin) -> None:
+def carry_out(run: Assembly, begin: Begin, decide: Decide | None = None) -> None:
     """Train and score a run that has been checked; nothing when it is finished."""
     devices = run.configuration.trainer.devices
     if given_rank() > 0:  # torchrun or SLURM started us beside a rank 0 that leads
@@ -73,7 +91,7 @@ def carry_out(run: Assembly, begin: Begin) -> None:
         code = code_hashes(run.configuration.plain)
         run.directory.create()
         with run.directory.lock():
-            start = prepare(run, code, begin)
+            start = prepare(run, code, begin, decide or as_configured(run.configuration))
             announce(start)
             if start is not None:
                 work(run, start)
@@ -91,36 +109,64 @@ def work(run: Assembly, start: Start) -> None:
         raise
 
 
-def prepare(run: Assembly, code: dict[str, str], begin: Begin) -> Start | None:
-    """Make the directory ready for an attempt by some code; None when the run is finished already.
+def as_configured(configuration: Configuration) -> Decide:
+    """Anew by `rerun=true`, else on."""
+    return lambda directory: Next.ANEW if configuration.rerun else Next.ON
+
+
+def prepare(run: Assembly, code: dict[str, str], begin: Begin, decide: Decide) -> Start | None:
+    """Make the directory ready for an attempt by some code; None when there is nothing to do.
 
     Raises:
-        UserError: it was finished by other code, its checkpoints are damaged, or its status.json is lost.
+        OtherCode: it was finished by other code.
+        UserError: its checkpoints are damaged, or its status.json is lost.
     """
     directory = run.directory
-    if run.configuration.rerun or not directory.exists:
-        if not run.configuration.rerun:
-            directory.check_unbegun()
-        directory.clear()
-        begin(run, code)
-        directory.no_run.unlink()
-    else:
+    what = decide(directory)
+    if what is Next.NOTHING:
+        return None
+    if what is Next.ON and directory.exists:
         RunDirectory.open(directory.path)
         directory.sweep_temporaries()
-        if directory.status()["state"] == "finished" and is_complete(run, code):
-            return None
+        if directory.status()["state"] != "finished":
+            return resume(run, code)
+        if not is_of_other_code(run, code):
+            return None if is_complete(run) else resume(run, code)
+    elif what is Next.ON:
+        directory.check_unbegun()
+    directory.clear()
+    begin(run, code)
+    directory.no_run.unlink()
     return resume(run, code)
 
 
-def is_complete(run: Assembly, code: dict[str, str]) -> bool:
+def is_of_other_code(run: Assembly, code: dict[str, str]) -> bool:
+    """Whether a finished run was made by other code, and is to be trained again for it.
+
+    Raises:
+        OtherCode: it was, and nobody has said what is to become of it.
+    """
+    directory, what = run.directory, run.configuration.code
+    changed = code_changes(directory.environment()["code"], code)
+    if not changed or what == "accept":
+        return False
+    if what == "refuse":
+        raise OtherCode(
+            f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): code=accept "
+            "takes it as it is, code=rerun trains it again"
+        )
+    say(f"{directory.path} was finished by other code ({', '.join(changed)} differ): it is trained again")
+    return True
+
+
+def is_complete(run: Assembly) -> bool:
     """Whether a finished run has its last checkpoint and all that is made of that; what is made of its other files is
     made again where it is missing or old.
 
     Raises:
-        UserError: it was finished by other code, or its checkpoints are damaged.
+        UserError: its checkpoints are damaged.
     """
     directory = run.directory
-    check_code(directory, code)
     checkpoint, note = checkpoints.to_resume(directory)
     if note is not None:
         return False
@@ -198,21 +244,6 @@ def write_config(directory: RunDirectory, configuration: Configuration) -> None:
     write_text(directory.config_yaml, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
 
-def check_code(directory: RunDirectory, code: dict[str, str]) -> None:
-    """Check that a finished run was made by this code.
-
-    Raises:
-        UserError: it was made by other code.
-    """
-    before = directory.environment()["code"]
-    changed = sorted(name for name in {*before, *code} if before.get(name) != code.get(name))
-    if changed:
-        raise UserError(
-            f"{directory.path} is finished, but by other code than this ({', '.join(changed)} differ): "
-            "rerun=true trains it again"
-        )
-
-
 def say_finished(run: Assembly, *, gone: bool) -> None:
     """Say that there is nothing to do, and what could be; or what cannot, where the checkpoints are gone."""
     directory = run.directory
@@ -232,10 +263,9 @@ def say_finished(run: Assembly, *, gone: bool) -> None:
 def other_settings(configuration: Configuration, before: Mapping[str, Any]) -> list[str]:
     """The words of the command line that gave settings other values than a finished run has; they are none that
     determine the weights, which would have made another run of it."""
-    known, now = keys(before), configuration.plain
-    told = {
-        key: value for key, value in configuration.named.items() if key in known and key not in ("rerun", "outputs")
-    }
+    known, now = set(keys(before)), configuration.plain
+    unasked = known.difference([*ASKED, "outputs"])
+    told = {key: value for key, value in configuration.named.items() if key in unasked}
     return [f"{key}={spelled(value)}" for key, value in told.items() if at(now, key) != at(before, key)]
 
 

@@ -84,6 +84,11 @@ def code_hashes(plain: Mapping[str, Any]) -> dict[str, str]:
     return hashes
 
 
+def code_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The `_target_`s whose source is not the same in both."""
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
 def _shared(name: str) -> list[Path]:
     return [path for part in SHARED for path in PACKAGE.glob(part)] if name.startswith("kantor.") else []
 

@@ -257,5 +257,5 @@ CONFIG = record(
         **dict.fromkeys(("data", "ema"), NODE),
         "evaluation": record({"_target_": maybe(text)}, {"name": name}),
     },
-    dict.fromkeys(GROUPS, NODE),
+    {"code": text, **dict.fromkeys(GROUPS, NODE)},
 )

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from kantor.cli import stops
 from kantor.errors import Interrupted
+from kantor.sweeps import stops
 
 LONG = 60.0
 
@@ -21,19 +21,19 @@ def apart(monkeypatch):
 
 
 def test_a_job_that_has_not_begun_ends_without_an_error(apart, tmp_path):
-    (tmp_path / stops.MARK).write_text(str(int(signal.SIGTERM)))
+    (tmp_path / "mark").write_text(str(int(signal.SIGTERM)))
     begun = []
-    with stops.following(tmp_path):
-        stops.check(tmp_path)
+    with stops.following(tmp_path / "mark"):
+        stops.check(tmp_path / "mark")
         begun.append(True)
     assert not begun
 
 
 def test_a_job_takes_the_mark_for_its_signal(apart, tmp_path):
     heard = []
-    with stops.following(tmp_path):
-        stops.check(tmp_path)
-        (tmp_path / stops.MARK).write_text(str(int(signal.SIGTERM)))
+    with stops.following(tmp_path / "mark"):
+        stops.check(tmp_path / "mark")
+        (tmp_path / "mark").write_text(str(int(signal.SIGTERM)))
         try:
             time.sleep(LONG)
         except Interrupted as stopped:
@@ -43,11 +43,11 @@ def test_a_job_takes_the_mark_for_its_signal(apart, tmp_path):
 
 
 def test_an_error_of_a_job_is_the_jobs(apart, tmp_path):
-    with pytest.raises(RuntimeError, match="its own"), stops.following(tmp_path):
+    with pytest.raises(RuntimeError, match="its own"), stops.following(tmp_path / "mark"):
         raise RuntimeError("its own")
 
 
 def test_in_the_process_of_the_sweep_the_mark_stops_all(tmp_path):
-    (tmp_path / stops.MARK).write_text(str(int(signal.SIGINT)))
-    with pytest.raises(Interrupted), stops.following(tmp_path):
-        stops.check(tmp_path)
+    (tmp_path / "mark").write_text(str(int(signal.SIGINT)))
+    with pytest.raises(Interrupted), stops.following(tmp_path / "mark"):
+        stops.check(tmp_path / "mark")

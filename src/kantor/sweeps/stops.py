@@ -1,12 +1,13 @@
 """How a sweep stops whose jobs run in processes of their own, as joblib's do: each saves, as a run by itself does.
 
-The parent alone hears the signal, leaves a mark in the sweep's directory and waits, since joblib kills its workers when
-their parent raises. Each job looks for the mark and takes it for its signal; those that have not begun do not begin.
+The parent alone hears the signal, leaves a mark beside the plan and waits, since joblib kills its workers when their
+parent raises. Each job looks for the mark and takes it for its signal; those that have not begun do not begin.
 """
 
 import contextlib
 import multiprocessing
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,24 +18,28 @@ from kantor import interrupts
 from kantor.atomic import write_text
 from kantor.errors import Interrupted
 
-MARK = "stopped"
-"""A file in the sweep's directory: the number of the signal."""
+MARK = ".stopped"
+"""How the name of a file begins that holds the number of the signal; each command has its own."""
 
 LOOK_EVERY = 0.3
 """Seconds from one look for the mark to the next."""
 
 
 @contextlib.contextmanager
-def leading(directory: Path) -> Iterator[None]:
+def leading(directory: Path) -> Iterator[Path]:
     """Pass signals on to the jobs in other processes for as long as the block lasts; where there are none, one ends it.
 
     Args:
-        directory: of the sweep; it need not exist yet.
+        directory: of the plan.
+
+    Yields:
+        Where the mark will be, for the jobs to follow.
 
     Raises:
         Interrupted: a signal came.
     """
     received: list[int] = []
+    mark = directory / f"{MARK}-{secrets.token_hex(8)}"
 
     def receive(number: int, frame: FrameType | None) -> None:
         others = multiprocessing.active_children()
@@ -45,20 +50,22 @@ def leading(directory: Path) -> Iterator[None]:
         if not others:
             interrupts.receive(number, frame)
         received.append(number)
-        write_text(directory / MARK, str(number))
+        write_text(mark, str(number))
 
     with interrupts.received_by(receive):
         try:
-            yield
+            yield mark
         except Exception:  # of a worker that did not listen yet, or of a sweeper that wants a value of each job
             if not received:
                 raise
+        else:
+            mark.unlink(missing_ok=True)
     if received:
         raise Interrupted(received[0])
 
 
 @contextlib.contextmanager
-def following(directory: Path) -> Iterator[None]:
+def following(mark: Path) -> Iterator[None]:
     """Do a job of a sweep, which `check`s before it begins; one in a process of its own ends without an error at the
     mark. When the sweep is gone, so is this process.
 
@@ -71,39 +78,39 @@ def following(directory: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone
     parent = os.getppid()
-    with contextlib.suppress(Interrupted), interrupts.listening(), _looking(directory, parent):
+    with contextlib.suppress(Interrupted), interrupts.listening(), _looking(mark, parent):
         yield
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
 
 
-def check(directory: Path) -> None:
+def check(mark: Path) -> None:
     """Do not begin a job of a sweep that was stopped.
 
     Raises:
         Interrupted: it was.
     """
     interrupts.check()
-    number = _marked(directory)
+    number = _marked(mark)
     if number is not None:
         raise Interrupted(number, saved=False)
 
 
-def _marked(directory: Path) -> int | None:
+def _marked(mark: Path) -> int | None:
     try:
-        return int((directory / MARK).read_text(encoding="utf-8"))
+        return int(mark.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 
 
 @contextlib.contextmanager
-def _looking(directory: Path, parent: int) -> Iterator[None]:
+def _looking(mark: Path, parent: int) -> Iterator[None]:
     """Send this process the signal of the sweep, or SIGTERM when that is gone."""
     done = threading.Event()
 
     def look() -> None:
         while not done.wait(LOOK_EVERY):
-            number = _marked(directory) or (signal.SIGTERM if os.getppid() != parent else None)
+            number = _marked(mark) or (signal.SIGTERM if os.getppid() != parent else None)
             if number is not None:
                 os.kill(os.getpid(), number)
                 return

@@ -1,0 +1,93 @@
+"""The composer of a plan's jobs: what jobs have in common is found out once for all of them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kantor.config import targets
+from kantor.config.compose import Draft, drafted, resolved
+from kantor.config.schema import Configuration
+from kantor.digests import canonical
+from kantor.runs import source
+from kantor.runs.identity import HASHED, code_hashes, config_hash
+from kantor.sweeps.plan import Job
+
+MACHINE = ("accelerator", "threads")
+"""Keys of `trainer` that change no weights: where they say `auto`, the machine that trains decides, not that of the
+plan."""
+
+SEED = re.compile(r"seed=(\d{1,18})")
+
+
+class Composer:
+    """Composes jobs.
+
+    Args:
+        config_dirs: directories with further groups.
+    """
+
+    def __init__(self, config_dirs: Sequence[str]) -> None:
+        self._config_dirs = list(config_dirs)
+        self._drafts: dict[tuple[str, ...], Draft] = {}
+        self._identities: dict[str, str] = {}
+        self._codes: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def job(self, number: int, overrides: Sequence[str], told: Sequence[str]) -> Job:
+        """A job.
+
+        Args:
+            number: its place in the plan.
+            overrides: `key=value`s in Hydra's grammar.
+            told: those by which it is known.
+
+        Raises:
+            UserError: an override is wrong, or contradicts another.
+        """
+        draft = self._draft(overrides)
+        configuration = self._identified(resolved(draft.plain, draft.named))
+        plain = dict(configuration.plain)
+        trainer = {key: draft.plain["trainer"][key] for key in MACHINE if draft.plain["trainer"][key] == "auto"}
+        return Job(
+            number,
+            tuple(told),
+            f"{configuration.experiment}/{config_hash(plain)[:10]}-s{configuration.seed}",
+            {**plain, "trainer": {**plain["trainer"], **trainer}},
+            draft.named,
+            self._code(plain),
+        )
+
+    def own_files(self) -> list[str]:
+        """The files of code that is not kantor's, of all jobs."""
+        names = {name for code in self._codes.values() for name in code if not name.startswith(("kantor.", "torch."))}
+        return sorted({str(path) for name in names for path in source.modules_of(name).values()})
+
+    def _draft(self, overrides: Sequence[str]) -> Draft:
+        """What Hydra makes of overrides; of those that differ in their seed only, once."""
+        rest = tuple(word for word in overrides if not SEED.fullmatch(word))
+        seeds = [int(found[1]) for word in overrides if (found := SEED.fullmatch(word))]
+        if rest not in self._drafts:
+            self._drafts[rest] = drafted(list(overrides), config_dirs=self._config_dirs)
+        draft = self._drafts[rest]
+        if not seeds or draft.plain["seed"] == seeds[-1]:
+            return draft
+        if draft.by_seed:
+            return drafted(list(overrides), config_dirs=self._config_dirs)
+        named = {**draft.named, "seed": seeds[-1]}
+        return replace(draft, plain={**draft.plain, "seed": seeds[-1]}, named=named)
+
+    def _identified(self, configuration: Configuration) -> Configuration:
+        """With the identity of its data, which is found out once for equal data."""
+        node = configuration.plain["data"]
+        if node.get("identity") != "auto":
+            return configuration
+        key = canonical(node)
+        if key not in self._identities:
+            self._identities[key] = configuration.build("data", seed=configuration.seed).fingerprint
+        return configuration.replaced("data.identity", self._identities[key])
+
+    def _code(self, plain: Mapping[str, Any]) -> dict[str, str]:
+        names = tuple(targets.names({part: plain[part] for part in HASHED}))
+        if names not in self._codes:
+            self._codes[names] = code_hashes(plain)
+        return self._codes[names]

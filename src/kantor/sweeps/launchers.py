@@ -1,0 +1,91 @@
+"""Launchers of Hydra's: several jobs of a plan at once, in processes on this machine or on others.
+
+Hydra sees of a job its number in the plan alone. What a launcher leaves undone is looked at afterwards by whoever
+called it, as any other worker would.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from kantor.config.explanation import FAILURES
+from kantor.config.files import CONF
+from kantor.config.grammar import quoted
+from kantor.errors import UserError
+from kantor.runs import provenance
+from kantor.sweeps import stops
+from kantor.sweeps.plan import Plan
+from kantor.sweeps.words import BASIC, LAUNCHER, Words
+from kantor.sweeps.work import Worker
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def launch(plan: Plan, words: Words, numbers: Sequence[int], *, failed: str) -> None:
+    """Have some jobs of a plan done.
+
+    Args:
+        plan: whose jobs.
+        words: of the sweep, which choose the launcher.
+        numbers: of the jobs.
+        failed: what becomes of jobs that failed before.
+
+    Raises:
+        UserError: there is no such launcher, or it has no such setting.
+        Interrupted: a signal came; the jobs have saved themselves.
+    """
+    directory = plan.directory.absolute()
+    with stops.leading(directory) as mark:
+        arguments = [
+            *(f"{LAUNCHER}={words.launcher}", *words.launching, f"plan={quoted(str(directory))}"),
+            *(f"job={','.join(map(str, numbers))}", f"code={words.code}", f"failed={failed}"),
+            f"mark={quoted(str(mark))}",
+        ]
+        with _command_line(["kantor", "--multirun", *arguments]), _errors_of_ours():
+            try:
+                hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="work")(work_on)()
+            except FAILURES as error:
+                raise UserError(
+                    f"{LAUNCHER}={words.launcher}: {str(error).splitlines()[0]}; launchers other than {BASIC} come "
+                    "with `pip install 'kantor[sweeps]'`"
+                ) from error
+
+
+def work_on(cfg: DictConfig) -> None:
+    """One job, in the process that a launcher has for it."""
+    mark = Path(cfg.mark)
+    with stops.following(mark):
+        stops.check(mark)
+        plan = Plan.read(Path(cfg.plan))
+        if not provenance.given:
+            provenance.given = ["kantor", "train", "-m", *plan.words]
+        Worker(plan, code=cfg.code, failed=cfg.failed).do(plan.jobs[int(cfg.job)])
+
+
+@contextlib.contextmanager
+def _errors_of_ours() -> Iterator[None]:
+    """Hydra ends the process with words of its own where it fails; here its errors come out."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before
+
+
+@contextlib.contextmanager
+def _command_line(words: list[str]) -> Iterator[None]:
+    before = sys.argv
+    sys.argv = words
+    try:
+        yield
+    finally:
+        sys.argv = before

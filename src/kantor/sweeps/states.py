@@ -1,0 +1,152 @@
+"""How far the jobs of a plan are, told from the files of their runs: nothing of it is written down a second time.
+
+What no run can say, that a job was refused before there was one, and whether wrong input was to blame, is a small
+record beside the plan.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kantor.atomic import write_json
+from kantor.errors import UserError
+from kantor.plain_files import is_plain
+from kantor.runs import door
+from kantor.runs.identity import code_changes, code_hashes
+from kantor.runs.shapes import count, long_text, record, text
+from kantor.sweeps.again import Again
+from kantor.sweeps.plan import Job, Plan
+from kantor.sweeps.planning import code_stamp
+
+KILLS = 3
+"""Attempts in a row that were killed without a checkpoint between them, after which a job counts as failed: it may be
+the job that ends its workers, and would end all."""
+
+RECORD = record({"kind": text, "text": long_text, "attempts": count})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a job is.
+
+    Attributes:
+        job: of the plan.
+        state: new, running (somebody holds the run), stopped (nobody does), failed, done, or other code.
+        reason: why it failed, or what other code is.
+        status: the run's status.json; empty where there is no run.
+        wrong_input: whether a failure was the user's input.
+    """
+
+    job: Job
+    state: str
+    reason: str = ""
+    status: Mapping[str, Any] = field(default_factory=dict)
+    wrong_input: bool = False
+
+    @property
+    def attempts(self) -> int:
+        """How often the run was tried."""
+        return len(self.status.get("attempts", ()))
+
+
+class Board:
+    """The standings of a plan's jobs, for one who looks at them with the code that there is now.
+
+    Args:
+        plan: whose jobs.
+        code: what becomes of finished runs that other code has made.
+    """
+
+    def __init__(self, plan: Plan, *, code: str) -> None:
+        self.plan = plan
+        self.code = code
+        self._codes: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def all(self) -> list[Standing]:
+        """Of every job."""
+        return [self.of(job) for job in self.plan.jobs]
+
+    def of(self, job: Job) -> Standing:
+        """Of one job; a damaged run has failed."""
+        if job.refused is not None:
+            return Standing(job, "failed", job.refused, wrong_input=True)
+        try:
+            return self._of_run(job, self.status(job))
+        except UserError as error:
+            return Standing(job, "failed", str(error))
+
+    def status(self, job: Job) -> dict[str, Any]:
+        """status.json of a job's run; empty where there is none, or only one that is to be made again.
+
+        Raises:
+            UserError: it is damaged.
+        """
+        run = self.plan.directory_of(job)
+        status = run.status() if is_plain(run.status_json) else {}
+        return {} if Again(self.plan).due(job, status) else status
+
+    def _of_run(self, job: Job, status: dict[str, Any]) -> Standing:
+        run, state = self.plan.directory_of(job), status.get("state", "new")
+        if state == "finished":
+            changed = [] if self.code == "accept" else code_changes(run.environment()["code"], self._code(job))
+            if changed:
+                return Standing(job, "other code", f"made by another version of {', '.join(changed)}", status)
+            return Standing(job, "done", status=status)
+        if run.path.is_dir() and run.live:
+            return Standing(job, "running", status=status)
+        noted = self._noted(job)
+        if noted is not None and noted["attempts"] == len(status.get("attempts", ())):
+            return Standing(job, "failed", noted["text"], status, noted["kind"] == UserError.__name__)
+        if state == "failed":
+            return Standing(job, "failed", status["reason"] or "", status)
+        if state == "running" and _is_deadly(status["attempts"]):
+            step = status["attempts"][-1]["from_step"]
+            reason = f"its process was killed {KILLS} times in a row after step {step:,}, before the next checkpoint"
+            return Standing(job, "failed", reason, status)
+        return Standing(job, "stopped" if status else "new", status=status)
+
+    def note(self, job: Job, error: BaseException, text: str) -> None:
+        """Write down why a job failed; that the disk is full is no further failure."""
+        with contextlib.suppress(OSError, UserError):
+            attempts = len(self.status(job).get("attempts", ()))
+            kind = UserError.__name__ if isinstance(error, UserError) else type(error).__name__
+            write_json(self._record(job), {"kind": kind, "text": text, "attempts": attempts})
+
+    def forget(self, job: Job) -> None:
+        """Take back that a job failed: it is tried again."""
+        with contextlib.suppress(OSError):
+            self._record(job).unlink(missing_ok=True)
+
+    def _noted(self, job: Job) -> dict[str, Any] | None:
+        with contextlib.suppress(UserError):
+            path = self._record(job)
+            return door.read_json(path, RECORD) if is_plain(path) else None
+        return None
+
+    def _record(self, job: Job) -> Path:
+        """Where it is noted why a job failed."""
+        return self.plan.directory / "jobs" / f"{job.number}.json"
+
+    def _code(self, job: Job) -> Mapping[str, str]:
+        """The source of a job's `_target_`s now."""
+        if not self._is_changed:
+            return job.code
+        names = tuple(job.code)
+        if names not in self._codes:
+            self._codes[names] = code_hashes(job.plain)
+        return self._codes[names]
+
+    @cached_property
+    def _is_changed(self) -> bool:
+        """Whether any code is another than when the plan was made."""
+        return code_stamp(self.plan.stamp["own"]) != self.plan.stamp["code"]
+
+
+def _is_deadly(attempts: list[dict[str, Any]]) -> bool:
+    """Whether the last attempts were all killed, and none of them got further than the one before."""
+    last = attempts[-KILLS:]
+    killed = all(one["outcome"] in (None, "killed") for one in last)
+    return len(last) == KILLS and killed and len({one.get("from_step") for one in last}) == 1
