@@ -211,7 +211,7 @@ def test_settings_of_what_another_experiment_had_chosen_are_taken_away(tmp_path)
     [
         ("objective=wasserstein", "objective=wasserstein is unknown (nearest: wasserstein_gp): expected one of"),
         ("data=gaussian8", "nearest: gaussians8"),
-        ("logger=xyz", "logger=xyz is unknown: expected one of csv, tensorboard, wandb"),
+        ("logger=xyz", "logger=xyz is unknown: expected one of csv, mlflow, tensorboard, wandb"),
     ],
 )
 def test_unknown_options_are_refused_with_what_there_is(override, said):

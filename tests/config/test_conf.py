@@ -49,6 +49,7 @@ OPTIONS = {
     ("evaluation", "jhu_legacy"): "shapes_dcgan_dg1",
     ("evaluation", "none"): "point_wgan_gp",
     ("evaluation", "standard"): "shapes_dcgan_dg1",
+    ("logger", "mlflow"): "point_wgan_gp",
     ("logger", "tensorboard"): "point_wgan_gp",
     ("logger", "wandb"): "point_wgan_gp",
     ("objective", "least_squares"): "point_gan_ns",
@@ -151,11 +152,11 @@ def test_experiments_compose_and_are_accepted(experiment):
 
 
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
-def test_options_that_no_experiment_chooses_are_accepted_in_one(group, name, tmp_path):
+def test_options_that_no_experiment_chooses_are_accepted_in_one(group, name):
     base, *more = OPTIONS[group, name].split()
     run = checked(f"experiment={base}", f"{group}={name}", "trainer.devices=2", *more)
     if group == "logger":
-        assert run.configuration.build("logger", directory=tmp_path, seed=0, experiment="x", step=0) is not None
+        assert run.sink.name == name
 
 
 @pytest.mark.parametrize("experiment", ["point_wgan_gp", "line_distances", "shapes_dcgan_dg1_quick", "toy_vae_points"])

@@ -30,7 +30,7 @@ MODULES = (
     "kantor.models.denoising",
     "kantor.evaluation.points",
     "kantor.callbacks.points",
-    "kantor.loggers",
+    "kantor.tracking.replay",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "matplotlib.backends.backend_pdf",

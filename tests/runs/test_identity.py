@@ -65,7 +65,8 @@ def test_the_hash_is_that_of_the_text_written_by_hand():
         ("experiment", "another"), ("primary_score", "w2"), ("seed", 1), ("outputs", "/elsewhere"), ("rerun", True),
         ("code", "accept"),
         ("evaluation", {"name": "none"}), ("evaluation.n", 2), ("pictures", {}), ("pictures.contours.every", 1),
-        ("logger", {"_target_": "kantor.loggers.wandb"}), ("trainer.devices", 2), ("trainer.threads", 1),
+        ("logger", {"_target_": "kantor.tracking.weights_and_biases.WandB"}), ("trainer.devices", 2),
+        ("trainer.threads", 1),
         ("trainer.accelerator", "gpu"), ("trainer.log_every", 1), ("trainer.checkpoint_every", 1),
         ("trainer.progress", False), ("data.root", "/another"), ("data.resident", True),
         ("data.archive", "/another.tar.gz"), ("data.verify", False), ("data.broken", "skip"),
@@ -182,7 +183,9 @@ def test_code_hashes_name_every_target_that_determines_the_weights():
     named = {"models.adversarial.Adversarial", "data.points.gaussians8", "nets.mlp.MLP"}
     named |= {"objectives.adversarial.WassersteinGradientPenalty", "models.critic_steps.Constant"}
     assert {f"kantor.{name}" for name in named} | {"torch.optim.Adam"} <= set(hashes)
-    assert not {name for name in hashes if name.startswith(("kantor.evaluation", "kantor.callbacks", "kantor.loggers"))}
+    assert not {
+        name for name in hashes if name.startswith(("kantor.evaluation", "kantor.callbacks", "kantor.tracking"))
+    }
     assert {len(value) for value in hashes.values()} == {64}
 
 

@@ -8,10 +8,10 @@ import pytorch_lightning as pl
 from kantor.atomic import replacing
 from kantor.callbacks.clock import Clock
 from kantor.data.stream import Block
-from kantor.loggers import log_picture
 from kantor.models.base import GenerativeModel
 from kantor.runs.directory import RunDirectory
 from kantor.samples.batches import drawn
+from kantor.tracking.attached import log_picture
 
 FIRST_BATCH = "first_batch.png"
 
@@ -39,7 +39,8 @@ class FirstBatch(pl.Callback):
             return
         with self.clock.paused():
             picture = drawn(batch.samples[0])
-            with replacing(self.directory.figures / FIRST_BATCH) as file:
+            path = self.directory.figures / FIRST_BATCH
+            with replacing(path) as file:
                 picture.save(file, format="PNG")
             for logger in trainer.loggers:
-                log_picture(logger, "pictures/first_batch", picture, counters=pl_module.counters())
+                log_picture(logger, "pictures/first_batch", path, counters=pl_module.counters())

@@ -30,12 +30,12 @@ from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_positive
 from kantor.figure_style import own_style
-from kantor.loggers import log_picture
 from kantor.models.base import GenerativeModel
 from kantor.models.sampling import Sampling
 from kantor.report.pictures import evenly
 from kantor.runs.directory import RunDirectory
 from kantor.runs.pictures import NoPicture, opened
+from kantor.tracking.attached import log_picture
 
 FRAMES, WIDTH = 60, 800
 """Of an animation, at most, the width in pixels: it has to travel inside the run's page."""
@@ -183,9 +183,10 @@ class Picture(pl.Callback, ABC):
             drawing = draw(model)
             if drawing is None:
                 return
-            picture = write_picture(drawing, self.path(model))
+            path = self.path(model)
+            write_picture(drawing, path)
             for logger in trainer.loggers:
-                log_picture(logger, f"pictures/{self.name}", picture, counters=model.counters())
+                log_picture(logger, f"pictures/{self.name}", path, counters=model.counters())
 
 
 class Series(Picture):
@@ -234,12 +235,11 @@ def rendered(drawing: Drawing) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def write_picture(drawing: Drawing, path: Path) -> Image.Image:
-    """Keep a drawing as a PNG file; its pixels."""
+def write_picture(drawing: Drawing, path: Path) -> None:
+    """Keep a drawing as a PNG file."""
     picture = rendered(drawing)
     with replacing(path) as file:
         picture.save(file, format="PNG")
-    return picture
 
 
 def write_gif(frames: Sequence[Path], path: Path, *, seconds: float = 6.0) -> None:

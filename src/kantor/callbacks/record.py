@@ -46,14 +46,14 @@ class Record(pl.Callback):
         if not trainer.is_global_zero:
             return
         self.clock.look_at_memory()
-        self._write({**pl_module.counters(), "seconds": round(self.clock.seconds, 3)}, row)
+        whole = {**pl_module.counters(), "seconds": round(self.clock.seconds, 3), **row}
+        self._write(whole)
         for logger in trainer.loggers:
-            logger.log_metrics({**pl_module.counters(), **row}, step=pl_module.steps)
+            logger.log_metrics(whole, step=pl_module.steps)
 
-    def _write(self, counters: dict[str, float], row: dict[str, float]) -> None:
+    def _write(self, whole: dict[str, float]) -> None:
         """Append; a column that was not there before means that the file is written anew with it."""
         path = self.directory.metrics_csv
-        whole = {**counters, **row}
         if not self._columns:
             self._columns = list(self.directory.metrics()) if is_plain(path) else []
         new = [name for name in whole if name not in self._columns]

@@ -211,6 +211,19 @@ def compare(command: Command, words: list[str]) -> int:
     return 0
 
 
+def track(command: Command, words: list[str]) -> int:
+    """`kantor track`."""
+    paths, given = apart(command, words)
+    if "to" not in given or not paths:
+        raise UserError("track: expected runs and a tracker, such as `kantor track outputs to=wandb`")
+    from kantor.tracking.replay import replay, sink_of
+
+    sink = sink_of(given.pop("to"), given)
+    runs = named(paths)
+    show(f"{replay(runs, sink)} of {len(runs)} runs are in {sink.name}")
+    return 0
+
+
 def why(command: Command, words: list[str]) -> int:
     """`kantor why`."""
     alone, given = apart(command, words)

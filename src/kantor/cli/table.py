@@ -65,7 +65,7 @@ TRAIN = Command(
         of_group("extractor", "what features of pictures are, where not those that the evaluation chooses"),
         of_group("likelihood", "how nll of points or bits_per_dim of pictures is computed, or none"),
         of_group("sampler", "how samples are drawn, for pictures and scores; it does not change the weights"),
-        of_group("logger", "beside metrics.csv"),
+        of_group("logger", "a tracker beside metrics.csv: wandb, tensorboard or mlflow"),
         of_group("pictures", "what is drawn while training, or none"),
         Key("outputs=outputs", "root of run directories"),
         Key("rerun=true", "train a finished run again from the beginning"),
@@ -190,6 +190,23 @@ COMPARE = Command(
     ),
     positional=run_paths,
 )
+TRACK = Command(
+    name="track",
+    run=commands.track,
+    usage=(("DIR … to=wandb|tensorboard|mlflow", "give runs to a tracker, from their files"),),
+    about="""Gives a tracker what it does not have of runs, from their files: configuration, rows of metrics.csv,
+        pictures, card. DIR may be a run, a directory with runs below it, or a glob. Given again, after a kill too,
+        nothing is there twice. A run that is being trained is left out; logger=NAME shows it meanwhile.""",
+    keys=(
+        Key("to=NAME", "wandb, tensorboard or mlflow", lambda: ["wandb", "tensorboard", "mlflow"]),
+        Key("project=kantor", "of W&B, or the experiment of MLflow"),
+        Key("group=NAME", "of W&B; else the sweep that made the run, or its experiment"),
+    ),
+    positional=run_paths,
+    notes="""wandb: with WANDB_API_KEY it is sent; else DIR/wandb gets one directory a run, for `wandb sync`.
+
+        tensorboard: event files in DIR/tensorboard. mlflow: the store of MLFLOW_TRACKING_URI, else mlflow.db here.""",
+)
 WHY = Command(
     name="why",
     run=commands.why,
@@ -247,4 +264,6 @@ COMPLETE = Command(
         fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
     positional=lambda: list(completion.SCRIPTS),
 )
-COMMANDS = {one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, WHY, DATA, STATUS, LIST, COMPLETE)}
+COMMANDS = {
+    one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, WHY, DATA, STATUS, LIST, COMPLETE)
+}

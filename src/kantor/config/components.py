@@ -56,7 +56,6 @@ OF_KANTOR: dict[str, str] = {
     "evaluation.importance": "Importance",
     "evaluation.partition": "Annealed Exact",
     "evaluation.points": "PointEvaluation",
-    "loggers": "tensorboard wandb",
     "models.adversarial": "Adversarial AdversarialOptimisation",
     "models.critic_steps": "Bursts Constant",
     "models.denoising": "DenoisingModel",
@@ -120,6 +119,9 @@ OF_KANTOR: dict[str, str] = {
     "samplers.kernels": "AdjustedLangevin Gibbs Hamiltonian NoisyDescent UnadjustedLangevin",
     "samplers.langevin": "AnnealedLangevin Langevin",
     "samplers.spaces": "Bits Box Unbounded",
+    "tracking.event_files": "TensorBoard",
+    "tracking.mlflow_runs": "MLflow",
+    "tracking.weights_and_biases": "WandB",
 }
 """Names by the module below kantor that defines them."""
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.direct import Sampler
+from kantor.tracking.sink import Sink
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,7 @@ class Assembly:
         model: freshly initialised from ("init") of the seed.
         sampler: how samples are drawn.
         evaluation: how it is scored; None for `evaluation=none`.
+        sent: whether another process has sent it here, and ends the run when this one has done its work.
     """
 
     configuration: Configuration
@@ -47,6 +50,22 @@ class Assembly:
     model: GenerativeModel
     sampler: Sampler
     evaluation: Evaluation | None
+    sent: bool = False
+
+    @cached_property
+    def sink(self) -> Sink | None:
+        """The tracker beside metrics.csv, one in each process; None for none.
+
+        Raises:
+            UserError: what the configuration names is none.
+        """
+        sink = self.configuration.build("logger")
+        if sink is not None and not isinstance(sink, Sink):
+            raise UserError(
+                f"logger: {type(sink).__name__} is no tracker: expected a name and the methods check, begin, row, "
+                "picture, card and end, see kantor.tracking.sink"
+            )
+        return sink
 
     @property
     def sampling(self) -> Sampling:
@@ -100,7 +119,7 @@ def assemble(configuration: Configuration, path: Path | None = None) -> Assembly
 
 
 def _in_worker(configuration: Configuration, path: Path) -> Assembly:
-    return _assembled(configuration, path, torch.device("cpu"))
+    return replace(_assembled(configuration, path, torch.device("cpu")), sent=True)
 
 
 def _assembled(configuration: Configuration, path: Path | None, weights_on: torch.device) -> Assembly:

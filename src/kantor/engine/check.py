@@ -12,7 +12,7 @@ from kantor.data.images import ImageData
 from kantor.data.manifest import threads
 from kantor.data.module import BlockData
 from kantor.engine.assembly import Assembly
-from kantor.engine.fit import make_callbacks, make_logger, make_pictures
+from kantor.engine.fit import make_callbacks, make_pictures
 from kantor.errors import UserError
 from kantor.evaluation.base import Evaluation
 from kantor.evaluation.error_budget import check_error_budget
@@ -50,7 +50,8 @@ def check(run: Assembly) -> None:
         check_primary(run.configuration.primary_score, run.evaluation, run.data)
         check_error_budget(run.evaluation, run.model, run.data)
     clock = Clock()
-    make_logger(run, 0)
+    if run.sink is not None:
+        run.sink.check()
     pictures, refused = make_pictures(run, clock)
     make_callbacks(run, clock, StopOnSignal(), pictures)
     for reason in dict.fromkeys(refused.values()):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
@@ -34,6 +33,7 @@ from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
 from kantor.processes import Processes, ranks_exist
 from kantor.runs.checkpoints import AtomicCheckpointIO, counters
+from kantor.tracking.attached import Attached, attached
 
 WATCH_EVERY = 10
 """Logged rows from one measurement of gradients, spread and probabilities to the next, at most."""
@@ -54,12 +54,13 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
     """
     quiet_lightning()
     machine = run.configuration.trainer
-    with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
+    step = 0 if checkpoint is None else counters(checkpoint)["steps"]
+    with (
+        numerics(threads=machine.threads, matmul_precision=machine.matmul_precision),
+        attached(run.directory, run.sink, step=step, last=run.sent) as logger,
+    ):
         clock, stop = Clock(), StopOnSignal()
-        step = 0 if checkpoint is None else counters(checkpoint)["steps"]
-        trainer = make_trainer(run, clock, stop, make_logger(run, step))
-        for logger in trainer.loggers:
-            logger.log_hyperparams(dict(run.configuration.plain))
+        trainer = make_trainer(run, clock, stop, logger)
         if machine.compile:
             run.model.compile_networks()
         with uncovered(), taking_back(run, checkpoint, step):
@@ -68,8 +69,6 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
         evaluation = score_once(run) if stop.received is None and run.evaluation is not None else None
-        for logger in trainer.loggers:
-            logger.finalize("success")
     peaks = Processes.current().gather(clock.peak_memory_bytes)
     if Processes.current().world > 1:
         digests = Processes.current().gather(tensor_files.digest(run.model.state_dict()))
@@ -117,24 +116,7 @@ def uncovered() -> Iterator[None]:
         raise end.__context__ if isinstance(end.__context__, KeyboardInterrupt) else end from None
 
 
-def make_logger(run: Assembly, step: int) -> Logger | bool:
-    """The logger beside metrics.csv, which writes nothing before it is given something; False for none.
-
-    Args:
-        run: its directory need not exist yet.
-        step: at which it is begun, or gone on with.
-
-    Raises:
-        UserError: it cannot be had here.
-    """
-    configuration = run.configuration
-    logger: Logger | None = configuration.build(
-        "logger", directory=run.directory.path, seed=configuration.seed, experiment=configuration.experiment, step=step
-    )
-    return logger if logger is not None else False
-
-
-def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Logger | bool) -> pl.Trainer:
+def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Attached | None) -> pl.Trainer:
     """Lightning's trainer, with our counters, files and callbacks in place of its own."""
     settings = run.configuration.trainer
     return pl.Trainer(
@@ -146,7 +128,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Logger
         max_epochs=-1,
         callbacks=make_callbacks(run, clock, stop, make_pictures(run, clock)[0]),
         plugins=[AtomicCheckpointIO(), make_environment()],
-        logger=logger,
+        logger=logger if logger is not None else False,
         default_root_dir=run.directory.path,
         enable_checkpointing=False,
         enable_progress_bar=False,

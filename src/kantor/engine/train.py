@@ -31,6 +31,9 @@ from kantor.runs.attempts import Attempt, attempt, environment, machine_changes,
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_changes, code_hashes
+from kantor.tracking import fold
+from kantor.tracking.attached import untracked
+from kantor.tracking.sink import Sink
 from kantor.workers import launch
 
 SCORING = ("evaluation", "extractor", "likelihood", "sampler")
@@ -95,6 +98,8 @@ def carry_out(run: Assembly, begin: Begin, decide: Decide | None = None) -> None
             announce(start)
             if start is not None:
                 work(run, start)
+            elif run.sink is not None and run.sink.awaited:
+                track(run, run.sink)
 
 
 def work(run: Assembly, start: Start) -> None:
@@ -107,6 +112,17 @@ def work(run: Assembly, start: Start) -> None:
         with contextlib.suppress(OSError, UserError):  # the page is not worth hiding the error
             write_report(run.directory)
         raise
+    finally:
+        if run.sink is not None:
+            track(run, run.sink)
+
+
+def track(run: Assembly, sink: Sink) -> None:
+    """Give the tracker what a training does not: scores, and how it ended. One that fails is said; it spoils no run."""
+    try:
+        fold.publish(run.directory, sink)
+    except Exception as error:  # whatever a tracker's client raises
+        say(untracked(run.directory, sink, error))
 
 
 def as_configured(configuration: Configuration) -> Decide:

@@ -230,7 +230,7 @@ HEALTH = record(
     {"findings": listed(record({"step": count, "check": text, "message": long_text}, {"gone": maybe(count)}))}
 )
 
-WANDB = record({"id": name, "step": whole})
+WANDB = record({"id": name, "group": text}, {"whole": digest})
 
 NODE = mapped(anything)
 GROUPS = (

@@ -1,0 +1,84 @@
+"""A sink: a tracker, as the fold over a run's files sees it.
+
+What a sink has it does not take twice. It asks the tracker, or reads what lies there, when it begins; so a run can be
+given to it again and again, after a kill too, and by whoever.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from kantor.errors import UserError
+from kantor.tracking.about import About
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """A tracker.
+
+    Attributes:
+        name: as `logger=` and `to=` have it.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the tracker itself has started this process, and waits for a run that may be finished already."""
+
+    def check(self) -> None:
+        """Check that it can be had here; nothing is imported or written.
+
+        Raises:
+            UserError: its package is not installed.
+        """
+
+    def begin(self, about: About) -> None:
+        """Begin a run there, or go on with it; nothing where it is begun.
+
+        Raises:
+            UserError: the tracker refuses.
+        """
+
+    def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
+        """The values of a step; `steps` and `images_seen` are among the counters. Steps ascend."""
+
+    def picture(self, name: str, step: int, path: Path) -> None:
+        """A PNG or GIF file, of a step, after its row or before it."""
+
+    def card(self, card: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+        """The scores, and the files that belong to them: card, page, configuration."""
+
+    def end(self, state: str) -> None:
+        """Have all of it written, and let go of the run; `state` as in status.json. Nothing where none is begun."""
+
+
+def check_package(name: str, package: str) -> None:
+    """Check that a sink's package is there, without importing it.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"{name} needs the package {package}: pip install {package}")
+
+
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted key."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        flat |= flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat
+
+
+def scores(card: Mapping[str, Any]) -> dict[str, float]:
+    """The values of a card as `score/EVALUATION/NAME`, with `/low` and `/high` where there is an interval; of two
+    evaluations of one name, those of the later one."""
+    found: dict[str, float] = {}
+    for evaluation in card["evaluations"]:
+        for name, score in evaluation["scores"].items():
+            key = f"score/{evaluation['name']}/{name}"
+            parts = {key: score["value"], f"{key}/low": score.get("low"), f"{key}/high": score.get("high")}
+            found |= {part: value for part, value in parts.items() if value is not None}
+    return found

@@ -1,0 +1,204 @@
+"""Weights & Biases: one W&B run for a run directory, however often it is gone on with and given again.
+
+Its id is that of the run (`kantor.tracking.about`), or what an agent of a W&B sweep says; the axis is `images_seen`,
+and W&B's own step is the run's. Online, W&B says how far it has come. Offline nothing can be gone on with: each time
+DIR/wandb gets one directory that is whole, in place of those before.
+"""
+
+import contextlib
+import glob
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PIL import Image
+
+from kantor.atomic import copy_file, write_json
+from kantor.digests import sha256
+from kantor.errors import UserError
+from kantor.messages import say
+from kantor.plain_files import is_there
+from kantor.runs import door, schemas
+from kantor.runs.pictures import FORMATS
+from kantor.tracking.about import About
+from kantor.tracking.sink import check_package, scores
+
+KEPT = "wandb.json"
+"""In the run directory: the id, the group of a sweep, and of which files an offline directory is whole."""
+
+EXIT_CODES = {"finished": 0, "failed": 1}
+KILLED = 255
+"""How W&B is told of what has neither finished nor failed."""
+
+LONGEST_TAG = 64
+"""W&B refuses longer ones."""
+
+
+@dataclass(eq=False)
+class WandB:
+    """W&B, by its client. Without WANDB_API_KEY (or with WANDB_MODE=offline) DIR/wandb is written, for `wandb sync`;
+    the key is in no file.
+
+    Attributes:
+        project: of W&B; a sweep of W&B's has its own.
+        group: of runs; None for the sweep that made the run, else its experiment.
+    """
+
+    _: KW_ONLY
+    project: str
+    group: str | None = None
+    name: ClassVar[str] = "wandb"
+
+    def __post_init__(self) -> None:
+        self._run: Any = None
+        self._about: About | None = None
+        self._before = -1  # the last step that W&B had when the run was begun
+        self._last = -1  # the last row that W&B has
+        self._shown: set[tuple[str, int]] = set()
+        self._looks: dict[str, str] = {}
+
+    @property
+    def awaited(self) -> bool:
+        """An agent of a W&B sweep waits."""
+        return bool(os.environ.get("WANDB_SWEEP_ID"))
+
+    def check(self) -> None:
+        """Its package has to be there."""
+        check_package("wandb", "wandb")
+
+    def begin(self, about: About) -> None:
+        """One line says where the run is seen."""
+        if self._run is not None:
+            return
+        import wandb
+
+        kept = _kept(about, self.group)
+        offline = mode() == "offline"
+        if offline and kept.get("whole") == _fingerprint(about.directory) and _written(about.directory, kept["id"]):
+            return
+        if offline:
+            for stale in _written(about.directory, kept["id"]):
+                shutil.rmtree(stale)
+        with _environment_kept():
+            try:
+                self._run = wandb.init(
+                    project=None if self.awaited else self.project,
+                    id=None if self.awaited else kept["id"],  # both are the agent's
+                    name=about.name,
+                    group=kept["group"],
+                    job_type="train",
+                    tags=[tag[:LONGEST_TAG] for tag in about.tags],
+                    config={**about.configuration, "environment": dict(about.environment)},
+                    dir=about.directory,
+                    mode=mode(),  # type: ignore[arg-type]  # the client says what it takes
+                    resume="allow",
+                    reinit="create_new",  # runs of one process do not merge
+                    settings=wandb.Settings(silent=True, console="off", x_save_requirements=False),
+                )
+            except wandb.Error as error:
+                first = str(error).partition("\n")[0]
+                raise UserError(f"wandb: {first}; with WANDB_MODE=offline nothing is sent") from error
+        self._about, self._before = about, self._run.starting_step - 1
+        self._last, self._shown, self._looks = self._before, set(), {}
+        self._run.define_metric("images_seen")
+        self._run.define_metric("*", step_metric="images_seen")
+        write_json(about.directory / KEPT, {"id": self._run.id, "group": kept["group"]})
+        say(f"W&B: {about.name} {Path(self._run.dir).parent if self._run.offline else self._run.url}")
+
+    def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
+        """W&B's step is the run's; it has what comes before `starting_step`."""
+        if self._run is not None and counters["steps"] > self._last:
+            self._last = counters["steps"]
+            self._run.log({**counters, **values}, step=self._last)
+
+    def picture(self, name: str, step: int, path: Path) -> None:
+        """A picture that W&B shows already is not given again: an animation that has its key in the summary, any other
+        of a step that it has, or that is the one before once more."""
+        if self._run is None:
+            return
+        import wandb
+
+        if path.suffix == ".gif":
+            if self._run.summary.get(name) is None:
+                shown = wandb.Video(str(path), format="gif")
+                self._run.log({name: shown}, step=max(step, self._before + 1))
+            return
+        look = hashlib.sha256(path.read_bytes()).hexdigest()
+        if step > self._before and (name, step) not in self._shown and self._looks.get(name) != look:
+            self._shown.add((name, step))
+            self._looks[name] = look
+            with Image.open(path, formats=FORMATS) as image:
+                self._run.log({name: wandb.Image(image)}, step=step)
+
+    def card(self, card: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+        """Scores are the run's summary; the files are an artefact, of which W&B keeps a version where it changed."""
+        if self._run is None:
+            return
+        import wandb
+
+        self._run.summary.update({**scores(card), "state": card["status"]})
+        told = {part: card[part] for part in ("experiment", "config_hash", "seed", "budget", "cost")}
+        artefact = wandb.Artifact(f"card-{self._run.id}", type="card", metadata=told)
+        beside = Path(self._run.dir).absolute().parent / "card"  # W&B would keep its own copies in the home directory
+        for name, path in files.items():
+            copy = beside / f"of_{name}"  # a directory with a card.json would be taken for a run
+            copy_file(path, copy)
+            artefact.add_file(str(copy), name=name, policy="immutable", skip_cache=True)
+        self._run.log_artifact(artefact)
+
+    def end(self, state: str) -> None:
+        """W&B is told in which way the run ended."""
+        if self._run is None:
+            return
+        run, about, self._run, self._about = self._run, self._about, None, None
+        assert about is not None
+        run.finish(exit_code=EXIT_CODES.get(state, KILLED))
+        if run.offline and state in EXIT_CODES:
+            whole = _fingerprint(about.directory)
+            write_json(about.directory / KEPT, {**_read(about.directory), "whole": whole})
+
+
+def mode() -> str:
+    """online, offline or disabled: as WANDB_MODE says, else whether there is a key."""
+    return os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
+
+
+def _kept(about: About, group: str | None) -> dict[str, Any]:
+    """What is known of the run there: an id that W&B's environment gives, that of before, or the run's own."""
+    before = _read(about.directory)
+    there = os.environ.get("WANDB_RUN_ID") or before.get("id") or about.id
+    named = about.group if about.group != about.experiment else before.get("group", about.group)
+    return {**before, "id": there, "group": group or named}
+
+
+def _read(directory: Path) -> dict[str, Any]:
+    path = directory / KEPT
+    return door.read_json(path, schemas.WANDB) if is_there(path) else {}
+
+
+def _fingerprint(directory: Path) -> str:
+    """Of the files that W&B is given, without the pictures: a picture more comes with a row more."""
+    found = [directory / name for name in ("config.yaml", "status.json", "metrics.csv", "card.json")]
+    return sha256([hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None for path in found])
+
+
+def _written(directory: Path, run_id: str) -> list[Path]:
+    """What W&B has written of a run without being asked for its network."""
+    found = (directory / "wandb").glob(f"offline-run-*-{glob.escape(run_id)}")
+    return sorted(path for path in found if path.is_dir() and not path.is_symlink())
+
+
+@contextlib.contextmanager
+def _environment_kept() -> Iterator[None]:
+    """W&B's client leaves variables behind, which the next run of the process would take for the user's."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ.update(before)
