@@ -66,3 +66,12 @@ def of_mlflow(run: Path, project: str = "kantor") -> dict:
 
 
 STORES = {"wandb": of_wandb, "tensorboard": of_tensorboard, "mlflow": of_mlflow}
+
+
+def curve(tracker: str, has: dict, name: str) -> list[tuple[int, float]]:
+    """Steps and values of what is drawn."""
+    if tracker == "wandb":
+        return [(row["_step"], row[name]) for row in has["rows"] if name in row]
+    if tracker == "tensorboard":
+        return has["scalars"][name]
+    return [(step, value) for key, step, value, _ in has["metrics"] if key == name]

@@ -8,7 +8,7 @@ import time
 import pytest
 from apart import Apart
 from tracking.made_runs import made, rows
-from tracking.stores import STORES
+from tracking.stores import STORES, curve
 
 from kantor.atomic import write_json
 
@@ -40,26 +40,17 @@ def test_given_again_and_again_a_tracker_has_everything_once(kantor, tmp_path, t
     moved = run.path.rename(tmp_path / "moved")
     kantor("track", "mov*", f"to={to}")
     assert STORES[to](moved) == first
-    losses = {"wandb": lambda: [(row["_step"], row["train/loss"]) for row in first["rows"] if "train/loss" in row],
-              "tensorboard": lambda: first["scalars"]["train/loss"],
-              "mlflow": lambda: [(step, value) for key, step, value, _ in first["metrics"] if key == "train/loss"]}  # fmt: skip
-    assert losses[to]() == [(step, pytest.approx(1 / step)) for step in range(5, 41, 5)]
+    assert curve(to, first, "train/loss") == [(step, pytest.approx(1 / step)) for step in range(5, 41, 5)]
 
 
 @pytest.mark.parametrize("to", TRACKERS)
 def test_what_came_since_is_added(kantor, tmp_path, to):
-    """A failed run is tracked, gone on with, and tracked again; and as if it had been tracked at its end alone."""
-    run, other = made(tmp_path / "run", steps=20, state="failed"), made(tmp_path / "other", state="finished")
+    """A failed run is tracked, gone on with, and tracked again."""
+    run = made(tmp_path / "run", steps=20, state="failed")
     kantor("track", "run", f"to={to}")
     made(tmp_path / "run", state="finished")
     kantor("track", "run", f"to={to}")
-    steps = {"wandb": lambda has: [row["steps"] for row in has["rows"] if "steps" in row],
-             "tensorboard": lambda has: [step for step, _ in has["scalars"]["steps"]],
-             "mlflow": lambda has: [step for key, step, *_ in has["metrics"] if key == "steps"]}  # fmt: skip
-    assert steps[to](STORES[to](run.path)) == list(range(5, 41, 5))
-    if to != "mlflow":  # where both are one run, in one store
-        kantor("track", "other", f"to={to}")
-        assert steps[to](STORES[to](other.path)) == list(range(5, 41, 5))
+    assert curve(to, STORES[to](run.path), "steps") == [(step, step) for step in range(5, 41, 5)]
 
 
 @pytest.mark.parametrize("to", TRACKERS)
@@ -85,10 +76,7 @@ def test_a_replay_that_is_killed_half_way_is_made_whole_by_the_next(kantor, tmp_
         assert 5 < len(STORES[to](run.path)["metrics"]) < 4 * 4000
     kantor("track", "killed", f"to={to}")
     has = STORES[to](run.path)
-    steps = {"wandb": lambda: [row["steps"] for row in has["rows"] if "steps" in row],
-             "tensorboard": lambda: [step for step, _ in has["scalars"]["steps"]],
-             "mlflow": lambda: [step for key, step, *_ in has["metrics"] if key == "steps"]}  # fmt: skip
-    assert steps[to]() == list(range(5, 20_001, 5))
+    assert curve(to, has, "steps") == [(step, step) for step in range(5, 20_001, 5)]
     kantor("track", "killed", f"to={to}")
     assert STORES[to](run.path) == has
 

@@ -4,6 +4,9 @@ What lies there is read when a run is begun: what it has is not written again, a
 taken back, as TensorBoard does it.
 """
 
+import os
+import re
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from PIL import Image
 
 from kantor.plain_files import is_plain
 from kantor.runs.pictures import FORMATS
+from kantor.temporaries import HOST
 from kantor.tracking.about import About
 from kantor.tracking.sink import check_package, flattened, scores
 
@@ -24,7 +28,7 @@ PLACE = "tensorboard"
 
 @dataclass(eq=False)
 class TensorBoard:
-    """Event files, by TensorBoard's own writer; no torch."""
+    """Event files, by TensorBoard's own writer of records; no torch."""
 
     name: ClassVar[str] = "tensorboard"
 
@@ -46,6 +50,7 @@ class TensorBoard:
     def begin(self, about: About) -> None:
         """Settings, for the table of them and as text."""
         if self._about is not None:
+            self._about = about
             return
         from tensorboard.compat.proto import event_pb2
         from tensorboard.plugins.hparams import metadata
@@ -134,12 +139,22 @@ class TensorBoard:
     def _add(self, event: Any) -> None:
         """Write; there is no file before there is something new."""
         if self._writer is None:
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+            from tensorboard.compat.proto import event_pb2
+            from tensorboard.summary.writer.record_writer import RecordWriter
 
             assert self._about is not None
-            self._writer = EventFileWriter(str(self._about.directory / PLACE))
+            self._writer = RecordWriter(_next_file(self._about.directory / PLACE).open("xb"))
+            self._writer.write(event_pb2.Event(wall_time=self._time, file_version="brain.Event:2").SerializeToString())
         event.wall_time = self._time
-        self._writer.add_event(event)
+        self._writer.write(event.SerializeToString())
+
+
+def _next_file(directory: Path) -> Path:
+    """One that TensorBoard reads after those that are there, by its name: two attempts may begin in one second."""
+    directory.mkdir(exist_ok=True)
+    there = (re.match(r"events\.out\.tfevents\.(\d{10})\.", path.name) for path in directory.iterdir())
+    last = max((int(found[1]) for found in there if found is not None), default=0)
+    return directory / f"events.out.tfevents.{max(int(time.time()), last + 1):010d}.{HOST}.{os.getpid()}"
 
 
 def _setting(value: object) -> bool | int | float | str:

@@ -23,7 +23,10 @@ from kantor.tracking.sink import check_package, flattened, scores
 TAG = "kantor.id"
 """By which a run is found again."""
 
-STORE = "sqlite:///mlflow.db"
+LOOK = "kantor.look "
+"""Before a picture's name: the tag with the digest of the last one."""
+
+STORE = "mlflow.db"
 """Where MLFLOW_TRACKING_URI names none: in the directory of the command. No configuration names one, for it may come
 from anybody."""
 
@@ -77,12 +80,13 @@ class MLflow:
     def begin(self, about: About) -> None:
         """Parameters are the configuration; those that MLflow has stay, for it lets none be changed."""
         if self._client is not None:
+            self._about = about
             return
         from mlflow.entities import Param, RunTag
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or STORE
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(STORE).absolute()}"
         try:
             client = MlflowClient(tracking_uri=uri)
             run = self._run(client, about)
@@ -90,16 +94,18 @@ class MLflow:
             new = {key: str(value)[:LONGEST] for key, value in flattened(about.configuration).items()}
             new = {_key(key): value for key, value in new.items() if _key(key) not in run.data.params}
             told = {**flattened(about.environment, "environment."), "group": about.group, "job_type": "train"}
-            tags = [RunTag(_key(key), str(value)[:LONGEST]) for key, value in told.items()]
-            tags += [RunTag(f"tag.{_key(tag)}", "true") for tag in about.tags]
+            words = [RunTag(_key(key), str(value)[:LONGEST]) for key, value in told.items()]
+            words += [RunTag(f"tag.{_key(tag)}", "true") for tag in about.tags]
             params = [Param(key, value) for key, value in new.items()]
             for first in range(0, len(params), PARAMS_AT_ONCE):
                 client.log_batch(self._run_id, params=params[first : first + PARAMS_AT_ONCE])
-            client.log_batch(self._run_id, tags=tags)
+            client.log_batch(self._run_id, tags=words)
             client.update_run(self._run_id, status="RUNNING")
             counted = client.get_metric_history(self._run_id, "images_seen")
             self._last = max((one.step for one in counted), default=-1)
             self._have = set(_files(client, self._run_id, "pictures"))
+            tags = run.data.tags.items()
+            self._looks = {key.removeprefix(LOOK): value for key, value in tags if key.startswith(LOOK)}
         except MlflowException as error:
             raise UserError(f"mlflow: {str(error).partition(chr(10))[0]} (the store is {uri})") from error
         self._client, self._about, self._time, self._flushed = client, about, about.began, time.monotonic()
@@ -141,6 +147,7 @@ class MLflow:
             self._keep(path, place)
             self._have.add(place)
             self._looks[name] = look
+            self._client.set_tag(self._run_id, _key(f"{LOOK}{name}"), look)
 
     def card(self, card: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         """Scores are metrics of the last step, newer ones above older ones; the files are artefacts."""

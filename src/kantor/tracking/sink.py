@@ -35,7 +35,7 @@ class Sink(Protocol):
         """
 
     def begin(self, about: About) -> None:
-        """Begin a run there, or go on with it; nothing where it is begun.
+        """Begin a run there, or go on with it; where it is begun, it may have reached further.
 
         Raises:
             UserError: the tracker refuses.

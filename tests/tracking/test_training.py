@@ -1,0 +1,242 @@
+"""`logger=` while a run is trained: what the tracker has in the end is what the files have."""
+
+import importlib.util
+import os
+import time
+
+import pytest
+from small_runs import SMALL
+from tracking.made_runs import made, picture, rows
+from tracking.offline_files import Offline, directories
+from tracking.stores import STORES, curve
+
+from kantor.errors import UserError
+from kantor.runs.directory import RunDirectory
+from kantor.tracking.attached import attached, log_picture
+from kantor.tracking.event_files import TensorBoard
+from kantor.tracking.fold import publish
+from kantor.tracking.weights_and_biases import WandB
+
+KEY = "f" * 20 + "0123456789abcdef0123"
+HERE = pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="mlflow is not installed")
+WORDS = ("experiment=point_demo_gp", "budget.steps=20", *SMALL, "pictures.every=10")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """No key, no ids; W&B's service ends with the test."""
+    for name in [name for name in os.environ if name.startswith(("WANDB_", "MLFLOW_"))]:
+        monkeypatch.delenv(name)
+    yield
+    import wandb
+
+    wandb.teardown()
+
+
+def as_written(run, name):
+    columns = RunDirectory(run).metrics()
+    pairs = zip(columns["steps"], columns[name], strict=True)
+    return [(int(step), pytest.approx(value)) for step, value in pairs if value is not None]
+
+
+def test_wandb_has_the_whole_run_in_one_line_of_noise_and_nobody_has_the_key(kantor, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("KANTOR_SWEEP", "0123456789")
+    before = {name: value for name, value in os.environ.items() if name.startswith("WANDB")}
+    done = kantor("train", *WORDS, "logger=wandb")
+    assert {name: value for name, value in os.environ.items() if name.startswith("WANDB")} == before
+    assert len([line for line in (done.stdout + done.stderr).splitlines() if "W&B" in line or "wandb:" in line]) == 1
+    (run,) = tmp_path.glob("outputs/*/*")
+    found = Offline(run)
+    assert (found.begun.project, found.begun.job_type, found.exit_code) == ("kantor", "train", 0)
+    assert found.begun.display_name == f"point_demo_gp/{run.name}" and found.begun.run_group == "0123456789"
+    assert list(found.begun.tags) == ["point_demo_gp", "gaussians8", "Adversarial"]
+    assert found.config["optimisation"]["generator"]["lr"] == 0.001 and found.config["environment"]["kantor"]
+    assert found.axes["images_seen"] == "" and found.axes["*"] == "images_seen"
+    for name in ("steps", "train/critic_loss", "val/w1", "seconds"):
+        assert curve("wandb", {"rows": found.rows}, name) == as_written(run, name)
+    assert found.steps_of("pictures/samples") == [0, 10, 20] and found.steps_of("pictures/animation") == [20]
+    assert found.steps_of("pictures/first_batch") == [0]
+    card = RunDirectory(run).card()["evaluations"][0]["scores"]["w1"]
+    assert [found.summary[f"score/toy/w1{end}"] for end in ("", "/low")] == [card["value"], card["low"]]
+    assert set(found.artefacts["card"]) == {"card.json", "config.yaml", "report.html"}
+    for path in (one for one in tmp_path.rglob("*") if one.is_file()):
+        assert KEY.encode() not in path.read_bytes(), path
+    kantor("track", str(run), "to=wandb")
+    assert directories(run) == [found.directory]
+    assert (
+        "finished" in kantor("status", "outputs").stdout and "1 of 1" in kantor("track", "outputs", "to=wandb").stdout
+    )
+    made_live = {name: curve("wandb", {"rows": found.rows}, name) for name in ("steps", "train/critic_loss", "val/w1")}
+    (run / "wandb.json").unlink()
+    kantor("track", str(run), "to=wandb")
+    again = Offline(run)
+    assert again.begun.run_id == found.begun.run_id and again.directory != found.directory
+    assert {name: curve("wandb", {"rows": again.rows}, name) for name in made_live} == made_live
+
+
+@pytest.mark.parametrize("logger", ["tensorboard", pytest.param("mlflow", marks=HERE)])
+def test_the_others_have_the_whole_run(kantor, tmp_path, logger):
+    kantor("train", *WORDS, f"logger={logger}")
+    (run,) = tmp_path.glob("outputs/*/*")
+    has = STORES[logger](run)
+    for name in ("images_seen", "train/critic_loss", "val/w1"):
+        assert curve(logger, has, name) == as_written(run, name)
+    if logger == "tensorboard":
+        assert [step for step, _ in has["images"]["pictures/samples"]] == [0, 10, 20]
+        ((step, animation),) = has["images"]["pictures/animation"]
+        assert step == 20 and animation == (run / "samples" / "samples.gif").read_bytes()
+        assert "lr: 0.001" in has["texts"]["configuration/text_summary"][0][1].decode()
+        assert "score/toy/w1" in has["texts"]["card/text_summary"][0][1].decode()
+        assert has["settings"] == ["_hparams_/session_end_info", "_hparams_/session_start_info"]
+    else:
+        assert has["state"] == "FINISHED" and ("optimisation.generator.lr", "0.001") in has["params"]
+        assert {"card.json", "pictures/animation.gif", "pictures/samples/step_00000010.png"} <= set(has["artefacts"])
+        assert "score/toy/w1" in dict(has["scores"])
+    kantor("track", "outputs", f"to={logger}")
+    assert STORES[logger](run) == has
+
+
+def test_tensorboard_takes_steps_beyond_the_checkpoint_back(tmp_path):
+    """The attempt before came to step 15, and its checkpoint is of step 10."""
+    for begin, end in ((0, 15), (10, 20)):
+        run, sink = made(tmp_path / "run", steps=max(begin, 5)), TensorBoard()
+        rows(run, begin or 5)
+        with attached(run, sink, step=begin, last=True) as logger:
+            for step in range(begin + 5, end + 1, 5):
+                logger.log_metrics({"steps": step, "images_seen": step, "train/loss": step + begin}, step=step)
+                picture(run.figures / "a.png", step + begin)
+                log_picture(logger, "pictures/a", run.figures / "a.png", counters={"steps": step})
+    has = STORES["tensorboard"](run.path)
+    assert [step for step, _ in has["scalars"]["train/loss"]] == [5, 10, 15, 20]
+    assert has["scalars"]["train/loss"][2:] == [(15, 25.0), (20, 30.0)]
+    assert [step for step, _ in has["images"]["pictures/a"]] == [5, 10, 15, 20]
+
+
+class Online:
+    """W&B, as its client is online: what it is told."""
+
+    offline, id, url = False, "the-id", "https://wandb.example/run"
+
+    def __init__(self, steps, summary, **settings):
+        self.starting_step, self.summary, self.settings = steps, summary, settings
+        self.rows, self.artefacts, self.dir = [], [], str(settings["dir"] / "wandb" / "run" / "files")
+
+    def define_metric(self, name, step_metric=None):
+        pass
+
+    def log(self, row, step):
+        assert not self.rows or self.rows[-1][0] <= step, "W&B takes no step below the one before"
+        assert step >= self.starting_step, "W&B has this step"
+        self.rows.append((step, sorted(row)))
+
+    def log_artifact(self, artefact):
+        self.artefacts.append(artefact)
+
+    def finish(self, exit_code):
+        self.exit_code = exit_code
+
+
+def test_wandb_says_online_how_far_it_has_come(tmp_path, monkeypatch):
+    begun = []
+    run = made(tmp_path / "run", steps=20)
+
+    def init(**settings):
+        begun.append(Online(*((0, {}), (11, {}), (21, {"pictures/animation": {}}))[len(begun)], **settings))
+        return begun[-1]
+
+    monkeypatch.setattr("wandb.init", init)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    for _ in range(3):
+        publish(run, WandB(project="lab"))
+    whole, rest, nothing = begun
+    assert {one.settings["id"] for one in begun} == {whole.settings["id"], "the-id"}  # what W&B says is kept
+    assert [whole.settings[name] for name in ("mode", "resume", "reinit", "project", "group")] == [
+        "online", "allow", "create_new", "lab", "small"
+    ]  # fmt: skip
+    assert [step for step, row in whole.rows if "steps" in row] == [5, 10, 15, 20]
+    assert [step for step, row in rest.rows if "steps" in row] == [15, 20]
+    assert [row for step, row in rest.rows if step == 20 and "steps" not in row] == [
+        ["pictures/samples"], ["pictures/contours"], ["pictures/animation"]
+    ]  # fmt: skip
+    assert nothing.rows == [] and nothing.summary["score/toy/w1"] == 0.5
+    assert [one.exit_code for one in begun] == [0, 0, 0]
+
+
+def test_a_refusal_of_wandb_is_one_sentence(tmp_path, monkeypatch):
+    import wandb
+
+    def init(**settings):
+        raise wandb.errors.AuthenticationError("the key is unknown\nand more")
+
+    monkeypatch.setattr("wandb.init", init)
+    with pytest.raises(UserError, match=r"wandb: the key is unknown; with WANDB_MODE=offline nothing is sent$"):
+        publish(made(tmp_path / "run"), WandB(project="lab"))
+
+
+def test_an_agent_of_a_wandb_sweep_trains_and_gets_its_run(kantor, tmp_path, monkeypatch):
+    """Words as the agent makes them of `${args_no_hyphens}`; a second trial of the same settings gets its run too."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    trial = {"experiment": "point_demo_gp", "optimisation.generator.lr": 0.002, "seed": 3, "objective": "hinge"}
+    words = create_sweep_command_args({"args": {key: {"value": value} for key, value in trial.items()}})
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep123")
+    for agents in ("abcd1234", "efgh5678"):
+        import wandb
+
+        wandb.teardown()  # an agent starts a process for each trial
+        monkeypatch.setenv("WANDB_RUN_ID", agents)
+        kantor("train", *words["args_no_hyphens"], *WORDS[1:], "logger=wandb")
+        (run,) = tmp_path.glob("outputs/*/*-s3")
+        (place,) = run.glob(f"wandb/offline-run-*-{agents}")
+    assert len(directories(run)) == 2
+    (directories(run)[0] if directories(run)[0] != place else directories(run)[1]).rename(tmp_path / "first")
+    found = Offline(run)
+    assert (found.begun.run_id, found.begun.sweep_id) == ("efgh5678", "sweep123")
+    assert found.config["optimisation"]["generator"]["lr"] == 0.002 and "score/toy/w1" in found.summary
+    assert curve("wandb", {"rows": found.rows}, "steps") == as_written(run, "steps")
+
+
+def test_several_runs_of_one_process_do_not_merge(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    first, second = (made(tmp_path / name, seed=seed) for seed, name in enumerate("ab"))
+    one, other = WandB(project="x"), WandB(project="x")
+    with attached(first, one, step=0, last=True), attached(second, other, step=0, last=True):
+        pass
+    for run in (first, second):
+        publish(run, WandB(project="x"))
+    ids = [Offline(run.path).begun.run_id for run in (first, second)]
+    assert len(set(ids)) == 2 and os.environ["WANDB_MODE"] == "offline"
+
+
+def test_two_processes_give_each_row_once(kantor, tmp_path):
+    kantor("train", *WORDS, "logger=tensorboard", "trainer.devices=2")
+    (run,) = tmp_path.glob("outputs/*/*")
+    has = STORES["tensorboard"](run)
+    assert curve("tensorboard", has, "train/critic_loss") == as_written(run, "train/critic_loss")
+    assert "card/text_summary" in has["texts"] and len(has["images"]["pictures/samples"]) == 3
+
+
+def test_a_tracker_that_is_away_costs_the_run_nothing(kantor, tmp_path, monkeypatch):
+    def away(self, *_):
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(TensorBoard, "row", away)
+    said = kantor("train", *WORDS, "logger=tensorboard").stderr
+    (run,) = tmp_path.glob("outputs/*/*")
+    assert "tensorboard got no more (away); nothing is lost: `kantor track" in said
+    assert RunDirectory(run).status()["state"] == "finished"
+
+
+def test_times_are_those_of_the_run(tmp_path):
+    run = made(tmp_path / "run")
+    publish(run, TensorBoard())
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(run.path / "tensorboard"))
+    events.Reload()
+    began = 1893456000.0  # 2030-01-01
+    assert [one.wall_time - began for one in events.Scalars("train/loss")] == [step / 8 for step in range(5, 41, 5)]
+    assert time.time() < began
