@@ -2,10 +2,11 @@
 
 import importlib.util
 import os
+import shutil
 import time
 
 import pytest
-from small_runs import SMALL
+from small_runs import FAST, SMALL
 from tracking.made_runs import made, picture, rows
 from tracking.offline_files import Offline, directories
 from tracking.stores import STORES, curve
@@ -209,6 +210,20 @@ def test_several_runs_of_one_process_do_not_merge(tmp_path, monkeypatch):
         publish(run, WandB(project="x"))
     ids = [Offline(run.path).begun.run_id for run in (first, second)]
     assert len(set(ids)) == 2 and os.environ["WANDB_MODE"] == "offline"
+
+
+def test_the_runs_of_a_sweep_are_each_one_and_a_group(kantor, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    kantor("train", "-m", *WORDS[:2], *FAST, "seed=0,1", "logger=wandb")
+    (plan,) = tmp_path.glob("outputs/sweeps/*")
+    found = [Offline(run) for run in sorted(tmp_path.glob("outputs/point_demo_gp/*"))]
+    assert [one.begun.run_group for one in found] == [plan.name] * 2
+    assert [one.config["seed"] for one in found] == [0, 1] and found[0].begun.run_id != found[1].begun.run_id
+    assert [[row["steps"] for row in one.rows if "steps" in row] for one in found] == [[5, 10, 15, 20]] * 2
+    assert "KANTOR_SWEEP" not in os.environ
+    shutil.rmtree(found[0].directory)
+    kantor("track", "outputs", "to=wandb")  # the group is kept
+    assert Offline(sorted(tmp_path.glob("outputs/point_demo_gp/*"))[0]).begun.run_group == plan.name
 
 
 def test_two_processes_give_each_row_once(kantor, tmp_path):

@@ -264,6 +264,4 @@ COMPLETE = Command(
         fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
     positional=lambda: list(completion.SCRIPTS),
 )
-COMMANDS = {
-    one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, WHY, DATA, STATUS, LIST, COMPLETE)
-}
+COMMANDS = {one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, WHY, DATA, STATUS, LIST, COMPLETE)}

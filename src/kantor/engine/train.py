@@ -20,7 +20,7 @@ from kantor.engine.fit import fit
 from kantor.engine.publication import derived, is_published, publish
 from kantor.engine.resumption import check_resumable
 from kantor.engine.trial import try_out
-from kantor.errors import Interrupted, OtherCode, UserError, command
+from kantor.errors import Interrupted, LeaseLost, OtherCode, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.plain_files import is_plain
@@ -31,9 +31,7 @@ from kantor.runs.attempts import Attempt, attempt, environment, machine_changes,
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_changes, code_hashes
-from kantor.tracking import fold
-from kantor.tracking.attached import untracked
-from kantor.tracking.sink import Sink
+from kantor.tracking.attached import tell
 from kantor.workers import launch
 
 SCORING = ("evaluation", "extractor", "likelihood", "sampler")
@@ -99,7 +97,7 @@ def carry_out(run: Assembly, begin: Begin, decide: Decide | None = None) -> None
             if start is not None:
                 work(run, start)
             elif run.sink is not None and run.sink.awaited:
-                track(run, run.sink)
+                tell(run.directory, run.sink)
 
 
 def work(run: Assembly, start: Start) -> None:
@@ -108,21 +106,14 @@ def work(run: Assembly, start: Start) -> None:
         with attempt(run.directory, run.configuration.trainer, from_step=start.step) as trying:
             result = launch(fit, run, start.checkpoint, devices=run.configuration.trainer.devices)
             conclude(run.directory, trying, result)
+    except LeaseLost:
+        raise  # the run is somebody else's, its page and its tracker too
     except BaseException:
         with contextlib.suppress(OSError, UserError):  # the page is not worth hiding the error
             write_report(run.directory)
+        tell(run.directory, run.sink)
         raise
-    finally:
-        if run.sink is not None:
-            track(run, run.sink)
-
-
-def track(run: Assembly, sink: Sink) -> None:
-    """Give the tracker what a training does not: scores, and how it ended. One that fails is said; it spoils no run."""
-    try:
-        fold.publish(run.directory, sink)
-    except Exception as error:  # whatever a tracker's client raises
-        say(untracked(run.directory, sink, error))
+    tell(run.directory, run.sink)
 
 
 def as_configured(configuration: Configuration) -> Decide:

@@ -18,6 +18,7 @@ from kantor.runs.directory import RunDirectory
 from kantor.sweeps.again import Again, ask, is_asked
 from kantor.sweeps.plan import Job, Plan
 from kantor.sweeps.states import Board, Standing
+from kantor.tracking.about import of_sweep
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds until jobs of others are looked at again, longer and longer."""
@@ -127,7 +128,8 @@ class Worker:
             failed_since = status.get("state") == "failed" and len(status["attempts"]) > standing.attempts
             return Next.NOTHING if failed_since else Next.ON
 
-        train(self.plan.configuration(job, code=self.code), decide)
+        with of_sweep(self.plan.directory.name):
+            train(self.plan.configuration(job, code=self.code), decide)
 
     def _say_put_off(self, job: Job) -> None:
         if job.number not in self._put_off:

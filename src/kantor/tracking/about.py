@@ -1,7 +1,8 @@
 """What a tracker is told of a run before its first row: read off the files of its directory, and of nothing else."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,19 @@ from kantor.runs.directory import RunDirectory
 
 SWEEP = "KANTOR_SWEEP"
 """The environment variable in which a sweep's worker says of which sweep the run is."""
+
+
+@contextlib.contextmanager
+def of_sweep(name: str) -> Iterator[None]:
+    """What is trained in the block, and in processes that begin there, is of a sweep."""
+    before = os.environ.get(SWEEP)
+    os.environ[SWEEP] = name
+    try:
+        yield
+    finally:
+        os.environ.pop(SWEEP)
+        if before is not None:
+            os.environ[SWEEP] = before
 
 
 @dataclass(frozen=True, kw_only=True)

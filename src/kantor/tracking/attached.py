@@ -14,7 +14,7 @@ from kantor.errors import UserError, command
 from kantor.messages import say
 from kantor.processes import given_rank
 from kantor.runs.directory import RunDirectory
-from kantor.tracking.fold import Fold
+from kantor.tracking.fold import Fold, publish
 from kantor.tracking.sink import Sink
 
 
@@ -100,6 +100,17 @@ def attached(run: RunDirectory, sink: Sink | None, *, step: int, last: bool) -> 
                 sink.end("running")
             except Exception as error:
                 say(untracked(run, sink, error))
+
+
+def tell(run: RunDirectory, sink: Sink | None) -> None:
+    """Give the tracker, if there is one, what a training does not: scores, and how it ended. One that fails is said; it
+    spoils no run."""
+    if sink is None:
+        return
+    try:
+        publish(run, sink)
+    except Exception as error:  # whatever a tracker's client raises
+        say(untracked(run, sink, error))
 
 
 def untracked(run: RunDirectory, sink: Sink, error: Exception) -> str:
