@@ -4,7 +4,7 @@
 losses do not have. So a key of a chosen group holds when the option has it by itself, or when the user gave it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -47,12 +47,17 @@ def alone(chosen: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, An
     return dict(loaded)
 
 
-def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
+Alone = Callable[[Mapping[str, str], Sequence[str]], Mapping[str, Any]]
+"""Tells what options are by themselves, as `alone` does; nobody changes what it tells."""
+
+
+def fit(plain: dict[str, Any], hydra: HydraConf, by_themselves: Alone = alone) -> None:
     """Take out of a configuration the keys that belong to options which the command line replaced.
 
     Args:
         plain: as composed, in plain containers; changed in place.
         hydra: Hydra's part of it: overrides, choices and search path.
+        by_themselves: `alone`, or what remembers its answers.
     """
     overrides = OverridesParser.create().parse_overrides(words_of(hydra))
     given = [override.key_or_group for override in overrides]
@@ -60,7 +65,7 @@ def fit(plain: dict[str, Any], hydra: HydraConf) -> None:
     for group in [*given, *(["extractor"] if "evaluation" in given else [])]:  # which comes with the evaluation
         node, option = plain.get(group), hydra.runtime.choices.get(group)
         if isinstance(node, dict) and group != "experiment" and option is not None:
-            _take_out(node, alone({group: option}, places)[group], key=group, given=given)
+            _take_out(node, by_themselves({group: option}, places)[group], key=group, given=given)
 
 
 def _take_out(node: dict[str, Any], alone: dict[str, Any], *, key: str, given: list[str]) -> None:

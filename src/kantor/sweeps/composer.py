@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kantor.config import targets
+from kantor.config.choices import alone
 from kantor.config.compose import Draft, drafted, resolved
 from kantor.config.schema import Configuration
 from kantor.digests import canonical
@@ -30,6 +31,7 @@ class Composer:
     def __init__(self, config_dirs: Sequence[str]) -> None:
         self._config_dirs = list(config_dirs)
         self._drafts: dict[tuple[str, ...], Draft] = {}
+        self._options: dict[str, Mapping[str, Any]] = {}
         self._identities: dict[str, str] = {}
         self._codes: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -67,14 +69,23 @@ class Composer:
         rest = tuple(word for word in overrides if not SEED.fullmatch(word))
         seeds = [int(found[1]) for word in overrides if (found := SEED.fullmatch(word))]
         if rest not in self._drafts:
-            self._drafts[rest] = drafted(list(overrides), config_dirs=self._config_dirs)
+            self._drafts[rest] = self._drafted(overrides)
         draft = self._drafts[rest]
         if not seeds or draft.plain["seed"] == seeds[-1]:
             return draft
         if draft.by_seed:
-            return drafted(list(overrides), config_dirs=self._config_dirs)
+            return self._drafted(overrides)
         named = {**draft.named, "seed": seeds[-1]}
         return replace(draft, plain={**draft.plain, "seed": seeds[-1]}, named=named)
+
+    def _drafted(self, overrides: Sequence[str]) -> Draft:
+        return drafted(list(overrides), config_dirs=self._config_dirs, by_themselves=self._by_themselves)
+
+    def _by_themselves(self, chosen: Mapping[str, str], places: Sequence[str]) -> Mapping[str, Any]:
+        key = canonical([dict(chosen), list(places)])
+        if key not in self._options:
+            self._options[key] = alone(chosen, places)
+        return self._options[key]
 
     def _identified(self, configuration: Configuration) -> Configuration:
         """With the identity of its data, which is found out once for equal data."""

@@ -7,17 +7,19 @@ Beside it lie `jobs/K.json`, why job K failed as far as its run cannot say, and 
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kantor.atomic import write_text
+from kantor.digests import canonical
 from kantor.errors import UserError
 from kantor.paths import path_of
 from kantor.plain_files import is_plain
 from kantor.runs import door
 from kantor.runs.directory import RunDirectory
 from kantor.runs.shapes import Shape, Unlike, anything, count, listed, long_text, mapped, maybe, name, record, text
+from kantor.signatures import is_signed, signature
 
 if TYPE_CHECKING:
     from kantor.config.schema import Configuration
@@ -69,6 +71,7 @@ class Plan:
         config_dirs: directories with further groups.
         stamp: of what it was composed from: configuration files and code.
         jobs: the runs.
+        of_others: whether somebody else may have written it.
     """
 
     directory: Path
@@ -76,6 +79,7 @@ class Plan:
     config_dirs: tuple[str, ...]
     stamp: Mapping[str, Any]
     jobs: tuple[Job, ...]
+    of_others: bool = False
 
     @property
     def outputs(self) -> Path:
@@ -94,11 +98,12 @@ class Plan:
             code: what becomes of a finished run that other code has made.
 
         Raises:
-            UserError: a value contradicts another.
+            UserError: a value contradicts another, or somebody else's plan names what is not trusted.
         """
         from kantor.config.compose import resolved
 
-        return resolved({**job.plain, "outputs": str(self.outputs), "code": code}, job.named)
+        whole = resolved({**job.plain, "outputs": str(self.outputs), "code": code}, job.named)
+        return replace(whole, of_run=self.of_others)
 
     def write(self) -> None:
         """Write plan.json, whole or not at all."""
@@ -125,6 +130,7 @@ class Plan:
             "named": named,
             "codes": codes,
         }
+        value["signature"] = signature(canonical({**value, "jobs": jobs}))
         lines = [f"  {json.dumps(key)}: {json.dumps(entry, ensure_ascii=False)}" for key, entry in value.items()]
         listing = ",\n".join(f"    {json.dumps(job, ensure_ascii=False)}" for job in jobs)
         text = "{\n" + ",\n".join(lines) + ',\n  "jobs": [\n' + listing + "\n  ]\n}\n"
@@ -152,7 +158,9 @@ class Plan:
             )
             for number, one in enumerate(value["jobs"])
         )
-        return cls(directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs)
+        signed = {key: entry for key, entry in value.items() if key != "signature"}
+        of_others = not is_signed(canonical(signed), value["signature"])
+        return cls(directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs, of_others)
 
 
 def is_plan(path: Path) -> bool:
@@ -249,6 +257,7 @@ SHAPE: Shape = record(
         "named": mapped(anything),
         "codes": listed(mapped(text), most=MOST_JOBS),
         "jobs": listed(JOB, most=MOST_JOBS),
+        "signature": text,
     }
 )
 

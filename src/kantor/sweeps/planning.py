@@ -31,7 +31,7 @@ def planned(words: Words) -> Plan:
         except UserError as error:
             say(str(error).replace("the `kantor train -m …` that made it, given again, makes it anew", "made anew"))
         else:
-            if there.stamp == stamp(words.config_dirs, there.stamp["own"]):
+            if not there.of_others and there.stamp == stamp(words.config_dirs, there.stamp["own"]):
                 return there
     plan = compose(words)
     plan.write()

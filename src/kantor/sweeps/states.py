@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_json
+from kantor.config import trust
 from kantor.errors import UserError
 from kantor.plain_files import is_plain
 from kantor.runs import door
@@ -134,6 +135,8 @@ class Board:
         """The source of a job's `_target_`s now."""
         if not self._is_changed:
             return job.code
+        if self.plan.of_others:
+            trust.check(job.plain)
         names = tuple(job.code)
         if names not in self._codes:
             self._codes[names] = code_hashes(job.plain)
