@@ -104,7 +104,7 @@ FILES: dict[str, Change] = {
     **{
         f"a directory called {Path(name).name}": instead(name, Path.mkdir)
         for name in (
-            ".publication.lock",
+            ".publication.1",
             "wandb.json",
             "checkpoints/best.ckpt",
             "checkpoints/previous.ckpt",
@@ -125,7 +125,7 @@ FILES: dict[str, Change] = {
     "a sheet that is an animation": named("samples", b"step_00000040.png", frames),
     "hard links": hard_link("metrics.csv"),
     "a hard link to the status": hard_link("status.json"),
-    "a hard link to the lock": hard_link(".lock"),
+    "a hard link to the lock": hard_link(".lease.1"),
     "an own W&B id": lambda run: ((run / "wandb").mkdir(), (run / "wandb" / "id.txt").symlink_to(outside(run) / "new")),
     **{
         f"{name} is closed": closed(name)
@@ -140,7 +140,7 @@ FILES: dict[str, Change] = {
             "samples",
             "figures",
             CHECKPOINT,
-            ".lock",
+            ".lease.1",
             ".",
         )
     },

@@ -18,7 +18,7 @@ Change = Callable[[Path], None]
 JSON = ("status.json", "environment.json", "card.json", "evaluations/toy-0123456789.json", "health.json")
 TEXTS = (*JSON, "config.yaml", "metrics.csv")
 UNREAD = (
-    ".lock",
+    ".lease.1",
     "report.html",
     ".no_run.tmp",
     "checkpoints/last.ckpt",
@@ -202,7 +202,7 @@ def of_files() -> dict[str, Change]:
     found = {f"{name}: {kind}": write(name, content) for name in TEXTS for kind, content in CONTENTS.items()}
     found |= {f"config.yaml: YAML, {kind}": write("config.yaml", content) for kind, content in YAMLS.items()}
     found |= {f"metrics.csv: CSV, {kind}": write("metrics.csv", content) for kind, content in CSVS.items()}
-    for name in (*TEXTS, ".lock", "report.html", *DIRECTORIES, "samples/step_00000040.png", "figures/x.png"):
+    for name in (*TEXTS, ".lease.1", "report.html", *DIRECTORIES, "samples/step_00000040.png", "figures/x.png"):
         found |= {f"{name}: {kind}": instead(name, make) for kind, make in THINGS.items()}
     found |= {f"{name}: a terabyte": instead(name, sparse) for name in (*TEXTS, "samples/step_00000040.png")}
     found |= {f"{name}: a directory": instead(name, Path.mkdir) for name in (*TEXTS, *UNREAD)}

@@ -84,6 +84,7 @@ def test_a_full_disk_leaves_what_was_there_and_names_the_file(tmp_path, name, wr
 
 
 def test_rows_that_do_not_fit_name_their_file(tmp_path):
+    (tmp_path / "metrics.csv").touch()
     with little_room(), pytest.raises(OSError) as caught:
         append_rows(tmp_path / "metrics.csv", ["a"], [{"a": number} for number in range(2_000)])
     assert caught.value.filename == str(tmp_path / "metrics.csv")

@@ -1,6 +1,9 @@
 """Files that are written whole or not at all: a temporary sibling, fsynced, then renamed. Appended rows are the one
 exception.
 
+What lies below a directory of which this process holds a lease is written only while it does (`kantor.fences`): out of
+the lease's scratch directory, where the temporaries lie then.
+
 Libraries write through a file of ours: whatever they make of a full disk, what comes out is the system's own error, and
 it names the file.
 """
@@ -16,13 +19,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from kantor.temporaries import temporary
+from kantor import fences
+from kantor.fences import Guard
+from kantor.temporaries import temporary, unique
 
 BUFFER = 1 << 17
 """Bytes that are written at once."""
 
 CANNOT_SYNC = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EROFS}
 """How a file system says that it knows no fsync; it then keeps what it is given as well as it can."""
+
+NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+"""How a file system says that a file has one name only, as those of cloud drives do."""
 
 
 class _Sink(io.RawIOBase):
@@ -100,33 +108,84 @@ def replacing(path: Path, *, keep: Path | None = None) -> Iterator[BinaryIO]:
 
     Args:
         path: of the file.
-        keep: what lay there is called from then on; None keeps nothing. Renamed, no second name for it: not every file
-            system has hard links.
+        keep: what lay there is called from then on; None keeps nothing.
 
     Raises:
         OSError: it cannot be written; `filename` is `path`, whatever the block made of the failure.
+        LeaseLost: somebody else has taken the directory, or taken it away; nothing is written.
     """
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = temporary(path)
+    guard = fences.over(path)
+    with naming(path), guard.holding():
+        aside = _aside(path, guard)
+        guard.make(path.parent)
         sink = _Sink(aside.open("x+b", buffering=0))
     try:
         with io.BufferedRandom(sink, BUFFER) as file:
             yield cast(BinaryIO, file)
             file.flush()
             sink.sync()
-        with naming(path):
-            if keep is not None:
-                with contextlib.suppress(FileNotFoundError):
-                    path.replace(keep)
+        if keep is not None:
+            with contextlib.suppress(FileNotFoundError):
+                second_name(path, keep)
+        with naming(path), guard.holding():
             aside.replace(path)
     except Exception as error:
         if sink.error is None:
             raise
+        if sink.error.errno in fences.GONE:
+            guard.check()
         raise _named(sink.error, path) from error
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def second_name(path: Path, other: Path) -> None:
+    """Give a file another name besides its own, in the place of what has that. On file systems without hard links it is
+    renamed, and then a process that stands still just before that may do it when it has lost its lease.
+
+    Raises:
+        OSError: it cannot be done; `filename` is `path`.
+        LeaseLost: as of `replacing`.
+    """
+    guard = fences.over(path)
+    with naming(path), guard.holding():
+        aside = _aside(path, guard)
+        try:
+            os.link(path, aside)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            path.replace(other)
+            return
+        try:
+            aside.replace(other)
+        finally:
+            aside.unlink(missing_ok=True)  # it stays where both were names of one file already
+
+
+def remove(path: Path) -> None:
+    """Take a file or a directory away, if it is there.
+
+    Raises:
+        OSError: it cannot be done; `filename` is `path`.
+        LeaseLost: as of `replacing`.
+    """
+    guard = fences.over(path)
+    with naming(path), guard.holding():
+        if guard:  # not where it lies: see `kantor.fences`
+            aside = _aside(path, guard)
+            try:
+                path.replace(aside)
+            except FileNotFoundError:
+                guard.check()
+                return
+            path = aside
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+
+
+def _aside(path: Path, guard: Guard) -> Path:
+    return guard.scratch / unique(path.name) if guard else temporary(path)
 
 
 @contextlib.contextmanager
@@ -165,7 +224,15 @@ def write_json(path: Path, value: object) -> None:
 
 
 def append_rows(path: Path, names: list[str], rows: Sequence[Mapping[str, object]], *, whole: bool = False) -> None:
-    """Append CSV rows to `path`, or with `whole` replace the file by a header and these rows."""
+    """Append CSV rows to `path`, which is there, or with `whole` replace the file by a header and these rows.
+
+    Whoever takes a directory over replaces the file before it appends: what its former holder still appends to one that
+    it has opened goes nowhere.
+
+    Raises:
+        OSError: they cannot be written; `filename` is `path`.
+        LeaseLost: as of `replacing`.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     if whole:
@@ -174,5 +241,8 @@ def append_rows(path: Path, names: list[str], rows: Sequence[Mapping[str, object
     if whole:
         write_text(path, text.getvalue())
     else:
-        with naming(path), path.open("a", encoding="utf-8") as handle:
-            handle.write(text.getvalue())
+        guard = fences.over(path)
+        with naming(path), guard.holding(), path.open("r+b") as handle:
+            handle.seek(0, os.SEEK_END)
+            guard.check()  # of the file that is open now
+            handle.write(text.getvalue().encode())

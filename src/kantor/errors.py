@@ -37,8 +37,9 @@ class Held(UserError):
     """Somebody else works on a run; that is no fault of its, and passes."""
 
 
-class LeaseLost(RuntimeError):
-    """Somebody else has taken what this process held while it stood still: nothing more may be written there."""
+class LeaseLost(Exception):
+    """Somebody else has taken what this process held while it stood still, or has deleted it: nothing more may be
+    written there, not even that. No RuntimeError, which others take for one of a network's."""
 
 
 class NonFiniteError(RuntimeError):

@@ -1,4 +1,5 @@
-"""Locks between processes: the kernel's, which lets go however a process ends; only POSIX systems have them.
+"""Locks between processes of one user's caches and of what a command writes by itself: the kernel's, which lets go
+however a process ends; only POSIX systems have them. Runs, which several machines may work on, have leases.
 
 Some file systems have none, such as those of cloud drives and some networks. Then a file in this user's directory for
 temporary files is locked in place of the one that was named: processes of this machine see that, others do not.
@@ -60,24 +61,10 @@ def locked(path: Path, *, wait: bool) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for _ in range(ATTEMPTS):
             stack.close()
-            held = _lock(stack, path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), mode="ab")
+            held = _lock(stack, path, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             if _lies_at(path, held):
                 break
         yield
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of a file; no where there is no file, or none that may be read."""
-    try:
-        if not path.is_file():
-            return False
-        with contextlib.ExitStack() as stack:
-            _lock(stack, path, fcntl.LOCK_SH | fcntl.LOCK_NB, mode="rb")
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _lies_at(path: Path, held: IO[bytes]) -> bool:
@@ -88,16 +75,16 @@ def _lies_at(path: Path, held: IO[bytes]) -> bool:
         return False
 
 
-def _lock(stack: contextlib.ExitStack, path: Path, kind: int, *, mode: str) -> IO[bytes]:
+def _lock(stack: contextlib.ExitStack, path: Path, kind: int) -> IO[bytes]:
     """Lock a file until the stack unwinds, or what stands for it; the file."""
-    file = stack.enter_context(_opened(path, mode))
+    file = stack.enter_context(_opened(path))
     if _locks(file, kind):
         return file
     say_once(f"{path.parent} is on a file system without locks: take care that one machine at a time works there")
     substitute = places.temporary()
     if substitute is not None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
-        _locks(stack.enter_context(_opened(substitute / f"{name}.lock", "ab")), kind)
+        _locks(stack.enter_context(_opened(substitute / f"{name}.lock")), kind)
     return file
 
 
@@ -112,6 +99,6 @@ def _locks(handle: IO[bytes], kind: int) -> bool:
     return True
 
 
-def _opened(path: Path, mode: str) -> IO[bytes]:
+def _opened(path: Path) -> IO[bytes]:
     """A file, no link to another, opened without waiting for anybody."""
-    return open(path, mode, opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))

@@ -17,7 +17,12 @@ HOST = re.sub(r"[^A-Za-z0-9-]", "", platform.node())[:24] or "here"
 def temporary(path: Path) -> Path:
     """A new name for what is to become `path`; what killed processes have left beside it is gone."""
     _tidy(path.parent.absolute())
-    return path.with_name(f".{path.name[:48]}.{HOST}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(unique(path.name))
+
+
+def unique(name: str) -> str:
+    """A name that no other temporary has."""
+    return f".{name[:48]}.{HOST}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
 def is_written(path: Path) -> bool:

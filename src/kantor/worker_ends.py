@@ -8,9 +8,9 @@ import time
 import traceback
 from typing import Any
 
-from kantor import user_code
+from kantor import fences, user_code
 from kantor.causes import is_full
-from kantor.errors import Interrupted, UserError
+from kantor.errors import Interrupted, LeaseLost, UserError
 
 UNGUARDED = 79
 """Exit code of a worker that was told to start workers while it imported the script that had started it."""
@@ -55,6 +55,8 @@ def as_sent(error: BaseException, who: str, signal_number: int) -> BaseException
     """
     if isinstance(error, UserError):
         return UserError(str(error))
+    if isinstance(error, LeaseLost):
+        return LeaseLost(str(error))
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(signal_number or signal.SIGINT, saved=False)
     if isinstance(error, OSError) and is_full(error):
@@ -79,6 +81,7 @@ def collected(workers: list[Any], results: Any) -> Any:
             rank, error, value = results.get(timeout=0.5)
         except queue.Empty:
             silent += 1
+            _look_for_leases(workers)
             _look_for_dead(workers, said=set(found), patient=silent < 3)
             continue
         silent = 0
@@ -105,6 +108,15 @@ def _look_for_dead(workers: list[Any], *, said: set[int], patient: bool) -> None
                     'would train again when it is imported: put what it does below `if __name__ == "__main__":`'
                 ) from None
             raise WorkerError(f"process {rank} of {len(workers)} died with exit code {worker.exitcode}")
+
+
+def _look_for_leases(workers: list[Any]) -> None:
+    """Raise if what the parent holds for its workers is lost: they would hear of it only at what they write next."""
+    try:
+        fences.check()
+    except LeaseLost:
+        _stop(workers)
+        raise
 
 
 def _stop(workers: list[Any]) -> None:

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from kantor.engine.publication import is_published
+from kantor.runs import lease_files
 from kantor.runs.directory import RunDirectory, find_runs
 
 OF_THE_MOMENT = {
@@ -43,9 +44,9 @@ def incomplete(root: Path) -> list[str]:
 
 
 def files(root: Path) -> set[str]:
-    """All, by path, but those of `ELSEWHERE`."""
+    """All, by path, but those of `ELSEWHERE`, and leases, whose numbers count the attempts."""
     paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return {str(path) for path in paths if not ELSEWHERE & set(path.parts)}
+    return {str(path) for path in paths if not ELSEWHERE & set(path.parts) and lease_files.kind_of(path.name) is None}
 
 
 def unfinished(run: RunDirectory) -> Iterator[str]:

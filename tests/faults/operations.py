@@ -16,7 +16,7 @@ from pathlib import Path
 from kantor.atomic import _Sink
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-EVENTS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
+EVENTS = ("os.rename", "os.link", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 
 Chosen = Callable[[int, str], bool]
 """(number of the operation, its words) → whether the process dies before it."""
@@ -108,7 +108,7 @@ def by_exception() -> None:
 
 def named(event: str, arguments: tuple, root: str) -> str | None:
     """The file that an event changes, below a directory; None for any other, and where it changes nothing."""
-    path = arguments[1] if event == "os.rename" else arguments[0]
+    path = arguments[1] if event in ("os.rename", "os.link") else arguments[0]
     if event == "open" and not arguments[2] & WRITES:
         return None
     if not isinstance(path, str | bytes | os.PathLike):

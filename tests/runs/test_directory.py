@@ -209,7 +209,7 @@ def test_a_killed_process_lets_go(run, holder):
 
 def test_a_run_that_nobody_ever_locked_is_not_live(run):
     assert not run.live
-    assert ".lock" not in names(run.path)  # and looking leaves nothing behind
+    assert not any("lease" in name for name in names(run.path))  # and looking leaves nothing behind
 
 
 # Opening
@@ -281,15 +281,15 @@ def test_creating_leaves_a_marked_directory(tmp_path):
     assert names(directory.path) == [".kantor"] and not directory.exists
 
 
-def test_clearing_leaves_the_lock_and_the_mark_and_says_that_there_is_no_run(run):
+def test_clearing_leaves_the_lease_and_the_mark_and_says_that_there_is_no_run(run):
     (run.path / "checkpoints").mkdir()
     (run.path / "checkpoints" / "last.ckpt").write_text("x")
     with run.lock():
         run.clear()
-    assert names(run.path) == [".kantor", ".lock", ".no_run.tmp"]
+    assert names(run.path) == [".kantor", ".lease.1", ".no_run.tmp"]
     run.check_unbegun()
     run.sweep_temporaries()
-    assert names(run.path) == [".kantor", ".lock"]
+    assert names(run.path) == [".kantor", ".lease.1"]
     run.check_unbegun()
 
 

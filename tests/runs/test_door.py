@@ -135,7 +135,7 @@ def test_files_that_are_none_and_files_of_nothing(kind, beside, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["link to a file outside", "link to a directory outside", "socket", "pipe"])
-@pytest.mark.parametrize("name", ["status.json", ".lock", "samples", "samples/step_00000040.png", "anything"])
+@pytest.mark.parametrize("name", ["status.json", ".lease.1", "samples", "samples/step_00000040.png", "anything"])
 def test_what_is_no_plain_file_is_refused_wherever_a_run_is_opened(name, kind, beside):
     run = write_files(beside / "bad")
     instead(name, THINGS[kind])(run.path)

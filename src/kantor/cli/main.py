@@ -9,7 +9,7 @@ from kantor import interrupts, user_code
 from kantor.causes import beyond_memory, explained, is_beyond_memory, is_full
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
-from kantor.errors import Interrupted, UserError, nearest
+from kantor.errors import Interrupted, LeaseLost, UserError, nearest
 from kantor.locks import check_platform
 from kantor.messages import complain, say
 from kantor.runs import provenance
@@ -49,6 +49,8 @@ def main(words: list[str] | None = None) -> int:
         if is_full(error):
             return _complain(explained(error), 1)
         return _complain_of(error, explained(error))
+    except LeaseLost as error:
+        return _complain(str(error), 1)
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
         if is_beyond_memory(error):
             return _complain(beyond_memory(error), 2)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kantor.atomic import copy_file, write_json
+from kantor.atomic import copy_file, remove, write_json
 from kantor.callbacks.first_batch import FIRST_BATCH
 from kantor.config.checks import at, keys
 from kantor.config.compose import changed
@@ -166,7 +166,7 @@ def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> No
             if is_plain(path):
                 copy_file(path, target.path / path.relative_to(directory.path))
     if run.evaluation is None:
-        (target.checkpoints / "best.ckpt").unlink(missing_ok=True)
+        remove(target.checkpoints / "best.ckpt")
     for file in (directory.metrics_csv, health_json(directory), directory.figures / FIRST_BATCH):
         if is_plain(file):
             copy_file(file, target.path / file.relative_to(directory.path))

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from kantor.atomic import write_json, write_text
+from kantor.atomic import remove, write_json, write_text
 from kantor.config.checks import at, keys
 from kantor.config.schema import ASKED, Configuration
 from kantor.engine.assembly import Assembly, assemble
@@ -143,7 +143,7 @@ def prepare(run: Assembly, code: dict[str, str], begin: Begin, decide: Decide) -
         directory.check_unbegun()
     directory.clear()
     begin(run, code)
-    directory.no_run.unlink()
+    remove(directory.no_run)
     return resume(run, code)
 
 

@@ -11,7 +11,7 @@ from kantor import user_code
 from kantor.atomic import write_json
 from kantor.causes import told
 from kantor.config.schema import Configuration, Trainer
-from kantor.errors import UserError
+from kantor.errors import LeaseLost, UserError
 from kantor.runs.directory import LAYOUT, RunDirectory, now
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
@@ -101,6 +101,8 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
     trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(trainer)})
     try:
         yield trying
+    except LeaseLost:
+        raise
     except BaseException as error:
         if not trying.over:
             with contextlib.suppress(OSError, UserError):  # the record is not worth hiding the error

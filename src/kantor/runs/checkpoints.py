@@ -13,7 +13,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from safetensors.torch import save as packed
 from torch import nn
 
-from kantor.atomic import replacing, write_bytes
+from kantor.atomic import remove, replacing, second_name, write_bytes
 from kantor.causes import explained, is_beyond_memory
 from kantor.errors import NonFiniteError, UserError
 from kantor.messages import say
@@ -72,7 +72,7 @@ class AtomicCheckpointIO(CheckpointIO):
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Delete."""
-        Path(path).unlink(missing_ok=True)
+        remove(Path(path))
 
 
 def save(trainer: pl.Trainer, model: nn.Module, path: Path) -> None:
@@ -150,7 +150,7 @@ def to_resume(directory: RunDirectory) -> tuple[Path | None, str | None]:
 def promote_previous(directory: RunDirectory) -> Path:
     """Put previous.ckpt in the place of a damaged last.ckpt, so that the next save keeps a whole one; its path."""
     last = directory.checkpoints / "last.ckpt"
-    (directory.checkpoints / "previous.ckpt").replace(last)
+    second_name(directory.checkpoints / "previous.ckpt", last)
     return last
 
 

@@ -11,26 +11,22 @@ import contextlib
 import glob
 import os
 import re
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kantor import locks, temporaries
-from kantor.atomic import append_rows, write_bytes
+from kantor import temporaries
+from kantor.atomic import append_rows, remove, write_bytes
 from kantor.causes import placing
-from kantor.errors import Held, UserError
+from kantor.errors import UserError
 from kantor.marks import MARK, claim
 from kantor.messages import say
 from kantor.paths import path_of
 from kantor.plain_files import is_plain, is_there
-from kantor.runs import door, metric_rows, schemas
+from kantor.runs import door, lease, lease_files, metric_rows, schemas
 
-LOCK = ".lock"
-PUBLICATION_LOCK = ".publication.lock"
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
 
@@ -151,38 +147,29 @@ class RunDirectory:
 
     @property
     def live(self) -> bool:
-        """Whether a process holds the run's lock now."""
-        return locks.is_locked(self.path / LOCK)
+        """Whether a process seems to hold the run now."""
+        return lease.is_held(self.path, lease_files.LEASE)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process; the kernel lets go of it however the process ends.
+        """Hold the run for this process, which loses it when it has stood still for long and somebody else takes it.
 
         Raises:
-            Held: another process holds it.
+            Held: another process holds it; that of one elsewhere is known after some seconds.
+            LeaseLost: by whatever writes in the directory: it was lost, or the directory is gone.
         """
-        if not self.path.is_dir():
-            yield
-            return
-        with contextlib.ExitStack() as stack:
-            for attempt in range(10):  # `live` holds it for a moment too
-                try:
-                    stack.enter_context(locks.locked(self.path / LOCK, wait=False))
-                    break
-                except BlockingIOError as error:
-                    if attempt == 9:
-                        raise Held(
-                            f"{self.path} is in use by another kantor process: wait for it or stop it "
-                            "(`kantor status` shows it), then give the command again"
-                        ) from error
-                    time.sleep(0.02)
+        with lease.held(self.path, lease_files.LEASE, wait=False):
             yield
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
         """Hold the evaluations, and what is made of them, for this process, once whoever else does has let go: a run
-        can be evaluated by several at once."""
-        with locks.locked(self.path / PUBLICATION_LOCK, wait=True):
+        can be evaluated by several at once.
+
+        Raises:
+            LeaseLost: as of `lock`.
+        """
+        with lease.held(self.path, lease_files.PUBLICATION, wait=True):
             yield
 
     def create(self) -> None:
@@ -203,7 +190,7 @@ class RunDirectory:
         Raises:
             UserError: a run lies there of which status.json alone is lost.
         """
-        of_runs = {*door.FILES, *door.OWN} - {LOCK, PUBLICATION_LOCK, MARK, door.NO_RUN}
+        of_runs = {*door.FILES, *door.OWN} - {MARK, door.NO_RUN}
         left = sorted({entry.name for entry in self.path.iterdir()} & of_runs)
         if left and not is_there(self.no_run):
             raise UserError(
@@ -212,30 +199,29 @@ class RunDirectory:
             )
 
     def clear(self) -> None:
-        """Take everything out but lock and mark. At once there is no run any more, and that is said until there is
+        """Take everything out but leases and mark. At once there is no run any more, and that is said until there is
         another: a kill leaves either all of it or what whoever begins one here takes out."""
-        self.card_json.unlink(missing_ok=True)
-        if self.exists:
-            self.status_json.replace(self.no_run)
-        else:
-            write_bytes(self.no_run, b"")
+        remove(self.card_json)
+        write_bytes(self.no_run, b"")
+        remove(self.status_json)
         for entry in self.path.iterdir():
-            if entry.name not in (LOCK, PUBLICATION_LOCK, MARK, door.NO_RUN):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if entry.name not in (MARK, door.NO_RUN) and lease_files.kind_of(entry.name) is None:
+                remove(entry)
 
     def sweep_temporaries(self) -> None:
-        """Delete what a kill left of files that were being written, and what said that there was no run; only under the
-        lock. Runs are scored without it."""
+        """Delete what a kill left of files that were being written, and what said that there was no run; only while the
+        run is held. Runs are scored without that: what is being written under a lease is not looked at."""
         for stale in self.path.rglob(".*.tmp"):
-            if is_plain(stale) and not temporaries.is_written(stale):
-                stale.unlink(missing_ok=True)
+            leased = any(lease_files.kind_of(part) for part in stale.relative_to(self.path).parts)
+            if not leased and is_plain(stale) and not temporaries.is_written(stale):
+                remove(stale)
 
     def cut_samples(self, steps: int) -> None:
         """Take out the pictures of steps beyond `steps`, which a resumed run draws again."""
         for path in self.samples.glob("step_*"):
             step = re.fullmatch(r"step_(\d+)", path.stem)
             if step is not None and int(step[1]) > steps and is_plain(path):
-                path.unlink()
+                remove(path)
 
     def cut_metrics(self, steps: int) -> None:
         """Drop the rows of metrics.csv beyond `steps`, which a resumed run writes again."""
@@ -244,7 +230,7 @@ class RunDirectory:
         if kept:
             append_rows(self.metrics_csv, list(rows[0]), kept, whole=True)
         else:
-            self.metrics_csv.unlink(missing_ok=True)
+            remove(self.metrics_csv)
 
 
 def find_runs(root: Path) -> list[RunDirectory]:

@@ -21,6 +21,7 @@ from kantor.config.checks import MOST
 from kantor.errors import UserError, command
 from kantor.marks import MARK
 from kantor.plain_files import Unreadable
+from kantor.runs.lease_files import kind_of
 from kantor.runs.shapes import LARGEST, Shape, Unlike, anything
 from kantor.visible import visible
 
@@ -39,7 +40,7 @@ OWN = ("samples", "figures", "checkpoints", "evaluations")
 FILES_BELOW = ("last.ckpt", "previous.ckpt", "best.ckpt", "generator.safetensors", "samples.gif")
 FILES = (
     "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "wandb.json",
-    "report.html", ".lock", ".publication.lock", MARK, NO_RUN,
+    "report.html", MARK, NO_RUN,
 )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def check_plain(directory: Path) -> None:
     pending: list[tuple[str, int]] = []
     for entry in _entries(str(directory)):
         found = _kind(entry)
-        expected = "a file" if entry.name in FILES else "a directory" if entry.name in OWN else None
+        expected = "a file" if entry.name in FILES else "a directory" if entry.name in OWN else kind_of(entry.name)
         if found not in ("a file", "a directory") or expected not in (None, found):
             raise _not_plain(entry, found, expected or "a file or a directory")
         pending += [(entry.path, 1)] if entry.name in OWN else []
