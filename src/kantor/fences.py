@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import re
+import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -114,15 +115,17 @@ class Guard:
             raise
 
     def make(self, directory: Path) -> None:
-        """Make a directory and those above it; but none that is leased, which was there."""
+        """Make a directory and those above it, if they are not there; but none that is leased, which was."""
         if not self:
             directory.mkdir(parents=True, exist_ok=True)
             return
         root, below = self.fences[-1].root, os.path.realpath(directory)
         for part in Path(below).relative_to(root).parts:
             root = os.path.join(root, part)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(root)
+            if not os.path.isdir(root):
+                made = os.path.join(self.scratch, secrets.token_hex(8))
+                os.mkdir(made)
+                os.rename(made, root)
 
 
 def over(path: Path) -> Guard:
