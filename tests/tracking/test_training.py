@@ -3,9 +3,11 @@
 import importlib.util
 import os
 import shutil
+import signal
 import time
 
 import pytest
+from apart import Apart
 from small_runs import FAST, SMALL
 from tracking.made_runs import made, picture, rows
 from tracking.offline_files import Offline, directories
@@ -13,7 +15,7 @@ from tracking.stores import STORES, curve
 
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
-from kantor.tracking.attached import attached, log_picture
+from kantor.tracking.attached import attached, log_picture, tell
 from kantor.tracking.event_files import TensorBoard
 from kantor.tracking.fold import publish
 from kantor.tracking.weights_and_biases import WandB
@@ -174,6 +176,49 @@ def test_a_refusal_of_wandb_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("wandb.init", init)
     with pytest.raises(UserError, match=r"wandb: the key is unknown; with WANDB_MODE=offline nothing is sent$"):
         publish(made(tmp_path / "run"), WandB(project="lab"))
+
+
+@pytest.mark.parametrize(
+    "logger",
+    [
+        "tensorboard",
+        pytest.param("wandb", marks=pytest.mark.long),
+        pytest.param("mlflow", marks=[HERE, pytest.mark.long]),
+    ],
+)
+def test_a_training_that_is_killed_and_gone_on_with_has_each_row_once(tmp_path, kantor, logger):
+    """SIGKILL in the second save, at step 20, of which the tracker has heard; it goes on from step 10."""
+    words = ("train", *WORDS[:1], "budget.steps=30", *WORDS[2:], f"logger={logger}", f"outputs={tmp_path}/outputs")
+    killed = Apart(tmp_path / "log", *words, signalled=(2, signal.SIGKILL))
+    assert killed.wait() == -signal.SIGKILL
+    (run,) = tmp_path.glob("outputs/*/*")
+    stopped = Apart(tmp_path / "log", *words, signalled=(1, signal.SIGTERM))
+    assert stopped.wait() == 128 + signal.SIGTERM, (tmp_path / "log").read_text()
+    if logger == "wandb":
+        assert Offline(run).exit_code == 255
+    assert "going on from step" in kantor(*words).stderr
+    has = STORES[logger](run)
+    for name in ("steps", "train/critic_loss", "val/w1"):
+        assert curve(logger, has, name) == as_written(run, name)
+    if logger == "wandb":
+        assert Offline(run).steps_of("pictures/samples") == [0, 10, 20, 30]
+    elif logger == "tensorboard":
+        assert [step for step, _ in has["images"]["pictures/samples"]] == [0, 10, 20, 30]
+    else:
+        assert sum("pictures/samples" in path for path in has["artefacts"]) == 4 and has["state"] == "FINISHED"
+
+
+@pytest.mark.parametrize("sink", [TensorBoard(), WandB(project="x")], ids=["tensorboard", "wandb"])
+def test_a_run_directory_that_is_deleted_stays_so(tmp_path, monkeypatch, capsys, sink):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = made(tmp_path / "run", steps=10)
+    with attached(run, sink, step=10, last=False) as logger:
+        shutil.rmtree(run.path)
+        for step in (15, 20):
+            logger.log_metrics({"steps": step, "images_seen": step, "seconds": 1.0}, step=step)
+            log_picture(logger, "pictures/a", run.figures / "contours.png", counters={"steps": step})
+    tell(run, sink)
+    assert "got no more" in capsys.readouterr().err and not run.path.exists()
 
 
 def test_an_agent_of_a_wandb_sweep_trains_and_gets_its_run(kantor, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from kantor.errors import UserError
+from kantor.errors import Held, UserError
 from kantor.messages import say
 from kantor.runs.directory import RunDirectory
 from kantor.tracking.event_files import TensorBoard
@@ -58,15 +58,13 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> int:
         if not run.exists:
             say(f"left out: {run.path} has a card, and nothing that was trained")
             continue
-        if run.live:
-            say(
-                f"left out: {run.path} is held by a process that trains it; its own logger= shows it, or track it later"
-            )
-            continue
         try:
             RunDirectory.open(run.path)
             with run.lock():
                 publish(run, sink)
+        except Held:
+            say(f"left out: {run.path} is held by another process; its own logger= shows it, or track it later")
+            continue
         except UserError as error:
             say(str(error))
             refused.append(run)
