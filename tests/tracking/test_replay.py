@@ -59,7 +59,7 @@ def test_a_replay_that_is_killed_half_way_is_made_whole_by_the_next(kantor, tmp_
     run = made(tmp_path / "killed", steps=5)
     if to == "mlflow":
         kantor("track", "killed", f"to={to}")  # makes the store, which takes its time
-    rows(run, 10_000)
+    rows(run, 5_000)
     size = {"wandb": lambda: sum(one.stat().st_size for one in run.path.glob("wandb/offline-run-*/*.wandb")),
             "tensorboard": lambda: sum(one.stat().st_size for one in run.path.glob("tensorboard/events*")),
             "mlflow": lambda: len(STORES[to](run.path)["metrics"]) * 1000 - 5000}  # fmt: skip
@@ -71,12 +71,12 @@ def test_a_replay_that_is_killed_half_way_is_made_whole_by_the_next(kantor, tmp_
     child.kill()
     assert killed, (tmp_path / "log").read_text()
     if to == "tensorboard":
-        assert 0 < len(STORES[to](run.path)["scalars"]["steps"]) < 2000
+        assert 0 < len(STORES[to](run.path)["scalars"]["steps"]) < 1000
     elif to == "mlflow":
-        assert 5 < len(STORES[to](run.path)["metrics"]) < 4 * 2000
+        assert 5 < len(STORES[to](run.path)["metrics"]) < 4 * 1000
     kantor("track", "killed", f"to={to}")
     has = STORES[to](run.path)
-    assert curve(to, has, "steps") == [(step, step) for step in range(5, 10_001, 5)]
+    assert curve(to, has, "steps") == [(step, step) for step in range(5, 5_001, 5)]
     kantor("track", "killed", f"to={to}")
     assert STORES[to](run.path) == has
 

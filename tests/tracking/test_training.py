@@ -167,6 +167,14 @@ def test_wandb_says_online_how_far_it_has_come(tmp_path, monkeypatch):
     assert [one.exit_code for one in begun] == [0, 0, 0]
 
 
+def test_wandb_that_is_disabled_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    run = made(tmp_path / "run")
+    before = sorted(run.path.rglob("*"))
+    publish(run, WandB(project="lab"))
+    assert sorted(run.path.rglob("*")) == before
+
+
 def test_a_refusal_of_wandb_is_one_sentence(tmp_path, monkeypatch):
     import wandb
 

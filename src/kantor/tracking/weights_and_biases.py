@@ -72,7 +72,7 @@ class WandB:
 
     def begin(self, about: About) -> None:
         """One line says where the run is seen."""
-        if self._run is not None:
+        if self._run is not None or mode() == "disabled":
             return
         import wandb
 
@@ -163,7 +163,7 @@ class WandB:
 
 
 def mode() -> str:
-    """online, offline or disabled: as WANDB_MODE says, else whether there is a key."""
+    """online, offline, or disabled, which is none: as WANDB_MODE says, else whether there is a key."""
     return os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
 
 
