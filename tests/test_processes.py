@@ -6,12 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import nullcontext
 
 import pytest
-from small_runs import FAST, checked, environment
+from small_runs import environment
 
-from kantor.engine.train import begin, carry_out
 from kantor.errors import UserError
 from kantor.processes import Processes, given_rank, joined, ranks_exist
 from kantor.worker_ends import WorkerError
@@ -69,11 +67,10 @@ def unsendable():
 
 
 def gathered(value):
-    from kantor.processes import Processes, joined
+    from kantor.processes import Processes
 
-    with joined(2):
-        processes = Processes.current()
-        return processes, processes.gather(value + processes.rank), list(processes.mine(5))
+    processes = Processes.current()
+    return processes, processes.gather(value + processes.rank), list(processes.mine(5))
 '''
 UNSET = ("RANK", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_PROCID", "LOCAL_RANK")
 
@@ -106,11 +103,11 @@ def no_hang(request):
 
 
 def test_one_device_is_this_process():
-    assert launch(os.getpid, devices=1) == os.getpid()
+    assert launch(os.getpid, world=1) == os.getpid()
 
 
 def test_two_workers_return_what_rank_0_returns(workers, no_hang):
-    text, variables, pid = launch(workers.report, "ab", 2, devices=2)
+    text, variables, pid = launch(workers.report, "ab", 2, world=2)
     assert text == "abab" and pid != os.getpid()
     assert variables["MASTER_ADDR"] == "127.0.0.1" and int(variables["MASTER_PORT"]) > 1023
     del variables["MASTER_ADDR"], variables["MASTER_PORT"]
@@ -119,7 +116,7 @@ def test_two_workers_return_what_rank_0_returns(workers, no_hang):
 
 
 def test_workers_gather_by_rank_and_share_the_work(workers, no_hang):
-    processes, values, mine = launch(workers.gathered, 10, devices=2)
+    processes, values, mine = launch(workers.gathered, 10, world=2)
     assert processes == Processes(0, 2)
     assert values == [10, 11]
     assert mine == [0, 2, 4]
@@ -128,14 +125,14 @@ def test_workers_gather_by_rank_and_share_the_work(workers, no_hang):
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_workers_user_error_is_the_parents(workers, no_hang, which):
     with pytest.raises(UserError) as caught:
-        launch(workers.refuse, which, devices=2)
+        launch(workers.refuse, which, world=2)
     assert str(caught.value) == "n=0: expected more"
 
 
 def test_a_workers_other_error_is_named_with_its_rank_and_trace(workers, no_hang):
     said = r"process 1 of 2: RuntimeError: broken inside \(.*, line \d+, in fail\)"
     with pytest.raises(WorkerError, match=said) as caught:
-        launch(workers.fail, 1, devices=2)
+        launch(workers.fail, 1, world=2)
     assert caught.value.of_user
     assert "in fail" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
@@ -143,31 +140,31 @@ def test_a_workers_other_error_is_named_with_its_rank_and_trace(workers, no_hang
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_worker_that_dies_is_named_with_its_exit_code(workers, no_hang, which):
     with pytest.raises(WorkerError, match=rf"process {which} of 2 died with exit code 3"):
-        launch(workers.die, which, 3, devices=2)
+        launch(workers.die, which, 3, world=2)
 
 
 def test_a_worker_that_is_killed_is_named_with_the_signal(workers, no_hang):
     with pytest.raises(WorkerError, match=r"process 1 of 2 died with exit code -9"):
-        launch(workers.kill_itself, 1, devices=2)
+        launch(workers.kill_itself, 1, world=2)
 
 
 @pytest.mark.parametrize("no_hang", [6], indirect=True)
 def test_a_worker_that_ends_without_a_word_is_noticed(workers, no_hang):
     """A library that calls exit(0), say."""
     with pytest.raises(WorkerError, match="process 1 of 2"):
-        launch(workers.end_silently, 1, devices=2)
+        launch(workers.end_silently, 1, world=2)
 
 
 @pytest.mark.parametrize("no_hang", [6], indirect=True)
 def test_a_result_that_cannot_be_sent_is_noticed(workers, no_hang):
     with pytest.raises(WorkerError):
-        launch(workers.unsendable, devices=2)
+        launch(workers.unsendable, world=2)
 
 
 def test_signal_handlers_come_back(workers, no_hang):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(UserError):
-        launch(workers.refuse, 0, devices=2)
+        launch(workers.refuse, 0, world=2)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
@@ -178,12 +175,11 @@ def test_signal_handlers_come_back(workers, no_hang):
         ({"WORLD_SIZE": "1", "RANK": "0"}, False, 0),
         ({"WORLD_SIZE": "2", "RANK": "1"}, True, 1),
         ({"WORLD_SIZE": "2"}, False, 0),
-        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "3"}, True, 3),
-        ({"SLURM_NTASKS": "4"}, False, 0),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "3"}, False, 0),  # not before it is translated
     ],
     ids=str,
 )
-def test_ranks_of_torchrun_and_slurm_are_recognised(monkeypatch, variables, exist, rank):
+def test_ranks_of_torchrun_are_recognised(monkeypatch, variables, exist, rank):
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -192,16 +188,10 @@ def test_ranks_of_torchrun_and_slurm_are_recognised(monkeypatch, variables, exis
     assert given_rank() == rank
 
 
-def test_ranks_that_exist_are_used_as_they_are(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", "1")
-    assert launch(os.getpid, devices=2) == os.getpid()
-
-
 def test_alone_nothing_is_joined():
     import torch.distributed as dist
 
-    with joined(1):
+    with joined():
         assert not dist.is_initialized()
     assert Processes.current() == Processes(0, 1)
 
@@ -210,25 +200,8 @@ def test_alone_nothing_is_joined():
 def test_the_other_workers_are_stopped_when_one_dies(workers, no_hang):
     """They sleep for a minute."""
     with pytest.raises(WorkerError):
-        launch(workers.die, 0, 5, devices=3)
+        launch(workers.die, 0, 5, world=3)
     assert multiprocessing.active_children() == []
-
-
-@pytest.mark.parametrize("failing", ["data.prepare_data", "directory.create", "directory.lock"])
-def test_the_other_ranks_are_told_of_a_leader_that_fails_before_it_has_a_plan(monkeypatch, tmp_path, failing):
-    run, told = checked("experiment=point_demo_gp", f"outputs={tmp_path}", *FAST), []
-    owner, name = failing.split(".")
-
-    def fail():
-        raise UserError("no room")
-
-    monkeypatch.setattr(getattr(run, owner), name, fail)
-    monkeypatch.setattr("kantor.processes.ranks_exist", lambda: True)
-    monkeypatch.setattr("kantor.processes.joined", lambda devices: nullcontext())
-    monkeypatch.setattr(Processes, "gather", lambda processes, plan: told.append(plan))
-    with pytest.raises(UserError, match="no room"):
-        carry_out(run, begin)
-    assert told == [None]
 
 
 PRELOADED = """
@@ -243,7 +216,7 @@ from kantor.errors import Interrupted
 if __name__ == "__main__":
     workers.PRELOADED = "rings"
     try:
-        workers.launch(os.getpid, devices=2)
+        workers.launch(os.getpid, world=2)
     except Interrupted as stop:
         print(stop.signal_number, stop.saved)
 """

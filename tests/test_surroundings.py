@@ -110,7 +110,7 @@ if __name__ == "__mp_main__":
     kantor.train([])
 from kantor import workers
 workers.PRELOADED = "json"
-workers.launch(print, devices=2)
+workers.launch(print, world=2)
 """
 
 

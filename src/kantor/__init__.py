@@ -45,9 +45,14 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
     """
     check_platform()
     check_guarded()
+    from kantor import ranks
     from kantor.api import Run
     from kantor.cli.commands import trained
+    from kantor.led import together
+    from kantor.runs.directory import RunDirectory
     from kantor.surroundings import left_alone
 
     with left_alone():
-        return Run(trained(list(overrides), config_dirs or []))
+        ranks.adopt()
+        path = together(lambda: trained(list(overrides), config_dirs or []).path)
+        return Run(RunDirectory(path))

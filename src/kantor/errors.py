@@ -42,6 +42,23 @@ class LeaseLost(Exception):
     written there, not even that. No RuntimeError, which others take for one of a network's."""
 
 
+class RankLost(RuntimeError):
+    """A process of a run shows no life any more: it was killed, or hangs, or its node is gone.
+
+    Args:
+        rank: which.
+        world: of how many.
+    """
+
+    def __init__(self, rank: int, world: int) -> None:
+        super().__init__(rank, world)
+
+    def __str__(self) -> str:
+        return "process {} of {} shows no life any more; the same command goes on from the last checkpoint".format(
+            *self.args
+        )
+
+
 class NonFiniteError(RuntimeError):
     """Training or sampling made a NaN or an infinity; the message names the term and the step."""
 

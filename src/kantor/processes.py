@@ -1,14 +1,18 @@
 """The processes of one run: who they are, and what they gather.
 
-`kantor.workers` starts them; when torchrun or SLURM has started the ranks already, they are used as they are.
+`kantor.workers` starts them; when somebody else has started the ranks already, they are used as they are. Torchrun's
+variables say who is who in either case (`kantor.ranks`).
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from kantor.company import company
+from kantor.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,27 @@ class Processes:
 
 
 @contextlib.contextmanager
-def joined(devices: int) -> Iterator[None]:
-    """The process group of `devices` processes on the CPU, for as long as the block lasts."""
+def joined(name: str = "0") -> Iterator[None]:
+    """The process group of the ranks that there are, for as long as the block lasts; of gloo, and of NCCL for what lies
+    on a GPU. Alone there is none.
+
+    Args:
+        name: of which the store has no group yet: one that failed leaves words behind.
+    """
+    import torch
     import torch.distributed as dist
 
-    if devices == 1 or dist.is_initialized():
+    if not ranks_exist() or dist.is_initialized():
         yield
         return
-    # the parent watches its workers; gloo's own half hour is less than one of them may score while the others wait
-    dist.init_process_group("gloo", timeout=timedelta(days=7))
+    here = company()
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+        store=dist.PrefixStore(f"group/{name}", here.store),
+        rank=here.rank,
+        world_size=here.world,
+        timeout=timedelta(days=7),  # one may score for long while the others wait; who is lost is found otherwise
+    )
     try:
         yield
     finally:
@@ -64,46 +80,43 @@ def joined(devices: int) -> Iterator[None]:
 
 
 def ranks_exist() -> bool:
-    """Whether torchrun or SLURM started this process as one rank of several."""
-    return int(os.environ.get("WORLD_SIZE", os.environ.get("SLURM_NTASKS", "1"))) > 1 and (
-        "RANK" in os.environ or "SLURM_PROCID" in os.environ
-    )
+    """Whether this process was started as one rank of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and "RANK" in os.environ
 
 
 def given_rank() -> int:
-    """The rank that torchrun or SLURM gave this process; 0 when nobody did."""
-    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) if ranks_exist() else 0
+    """The rank that this process was given; 0 when nobody gave it one."""
+    return int(os.environ["RANK"]) if ranks_exist() else 0
 
 
-@contextlib.contextmanager
-def announcing(devices: int) -> Iterator[Callable[[object], None]]:
-    """For the parent of a run: a function that tells the other ranks the plan, if torchrun or SLURM started them, and
-    joins them for the rest of the block.
+def started() -> tuple[int, int] | None:
+    """On how many nodes somebody has started how many ranks each; None where nobody has.
 
-    They are told None when the block fails before, so that nobody waits in vain; a signal reaches them all.
+    Raises:
+        UserError: on one more than on another.
     """
     if not ranks_exist():
-        yield lambda plan: None
-        return
-    told = []
-    with contextlib.ExitStack() as group:
-
-        def announce(plan: object) -> None:
-            told.append(plan)
-            group.enter_context(joined(devices))
-            Processes.current().gather(plan)
-
-        try:
-            yield announce
-        except Exception:
-            if not told:
-                announce(None)
-            raise
+        return None
+    world, local = int(os.environ["WORLD_SIZE"]), int(os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"]))
+    if world % local:
+        raise UserError(f"{world} processes have been started, {local} of them on this node: expected as many on each")
+    return world // local, local
 
 
-def follow(act: Callable[[Any], object], *, devices: int) -> None:
-    """For the other ranks: wait for the plan, and act on it unless it is None."""
-    with joined(devices):
-        plan = Processes.current().gather(None)[0]
-        if plan is not None:
-            act(plan)
+def check_world(*, nodes: int, devices: int) -> None:
+    """Check that a run has as many processes as have been started, or can be.
+
+    Raises:
+        UserError: it has not.
+    """
+    given, there = f"trainer.nodes={nodes} trainer.devices={devices}", started()
+    if there is None and nodes > 1:
+        raise UserError(
+            f"{given}: a process on one node cannot start those of others; start all of them, by `srun --nodes={nodes} "
+            f"--ntasks-per-node={devices} kantor …` or by torchrun on each node, or take trainer.nodes=1"
+        )
+    if there is not None and there != (nodes, devices):
+        raise UserError(
+            f"{given}: {there[1]} processes have been started on each of {there[0]} nodes; give "
+            f"trainer.nodes={there[0]} trainer.devices={there[1]}, or start kantor once"
+        )

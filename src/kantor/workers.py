@@ -16,9 +16,10 @@ from multiprocessing import forkserver, resource_tracker
 from types import FrameType
 from typing import Any
 
-from kantor import interrupts, worker_ends
-from kantor.errors import Interrupted
-from kantor.processes import ranks_exist
+from kantor import interrupts, led, worker_ends
+from kantor.company import company
+from kantor.errors import Interrupted, RankLost
+from kantor.processes import joined, ranks_exist
 from kantor.worker_ends import WorkerError, check_guarded
 
 PATIENCE = 30.0
@@ -31,19 +32,22 @@ PRELOADED = "pytorch_lightning"
 """What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
 
 
-def launch(function: Callable[..., Any], *arguments: object, devices: int) -> Any:
-    """Call `function(*arguments)` in each of `devices` processes and return what rank 0 returns.
+def launch(function: Callable[..., Any], *arguments: object, world: int) -> Any:
+    """Call `function(*arguments)` in each of `world` processes and return what rank 0 returns.
 
-    One device: in this process. Several: in workers, to which SIGINT and SIGTERM are passed on. They are forked from a
-    server that has imported Lightning and done nothing else: that takes seconds, and is done once for all.
+    One: in this process. Several: in the ranks that somebody else has started, or else in workers, to which signals are
+    passed on. They are forked from a server that has imported Lightning and done nothing else: that takes seconds, and
+    is done once for all.
 
     Raises:
         UserError: a worker raised one.
         WorkerError: a worker failed otherwise, or died; the others are stopped.
     """
     check_guarded()
-    if devices == 1 or ranks_exist():
+    if world == 1:
         return function(*arguments)
+    if ranks_exist():
+        return led.call(function, arguments)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOADED])
     resource_tracker.ensure_running()  # here, for it unblocks signals
@@ -54,10 +58,10 @@ def launch(function: Callable[..., Any], *arguments: object, devices: int) -> An
     workers = [
         context.Process(
             target=_work,
-            args=(rank, devices, port, dict(os.environ), stopped, results, function, arguments),
+            args=(rank, world, port, dict(os.environ), stopped, results, function, arguments),
             name=f"kantor rank {rank}",
         )
-        for rank in range(devices)
+        for rank in range(world)
     ]
     with _forwarding(workers, stopped) as received:
         try:
@@ -133,10 +137,17 @@ def _work(
         MASTER_PORT=str(port),
         TORCHELASTIC_RUN_ID="kantor",
     )
+
+    def if_lost(error: RankLost) -> None:
+        results.put((rank, error, None))
+        results.close()
+        results.join_thread()  # this process ends at once
+
     try:
         if stopped.value:
             raise Interrupted(stopped.value, saved=False)
-        value = function(*arguments)
+        with company().watched(if_lost), joined():
+            value = function(*arguments)
         pickle.dumps(value)  # the queue would lose what cannot be sent
         results.put((rank, None, value))
     except (Exception, KeyboardInterrupt) as error:  # whatever it is, the parent must hear of it

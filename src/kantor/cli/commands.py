@@ -103,11 +103,8 @@ def _show_configuration(plain: Mapping[str, Any]) -> int:
 
 def _show_run(directory: RunDirectory) -> int:
     """The scores of a run, and where its page lies."""
-    from kantor.processes import given_rank
     from kantor.report.tables import print_card
 
-    if given_rank() > 0:
-        return 0
     if is_plain(directory.card_json):
         print_card(directory.card())
     show(f"run   {visible(str(directory.path))}\npage  {visible(str(directory.report_html))}")

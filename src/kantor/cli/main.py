@@ -4,17 +4,23 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import partial
 
-from kantor import interrupts, user_code
+from kantor import interrupts, ranks, user_code
 from kantor.causes import beyond_memory, explained, is_beyond_memory, is_full
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, LeaseLost, UserError, nearest
 from kantor.locks import check_platform
 from kantor.messages import complain, say
+from kantor.processes import given_rank, ranks_exist
 from kantor.runs import provenance
 from kantor.version import __version__
 from kantor.visible import visible
+
+SHARED = ("train", "evaluate", "work")
+"""Commands that ranks do together; of any other rank 0 is enough."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -28,12 +34,28 @@ def main(words: list[str] | None = None) -> int:
     """
     words = sys.argv[1:] if words is None else words
     provenance.given = ["kantor", *words]
+    ranks.adopt()
+    if not ranks_exist():
+        return _coded(partial(_answer, words))
+    if not words or words[0] not in SHARED:
+        return _coded(partial(_answer, words)) if given_rank() == 0 else 0
+    from kantor.led import together
+
+    return _coded(partial(together, partial(_coded, partial(_answer, words))))
+
+
+def _answer(words: list[str]) -> int:
+    check_words(words)
+    code = _dispatch(words)
+    sys.stdout.flush()
+    return code
+
+
+def _coded(act: Callable[[], int]) -> int:
+    """What an act returns, or the exit code of its error, which is said in one line."""
     try:
         with interrupts.listening():
-            check_words(words)
-            code = _dispatch(words)
-            sys.stdout.flush()
-            return code
+            return act()
     except UserError as error:
         return _complain(visible(str(error)), 2)
     except Interrupted as stop:

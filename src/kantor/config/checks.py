@@ -84,9 +84,8 @@ def check_values(plain: dict[str, Any]) -> None:
     trainer = plain["trainer"]
     if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):
         raise UserError(f"trainer.threads={trainer['threads']}: expected a whole number or auto")
-    require_positive(
-        **{f"trainer.{name}": trainer[name] for name in ("devices", "threads", "log_every", "checkpoint_every")}
-    )
+    counts = ("nodes", "devices", "threads", "log_every", "checkpoint_every")
+    require_positive(**{f"trainer.{name}": trainer[name] for name in counts})
     for name, known in (
         ("precision", PRECISIONS),
         ("accelerator", ACCELERATORS),
@@ -96,7 +95,7 @@ def check_values(plain: dict[str, Any]) -> None:
             raise UserError(f"trainer.{name}={trainer[name]}: expected one of {', '.join(known)}")
     batch_size = plain["data"].get("batch_size")
     if isinstance(batch_size, int) and batch_size > 0:
-        check_shares(batch_size, trainer["devices"])
+        check_shares(batch_size, trainer["nodes"] * trainer["devices"])
 
 
 def check_names(plain: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ class Trainer:
     """The machine and how it computes; `auto` is resolved when a configuration is composed."""
 
     accelerator: str = MISSING
+    nodes: int = MISSING
     devices: int = MISSING
     threads: Any = MISSING
     precision: str = MISSING
@@ -35,6 +36,11 @@ class Trainer:
     log_every: int = MISSING
     checkpoint_every: int = MISSING
     progress: bool = MISSING
+
+    @property
+    def world(self) -> int:
+        """How many processes share a run."""
+        return self.nodes * self.devices
 
 
 @dataclass

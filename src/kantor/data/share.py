@@ -31,6 +31,6 @@ def check_shares(batch_size: int, processes: int) -> None:
     if batch_size % processes:
         nearby = max(1, round(batch_size / processes)) * processes
         raise UserError(
-            f"data.batch_size={batch_size} cannot be shared evenly by trainer.devices={processes}: "
-            f"take a multiple, such as data.batch_size={nearby}"
+            f"data.batch_size={batch_size} cannot be shared evenly by {processes} processes, trainer.nodes x "
+            f"trainer.devices: take a multiple, such as data.batch_size={nearby}"
         )

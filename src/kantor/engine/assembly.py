@@ -113,7 +113,7 @@ def assemble(configuration: Configuration, path: Path | None = None) -> Assembly
     Raises:
         UserError: something in it is wrong or contradicts something else.
     """
-    elsewhere = configuration.trainer.devices > 1 and not ranks_exist()
+    elsewhere = configuration.trainer.world > 1 and not ranks_exist()
     proven = not configuration.foreign(*TRAINED)  # others may read numbers off their tensors, which meta has not
     return _assembled(configuration, path, torch.device("meta") if elsewhere and proven else torch.device("cpu"))
 

@@ -23,7 +23,7 @@ from kantor.messages import say
 from kantor.models.base import GenerativeModel
 from kantor.models.networks import evaluating
 from kantor.paths import path_of
-from kantor.processes import ranks_exist
+from kantor.processes import check_world, ranks_exist
 from kantor.runs.source import modules_of
 
 CROWD = {"devices": 16, "threads": 256}
@@ -197,11 +197,12 @@ def check_precision(model: GenerativeModel, trainer: Trainer) -> None:
 
 
 def check_machine(model: GenerativeModel, trainer: Trainer) -> None:
-    """Check what the model cannot do, and what this machine has not.
+    """Check what the model cannot do, and what this machine has not, its processes among it.
 
     Raises:
         UserError: either is asked for.
     """
+    check_world(nodes=trainer.nodes, devices=trainer.devices)
     limits = model.limits
     for name, most in CROWD.items():
         given, allowed = getattr(trainer, name), max(most, threads())
@@ -252,12 +253,12 @@ def check_parts(run: Assembly) -> None:
     Raises:
         UserError: it cannot.
     """
-    devices, parts, batch = run.configuration.trainer.devices, run.model.optimisation.accumulate, run.data.batch_size
+    devices, parts, batch = run.configuration.trainer.world, run.model.optimisation.accumulate, run.data.batch_size
     if batch % (devices * parts):
         nearby = max(1, round(batch / (devices * parts))) * devices * parts
         raise UserError(
             f"data.batch_size={batch} cannot be taken in optimisation.accumulate={parts} equal parts by each of "
-            f"trainer.devices={devices}: take a multiple of {devices * parts}, such as data.batch_size={nearby}, or "
+            f"{devices} processes: take a multiple of {devices * parts}, such as data.batch_size={nearby}, or "
             "another optimisation.accumulate"
         )
 

@@ -13,6 +13,7 @@ from kantor.errors import UserError
 from kantor.evaluation.base import PRESETS
 from kantor.evaluation.error_budget import check_error_budget
 from kantor.messages import say
+from kantor.processes import started
 from kantor.runs import checkpoints
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
@@ -49,6 +50,9 @@ def evaluate(
     configuration = changed(
         Configuration(directory.config(), of_run=True), chosen=chosen, overrides=overrides, config_dirs=config_dirs
     )
+    if not {"trainer.nodes", "trainer.devices"} & dict(overrides).keys():  # they change nothing in the result
+        nodes, devices = started() or (1, configuration.trainer.devices)
+        configuration = configuration.replaced("trainer.nodes", nodes).replaced("trainer.devices", devices)
     run = assemble(configuration, directory.path)
     if run.evaluation is None:
         raise UserError(f"evaluation=none scores nothing: name another, such as evaluation={PRESETS[run.data.content]}")
@@ -59,7 +63,7 @@ def evaluate(
     check_data_root(run.configuration)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()
-    result = launch(score_run, run, devices=run.configuration.trainer.devices)
+    result = launch(score_run, run, world=run.configuration.trainer.world)
     with directory.publishing():
         write_evaluation(directory, result)
         publish(directory, directory.status())

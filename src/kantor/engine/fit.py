@@ -8,7 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.plugins.environments import LightningEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
@@ -43,7 +43,7 @@ WATCH_OFTEN = 12
 
 
 def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
-    """Train one run in this process (one of `trainer.devices`), and score it when its budget is used up.
+    """Train one run in this process (one of several perhaps), and score it when its budget is used up.
 
     Args:
         run: its directory exists.
@@ -122,6 +122,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Attach
     return pl.Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
+        num_nodes=settings.nodes,
         strategy=make_strategy(run),
         precision=settings.precision,  # type: ignore[arg-type]
         max_steps=run.budget_steps if run.budget_steps is not None else -1,
@@ -142,7 +143,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Attach
 def make_strategy(run: Assembly) -> Strategy | str:
     """One device, or DDP over the processes that exist already."""
     settings = run.configuration.trainer
-    if settings.devices == 1:
+    if settings.world == 1:
         return "auto"
     return DDPStrategy(
         find_unused_parameters=run.model.limits.unused_parameters or bool(run.configuration.foreign(*TRAINED)),
@@ -151,11 +152,10 @@ def make_strategy(run: Assembly) -> Strategy | str:
     )
 
 
-def make_environment() -> LightningEnvironment | SLURMEnvironment | TorchElasticEnvironment:
-    """Who started the ranks: nobody, SLURM, or torchrun (whose variables our own workers get too)."""
-    if not ranks_exist():
-        return LightningEnvironment()
-    return SLURMEnvironment() if SLURMEnvironment.detect() else TorchElasticEnvironment()
+def make_environment() -> LightningEnvironment | TorchElasticEnvironment:
+    """Torchrun's variables say who is who, whoever started the ranks. Never Lightning's own reading of SLURM's, which
+    writes files of its own into the run and sends the job back to the queue by itself."""
+    return TorchElasticEnvironment() if ranks_exist() else LightningEnvironment()
 
 
 def make_callbacks(

@@ -33,7 +33,7 @@ of which the rest is thrown away: kernels round otherwise for another size."""
 PICTURES_IN_STEPS = 16
 """The same for pictures that take many evaluations, which nobody wants to wait for and throw away."""
 
-ALONE = (("trainer.devices", 1), ("evaluation._target_", None))
+ALONE = (("trainer.nodes", 1), ("trainer.devices", 1), ("evaluation._target_", None))
 """What is asked of a run that only draws: one process, and nothing to score with."""
 
 ALL_CLASSES = "all"

@@ -14,7 +14,7 @@ from kantor.evaluation.protocol import Protocol
 from kantor.evaluation.score import Score
 from kantor.messages import say
 from kantor.numerics import numerics
-from kantor.processes import Processes, joined
+from kantor.processes import Processes
 from kantor.runs import checkpoints
 from kantor.runs.card import kept
 
@@ -123,10 +123,10 @@ def plain_scores(scores: Mapping[str, Score], protocol: Protocol) -> dict[str, d
 
 
 def score_run(run: Assembly) -> dict[str, Any]:
-    """Score a run directory in this process, one of `trainer.devices`."""
+    """Score a run directory in this process, one of several perhaps."""
     assert run.evaluation is not None
     machine = run.configuration.trainer
-    with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision), joined(machine.devices):
+    with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
         run.model.to(run.device)
         restore(run, run.evaluation.checkpoint)
         return score_model(run)

@@ -24,7 +24,6 @@ from kantor.errors import Interrupted, LeaseLost, OtherCode, UserError, command
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say
 from kantor.plain_files import is_plain
-from kantor.processes import announcing, follow, given_rank
 from kantor.report.page import write_report
 from kantor.runs import checkpoints
 from kantor.runs.attempts import Attempt, attempt, environment, machine_changes, new_status
@@ -82,29 +81,23 @@ Begin = Callable[[Assembly, dict[str, str]], None]
 
 def carry_out(run: Assembly, begin: Begin, decide: Decide | None = None) -> None:
     """Train and score a run that has been checked; nothing when it is finished."""
-    devices = run.configuration.trainer.devices
-    if given_rank() > 0:  # torchrun or SLURM started us beside a rank 0 that leads
-        follow(lambda start: fit(run, start.checkpoint), devices=devices)
-        return
-    with announcing(devices) as announce:
-        run.data.prepare_data()
-        try_out(run)
-        code = code_hashes(run.configuration.plain)
-        run.directory.create()
-        with run.directory.lock():
-            start = prepare(run, code, begin, decide or as_configured(run.configuration))
-            announce(start)
-            if start is not None:
-                work(run, start)
-            elif run.sink is not None and run.sink.awaited:
-                tell(run.directory, run.sink)
+    run.data.prepare_data()
+    try_out(run)
+    code = code_hashes(run.configuration.plain)
+    run.directory.create()
+    with run.directory.lock():
+        start = prepare(run, code, begin, decide or as_configured(run.configuration))
+        if start is not None:
+            work(run, start)
+        elif run.sink is not None and run.sink.awaited:
+            tell(run.directory, run.sink)
 
 
 def work(run: Assembly, start: Start) -> None:
     """One attempt at a run, to its end, good or bad; its page tells which."""
     try:
         with attempt(run.directory, run.configuration.trainer, from_step=start.step) as trying:
-            result = launch(fit, run, start.checkpoint, devices=run.configuration.trainer.devices)
+            result = launch(fit, run, start.checkpoint, world=run.configuration.trainer.world)
             conclude(run.directory, trying, result)
     except LeaseLost:
         raise  # the run is somebody else's, its page and its tracker too

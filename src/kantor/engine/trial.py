@@ -63,7 +63,7 @@ def try_out(run: Assembly) -> None:
         return
     quiet_lightning()
     settings = run.configuration.trainer
-    device = run.device if settings.devices == 1 else torch.device("cpu")
+    device = run.device if settings.world == 1 else torch.device("cpu")
     with (
         numerics(threads=settings.threads, matmul_precision=settings.matmul_precision),
         global_generators.keyed(keyed.seed(run.configuration.seed, "trial"), device),
@@ -145,7 +145,7 @@ def _step(run: Assembly, model: GenerativeModel, data: FirstBlock, device: torch
     trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         devices=1,
-        precision=settings.precision if settings.devices == 1 else "32-true",  # type: ignore[arg-type]
+        precision=settings.precision if settings.world == 1 else "32-true",  # type: ignore[arg-type]
         max_steps=1,
         max_epochs=-1,
         callbacks=[_Looking(), *([ends] if ends else [])],

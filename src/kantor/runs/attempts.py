@@ -117,7 +117,7 @@ def machine(trainer: Trainer) -> dict[str, Any]:
     device = torch.cuda.get_device_name() if trainer.accelerator == "gpu" else cpu_name()
     return {
         "device": f"{trainer.accelerator}: {device}",
-        "processes": trainer.devices,
+        "processes": trainer.world,
         "threads": trainer.threads,
         "torch": str(torch.__version__),
     }
@@ -156,7 +156,7 @@ def environment(
         "seed": configuration.seed,
         "config_hash": config_hash,
         "code": code,
-        "processes": trainer.devices,
+        "processes": trainer.world,
         "precision": trainer.precision,
         "device": machine(trainer)["device"],
         "data": {"name": configuration.plain["data"]["name"], "fingerprint": fingerprint},

@@ -92,8 +92,10 @@ class RunDirectory:
         return str(door.read_json(self.environment_json).get("kantor", "unknown version"))
 
     def config(self) -> dict[str, Any]:
-        """The resolved configuration as plain containers."""
-        return door.read_yaml(self.config_yaml, schemas.CONFIG)
+        """The resolved configuration as plain containers; of an older run with what its keys were before they had
+        names."""
+        found = door.read_yaml(self.config_yaml, schemas.CONFIG)
+        return {**found, "trainer": {"nodes": 1, **found["trainer"]}}
 
     def status(self) -> dict[str, Any]:
         """State, reason, counters and attempts.

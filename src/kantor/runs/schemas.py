@@ -252,6 +252,7 @@ CONFIG = record(
                 **dict.fromkeys(("devices", "threads", "log_every", "checkpoint_every"), count),
                 **dict.fromkeys(("compile", "progress"), truth),
             },
+            {"nodes": count},
             closed=True,
         ),
         **dict.fromkeys(("data", "ema"), NODE),

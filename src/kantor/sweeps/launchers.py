@@ -8,15 +8,18 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
+from kantor import ranks
 from kantor.config.explanation import FAILURES
 from kantor.config.files import CONF
 from kantor.config.grammar import quoted
 from kantor.errors import UserError
+from kantor.led import together
 from kantor.runs import provenance
 from kantor.sweeps import stops
 from kantor.sweeps.plan import Plan
@@ -64,7 +67,9 @@ def work_on(cfg: DictConfig) -> None:
         plan = Plan.read(Path(cfg.plan))
         if not provenance.given:
             provenance.given = ["kantor", "train", "-m", *plan.words]
-        Worker(plan, code=cfg.code, failed=cfg.failed).do(plan.jobs[int(cfg.job)])
+        worker = Worker(plan, code=cfg.code, failed=cfg.failed)
+        ranks.adopt()  # a launcher such as submitit's may have started several processes for one job
+        together(partial(worker.do, plan.jobs[int(cfg.job)]))
 
 
 @contextlib.contextmanager

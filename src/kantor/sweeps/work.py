@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from kantor import interrupts
 from kantor.causes import told
-from kantor.errors import Held, LeaseLost, OtherCode, UserError
+from kantor.errors import Held, LeaseLost, OtherCode, RankLost, UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory
@@ -102,6 +102,8 @@ class Worker:
         self.board.forget(job)
         try:
             self._train(standing)
+        except RankLost:  # and with it any further job
+            raise
         except (Held, LeaseLost):
             self.tried.discard(job.number)
             return False
