@@ -76,9 +76,15 @@ def test_all_tasks_of_a_step_find_each_other_and_no_other_step():
 
 @pytest.mark.parametrize(
     ("names", "first"),
-    [("n1", "n1"), ("n[1-2]", "n1"), ("gpu[007-012,020],login", "gpu007"), ("a,b[1-2]", "a"), ("r[2,4]n[10-11]", "r2n10"),
-     ("n[3]-ib", "n3-ib")],
-)  # fmt: skip
+    [
+        ("n1", "n1"),
+        ("n[1-2]", "n1"),
+        ("gpu[007-012,020],login", "gpu007"),
+        ("a,b[1-2]", "a"),
+        ("r[2,4]n[10-11]", "r2n10"),
+        ("n[3]-ib", "n3-ib"),
+    ],
+)
 def test_the_first_of_slurms_hosts(names, first):
     assert ranks.first_host(names) == first
 

@@ -91,7 +91,9 @@ def check_launcher(plan: Plan, words: Words) -> None:
     Raises:
         UserError: it cannot.
     """
-    crowd = any(job.plain["trainer"]["nodes"] * job.plain["trainer"]["devices"] > 1 for job in plan.jobs if job.refused is None)
+    crowd = any(
+        job.plain["trainer"]["nodes"] * job.plain["trainer"]["devices"] > 1 for job in plan.jobs if job.refused is None
+    )
     if words.launcher == "joblib" and crowd:
         raise UserError(
             f"{LAUNCHER}=joblib with trainer.devices above 1: the jobs' processes would collide; take one of the two"
