@@ -11,6 +11,7 @@ from PIL import Image
 
 from kantor.atomic import append_rows, write_json
 from kantor.config.compose import compose
+from kantor.digests import sha256
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.score import record
 from kantor.engine.train import begin
@@ -119,13 +120,13 @@ def write_run(
             trying.end(trying.ended(state, state=now, counters=family.counters(steps), reason=reason))
     if bare:
         return run
-    rows = family.metrics()
+    rows = family.metrics(steps // 25)
     append_rows(run.metrics_csv, list(rows[0]), rows, whole=True)
     if evaluations is None:
         evaluations = [evaluation_of(family, {"w1": score(0.051)} if scores is None else scores)]
     for place, entry in enumerate(evaluations):
         before = set(run.evaluations.glob("*"))
-        write_evaluation(run, {**entry, "seconds": 1.5})
+        write_evaluation(run, {**entry, "digest": sha256([config_hash, seed]), "seconds": 1.5})
         (file,) = set(run.evaluations.glob("*")) - before
         os.utime(file, (place, place))  # clocks of file systems tick too slowly to keep the order
     write_card(run, run.status())
@@ -166,6 +167,13 @@ def evaluation_of(
         ),
         "name": name,
     }
+
+
+def rename(run: RunDirectory, **values: Any) -> None:
+    """Give experiment, config_hash or seed other values, in all files that have them."""
+    for path in (run.card_json, run.environment_json):
+        if path.is_file():
+            edit(path, **values)
 
 
 def edit(path: Path, **values: Any) -> None:

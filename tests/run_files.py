@@ -1,10 +1,12 @@
 """What the small files of a run hold at least, and a run made of them without any training."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from kantor.atomic import append_rows, write_json, write_text
+from kantor.digests import sha256
 from kantor.runs.directory import LAYOUT, RunDirectory
 
 MADE_BY = {"command": ["kantor", "train"], "kantor": {"version": "9.9.9", "git": None}, "project": None}
@@ -99,7 +101,24 @@ SCORE = {
     "protocol_hash": "e" * 64,
 }
 ESTIMATES = {"w1": {"value": 0.5, "low": 0.4, "high": 0.6}}
-EVALUATION = {
+
+
+def hashed(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """An evaluation with the hashes that its protocol has."""
+    protocol, scores = evaluation["protocol"], evaluation["scores"]
+    estimators = {name: protocol.get("estimators", {}).get(name, {}) for name in scores}
+    return {
+        **evaluation,
+        "protocol": {**protocol, "estimators": estimators},
+        "protocol_hash": sha256({**protocol, "estimators": {}}),
+        "scores": {
+            name: {**score, "protocol_hash": sha256({**protocol, "estimators": {name: estimators[name]}})}
+            for name, score in scores.items()
+        },
+    }
+
+
+WHOLE = {
     "name": "toy",
     "at_step": 40,
     "protocol_hash": "d" * 64,
@@ -121,6 +140,7 @@ EVALUATION = {
         "floor": ESTIMATES,
     },
 }
+EVALUATION = hashed(WHOLE)
 CARD = {
     "kantor": "9.9.9",
     "experiment": "small",

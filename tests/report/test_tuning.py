@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_runs import Family, edit, score
+from report_runs import Family, edit, rename, score
 
 from kantor.report.compare import compare
 from kantor.report.comparison_figures import tuning_drawings
@@ -55,8 +55,7 @@ def trial(make_run: MakeRun, number: int, value: float | None, **more: Any) -> R
 def test_trials_are_drawn_and_are_no_seeds_of_a_method(make_run: MakeRun, tmp_path: Path):
     """The first trial has the configuration of the method: it would have been its sixth seed."""
     trials = [trial(make_run, number, value) for number, value in enumerate((0.5, 0.2, 0.4, None))]
-    edit(trials[0].environment_json, config_hash="1" * 64)
-    edit(trials[0].card_json, config_hash="1" * 64)
+    rename(trials[0], config_hash="1" * 64)
     seeds = [
         make_run(f"m-{seed}", seed=seed, scores={"w1": score(0.3 + seed / 100)}, config_hash="1" * 64)
         for seed in (0, 1)
@@ -81,7 +80,7 @@ def test_other_seeds_than_those_of_the_trials_are_not_said_to_flatter(make_run: 
 def test_trials_alone_are_compared_with_each_other_and_said_to_be_chosen(make_run: MakeRun):
     runs = [trial(make_run, number, value, seed=number) for number, value in enumerate((0.5, 0.2))]
     for run in runs:
-        edit(run.card_json, config_hash="1" * 64)
+        rename(run, config_hash="1" * 64)
     comparison = compare(runs)
     assert [len(method.runs) for method in comparison.methods] == [1, 1]
     assert any(note.startswith("All runs are trials of a search (5555555555)") for note in comparison.notes)

@@ -20,6 +20,10 @@ def why(run, name=None, evaluation=None):
     return explanation.heading, dict(explanation.rows)
 
 
+def digest_of(run):
+    return run.card()["evaluations"][0]["digest"]
+
+
 def test_every_part_of_a_number_is_told(make_run, evaluated):
     run = make_run("a", evaluations=[evaluated({"w1": score(0.051)}, n_generated=512)])
     heading, told = why(run, "w1")
@@ -27,7 +31,7 @@ def test_every_part_of_a_number_is_told(make_run, evaluated):
     assert told["what it is"].startswith("what a test measures; lower is better. Good: what is good.")
     assert told["real data"].startswith(f"gaussians8, fingerprint {run.environment()['data']['fingerprint']} (kind")
     assert "reference_seed 0" in told["real data"]
-    assert told["samples"].startswith("10 draws of 512 by ema, last") and "SHA-256 " + "d" * 64 in told["samples"]
+    assert told["samples"].startswith("10 draws of 512 by ema, last") and f"SHA-256 {digest_of(run)}" in told["samples"]
     assert told["features"] == "points as they are"
     assert told["formula"].startswith("Kantorovich 1942; computed by kantor.metrics.transport.wasserstein (")
     assert told["formula"].endswith("solver exact, ground euclidean, arithmetic float64")
@@ -77,7 +81,9 @@ def test_few_draws_and_files_are_told_as_what_they_are(make_run, evaluated):
     sampling = {"checkpoint": "theirs.npz", "weights": "file", "sampler": "file", "nfe": None}
     run = make_run("a", evaluations=[evaluated({"w1": score(0.5)}, draws=3, sampling=sampling)])
     _, told = why(run, "w1")
-    assert told["samples"].startswith("3 draws of 1,024, dealt out at random from theirs.npz; their SHA-256 is ddd")
+    assert told["samples"].startswith(
+        "3 draws of 1,024, dealt out at random from theirs.npz; their SHA-256 is " + digest_of(run)
+    )
     assert "from within each draw" in told["interval"]
     assert told["would change it"].startswith("Another number, comparable with this: other samples.")
 

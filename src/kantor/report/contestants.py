@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kantor.errors import UserError
+from kantor.errors import UserError, command
 from kantor.report.summary import Summary, summarise
+from kantor.runs.contradictions import contradiction
 from kantor.runs.directory import RunDirectory
+
+NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
     read, damaged = readable(distinct)
     failed, whole = [one for one in read if one.failed], [one for one in read if not one.failed]
     scored, bare = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
+    scored, forged = of_other_seeds(scored)
+    if forged and not scored:
+        raise UserError(forged[0].removeprefix("Left out: ").removesuffix("."))
     if not scored and not bare:
         raise UserError(
             f"none of the runs has scores to compare: all failed, the first, {failed[0].run.path}, for this reason: "
@@ -75,9 +81,48 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
         failed,
         [
             *(f"Left out: {error}." for error in damaged),
+            *forged,
             *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
         ],
     )
+
+
+def check_believable(one: Summary) -> None:
+    """Check that no other file of a run contradicts its card. One that failed is not asked, for nothing is taken from
+    its card.
+
+    Raises:
+        UserError: one does; the field is named. Or a file is damaged.
+    """
+    found = contradiction(one.run, one.metrics) if one.card and not one.failed else None
+    if found is not None:
+        raise UserError(
+            f"{one.run.card_json} is contradicted by what it was made from: {found}; was it edited? Restore it from a "
+            f"copy of the run, or take it away, and {command('evaluate', f'run={one.run.path}')} writes it anew"
+        )
+
+
+def of_other_seeds(scored: Sequence[Summary]) -> tuple[list[Summary], list[str]]:
+    """The runs without those that scored the weights of another training seed, of which at least one is no training of
+    its own; and who these are."""
+    by_digest: dict[str, list[Summary]] = {}
+    for one in scored:
+        if one.seed is not None:
+            for digest in {evaluation.digest for evaluation in one.evaluations}:
+                by_digest.setdefault(digest, []).append(one)
+    found: dict[str, str] = {}
+    for digest, same in by_digest.items():
+        seeds = dict.fromkeys(str(one.seed) for one in same)
+        if digest and len(seeds) > 1:
+            said = f"evaluations.digest {digest[:10]} is that of {', '.join(str(one.run.path) for one in same[:NAMED])}"
+            found |= {
+                str(
+                    one.run.path
+                ): f"{said}, which say seed {', '.join(seeds)}: one seed trains other weights than another"
+                for one in same
+            }
+    kept = [one for one in scored if str(one.run.path) not in found]
+    return kept, [f"Left out: {said}." for said in dict.fromkeys(found.values())]
 
 
 def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
@@ -90,7 +135,7 @@ def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
     for run in runs:
         try:
             summary = summarise(run)
-            _ = summary.metrics
+            check_believable(summary)
             read.append(summary)
         except UserError as error:
             damaged.append(str(error))
