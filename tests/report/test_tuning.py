@@ -69,7 +69,7 @@ def test_trials_are_drawn_and_are_no_seeds_of_a_method(make_run: MakeRun, tmp_pa
     assert "Trials of a search are no training seeds of a method, and in none: 3 runs of 5555555555." in notes
     assert "Tuned on and reported with the same seeds, which flatters: demo_a (seed 0)." in notes
     assert (tmp_path / "out" / "figures" / "best-of-trials.svg").exists()
-    assert "What the best of so many trials scores" in (tmp_path / "out" / "compare.html").read_text()
+    assert "What the best of k trials scores" in (tmp_path / "out" / "compare.html").read_text()
 
 
 def test_other_seeds_than_those_of_the_trials_are_not_said_to_flatter(make_run: MakeRun):

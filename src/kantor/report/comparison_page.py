@@ -10,11 +10,11 @@ import numpy as np
 
 from kantor.report import glossary, pictures, units
 from kantor.report.comparison import Comparison, Round
-from kantor.report.comparison_figures import X
+from kantor.report.comparison_figures import DRAWN, X
 from kantor.report.comparison_tables import heading, method_sheet, pair_sheets, reading, real_text, run_sheet
 from kantor.report.contestants import Contestant
 from kantor.report.curves import known
-from kantor.report.drawing import svg
+from kantor.report.drawing import inline
 from kantor.report.figures import Drawing, Metrics
 from kantor.report.groups import group_text
 from kantor.report.labels import differences
@@ -24,8 +24,6 @@ from kantor.report.pictures import Picture, chart
 from kantor.report.tables import cell
 from kantor.report.templating import render
 
-IN_MATRIX = 24
-"""Methods; pairs.csv has all."""
 PICTURED = 3
 """Seeds of a method whose pictures are shown."""
 
@@ -64,6 +62,7 @@ def to_html(
         curves=[shown(drawing) for drawing in curves],
         differences=differences([method.config for method in comparison.methods]),
         primary=comparison.primary,
+        drawn=DRAWN,
         while_training=glossary.WHILE_TRAINING,
         glossary=glossary.entries(glossary.OF_COMPARISON),
         glossary_place=glossary.PLACE,
@@ -79,7 +78,7 @@ def title_of(comparison: Comparison) -> str:
 
 def shown(drawing: Drawing) -> Picture:
     """A figure as an inline chart."""
-    return chart(svg(drawing.figure, drawing.name), drawing.alt, drawing.caption)
+    return chart(inline(drawing.svg, drawing.name), drawing.alt, drawing.caption)
 
 
 def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]:
@@ -94,9 +93,10 @@ def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]
         "score": score,
         "reading": reading(comparison.main, method, comparison.primary),
         "real": real_text(comparison.main, method, comparison.primary),
+        "seeds": method.seeds_text,
         "lost": [{"seed": one.summary.seed, "how": one.how} for one in method.lost],
         "runs": [{"seed": seed_text(one), "link": report_link(one, out), "state": one.state} for one in runs],
-        "pictures": [picture for one in runs[:PICTURED] for picture in last_samples(one)],
+        "pictures": [picture for one in runs[: PICTURED if place < DRAWN else 0] for picture in last_samples(one)],
     }
 
 
@@ -158,9 +158,10 @@ def score_cell(one: Round, method: Method, name: str) -> dict[str, Any]:
 
 
 def matrix(comparison: Comparison) -> list[list[dict[str, str]]]:
-    """For each method a row of cells against each other: above the diagonal how much worse the one of the column is,
-    below it the adjusted p, each with whether the two are told apart."""
-    count = min(len(comparison.methods), IN_MATRIX)
+    """For each method that is ranked a row of cells against each other: above the diagonal how much worse the one of
+    the column is, below it the adjusted p, each with whether the two are told apart."""
+    ranked = max((pair.worse + 1 for pair in comparison.pairs), default=0)
+    count = min(ranked, DRAWN)
     cells = [[{"text": "", "kind": ""} for _ in range(count)] for _ in range(count)]
     for pair in comparison.pairs:
         if pair.worse < count:

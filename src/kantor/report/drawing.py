@@ -101,12 +101,16 @@ def svg(figure: "Figure", name: str) -> str:
         figure: drawn with this module's colours.
         name: unique on its page; keeps the ids of several figures apart and the bytes the same from run to run.
     """
-    import matplotlib
+    return inline(as_file(figure, name, "svg").decode(), name)
 
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    text = buffer.getvalue()
+
+def inline(text: str, name: str) -> str:
+    """An SVG file as an element for a page.
+
+    Args:
+        text: as `as_file` makes it.
+        name: unique on its page.
+    """
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", text)  # of groups, which nothing refers to
@@ -132,7 +136,9 @@ def whole_numbers(axes: "Axes", which: str, values: Sequence[float]) -> None:
 
 def settle(figure: "Figure") -> None:
     """Lay a finished figure out for good, so that drawing it several times does so once."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
 
 

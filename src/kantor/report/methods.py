@@ -108,8 +108,11 @@ class MethodScore:
 
     @property
     def value_text(self) -> str:
-        """The mean to the digits that its interval allows, of survivors in brackets."""
-        return self.estimate.value_text if self.whole or not self.values else f"({self.estimate.value_text})"
+        """The mean to the digits that its interval allows; of survivors in brackets, to those of their scatter."""
+        if self.whole or not self.values:
+            return self.estimate.value_text
+        half = (max(self.values) - min(self.values)) / 2 if len(self.values) > 1 else None
+        return f"({units.number(self.estimate.value, half)})"
 
     @property
     def text(self) -> str:
@@ -214,7 +217,9 @@ def run_labels(methods: Sequence[Method], summaries: Sequence[Summary]) -> list[
 
 def weakness(methods: Sequence[Method]) -> str | None:
     """Why a comparison says less than it seems to; None when every method has five seeds or more."""
-    seeds = [len(method.runs) for method in methods if method.runs]
+    seeds = [len(method.runs) for method in methods if not method.lost]
+    if not seeds:
+        return None
     low, high = min(seeds), max(seeds)
     if low >= SEEDS_NEEDED:
         return None

@@ -46,7 +46,7 @@ def unranked(scores: Sequence[MethodScore], methods: Sequence[Method]) -> list[s
     """Which methods have no score because a seed of theirs failed, and what the others of their seeds score."""
     said = [
         f"{method.label} ({method.seeds_text}"
-        + (f"; the mean of the others is {one.value_text})" if one.values else ")")
+        + (f"; the others at {one.value_text.strip('()')})" if one.values else ")")
         for method, one in zip(methods, scores, strict=True)
         if method.lost
     ]
