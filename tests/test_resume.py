@@ -136,6 +136,11 @@ def curves(run: Path) -> list[dict]:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
 
+def digests(run: Path) -> str:
+    """What the training's state was at each checkpoint."""
+    return (run / "digests.csv").read_text()
+
+
 def attempts(run: Path) -> list[dict]:
     return json.loads((run / "status.json").read_text())["attempts"]
 
@@ -144,6 +149,7 @@ def assert_equal_runs(one: Path, other: Path) -> None:
     assert weights(one) == weights(other)
     assert scores(one) == scores(other) != []
     assert curves(one) == curves(other) != []
+    assert digests(one) == digests(other)
 
 
 @pytest.mark.parametrize("words", POINTS.values(), ids=POINTS.keys())
@@ -191,7 +197,7 @@ def test_ctrl_c_and_sigterm_save_and_the_same_command_goes_on(tmp_path):
         assert process.wait() == code
         assert "the same command goes on" in process.log.read_text()
     resumed = finish(tmp_path / "stopped", *FAST_GAN)
-    assert weights(whole) == weights(resumed)
+    assert weights(whole) == weights(resumed) and digests(whole) == digests(resumed)
     assert [entry["outcome"] for entry in attempts(resumed)] == ["interrupted", "interrupted", "finished"]
     steps = [(entry["from_step"], entry["to_step"]) for entry in attempts(resumed)]
     assert steps[0][0] == 0 and steps[0][1] == steps[1][0] and steps[1][1] == steps[2][0] and steps[2][1] == 160
@@ -208,6 +214,7 @@ def test_a_larger_budget_goes_on_as_a_new_run(trusting, finished, finished_vae, 
     longer = next(run for run in short.parent.iterdir() if run != short)
     assert longer.name == whole.name
     assert weights(longer) == weights(whole) and scores(longer) == scores(whole)
+    assert digests(longer) == digests(whole)
 
 
 def test_two_trainings_of_one_run_do_not_meet(kantor, tmp_path):

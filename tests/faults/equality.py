@@ -64,6 +64,8 @@ def content(path: Path, root: Path) -> Any:
     if path.suffix == ".ckpt":
         saved = torch.load(path, weights_only=True)
         return plain({key: saved[key] for key in ("state_dict", "optimizer_states", "global_step", "kantor_counters")})
+    if path.name == "manifest.json":  # of files that hold times
+        return sorted(json.loads(path.read_text())["files"])
     if path.suffix == ".json":
         return timeless(json.loads(path.read_text()))
     if path.suffix == ".yaml":

@@ -167,7 +167,7 @@ def copy_run(directory: RunDirectory, run: Assembly, code: dict[str, str]) -> No
                 copy_file(path, target.path / path.relative_to(directory.path))
     if run.evaluation is None:
         remove(target.checkpoints / "best.ckpt")
-    for file in (directory.metrics_csv, health_json(directory), directory.figures / FIRST_BATCH):
+    for file in (directory.metrics_csv, directory.digests_csv, health_json(directory), directory.figures / FIRST_BATCH):
         if is_plain(file):
             copy_file(file, target.path / file.relative_to(directory.path))
     then: dict[str, Any] = {name: made[name] for name in ("code", "code_before") if name in made}

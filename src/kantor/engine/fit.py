@@ -15,6 +15,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from kantor import user_code
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
+from kantor.callbacks.digests import Digests
 from kantor.callbacks.first_batch import FirstBatch
 from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
@@ -188,6 +189,7 @@ def make_callbacks(
         record,
         *pictures,
         stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
+        Digests(directory, every=settings.checkpoint_every),
         Checkpointing(directory, every=settings.checkpoint_every),
         *([FirstBatch(directory=directory, clock=clock)] if pictures else []),
         *([Page(directory, clock, every=configuration.plain["pictures"]["every"])] if pictures else []),

@@ -30,6 +30,7 @@ from kantor.runs.attempts import Attempt, attempt, environment, machine_changes,
 from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_changes, code_hashes
+from kantor.runs.manifest import write_manifest
 from kantor.tracking.attached import tell
 from kantor.workers import launch
 
@@ -234,6 +235,7 @@ def resume(run: Assembly, code: dict[str, str]) -> Start:
         for what, then, now in machine_changes(directory, run.configuration.trainer):
             say(f"{what} was {then} and is {now} now: the result need not equal an uninterrupted run's bit for bit")
     directory.cut_metrics(step)
+    directory.cut_digests(step, run.configuration.trainer.checkpoint_every)
     directory.cut_samples(step)
     return Start(checkpoint, step)
 
@@ -302,4 +304,5 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
         if result["evaluation"] is not None:
             write_evaluation(directory, result["evaluation"])
         publish(directory, finished)
+        write_manifest(directory)
         trying.end({**finished, "files": derived(directory)})

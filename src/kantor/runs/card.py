@@ -6,6 +6,7 @@ from typing import Any
 from kantor.atomic import write_json
 from kantor.digests import sha256
 from kantor.runs.directory import RunDirectory
+from kantor.runs.manifest import add_to_manifest
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
 
@@ -31,6 +32,7 @@ def write_evaluation(directory: RunDirectory, evaluation: dict[str, Any]) -> Non
             path, made = there, _together(before, made)
             break
     write_json(path, made)
+    add_to_manifest(directory, path)
 
 
 def _measurement(evaluation: dict[str, Any]) -> dict[str, Any]:

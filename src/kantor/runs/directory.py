@@ -1,10 +1,11 @@
 """The run directory: the unit that can be moved, zipped and sent, and that every command works on.
 
-    config.yaml  environment.json  status.json  metrics.csv  samples/  figures/
+    config.yaml  environment.json  status.json  metrics.csv  digests.csv  manifest.json  samples/  figures/
     checkpoints/{last,previous,best}.ckpt, generator.safetensors  evaluations/*.json  card.json  report.html
+    verifications/*.json
 
-Every file is written whole or not at all; metrics.csv alone is appended to. Every file is read through the door. This
-module knows no torch.
+Every file is written whole or not at all; metrics.csv and digests.csv alone are appended to. Every file is
+read through the door. This module knows no torch.
 """
 
 import contextlib
@@ -26,6 +27,7 @@ from kantor.messages import say
 from kantor.paths import path_of
 from kantor.plain_files import is_plain, is_there
 from kantor.runs import door, lease, lease_files, metric_rows, schemas
+from kantor.runs.digest_rows import DigestRow, read_digests, write_digests
 
 LAYOUT = 1  # raised when a directory written by this version could not be read by the one before
 
@@ -48,10 +50,13 @@ class RunDirectory:
         self.environment_json = self.path / "environment.json"
         self.status_json = self.path / "status.json"
         self.metrics_csv = self.path / "metrics.csv"
+        self.digests_csv = self.path / "digests.csv"
+        self.manifest_json = self.path / "manifest.json"
         self.samples = self.path / "samples"
         self.figures = self.path / "figures"
         self.checkpoints = self.path / "checkpoints"
         self.evaluations = self.path / "evaluations"
+        self.verifications = self.path / "verifications"
         self.card_json = self.path / "card.json"
         self.report_html = self.path / "report.html"
         self.no_run = self.path / door.NO_RUN
@@ -147,6 +152,10 @@ class RunDirectory:
         """metrics.csv as rows of text. No file: no rows; a last row that was torn by a kill is no row."""
         return metric_rows.read_rows(self.metrics_csv) if is_there(self.metrics_csv) else []
 
+    def digest_rows(self) -> list[DigestRow]:
+        """What the state of the training was at its checkpoints. No file: no rows."""
+        return read_digests(self.digests_csv)
+
     @property
     def live(self) -> bool:
         """Whether a process seems to hold the run now."""
@@ -233,6 +242,13 @@ class RunDirectory:
             append_rows(self.metrics_csv, list(rows[0]), kept, whole=True)
         else:
             remove(self.metrics_csv)
+
+    def cut_digests(self, steps: int, every: int) -> None:
+        """Drop the rows of digests.csv beyond `steps`, and that of a checkpoint that a signal asked for in between
+        those of every so many steps."""
+        write_digests(
+            self.digests_csv, [row for row in self.digest_rows() if row.steps <= steps and row.steps % every == 0]
+        )
 
 
 def find_runs(root: Path) -> list[RunDirectory]:

@@ -35,12 +35,12 @@ LEVELS = 8
 """Of directories in one another below one of `OWN`."""
 NO_RUN = ".no_run.tmp"
 """Says of what lies in a directory that it is of a run that is being made or taken out: none yet, or no longer."""
-OWN = ("samples", "figures", "checkpoints", "evaluations")
+OWN = ("samples", "figures", "checkpoints", "evaluations", "verifications")
 """Directories of a run in which everything is kantor's; loggers have their own beside them."""
 FILES_BELOW = ("last.ckpt", "previous.ckpt", "best.ckpt", "generator.safetensors", "samples.gif")
 FILES = (
-    "config.yaml", "environment.json", "status.json", "metrics.csv", "card.json", "health.json", "wandb.json",
-    "report.html", MARK, NO_RUN,
+    "config.yaml", "environment.json", "status.json", "metrics.csv", "digests.csv", "manifest.json", "card.json",
+    "health.json", "wandb.json", "report.html", MARK, NO_RUN,
 )  # fmt: skip
 
 

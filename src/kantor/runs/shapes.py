@@ -156,15 +156,15 @@ def row(*others: Shape) -> Shape:
     return shape
 
 
-def mapped(other: Shape, *, most: int = MANY) -> Shape:
-    """A mapping from texts to a shape, of at most so many."""
+def mapped(other: Shape, *, most: int = MANY, key: Shape = text) -> Shape:
+    """A mapping from texts, or from a narrower shape, to a shape, of at most so many."""
 
     def shape(value: object, place: str) -> None:
         if not isinstance(value, dict) or len(value) > most:
             raise Unlike(place, f"a mapping of at most {most:,}")
-        for key, entry in value.items():
-            text(key, place)
-            other(entry, f"{place}.{key}" if place else key)
+        for name_of, entry in value.items():
+            key(name_of, place)
+            other(entry, f"{place}.{name_of}" if place else name_of)
 
     return shape
 
