@@ -31,7 +31,7 @@ def test_what_is_said_and_counted_is_what_is_drawn(tmp_path, capsys, monkeypatch
     run = Assembly(
         Configuration({}), "0" * 64, RunDirectory(tmp_path), TinyImages(n=pictures), model, Direct(), evaluation
     )
-    record = score_model(run)
+    record = score_model(run, None)
     assert f"scoring 3 draws of {n} samples" in capsys.readouterr().err
     assert record["protocol"]["n_generated"] == n
     assert record["chunks_per_process"] == [len(drawn)] == [chunks]

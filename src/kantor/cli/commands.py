@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kantor.causes import explained
 from kantor.cli.command import Command
 from kantor.cli.words import number, split, typed, whole
 from kantor.config.checks import check_code
 from kantor.errors import UserError
-from kantor.messages import show
+from kantor.messages import say, show
 from kantor.paths import path_of
 from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory, latest, named
@@ -194,6 +195,35 @@ def apart(command: Command, words: list[str]) -> tuple[list[str], dict[str, str]
     """
     alone = [word for word in words if "=" not in word or os.path.lexists(path_of(word))]
     return alone, dict(command.split([word for word in words if word not in alone]))
+
+
+def verify(command: Command, words: list[str]) -> int:
+    """`kantor verify`; 1 where something differs."""
+    rest, config_dirs, _ = command.take_options(words)
+    pairs = command.split(rest)
+    given = dict(pairs)
+    directory = open_run(given)
+    steps = whole("steps", given["steps"]) if "steps" in given else None
+    from kantor.engine.verify import verify as proved
+    from kantor.report.verification import print_verification
+    from kantor.runs.verification import DIFFERENT, keep
+
+    found = proved(
+        directory,
+        given.get("level", "files"),
+        [(key, typed(key, value)) for key, value in pairs if key.startswith(command.prefixes)],
+        steps=steps,
+        chosen={
+            group: given[group] for group in ("evaluation", "extractor", "likelihood", "sampler") if group in given
+        },
+        config_dirs=config_dirs,
+    )
+    print_verification(directory, found)
+    try:
+        show(f"kept     {visible(str(keep(directory, found)))}")
+    except OSError as error:
+        say(f"the verdict could not be kept in the run: {explained(error)}")
+    return 1 if found.verdict == DIFFERENT else 0
 
 
 def compare(command: Command, words: list[str]) -> int:

@@ -7,6 +7,7 @@ from kantor.cli import commands, completion
 from kantor.cli.command import Command, Key, of_group, run_paths
 from kantor.config.checks import CODE
 from kantor.config.files import groups, options
+from kantor.runs.verification import LEVELS
 from kantor.sweeps.plan import PLAN
 from kantor.sweeps.words import SWEEPS
 
@@ -207,6 +208,36 @@ TRACK = Command(
 
         tensorboard: event files in DIR/tensorboard. mlflow: the store of MLFLOW_TRACKING_URI, else mlflow.db here.""",
 )
+VERIFY = Command(
+    name="verify",
+    run=commands.verify,
+    usage=(("run=DIR level=files|score|prefix|full", "prove what a finished run claims"),),
+    about="""Proves a finished run again: by its files alone, by scoring its weights again, by training its first steps
+        or all of them again. The verdict is equal (to the bit), within the interval, or different; the exit code of the
+        last is 1. It names the first step that differs, and what was otherwise then: code, packages, processor,
+        threads, processes, data, lines of config.yaml. It is kept in the run's verifications/, and nothing else is
+        changed.""",
+    keys=(
+        Key("run=DIR", "a finished run, or latest", run_names),
+        Key("level=files", "or score, prefix, full: what is done again, see below", lambda: list(LEVELS)),
+        Key("steps=N", "with level=prefix: on to the last digests up to there"),
+        Key("trainer.threads=N", "and trainer.devices, trainer.accelerator: here, where they differ from the run's"),
+        Key("data.root=DIR", "where the data lie here"),
+        of_group("evaluation", "with level=score: what was asked for by `kantor evaluate` later; evaluation.* too"),
+        of_group("extractor", "with level=score"),
+        of_group("likelihood", "with level=score"),
+        of_group("sampler", "with level=score"),
+        CONFIG_DIR,
+    ),
+    prefixes=("trainer.", "data.", "evaluation.", "extractor.", "likelihood.", "sampler."),
+    notes="""level=files: the files agree with manifest.json and with one another; nothing is computed again.
+
+        level=score: also, the run's own weights are scored again.
+
+        level=prefix: the files, and the training is done again up to the first digests of its state in digests.csv.
+
+        level=full: the files, and all of the training is done again, and scored.""",
+)
 WHY = Command(
     name="why",
     run=commands.why,
@@ -264,4 +295,6 @@ COMPLETE = Command(
         fish: kantor complete fish > ~/.config/fish/completions/kantor.fish""",
     positional=lambda: list(completion.SCRIPTS),
 )
-COMMANDS = {one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, WHY, DATA, STATUS, LIST, COMPLETE)}
+COMMANDS = {
+    one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, VERIFY, WHY, DATA, STATUS, LIST, COMPLETE)
+}

@@ -63,7 +63,7 @@ def evaluate(
     check_data_root(run.configuration)
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()
-    result = launch(score_run, run, world=run.configuration.trainer.world)
+    result = launch(score_run, run, run.directory.evaluations, world=run.configuration.trainer.world)
     with directory.publishing():
         write_evaluation(directory, result)
         publish(directory, directory.status())

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from kantor.callbacks.scores import Scores
@@ -19,13 +20,14 @@ from kantor.runs import checkpoints
 from kantor.runs.card import kept
 
 
-def score_model(run: Assembly) -> dict[str, Any]:
+def score_model(run: Assembly, home: Path | None) -> dict[str, Any]:
     """Score a run's model as its directory's checkpoint has it; the record of an evaluation, equal on every process.
 
     Args:
         run: its model has the weights of the last checkpoint; for `checkpoint=best` that one is read.
+        home: below which finished chunks are kept, so that it can be gone on with; None for nowhere.
     """
-    return scored(run, to_score(run))
+    return scored(run, to_score(run), home)
 
 
 def score_once(run: Assembly) -> dict[str, Any] | None:
@@ -33,7 +35,7 @@ def score_once(run: Assembly) -> dict[str, Any] | None:
     about = to_score(run)
     assert run.evaluation is not None
     there = kept(run.directory, about, run.evaluation.kinds(run.data).keys())
-    return None if Processes.current().gather(there)[0] else scored(run, about)
+    return None if Processes.current().gather(there)[0] else scored(run, about, run.directory.evaluations)
 
 
 def to_score(run: Assembly) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def to_score(run: Assembly) -> dict[str, Any]:
     )
 
 
-def scored(run: Assembly, about: dict[str, Any]) -> dict[str, Any]:
+def scored(run: Assembly, about: dict[str, Any], home: Path | None) -> dict[str, Any]:
     """A record with its scores."""
     evaluation, data, model = run.evaluation, run.data, run.model
     assert evaluation is not None
@@ -63,7 +65,7 @@ def scored(run: Assembly, about: dict[str, Any]) -> dict[str, Any]:
     say_choice(about["sampling"].get("chosen_by"), evaluation)
     draws = "1 draw" if evaluation.draws == 1 else f"{evaluation.draws} draws"
     say(f"scoring {draws} of {n:,} samples, and what real data score")
-    work = Work(run.directory.evaluations)
+    work = Work(home)
     scores = evaluation.score(model, data, processes, work)
     return {
         **about,
@@ -122,11 +124,11 @@ def plain_scores(scores: Mapping[str, Score], protocol: Protocol) -> dict[str, d
     return {name: {**score.plain(), "protocol_hash": protocol.hash_of(name)} for name, score in scores.items()}
 
 
-def score_run(run: Assembly) -> dict[str, Any]:
-    """Score a run directory in this process, one of several perhaps."""
+def score_run(run: Assembly, home: Path | None) -> dict[str, Any]:
+    """Score a run directory in this process, one of several perhaps; finished chunks are kept below `home`."""
     assert run.evaluation is not None
     machine = run.configuration.trainer
     with numerics(threads=machine.threads, matmul_precision=machine.matmul_precision):
         run.model.to(run.device)
         restore(run, run.evaluation.checkpoint)
-        return score_model(run)
+        return score_model(run, home)

@@ -162,9 +162,14 @@ def environment(
         "data": {"name": configuration.plain["data"]["name"], "fingerprint": fingerprint},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
+        "packages": packages(),
         "made_by": provenance(),
     }
+
+
+def packages() -> dict[str, str]:
+    """The versions of the packages that results may depend on, as far as they are installed."""
+    return {name: version for name in PACKAGES if (version := _version(name)) is not None}
 
 
 def _version(package: str) -> str | None:

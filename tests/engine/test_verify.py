@@ -1,0 +1,353 @@
+"""A finished run is proved at every level; whatever of its claims is forged is found, and named."""
+
+import csv
+import json
+import os
+import re
+import shutil
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+from small_runs import SMALL, command_line
+
+from kantor.atomic import append_rows, replacing
+from kantor.digests import sha256
+from kantor.runs.card import write_card
+from kantor.runs.directory import RunDirectory
+from kantor.runs.manifest import write_manifest
+from kantor.seals import seal_zip
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of a finished run of 40 steps, with digests of every tenth."""
+    return shutil.copytree(finished, tmp_path / "sent")
+
+
+def edited(path, change):
+    """A JSON or YAML file with something changed in it."""
+    is_json = path.suffix == ".json"
+    whole = json.loads(path.read_text()) if is_json else yaml.safe_load(path.read_text())
+    change(whole)
+    path.write_text(json.dumps(whole) if is_json else yaml.safe_dump(whole, sort_keys=False))
+
+
+def the_evaluation(run):
+    (path,) = (run / "evaluations").glob("*.json")
+    return path
+
+
+def covered_up(run):
+    """What a forger makes anew, so that nothing tells but the numbers."""
+    directory = RunDirectory(run)
+    write_card(directory, directory.status())
+    write_manifest(directory)
+
+
+def verified(run, *words, verdict, code=None):
+    """The verification, as it was kept."""
+    said = command_line("verify", f"run={run}", *words, check=int(verdict == "different") if code is None else code)
+    assert f"verdict  {verdict}" in said.stdout
+    newest = max((run / "verifications").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    found = json.loads(newest.read_text())
+    assert found["verdict"] == verdict
+    return found
+
+
+def wrong(found):
+    return {one["claim"]: one["told"] for one in found["findings"] if one["verdict"] == "different"}
+
+
+@pytest.mark.parametrize("level", ["files", "score", "prefix", "full"])
+def test_what_is_true_is_equal_at_every_level(kantor, run, level):
+    before = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    found = verified(run, f"level={level}", verdict="equal")
+    assert found["differences"] == [] and found["first_differing_step"] is None
+    assert all(one["verdict"] == "equal" for one in found["findings"])
+    claims = {one["claim"] for one in found["findings"]}
+    assert {"files", "configuration", "budget", "weights", "card", "evaluation toy"} <= claims
+    assert ("w1" in claims) == (level in ("score", "full")) and ("training" in claims) == (level in ("prefix", "full"))
+    after = {path: path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    kept = [path for path in after if path not in before]
+    assert [path.parent.name for path in kept] == ["verifications"]
+    assert {path: after[path] for path in before} == before
+
+
+def better(record):
+    record["scores"]["w1"]["value"] /= 2
+
+
+def of_more_samples(record):
+    record["protocol"]["n_generated"] = 4096
+
+
+def counted(whole):
+    (whole["counters"] if "counters" in whole else whole["budget"]).update(steps=39)
+
+
+def a_row(run):
+    """Another loss at step 10."""
+    path = run / "metrics.csv"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    rows[1]["train/critic_loss"] = "-0.125"
+    append_rows(path, list(rows[0]), rows, whole=True)
+
+
+def other_weights(run):
+    """A network that was trained otherwise, with nothing left that tells but its numbers."""
+    path = run / "checkpoints" / "last.ckpt"
+    held = torch.load(path, weights_only=True)
+    for name, tensor in held["state_dict"].items():
+        held["state_dict"][name] = tensor * 1.01 if tensor.is_floating_point() else tensor
+    with replacing(path) as file:
+        torch.save(held, file)
+        seal_zip(file)
+
+
+EDITS = {
+    "a value in the card": (("card.json",), lambda card: better(card["evaluations"][0]), {"card"}),
+    "a value in the evaluation": (("evaluation",), better, {"files", "card"}),
+    "the protocol in the evaluation": (("evaluation",), of_more_samples, {"files", "card", "evaluation toy"}),
+    "the budget in the card": (("card.json",), counted, {"card"}),
+    "the budget in the status": (("status.json",), counted, {"budget", "card", "evaluation toy"}),
+    "the budget in status and card": (("status.json", "card.json"), counted, {"budget", "evaluation toy"}),
+    "the state in the card": (("card.json",), lambda card: card.update(status="running"), {"card"}),
+    "a setting that determines the weights": (
+        ("config.yaml",), lambda plain: plain["model"]["critic"].update(width=16), {"files", "configuration"},
+    ),
+    "a setting that does not": (("config.yaml",), lambda plain: plain["evaluation"].update(n=64), {"files"}),
+    "the seed": (("config.yaml",), lambda plain: plain.update(seed=1), {"files", "configuration"}),
+    "the source": (("environment.json",), lambda made: made["code"].update(x="y"), {"files"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_what_was_edited_is_found_by_the_files_alone(kantor, run, kind):
+    names, change, expected = EDITS[kind]
+    for name in names:
+        edited(the_evaluation(run) if name == "evaluation" else run / name, change)
+    assert set(wrong(verified(run, verdict="different"))) == expected
+
+
+CHANGES = {
+    "a row of metrics.csv": (a_row, {"files": "metrics.csv was changed"}),
+    "the last weights": (
+        other_weights,
+        {"files": "checkpoints/last.ckpt was changed", "weights": "last.ckpt has other weights"},
+    ),
+    "a bit of the checkpoint": (
+        lambda run: flip(run / "checkpoints" / "last.ckpt"),
+        {"last.ckpt": "it is damaged", "files": "checkpoints/last.ckpt was changed"},
+    ),
+    "the exported weights": (
+        lambda run: exchange(run / "checkpoints" / "generator.safetensors"),
+        {"weights": "generator.safetensors has other weights", "evaluation toy": "drawn by other weights"},
+    ),
+    "a file taken away": (
+        lambda run: (run / "metrics.csv").unlink(),
+        {"files": "metrics.csv is missing"},
+    ),
+    "an evaluation put in": (
+        lambda run: shutil.copy(the_evaluation(run), run / "evaluations" / "toy-1.json"),
+        {"files": "evaluations/toy-1.json is not one of the files", "card": "card.json: "},
+    ),
+    "a row of digests.csv": (
+        lambda run: (run / "digests.csv").write_text((run / "digests.csv").read_text()[:-65] + "0" * 64 + "\n"),
+        {"files": "digests.csv was changed", "weights": "generator.safetensors has other weights"},
+    ),
+}
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def exchange(path):
+    save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, metadata={"weights": "ema"})
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_was_replaced_is_found_by_the_files_alone(kantor, run, kind):
+    change, expected = CHANGES[kind]
+    change(run)
+    found = wrong(verified(run, verdict="different"))
+    for claim, told in expected.items():
+        assert told in found[claim]
+
+
+def test_the_line_of_the_configuration_is_named(kantor, run):
+    edited(run / "config.yaml", lambda plain: plain["model"]["critic"].update(width=16))
+    lines = (run / "config.yaml").read_text().splitlines()
+    told = wrong(verified(run, verdict="different"))["files"]
+    line = int(re.search(r"config\.yaml was changed \(line (\d+), model\.critic\.width\)", told)[1])
+    assert lines[line - 1].strip() == "width: 16"
+
+
+def test_a_value_that_all_files_agree_on_is_found_by_scoring_again(kantor, run):
+    edited(the_evaluation(run), better)
+    covered_up(run)
+    verified(run, verdict="equal")
+    found = verified(run, "level=score", verdict="different")
+    assert set(wrong(found)) == {"w1"} and "value: it was" in wrong(found)["w1"]
+
+
+def test_a_value_within_the_interval_is_no_excuse_where_nothing_differs(kantor, run):
+    def nearby(record):
+        score = record["scores"]["w1"]
+        score["value"] -= (score["value"] - score["low"]) / 2
+
+    edited(the_evaluation(run), nearby)
+    covered_up(run)
+    assert set(wrong(verified(run, "level=score", verdict="different"))) == {"w1"}
+    edited(run / "environment.json", lambda made: made["packages"].update(torch="2.0"))
+    covered_up(run)
+    found = verified(run, "level=score", verdict="within the interval")
+    assert {one["what"]: one["then"] for one in found["differences"]} == {"torch": "2.0"}
+
+
+def test_a_protocol_that_all_files_agree_on_is_found_by_scoring_again(kantor, run):
+    def change(record):
+        record["protocol"]["n_generated"] = 4096
+        shared = {**record["protocol"], "estimators": {}}
+        record["protocol_hash"] = sha256(shared)
+        for name, score in record["scores"].items():
+            estimators = {name: record["protocol"]["estimators"][name]}
+            score["protocol_hash"] = sha256({**shared, "estimators": estimators})
+
+    edited(the_evaluation(run), change)
+    covered_up(run)
+    verified(run, verdict="equal")
+    told = wrong(verified(run, "level=score", verdict="different"))["evaluation toy"]
+    assert told.startswith("protocol.n_generated")
+
+
+def test_weights_that_all_files_agree_on_are_found_by_training_again(kantor, run):
+    """Digests, exported weights and evaluation are those of the other network."""
+    from kantor.callbacks.digests import digest_of_optimizers
+    from kantor.evaluation import tensor_files
+    from kantor.runs.digest_rows import DigestRow, write_digests
+
+    other_weights(run)
+    exchange(run / "checkpoints" / "generator.safetensors")
+    directory, held = RunDirectory(run), torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    digest = tensor_files.digest(load_file(run / "checkpoints" / "generator.safetensors"))
+    *before, _ = directory.digest_rows()
+    last = DigestRow(
+        40, tensor_files.digest(held["state_dict"]), digest_of_optimizers(held["optimizer_states"]), digest
+    )
+    write_digests(directory.digests_csv, [*before, last])
+    edited(the_evaluation(run), lambda record: record.update(digest=digest))
+    covered_up(run)
+    verified(run, verdict="equal")
+    verified(run, "level=prefix", verdict="equal")  # the first steps are true
+    found = verified(run, "level=full", verdict="different")
+    assert found["first_differing_step"] == 40
+    assert wrong(found)["training"] == "equal up to step 30, other weights and sampling at step 40"
+
+
+def test_a_row_that_all_files_agree_on_is_found_by_training_again(kantor, run):
+    a_row(run)
+    covered_up(run)
+    verified(run, verdict="equal")
+    found = wrong(verified(run, "level=prefix", verdict="different"))
+    assert set(found) == {"metrics.csv"}
+    assert found["metrics.csv"].startswith("train/critic_loss at step 10 was -0.125 and is ")
+
+
+def test_after_one_line_the_first_step_that_differs_is_named_with_the_line(kantor, run):
+    edited(run / "config.yaml", lambda plain: plain["optimisation"]["critic"].update(lr=0.002))
+    found = verified(run, "level=prefix", verdict="different")
+    assert found["first_differing_step"] == 10
+    assert wrong(found)["training"] == "other weights and optimizers and sampling at step 10"
+    (differs,) = found["differences"]
+    assert re.fullmatch(r"config\.yaml, line \d+: optimisation\.critic\.lr", differs["what"])
+    assert differs["now"] == "0.002"
+
+
+def test_another_number_of_threads_is_named(kantor, run):
+    """Whether weights differ for it depends on the networks; that it is another number is always said."""
+    words = ("verify", f"run={run}", "level=prefix", "trainer.threads=2", "steps=20")
+    from kantor.cli import main as cli
+
+    assert cli.main(list(words)) in (0, 1)
+    (path,) = (run / "verifications").glob("*.json")
+    found = json.loads(path.read_text())
+    assert found["differences"] == [{"what": "number of threads", "then": "1", "now": "2"}]
+    assert any("up to step 20" in one["told"] or "at step" in one["told"] for one in found["findings"])
+
+
+def test_an_evaluation_that_was_asked_for_later_breaks_nothing_and_can_be_proved(kantor, run):
+    kantor("evaluate", f"run={run}", "evaluation.n=64")
+    found = verified(run, verdict="equal")
+    assert [one["claim"] for one in found["findings"]].count("evaluation toy") == 2
+    found = verified(run, "level=score", verdict="equal")
+    assert [one["verdict"] for one in found["findings"]].count("not checked") == 1
+    verified(run, "level=score", "evaluation.n=64", verdict="equal")
+
+
+def test_a_run_that_cannot_be_written_to_gets_its_verdict_all_the_same(kantor, run, monkeypatch):
+    def refused(path, value):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("kantor.runs.verification.write_json", refused)
+    done = kantor("verify", f"run={run}")
+    assert "verdict  equal" in done.stdout and "could not be kept" in done.stderr
+    assert not (run / "verifications").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_directory_without_the_right_to_write(kantor, run):
+    run.chmod(0o555)
+    assert "could not be kept" in kantor("verify", f"run={run}").stderr
+    run.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("level=all",), "level=all: expected one of files, score, prefix, full"),
+        (("level=full", "steps=10"), "steps=10: only level=prefix"),
+        (("level=prefix", "steps=9"), "steps=9: the run has digests from step 10 on"),
+        (("level=prefix", "evaluation.n=64"), "evaluation.n: another value proves nothing at level=prefix"),
+        (("level=prefix", "trainer.precision=bf16-mixed"), "trainer.precision: another value proves nothing"),
+        (("level=score", "data.batch_size=8"), "data.batch_size: another value proves nothing"),
+        (("level=score", "evaluation=none"), "was trained without scores"),
+        (("trainer.threads=2",), "trainer.threads: another value proves nothing at level=files; it only reads files"),
+    ],
+)
+def test_what_proves_nothing_is_refused(kantor, run, words, sentence):
+    assert sentence in kantor("verify", f"run={run}", *words, check=2).stderr
+    assert not (run / "verifications").exists()
+
+
+@pytest.mark.parametrize("state", ["running", "failed", "new"])
+def test_only_finished_runs_are_verified(kantor, run, state):
+    edited(run / "status.json", lambda status: status.update(state=state))
+    assert f"is {state}: only a finished run can be verified" in kantor("verify", f"run={run}", check=2).stderr
+
+
+def test_a_run_of_an_earlier_version_is_proved_as_far_as_it_can_be(kantor, run):
+    (run / "digests.csv").unlink()
+    (run / "manifest.json").unlink()
+    found = verified(run, verdict="equal")
+    assert [one["claim"] for one in found["findings"] if one["verdict"] == "not checked"] == ["files", "weights"]
+    assert "level=full" in kantor("verify", f"run={run}", "level=prefix", check=2).stderr
+
+
+def test_a_run_that_went_on_to_a_larger_budget_is_proved_from_its_beginning(kantor, run, tmp_path):
+    kantor("train", f"run={run}", "budget.steps=50", "pictures=none")
+    (longer,) = (path.parent for path in tmp_path.rglob("status.json") if path.parent != run)
+    found = verified(longer, "level=full", verdict="equal")
+    assert "up to step 50" in next(one["told"] for one in found["findings"] if one["claim"] == "training")
+
+
+def test_a_run_that_a_callback_ended_is_proved(kantor, tmp_path):
+    words = [word for word in SMALL if not word.startswith("pictures")]
+    kantor("train", "experiment=point_demo_gp", "budget.minutes=0.00001", "pictures=none", *words)
+    (path,) = tmp_path.rglob("status.json")
+    verified(path.parent, "level=full", verdict="equal")
