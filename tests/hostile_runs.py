@@ -15,8 +15,15 @@ from run_files import WithoutAliases
 Change = Callable[[Path], None]
 """Damages a run; beside it lies `outside`, whose files nobody may read, show or write."""
 
-JSON = ("status.json", "environment.json", "card.json", "evaluations/toy-0123456789.json", "health.json")
-TEXTS = (*JSON, "config.yaml", "metrics.csv")
+JSON = (
+    "status.json",
+    "environment.json",
+    "card.json",
+    "evaluations/toy-0123456789.json",
+    "health.json",
+    "manifest.json",
+)
+TEXTS = (*JSON, "config.yaml", "metrics.csv", "digests.csv")
 UNREAD = (
     ".lease.1",
     "report.html",
@@ -26,7 +33,7 @@ UNREAD = (
     "samples/samples.gif",
 )
 """Files that hold nothing to be read."""
-DIRECTORIES = ("samples", "figures", "checkpoints", "evaluations")
+DIRECTORIES = ("samples", "figures", "checkpoints", "evaluations", "verifications")
 SECRET = "the secret of somebody else"
 OWNED = "<img src=x onerror=owned()>"
 """What a page may never hold as it is."""

@@ -269,6 +269,12 @@ def test_after_one_line_the_first_step_that_differs_is_named_with_the_line(kanto
     assert differs["now"] == "0.002"
 
 
+def test_a_line_by_which_training_breaks_is_a_verdict_too(kantor, run):
+    edited(run / "config.yaml", lambda plain: plain["optimisation"]["critic"].update(lr=1e20))
+    found = verified(run, "level=prefix", verdict="different")
+    assert wrong(found)["training"].startswith("it ends badly: ")
+
+
 def test_another_number_of_threads_is_named(kantor, run):
     """Whether weights differ for it depends on the networks; that it is another number is always said."""
     words = ("verify", f"run={run}", "level=prefix", "trainer.threads=2", "steps=20")

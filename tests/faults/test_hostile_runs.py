@@ -22,7 +22,10 @@ from small_runs import SMALL, environment
 
 from kantor import load
 from kantor.cli import main as cli
+from kantor.engine.verify import verify
 from kantor.errors import UserError
+from kantor.report.verification import print_verification
+from kantor.runs.directory import RunDirectory
 
 pytestmark = pytest.mark.long
 
@@ -51,7 +54,11 @@ def commands(bad):
         "latest": ("sample", "run=latest", "n=4", "out=drawn.npz"),
         "complete": ("complete", "words", "kantor", "why"),
     }
-    return {**{name: partial(cli.main, list(each)) for name, each in words.items()}, "python": partial(seen, bad)}
+    return {
+        **{name: partial(cli.main, list(each)) for name, each in words.items()},
+        "verify": partial(proved, bad),
+        "python": partial(seen, bad),
+    }
 
 
 def seen(bad):
@@ -66,6 +73,18 @@ def seen(bad):
             code = 2
             print(f"kantor: {error}", file=sys.stderr)
     return code
+
+
+def proved(bad):
+    """A run verified, in place of a command: a verdict is no failure, whatever it is."""
+    try:
+        directory = RunDirectory.open(bad)
+        for level in ("files", "score", "prefix"):
+            print_verification(directory, verify(directory, level))
+    except UserError as error:
+        print(f"kantor: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def plainly(work):
@@ -93,12 +112,12 @@ def digest(place, but):
 
 READ_BY = {
     "last.ckpt by design, gone on with": ("train",),
-    "last.ckpt by design": ("sample", "evaluate", "extend", "python"),
-    "config.yaml by design": ("compare", "sample", "evaluate", "extend"),
+    "last.ckpt by design": ("sample", "evaluate", "extend", "verify", "python"),
+    "config.yaml by design": ("compare", "sample", "evaluate", "extend", "verify"),
     "texts by design": ("status", "compare out", "why", "evaluate"),
     "files by design, gone on with": ("train",),
-    "files by design": ("status", "compare out", "sample", "evaluate", "extend"),
-    "metrics.csv by design": ("status", "compare out", "evaluate", "extend"),
+    "files by design": ("status", "compare out", "sample", "evaluate", "extend", "verify"),
+    "metrics.csv by design": ("status", "compare out", "evaluate", "extend", "verify"),
 }
 """Which commands an attack by design meets."""
 EMBEDDED = {".html": [OWNED.encode()], ".svg": [OWNED.encode()], ".md": [OWNED.encode()], ".tex": [rb"\input{/etc"],

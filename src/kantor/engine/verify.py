@@ -13,13 +13,14 @@ from kantor.engine.check import check_data_root, check_drawing, check_machine
 from kantor.engine.differences import differences
 from kantor.engine.integrity import exported, integrity
 from kantor.engine.score import score_run
-from kantor.errors import UserError
+from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.base import PRESETS
 from kantor.processes import ranks_exist
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import UNHASHED_DATA
 from kantor.runs.verification import DIFFERENT, EQUAL, LEVELS, UNCHECKED, Finding, Verification, looked_at
+from kantor.worker_ends import WorkerError
 from kantor.workers import launch
 
 MACHINE = ("trainer.threads", "trainer.devices", "trainer.accelerator", "trainer.progress")
@@ -154,7 +155,10 @@ def trained(
         configuration = retraining.undrawn(configuration)
     differ = differences(directory, run, until=until)
     with tempfile.TemporaryDirectory(prefix="kantor-verify-") as place:
-        made = retraining.retrain(configuration, Path(place) / "run")
+        try:
+            made = retraining.retrain(configuration, Path(place) / "run")
+        except (NonFiniteError, WorkerError) as error:  # config.yaml leads nowhere
+            return Verification(level, [*findings, Finding("training", DIFFERENT, f"it ends badly: {error}")], differ)
         found, first = retraining.compared(directory, made.run)
         if level == "full":
             found.append(of_exported(directory, made.run))
