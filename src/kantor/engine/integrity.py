@@ -18,7 +18,7 @@ from kantor.runs import checkpoints
 from kantor.runs.card import card_of
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
-from kantor.runs.manifest import file_sha256, line_of, read_manifest, settings
+from kantor.runs.manifest import is_as_told, line_of, read_manifest, settings
 from kantor.runs.verification import UNCHECKED, Finding, looked_at
 
 
@@ -52,7 +52,7 @@ def changes(run: RunDirectory) -> Iterator[str]:
         path = run.path / name
         if not is_plain(path):
             yield f"{name} is missing"
-        elif file_sha256(path) != then:
+        elif not is_as_told(path, then):
             lines = changed_settings(run) if path == run.config_yaml else {}
             told = ", ".join(f"line {line}, {key}" if line else f"{key} is gone" for key, line in lines.items())
             yield f"{name} was changed{f' ({told})' if told else ''}"

@@ -1,6 +1,7 @@
 """The page of one run: report.html, one file that needs nothing else, before, while and after the run."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from kantor.report.tables import evaluation_sheet
 from kantor.report.templating import render
 from kantor.runs import door
 from kantor.runs.directory import RunDirectory, now
+from kantor.runs.metric_rows import CSV_BYTES
 
 REFRESH_SECONDS = 5
 FIGURES = 64
@@ -91,8 +93,11 @@ def sources(run: RunDirectory, status: dict[str, Any] | None = None) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """SHA-256 of a file's bytes; of one so large that it is on no page, its size."""
     with door.opened(path) as handle:
+        if (size := handle.seek(0, os.SEEK_END)) > CSV_BYTES:
+            return f"{size} bytes"
+        handle.seek(0)
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 

@@ -5,6 +5,8 @@ that something was changed since; whoever does that on purpose can write it anew
 """
 
 import hashlib
+import os
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ def write_manifest(run: RunDirectory) -> None:
     """Write down what a run holds that has all its files but status.json."""
     there = [run.path / name for name in FILES]
     there += [path for pattern in BELOW for path in sorted(run.path.glob(pattern))]
-    files = {str(path.relative_to(run.path)): file_sha256(path) for path in there if is_plain(path)}
+    files = {str(path.relative_to(run.path)): content_of(path) for path in there if is_plain(path)}
     write_json(run.manifest_json, {"files": files, "settings": settings(run.config())})
 
 
@@ -40,7 +42,7 @@ def add_to_manifest(run: RunDirectory, path: Path) -> None:
     except UserError as error:
         say(f"{path.name} is not vouched for: {error}")
     else:
-        files = {**manifest["files"], str(path.relative_to(run.path)): file_sha256(path)}
+        files = {**manifest["files"], str(path.relative_to(run.path)): content_of(path)}
         write_json(run.manifest_json, {**manifest, "files": files})
 
 
@@ -59,14 +61,29 @@ def settings(plain: dict[str, Any]) -> dict[str, str]:
     return {key: sha256(value) for key, value in values.items() if not value or not isinstance(value, dict)}
 
 
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file of a run, 64 hex digits.
+def content_of(path: Path) -> dict[str, Any]:
+    """Size and SHA-256 of a file of a run.
 
     Raises:
         UserError: it is missing, or no plain file.
     """
     with door.opened(path) as file, door.reading(path):
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.seek(0, os.SEEK_END), "sha256": _sha256(file)}
+
+
+def is_as_told(path: Path, told: dict[str, Any]) -> bool:
+    """Whether a file of a run has the content that a manifest says; one of another size is not read.
+
+    Raises:
+        UserError: it is missing, or no plain file.
+    """
+    with door.opened(path) as file, door.reading(path):
+        return file.seek(0, os.SEEK_END) == told["bytes"] and _sha256(file) == told["sha256"]
+
+
+def _sha256(file: BufferedReader) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def line_of(run: RunDirectory, key: str) -> int | None:

@@ -230,7 +230,9 @@ HEALTH = record(
     {"findings": listed(record({"step": count, "check": text, "message": long_text}, {"gone": maybe(count)}))}
 )
 
-MANIFEST = record({"files": mapped(digest, most=100_000, key=inside), "settings": mapped(digest)})
+MANIFEST = record(
+    {"files": mapped(record({"bytes": count, "sha256": digest}), most=100_000, key=inside), "settings": mapped(digest)}
+)
 
 WANDB = record({"id": name, "group": text}, {"whole": digest})
 
