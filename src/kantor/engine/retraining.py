@@ -59,7 +59,7 @@ def retrain(configuration: Configuration, place: Path) -> Retraining:
     run.data.prepare_data()
     run.directory.create()
     with run.directory.lock():
-        result = launch(fit, run, None, devices=configuration.trainer.devices)
+        result = launch(fit, run, None, world=configuration.trainer.world)
     if result["interrupted"] is not None:
         raise Interrupted(result["interrupted"], saved=False)
     return Retraining(run.directory, result["evaluation"])

@@ -15,7 +15,6 @@ from kantor.engine.integrity import exported, integrity
 from kantor.engine.score import score_run
 from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.base import PRESETS
-from kantor.processes import ranks_exist
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import UNHASHED_DATA
@@ -23,7 +22,7 @@ from kantor.runs.verification import DIFFERENT, EQUAL, LEVELS, UNCHECKED, Findin
 from kantor.worker_ends import WorkerError
 from kantor.workers import launch
 
-MACHINE = ("trainer.threads", "trainer.devices", "trainer.accelerator", "trainer.progress")
+MACHINE = ("trainer.threads", "trainer.nodes", "trainer.devices", "trainer.accelerator", "trainer.progress")
 """What may be otherwise where a run is trained again; the weights may then differ, which is said."""
 
 SCORING = ("evaluation", "extractor", "likelihood", "sampler")
@@ -79,8 +78,6 @@ def check_words(directory: RunDirectory, level: str, given: Sequence[str], steps
         raise UserError(f"level={level}: expected one of {', '.join(LEVELS)}")
     if steps is not None and level != "prefix":
         raise UserError(f"steps={steps}: only level=prefix trains some of the steps; leave it out")
-    if ranks_exist():
-        raise UserError("verify starts the processes of a run itself: give the command once, without torchrun or srun")
     allowed = [*MACHINE, *(f"data.{name}" for name in UNHASHED_DATA)] if level != "files" else []
     for key in given:
         if key not in allowed and not (level == "score" and key.partition(".")[0] in SCORING):
@@ -132,7 +129,7 @@ def scored(directory: RunDirectory, run: Assembly, findings: list[Finding]) -> V
         return Verification("score", [*findings, Finding("scores", DIFFERENT, str(error))], differ)
     run.data.prepare_data()
     try:
-        made = launch(score_run, run, None, devices=run.configuration.trainer.devices)
+        made = launch(score_run, run, None, world=run.configuration.trainer.world)
     except UserError as error:  # config.yaml and the weights are of different models
         return Verification("score", [*findings, Finding("scores", DIFFERENT, str(error))], differ)
     found = rescoring.compared(directory, made, alike=not differ)
