@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .peers
 
-.PHONY: demo notebook test peers gpu lint bench clean long faults extractors verify-fid
+.PHONY: demo notebook test peers gpu cluster lint bench clean long faults extractors verify-fid
 
 # Two ways to keep a critic Lipschitz and a model without a critic, trained on as many points, two at a time, scored, and
 # compared.
@@ -20,7 +20,7 @@ notebook: $(READY)
 	$(BIN)/jupyter lab notebooks/first_run.ipynb
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not peers and not gpu"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not peers and not gpu and not cluster"
 
 # Trains for minutes: what the README says, over seeds.
 long: $(READY)
@@ -39,6 +39,10 @@ peers: $(READY)
 # What only a CUDA device can show.
 gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu tests/gpu
+
+# Two nodes of a SLURM that is started for it on this machine, as root, from Debian's slurm-wlm and munge.
+cluster: $(READY)
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -11,7 +11,8 @@ import torch
 from small_runs import environment
 
 from kantor.cli.main import main
-from kantor.workers import PRELOADED, SIGNALS
+from kantor.interrupts import SIGNALS
+from kantor.workers import PRELOADED
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([PRELOADED])
@@ -24,9 +25,16 @@ class Apart:
     the checkpoint is there.
     """
 
-    def __init__(self, log: Path, *words: str, signalled: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        log: Path,
+        *words: str,
+        signalled: tuple[int, int] | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> None:
         self.log = log
-        self.process = CONTEXT.Process(target=_run, args=(log, environment(), words, signalled), daemon=True)
+        given = {**environment(), **(variables or {})}
+        self.process = CONTEXT.Process(target=_run, args=(log, given, words, signalled), daemon=True)
         self.process.start()
 
     @property

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from small_runs import environment
 
-from kantor.errors import UserError
+from kantor.errors import RankLost, UserError
 from kantor.processes import Processes, given_rank, joined, ranks_exist
 from kantor.worker_ends import WorkerError
 from kantor.workers import launch
@@ -19,7 +21,7 @@ MODULE = '''
 import os
 import time
 
-from kantor.errors import UserError
+from kantor.errors import RankLost, UserError
 
 
 def rank():
@@ -71,6 +73,37 @@ def gathered(value):
 
     processes = Processes.current()
     return processes, processes.gather(value + processes.rank), list(processes.mine(5))
+
+
+def signals_heard(place):
+    from kantor import interrupts
+
+    heard = []
+    with interrupts.received_by(lambda number, frame: heard.append(number)):
+        (place / str(rank())).write_text(str(os.getpid()))
+        while not heard:
+            time.sleep(0.05)
+        time.sleep(1.0)  # for a second one
+    return heard
+
+
+def hang(which):
+    from kantor import company
+    from kantor.processes import Processes
+
+    company.BEAT, company.PATIENCE, company.GRACE = 0.2, 3.0, 0.2
+    if rank() == which:
+        os.kill(os.getpid(), 19)
+    Processes.current().gather(rank())
+
+
+def compute_for_long(seconds):
+    from kantor import company
+    from kantor.processes import Processes
+
+    company.BEAT, company.PATIENCE, company.GRACE = 0.2, 2.0, 0.2
+    time.sleep(seconds * rank())
+    return Processes.current().gather(rank())
 '''
 UNSET = ("RANK", "WORLD_SIZE", "SLURM_NTASKS", "SLURM_PROCID", "LOCAL_RANK")
 
@@ -202,6 +235,35 @@ def test_the_other_workers_are_stopped_when_one_dies(workers, no_hang):
     with pytest.raises(WorkerError):
         launch(workers.die, 0, 5, world=3)
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_to_every_process_of_a_job_is_one_for_each_worker(workers, no_hang, tmp_path, number):
+    """As scancel sends it: to the workers, and to the parent, which passes it on."""
+    place = tmp_path / "pids"
+    place.mkdir()
+
+    def cancel():
+        while len(pids := [int(text) for file in place.iterdir() if (text := file.read_text())]) < 2:
+            time.sleep(0.05)
+        for pid in [*pids, os.getpid()]:
+            os.kill(pid, number)
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
+    assert launch(workers.signals_heard, place, world=2) == [number]
+    canceller.join()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_hangs_is_named_while_the_other_waits_for_it(workers, no_hang, which):
+    with pytest.raises(RankLost, match=f"process {which} of 2 shows no life any more"):
+        launch(workers.hang, which, world=2)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_worker_that_computes_for_long_is_waited_for(workers, no_hang):
+    assert launch(workers.compute_for_long, 5, world=2) == [0, 1]
 
 
 PRELOADED = """

@@ -50,23 +50,32 @@ class Company:
         self.store, self.rank, self.world = store, rank, world
         self.others = [other for other in range(world) if other != rank]
         self._beats = store.clone()  # its own connection: two threads on one would wait for each other
-        self._seen = dict.fromkeys(self.others, (b"", time.monotonic() + MEETING.total_seconds()))
+        self._seen: dict[int, tuple[bytes, float]] = {}
         self._watching: list[Callable[[RankLost], None]] = []
+        self._begun = threading.Event()
         self._lost: RankLost | None = None
-        threading.Thread(target=self._live, daemon=True).start()
+        # two threads: a look at a store that hangs with rank 0 does not come back
+        for act in (self._show_life, self._judge):
+            threading.Thread(target=act, daemon=True).start()
 
     @contextlib.contextmanager
     def watched(self, if_lost: Callable[[RankLost], None] = lambda error: None) -> Iterator[None]:
         """For as long as the block lasts, this process ends when another is lost, also in the middle of a wait.
 
         Args:
-            if_lost: what it does before, from another thread; the last one that was given.
+            if_lost: what it does before, from another thread.
         """
+        if not self._watching:
+            begins = time.monotonic() + MEETING.total_seconds()
+            self._seen = {other: (self._seen.get(other, (b"",))[0], begins) for other in self.others}
         self._watching.append(if_lost)
+        self._begun.set()
         try:
             yield
         finally:
             self._watching.pop()
+            if not self._watching:
+                self._begun.clear()
 
     def send(self, key: str, value: bytes) -> None:
         """Leave a message."""
@@ -85,15 +94,21 @@ class Company:
         message: bytes = self.store.get(key)
         return message
 
-    def _live(self) -> None:
-        last = time.monotonic()
+    def _show_life(self) -> None:
         for count in itertools.count():
+            self._begun.wait()
             with contextlib.suppress(RuntimeError):  # the store is gone: nobody shows life then
                 self._beats.set(f"beat/{self.rank}", str(count))
                 for other in self.others:
                     self._look_at(other)
+            time.sleep(BEAT)
+
+    def _judge(self) -> None:
+        last = time.monotonic()
+        while True:
+            self._begun.wait()
             now = time.monotonic()
-            if now - last > PATIENCE / 2:  # this process stood still: it has seen nothing of the others
+            if now - last > PATIENCE / 2:  # this process stood still, or watched nobody: it has seen nothing of them
                 self._seen = {other: (beat, max(when, now)) for other, (beat, when) in self._seen.items()}
             last = now
             silent = [other for other, (_, when) in self._seen.items() if now - when > PATIENCE]
@@ -110,7 +125,8 @@ class Company:
         self._lost = error
         time.sleep(GRACE)
         if self._watching:
-            self._watching[-1](error)
+            for act in reversed(self._watching):
+                act(error)
             os._exit(1)
 
 

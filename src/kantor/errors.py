@@ -16,7 +16,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal stops the command. It is no Exception: who goes on after an error does not go on after this.
 
     Args:
-        signal_number: SIGINT (2) or SIGTERM (15). The command line exits with 128 + this number.
+        signal_number: of `interrupts.SIGNALS`. The command line exits with 128 + this number.
         saved: whether the run has saved itself, and the same command goes on.
     """
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from kantor.company import LOOK_EVERY, Company, company
 from kantor.errors import Interrupted
+from kantor.messages import complain
 from kantor.processes import given_rank, joined, ranks_exist
 from kantor.worker_ends import as_sent
 
@@ -33,7 +34,7 @@ def together(act: Callable[[], T]) -> T:
     if not ranks_exist() or _leading:
         return act()
     here = company()
-    with here.watched():
+    with here.watched(lambda error: complain(str(error))):
         value: T = _follow(here) if given_rank() > 0 else _lead(here, act)
     return value
 

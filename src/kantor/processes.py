@@ -6,13 +6,13 @@ variables say who is who in either case (`kantor.ranks`).
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from kantor.company import company
-from kantor.errors import UserError
+from kantor.errors import RankLost, UserError
 
 
 @dataclass(frozen=True)
@@ -120,3 +120,13 @@ def check_world(*, nodes: int, devices: int) -> None:
             f"{given}: {there[1]} processes have been started on each of {there[0]} nodes; give "
             f"trainer.nodes={there[0]} trainer.devices={there[1]}, or start kantor once"
         )
+
+
+@contextlib.contextmanager
+def if_lost(act: Callable[[RankLost], None]) -> Iterator[None]:
+    """For as long as the block lasts, what this process does before it ends for want of another rank."""
+    if not ranks_exist():
+        yield
+        return
+    with company().watched(act):
+        yield

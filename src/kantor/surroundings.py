@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from kantor import global_generators
+from kantor import global_generators, interrupts
 
 LOGGERS = ("pytorch_lightning", "lightning_fabric")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 KEPT: tuple[tuple[Callable[[], Any], Callable[[Any], object]], ...] = (
     (torch.get_num_threads, torch.set_num_threads),
@@ -31,7 +30,7 @@ def left_alone() -> Iterator[None]:
     levels of loggers, signal handlers, environment. In the block torch has its own defaults, and gradients."""
     before = [(put, read()) for read, put in KEPT]
     levels = {name: logging.getLogger(name).level for name in LOGGERS}
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
     environment = dict(os.environ)
     count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0
     gpus = [torch.device("cuda", index) for index in range(count)]

@@ -25,9 +25,6 @@ from kantor.worker_ends import WorkerError, check_guarded
 PATIENCE = 30.0
 """Seconds that workers get to end after one of them died."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What ends a run in good order."""
-
 PRELOADED = "pytorch_lightning"
 """What workers are forked with. Not kantor: the server knows nothing of paths that were added to sys.path."""
 
@@ -54,7 +51,7 @@ def launch(function: Callable[..., Any], *arguments: object, world: int) -> Any:
     with _blocked():
         forkserver.ensure_running()
     results: Any = context.Queue()
-    port, stopped = _free_port(), context.RawValue("i", 0)
+    port, stopped = _free_port(), context.RawArray("i", 2)
     workers = [
         context.Process(
             target=_work,
@@ -84,7 +81,7 @@ def launch(function: Callable[..., Any], *arguments: object, world: int) -> Any:
 def _blocked() -> Iterator[None]:
     """Signals wait until the block ends; what is started in it never hears them, such as the server from which workers
     are forked: sent to the whole group, they would end it, and with it what the parent knows of its workers."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts.SIGNALS)
     try:
         yield
     finally:
@@ -93,13 +90,13 @@ def _blocked() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _forwarding(workers: list[Any], stopped: Any) -> Iterator[list[int]]:
-    """Pass SIGINT and SIGTERM on to the workers, who agree on the step at which they stop, and by `stopped` to those
-    that do not listen yet; yields those received."""
+    """Pass signals on to the workers, who agree on the step at which they stop, and by `stopped`, the last one's number
+    and how many there were, to those that do not listen yet; yields those received."""
     received: list[int] = []
 
     def forward(number: int, _: FrameType | None) -> None:
         received.append(number)
-        stopped.value = number
+        stopped[:] = number, len(received)
         for worker in workers:
             if worker.is_alive():
                 os.kill(worker.pid, number)
@@ -123,7 +120,8 @@ def _work(
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    for number in interrupts.SIGNALS[1:]:  # as they are by default: whoever started the server may ignore them
+        signal.signal(number, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(
@@ -144,14 +142,16 @@ def _work(
         results.join_thread()  # this process ends at once
 
     try:
-        if stopped.value:
-            raise Interrupted(stopped.value, saved=False)
-        with company().watched(if_lost), joined():
-            value = function(*arguments)
+        with interrupts.passed_on(lambda: stopped[1]), interrupts.listening():
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupts.SIGNALS)
+            if stopped[1]:
+                raise Interrupted(stopped[0], saved=False)
+            with company().watched(if_lost), joined():
+                value = function(*arguments)
         pickle.dumps(value)  # the queue would lose what cannot be sent
         results.put((rank, None, value))
     except (Exception, KeyboardInterrupt) as error:  # whatever it is, the parent must hear of it
-        results.put((rank, worker_ends.as_sent(error, f"process {rank} of {world}", stopped.value), None))
+        results.put((rank, worker_ends.as_sent(error, f"process {rank} of {world}", stopped[0]), None))
 
 
 def _end_with_parent() -> None:

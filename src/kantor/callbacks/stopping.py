@@ -1,11 +1,13 @@
 """Ends of training other than the budget in steps: a signal, or the minutes being over."""
 
 import contextlib
-import signal
+import time
 from types import FrameType
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
+import torch
+import torch.distributed
 
 from kantor import interrupts
 from kantor.callbacks.clock import Clock
@@ -15,9 +17,12 @@ from kantor.runs.shapes import Shape, record, truth
 CONSULT_EVERY = 10
 """Steps between the moments at which several processes ask each other whether to stop."""
 
+SLOW = 0.2
+"""Seconds of a step from which on they ask at each: a cluster that sends a signal does not wait for long."""
+
 
 class StopOnSignal(pl.Callback):
-    """SIGINT and SIGTERM end training after the step at hand, which is then saved; a second one ends it at once.
+    """A signal ends training after the step at hand, which is then saved; a second one ends it at once.
 
     Attributes:
         received: the signal's number, or None.
@@ -26,6 +31,7 @@ class StopOnSignal(pl.Callback):
     def __init__(self) -> None:
         self.received: int | None = None
         self._listening = contextlib.ExitStack()
+        self._every, self._asked = CONSULT_EVERY, (0, 0.0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen, unless a signal has come already; the handlers of before come back at the end."""
@@ -44,10 +50,19 @@ class StopOnSignal(pl.Callback):
         assert isinstance(pl_module, GenerativeModel)
         if trainer.world_size == 1:
             trainer.should_stop = trainer.should_stop or self.received is not None
-        elif pl_module.steps % CONSULT_EVERY == 0:
-            anyone = trainer.strategy.reduce_boolean_decision(self.received is not None, all=False)
-            self.received = self.received or (signal.SIGTERM if anyone else None)
-            trainer.should_stop = trainer.should_stop or anyone
+        elif pl_module.steps % self._every == 0:
+            anyone = self._asked_of_all(pl_module.steps, pl_module.device)
+            self.received = self.received or anyone
+            trainer.should_stop = trainer.should_stop or anyone is not None
+
+    def _asked_of_all(self, step: int, device: torch.device) -> int | None:
+        """The signal that a process has received, and for all alike, after how many steps they ask again."""
+        (before, then), now = self._asked, time.monotonic()
+        seconds = (now - then) / (step - before) if before else 0.0
+        told = torch.tensor([float(self.received or 0), seconds], device=device)
+        torch.distributed.all_reduce(told, op=torch.distributed.ReduceOp.MAX)
+        self._asked, self._every = (step, now), 1 if told[1] > SLOW else CONSULT_EVERY
+        return int(told[0]) or None
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Listen no longer."""

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 
-from kantor import interrupts, ranks, user_code
+from kantor import interrupts, queues, ranks, user_code
 from kantor.causes import beyond_memory, explained, is_beyond_memory, is_full
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
@@ -59,7 +59,11 @@ def _coded(act: Callable[[], int]) -> int:
     except UserError as error:
         return _complain(visible(str(error)), 2)
     except Interrupted as stop:
-        say("saved; the same command goes on from here" if stop.saved else "stopped")
+        job = queues.goes_back(stop.signal_number) if given_rank() == 0 else None
+        on = "the same command goes on from here" if job is None else f"job {job} goes back to the queue"
+        say(f"saved; {on}" if stop.saved else "stopped" if job is None else f"stopped; {on}")
+        if job is not None:
+            queues.send_back(job)
         return 128 + stop.signal_number
     except KeyboardInterrupt:
         say("stopped")

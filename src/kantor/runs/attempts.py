@@ -12,6 +12,7 @@ from kantor.atomic import write_json
 from kantor.causes import told
 from kantor.config.schema import Configuration, Trainer
 from kantor.errors import LeaseLost, UserError
+from kantor.processes import if_lost
 from kantor.runs.directory import LAYOUT, RunDirectory, now
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
@@ -100,7 +101,8 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
     """An attempt whose bad end is written down with its reason."""
     trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(trainer)})
     try:
-        yield trying
+        with if_lost(trying.fail):
+            yield trying
     except LeaseLost:
         raise
     except BaseException as error:

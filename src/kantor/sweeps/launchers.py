@@ -14,11 +14,11 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from kantor import ranks
+from kantor import queues, ranks
 from kantor.config.explanation import FAILURES
 from kantor.config.files import CONF
 from kantor.config.grammar import quoted
-from kantor.errors import UserError
+from kantor.errors import Interrupted, UserError
 from kantor.led import together
 from kantor.runs import provenance
 from kantor.sweeps import stops
@@ -69,7 +69,11 @@ def work_on(cfg: DictConfig) -> None:
             provenance.given = ["kantor", "train", "-m", *plan.words]
         worker = Worker(plan, code=cfg.code, failed=cfg.failed)
         ranks.adopt()  # a launcher such as submitit's may have started several processes for one job
-        together(partial(worker.do, plan.jobs[int(cfg.job)]))
+        try:
+            together(partial(worker.do, plan.jobs[int(cfg.job)]))
+        except Interrupted as stop:
+            queues.hand_over(stop.signal_number)
+            raise
 
 
 @contextlib.contextmanager

@@ -78,7 +78,13 @@ def following(mark: Path) -> Iterator[None]:
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone
     parent = os.getppid()
-    with contextlib.suppress(Interrupted), interrupts.listening(), _looking(mark, parent):
+    sent = threading.Event()  # this process's signal: one that reaches all of a job would be its second
+    with (
+        contextlib.suppress(Interrupted),
+        interrupts.passed_on(sent.is_set),
+        interrupts.listening(),
+        _looking(mark, parent, sent),
+    ):
         yield
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
@@ -104,7 +110,7 @@ def _marked(mark: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def _looking(mark: Path, parent: int) -> Iterator[None]:
+def _looking(mark: Path, parent: int, sent: threading.Event) -> Iterator[None]:
     """Send this process the signal of the sweep, or SIGTERM when that is gone."""
     done = threading.Event()
 
@@ -112,6 +118,7 @@ def _looking(mark: Path, parent: int) -> Iterator[None]:
         while not done.wait(LOOK_EVERY):
             number = _marked(mark) or (signal.SIGTERM if os.getppid() != parent else None)
             if number is not None:
+                sent.set()
                 os.kill(os.getpid(), number)
                 return
 

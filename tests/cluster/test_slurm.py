@@ -1,0 +1,187 @@
+"""Runs of two processes on two nodes of a real SLURM: equal bits, signals, requeue, limits, and nodes that die."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from slurm import wait_until
+from small_runs import FAST
+
+pytestmark = pytest.mark.cluster
+
+SHORT = ("experiment=point_demo_gp", "budget.steps=20", "trainer.progress=false", *FAST)
+LONG = (*(word for word in SHORT if not word.startswith(("budget", "trainer.check"))), "budget.steps=1000000",
+        "trainer.checkpoint_every=1000000")  # fmt: skip
+TRAIN = f"srun -N2 -n2 $KANTOR train {' '.join(LONG)} trainer.nodes=2"
+
+
+def digest(root):
+    (weights,) = root.rglob("generator.safetensors")
+    return hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def status(place):
+    (file,) = place.rglob("status.json")
+    return json.loads(file.read_text())
+
+
+def has_trained(place):
+    """Whether the run has logged a step since its last attempt began."""
+    try:
+        attempts = status(place)["attempts"]
+        (rows,) = place.rglob("metrics.csv")
+        return (
+            attempts[-1]["outcome"] is None and rows.stat().st_mtime > next(place.rglob("status.json")).stat().st_mtime
+        )
+    except ValueError:
+        return False
+
+
+def outcomes(place):
+    return [attempt["outcome"] for attempt in status(place)["attempts"]]
+
+
+def said(place, job):
+    return (place / f"{job}.out").read_text()
+
+
+@pytest.fixture
+def job(slurm, tmp_path):
+    """Submits a script on two nodes; what still runs is cancelled."""
+    jobs = []
+
+    def submit(script, *options):
+        jobs.append(slurm.submit(tmp_path, script, "-N2", "-n2", "-t", "10", *options))
+        return jobs[-1]
+
+    yield submit
+    for one in jobs:
+        slurm.run("scancel", one, check=False)
+
+
+def test_two_nodes_train_the_same_bits_as_two_workers_and_as_torchrun(slurm, job, tmp_path):
+    words = " ".join(SHORT)
+    number = job(f"""
+        srun -N2 -n2 $KANTOR train {words} trainer.nodes=2 outputs=slurm || exit
+        torchrun --nproc-per-node 2 --no-python $KANTOR train {words} trainer.devices=2 outputs=torchrun || exit
+        $KANTOR train {words} trainer.devices=2 outputs=workers || exit
+        run=$(echo slurm/point_demo_gp/*)
+        srun -N2 -n2 $KANTOR evaluate run=$run evaluation=toy evaluation.n=128 evaluation.chunk=64""")
+    assert slurm.wait(number) == "COMPLETED", said(tmp_path, number)
+    assert len({digest(tmp_path / name) for name in ("slurm", "torchrun", "workers")}) == 1
+    assert said(tmp_path, number).count("page  slurm/") == 2  # of training and of the evaluation: each once
+    (scored,) = (tmp_path / "slurm").rglob("evaluations/*.json")
+    assert len(json.loads(scored.read_text())["chunks_per_process"]) == 2
+
+
+def test_the_script_of_a_job_is_one_process_and_another_world_is_refused_once(slurm, job, tmp_path):
+    number = job(f"$KANTOR train {' '.join(SHORT)} outputs=alone && srun -N2 -n2 $KANTOR train {' '.join(SHORT)}")
+    assert slurm.wait(number) == "FAILED"
+    assert status(tmp_path)["attempts"][0]["processes"] == 1
+    assert said(tmp_path, number).count("give trainer.nodes=2 trainer.devices=1") == 1
+    assert said(tmp_path, number).count("Exited with exit code 2") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_that_asks_for_room_saves_and_sends_the_job_back(slurm, job, tmp_path, number):
+    name = job(TRAIN)
+    wait_until(lambda: has_trained(tmp_path))
+    slurm.run("scancel", "--signal", number.name[3:], name)
+    wait_until(lambda: slurm.state(name) == "PENDING")
+    assert outcomes(tmp_path) == ["interrupted"] and status(tmp_path)["state"] == "running"
+    step = status(tmp_path)["attempts"][0]["to_step"]
+    assert "saved; job" in said(tmp_path, name)
+    slurm.run("scontrol", "update", f"JobId={name}", "StartTime=now")
+    wait_until(lambda: has_trained(tmp_path))
+    assert status(tmp_path)["attempts"][1]["from_step"] == step > 0
+
+
+def test_a_job_that_may_not_go_back_saves_and_ends(slurm, job, tmp_path):
+    name = job(TRAIN, "--no-requeue")
+    wait_until(lambda: has_trained(tmp_path))
+    slurm.run("scancel", "--signal", "USR1", name)
+    assert slurm.wait(name) == "FAILED"
+    assert "saved; the same command goes on" in said(tmp_path, name)
+    assert outcomes(tmp_path) == ["interrupted"]
+
+
+@pytest.mark.parametrize("script", [TRAIN, f"exec $KANTOR train {' '.join(LONG)} trainer.devices=2"])
+def test_a_cancelled_job_has_saved(slurm, job, tmp_path, script):
+    """SLURM signals every process of it: of two workers each hears it from SLURM and from its parent."""
+    name = job(script)
+    wait_until(lambda: has_trained(tmp_path))
+    slurm.run("scancel", "--full", name)
+    assert slurm.wait(name) == "CANCELLED"
+    wait_until(lambda: outcomes(tmp_path) != [None], 30)
+    assert outcomes(tmp_path) == ["interrupted"]
+    (checkpoint,) = tmp_path.rglob("last.ckpt")
+    assert status(tmp_path)["attempts"][0]["to_step"] > 0 and checkpoint.stat().st_size
+
+
+def test_a_time_limit_saves_and_goes_on(slurm, job, tmp_path):
+    name = job(TRAIN, "-t", "1", "--signal=USR1@40")
+    wait_until(lambda: has_trained(tmp_path))
+    wait_until(lambda: slurm.state(name) == "PENDING")
+    assert outcomes(tmp_path) == ["interrupted"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_rank_that_is_killed_or_hangs_is_named_and_the_run_goes_on(slurm, job, tmp_path, number):
+    every = TRAIN.replace("checkpoint_every=1000000", "checkpoint_every=10")
+    name = job(every)
+    wait_until(lambda: has_trained(tmp_path) and list(tmp_path.rglob("last.ckpt")))
+    (rank,) = ranks_of(name, 1)
+    os.kill(rank, number)
+    began = time.monotonic()
+    wait_until(lambda: status(tmp_path)["state"] == "failed", 60)
+    assert time.monotonic() - began < 60
+    assert "process 1 of 2" in status(tmp_path)["reason"]
+    slurm.run("scancel", name, check=False)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(rank, signal.SIGKILL)
+    slurm.wait(name)
+    for attempt, script in enumerate((every.replace("srun -N2 -n2 ", "").replace("nodes=2", "nodes=1"), every), 1):
+        name = job(script)
+        wait_until(lambda: len(outcomes(tmp_path)) > attempt and has_trained(tmp_path))  # noqa: B023
+        assert status(tmp_path)["attempts"][attempt]["from_step"] >= 10
+        slurm.run("scancel", "--full", name)
+        slurm.wait(name)
+
+
+def test_a_node_that_dies_leaves_a_run_that_goes_on(slurm, job, tmp_path):
+    every = TRAIN.replace("checkpoint_every=1000000", "checkpoint_every=10")
+    name = job(every)
+    wait_until(lambda: has_trained(tmp_path) and list(tmp_path.rglob("last.ckpt")))
+    slurm.kill_node("n2", ranks_of(name, 1))
+    wait_until(lambda: slurm.state(name) in ("PENDING", "NODE_FAIL", "FAILED"))
+    slurm.start_node("n2")
+    slurm.run("scontrol", "update", "NodeName=n2", "State=RESUME", check=False)
+    if slurm.state(name) == "PENDING":
+        slurm.run("scontrol", "update", f"JobId={name}", "StartTime=now")
+    else:
+        name = job(every)
+    wait_until(lambda: len(outcomes(tmp_path)) == 2 and has_trained(tmp_path))
+    assert status(tmp_path)["attempts"][1]["from_step"] >= 10
+
+
+def ranks_of(job, rank):
+    """The processes of a job's rank."""
+    listed = subprocess.run(["ps", "-eo", "pid="], capture_output=True, text=True).stdout.split()
+    found = []
+    for pid in listed:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                variables = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        ours = b"kantor" in words and variables.get(b"SLURM_JOB_ID") == job.encode() and b"SLURM_STEP_ID" in variables
+        if ours and variables.get(b"SLURM_PROCID") == str(rank).encode() and b"srun" not in words[0]:
+            found.append(int(pid))
+    return found
