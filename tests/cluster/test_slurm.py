@@ -124,7 +124,7 @@ def test_a_cancelled_job_has_saved(slurm, job, tmp_path, script):
 
 
 def test_a_time_limit_saves_and_goes_on(slurm, job, tmp_path):
-    name = job(TRAIN, "-t", "1", "--signal=USR1@40")
+    name = job(TRAIN, "-t", "3", "--signal=USR1@60")  # which SLURM may send a minute before
     wait_until(lambda: has_trained(tmp_path))
     wait_until(lambda: slurm.state(name) == "PENDING")
     assert outcomes(tmp_path) == ["interrupted"]

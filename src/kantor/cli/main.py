@@ -19,7 +19,7 @@ from kantor.runs import provenance
 from kantor.version import __version__
 from kantor.visible import visible
 
-SHARED = ("train", "evaluate", "work")
+SHARED = ("train", "evaluate", "work", "verify")
 """Commands that ranks do together; of any other rank 0 is enough."""
 
 
