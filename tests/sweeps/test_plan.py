@@ -47,6 +47,16 @@ def test_a_plan_that_was_moved_knows_its_new_outputs(plan, tmp_path):
     assert moved.configuration(moved.jobs[0], code="accept").outputs == str(tmp_path / "moved")
 
 
+def test_outputs_are_named_as_the_plan_is(plan, monkeypatch):
+    for place, given, outputs in (
+        (plan.outputs.parent, f"outputs/sweeps/{plan.directory.name}", "outputs"),
+        (plan.outputs, f"sweeps/{plan.directory.name}/plan.json", "."),
+        (plan.directory, "plan.json", str(plan.outputs)),
+    ):
+        monkeypatch.chdir(place)
+        assert str(named_plan(given).outputs) == outputs
+
+
 def test_seeds_are_composed_once_unless_something_is_made_from_them(tmp_path, monkeypatch):
     from kantor.sweeps import composer
 

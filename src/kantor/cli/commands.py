@@ -50,6 +50,21 @@ def train(command: Command, words: list[str]) -> int:
     return _show_run(trained(rest, config_dirs))
 
 
+def prepare(command: Command, words: list[str]) -> int:
+    """`kantor prepare`."""
+    rest, config_dirs, flags = command.take_options(words)
+    if "-m" in flags:
+        from kantor.cli import sweep
+
+        return sweep.prepare(rest, config_dirs)
+    configuration = configured(rest, config_dirs)
+    from kantor.engine.prepare import prepare as fill
+
+    for sentence in fill([configuration]):
+        show(sentence)
+    return 0
+
+
 def configured(words: list[str], config_dirs: list[str]) -> "Configuration":
     """What `kantor train WORDS …` would train, which is nothing but read.
 

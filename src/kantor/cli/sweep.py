@@ -51,6 +51,32 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     return conclude(plan, worker.board)
 
 
+def prepare(words: list[str], config_dirs: list[str]) -> int:
+    """Plan every combination, and make what its jobs need; no job is begun.
+
+    Args:
+        words: overrides in Hydra's grammar, some with several values.
+        config_dirs: directories with further groups.
+
+    Returns:
+        The exit code: 0, or 2 when there are jobs that cannot be.
+
+    Raises:
+        UserError: a word is wrong for every job, or something cannot be had.
+    """
+    plan = planned(told_apart(words, config_dirs))
+    from kantor.engine.prepare import prepare as fill
+
+    possible = [job for job in plan.jobs if job.refused is None]
+    for sentence in fill(plan.configuration(job, code="refuse") for job in possible):
+        show(sentence)
+    for job in plan.jobs:
+        if job.refused is not None:
+            say(f"{job.label}: {job.refused}")
+    show(f"plan  {visible(str(plan.directory))}  {units.counted(len(plan.jobs), 'job')}, done by kantor work")
+    return 0 if len(possible) == len(plan.jobs) else 2
+
+
 def work(given: str, *, code: str, failed: str) -> int:
     """Do what is missing of a plan, beside whoever else does.
 

@@ -102,6 +102,23 @@ WORK = Command(
     notes="""On a SLURM cluster: sbatch --array=1-8 --wrap "kantor work PLAN". Exit codes: 0 when all jobs are done, 2
         when only wrong input or other code stands in the way of the rest, 1 otherwise.""",
 )
+PREPARE = Command(
+    name="prepare",
+    run=commands.prepare,
+    usage=(("experiment=NAME [key=value …] [-m]", "fill the caches that training reads from"),),
+    about="""Takes from the network, and makes, what runs need and share: data, weights of extractors, features of real
+        pictures; says what is there then. On the login node of a cluster whose other nodes have no network. With -m, of
+        every combination, whose plan it makes and names for `kantor work`; no run is begun.""",
+    keys=(
+        of_group("experiment", "see `kantor list experiments`"),
+        of_group("data", "what is learned; data.* changes it"),
+        of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
+        Key("-m", "every combination of comma-separated values"),
+        CONFIG_DIR,
+    ),
+    prefixes=("",),
+    notes="Any other key of `kantor train` can be given too. Features are those of the processor; a GPU makes its own.",
+)
 SAMPLE = Command(
     name="sample",
     run=commands.sample,
@@ -297,5 +314,8 @@ COMPLETE = Command(
     positional=lambda: list(completion.SCRIPTS),
 )
 COMMANDS = {
-    one.name: one for one in (TRAIN, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, VERIFY, WHY, DATA, STATUS, LIST, COMPLETE)
-}
+    one.name: one
+    for one in (
+        TRAIN, PREPARE, WORK, SAMPLE, EVALUATE, COMPARE, TRACK, VERIFY, WHY, DATA, STATUS, LIST, COMPLETE,
+    )
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """An evaluation: which scores, of how many samples, drawn how; what it asks of data and model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -149,6 +149,15 @@ class Evaluation(ABC):
     @abstractmethod
     def score_draws(self, draws: list[np.ndarray], data: BlockData, processes: Processes) -> dict[str, Score]:
         """Scores of given draws, each (n, …) as `samples` gives them, wherever they come from."""
+
+    def prepare(self, data: BlockData) -> Iterator[str]:
+        """Make, on the processor, what is the same for every model, so that no model has to wait for it; yields what is
+        there then, in words. Default: there is no such thing.
+
+        Raises:
+            UserError: something cannot be had.
+        """
+        yield from ()
 
     def tells_causes(self, data: BlockData) -> bool:
         """Whether `errors` of a model that denoises are told apart by cause; default no."""

@@ -1,6 +1,7 @@
 """Scores of generated pictures against real ones, in the features of an extractor."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -154,6 +155,22 @@ class ImageEvaluation(Evaluation):
     def finish(self, samples: Tensor) -> Tensor:
         """Pictures in [-1, 1] as uint8, so that scores see what files would hold."""
         return pixels.to_uint8(samples)
+
+    def prepare(self, data: BlockData) -> Iterator[str]:
+        """The extractor's weights, and features of the real pictures that draws are compared with."""
+        images = _pictures(data)
+        features, real = self.features(images), self.real(images)
+        features.extractor.prepare()
+        yield "weights of the extractor"
+        held_out = [real.floor(number) for number in range(real.floors(self.draws))]
+        training = [real.reference, real.validation]
+        if self.memory is not None and self.memory > real.n_reference:
+            training.append(real.memory(self.memory))
+        with numerics(threads=self.threads):
+            for source, parts in ((images.train, training), (images.test, held_out)):
+                for rows in parts:
+                    features.of_real(source, rows, device=torch.device("cpu"), title="real pictures", shown=True)
+        yield f"features of {sum(map(len, [*training, *held_out])):,} real pictures"
 
     def score_while_training(self, model: GenerativeModel, data: BlockData, processes: Processes) -> dict[str, float]:
         """One draw of its own for this step, against training pictures of its own, without interval and

@@ -84,7 +84,8 @@ class Plan:
     @property
     def outputs(self) -> Path:
         """The root of run directories, wherever it was moved."""
-        return self.directory.absolute().parents[1]
+        above = self.directory.parents
+        return above[1] if len(above) > 1 else self.directory.absolute().parents[1]
 
     def directory_of(self, job: Job) -> RunDirectory:
         """Where the run of a job lies."""
