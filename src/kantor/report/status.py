@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
+from kantor.plain_files import is_plain
 from kantor.report import units
+from kantor.report.cards import read_evaluations
 from kantor.report.progress import Progress, progress_of
 from kantor.report.protocols import holders
-from kantor.report.summary import Summary, summarise
+from kantor.report.summary import Summary
 from kantor.report.tables import Sheet, console, terminal
+from kantor.runs import door
 from kantor.runs.directory import RunDirectory, find_runs
 
 if TYPE_CHECKING:
@@ -47,11 +50,25 @@ def status_rows(root: Path) -> list[StatusRow]:
 def status_row(run: RunDirectory) -> StatusRow:
     """One run's row."""
     try:
-        summary = summarise(run)
+        summary = briefly(run)
         reason = summary.status.get("reason") or ""
         return StatusRow(run.path, summary.state_now, reason, summary, progress_of(summary))
     except UserError as error:
         return StatusRow(run.path, "damaged", str(error))
+
+
+def briefly(run: RunDirectory) -> Summary:
+    """A run's files as far as a row needs them.
+
+    Raises:
+        UserError: one is damaged, or something among them is no plain file.
+    """
+    door.check_plain(run.path)
+    card = run.card() if is_plain(run.card_json) else {}
+    environment = run.environment() if is_plain(run.environment_json) else {}
+    primary = run.primary_score() if is_plain(run.config_yaml) else None
+    config = {"experiment": environment.get("experiment"), "primary_score": primary}
+    return Summary(run, run.status(), config, environment, card, read_evaluations(card))
 
 
 def cells_of(row: StatusRow) -> tuple[str, ...]:

@@ -102,6 +102,16 @@ class RunDirectory:
         found = door.read_yaml(self.config_yaml, schemas.CONFIG)
         return {**found, "trainer": {"nodes": 1, **found["trainer"]}}
 
+    def primary_score(self) -> str | None:
+        """The score that the configuration names. That line alone is looked at where it stands by itself: of many runs,
+        reading all of their YAML takes most of the time."""
+        written = door.text(self.config_yaml, door.YAML_BYTES)
+        found = re.findall(r"^primary_score: (\w+)$", written, re.MULTILINE)
+        if len(found) != 1:
+            score: str | None = self.config()["primary_score"]
+            return score
+        return None if found[0] == "null" else str(found[0])
+
     def status(self) -> dict[str, Any]:
         """State, reason, counters and attempts.
 
