@@ -8,6 +8,7 @@ process in time; when it was started tells them apart.
 
 import contextlib
 import enum
+import functools
 import os
 import platform
 import re
@@ -46,8 +47,7 @@ class Owner:
     @classmethod
     def here(cls) -> "Owner":
         """This process."""
-        host = re.sub(r"[^A-Za-z0-9.-]", "", platform.node())[:48] or "here"
-        return cls(host, place(host), os.getpid(), _seen(os.getpid())[1])
+        return _this(os.getpid())
 
     @property
     def is_this_process(self) -> bool:
@@ -56,7 +56,7 @@ class Owner:
 
     def life(self) -> Life:
         """Whether it lives, as far as that can be known here."""
-        if self.place != place(Owner.here().host):
+        if self.place != Owner.here().place:
             return Life.UNKNOWN
         try:
             os.kill(self.process, 0)
@@ -70,6 +70,13 @@ class Owner:
         if started != self.started or state in "ZX":
             return Life.GONE
         return Life.UNKNOWN if state in "Tt" else Life.GOING
+
+
+@functools.cache
+def _this(process: int) -> Owner:
+    """By its number, which a forked process has another of."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "", platform.node())[:48] or "here"
+    return Owner(host, place(host), process, _seen(process)[1])
 
 
 def place(host: str) -> str:
