@@ -58,16 +58,16 @@ def test_each_job_of_overlapping_sweeps_is_trained_once_by_four_workers(there):
 def test_a_worker_that_is_killed_at_any_moment_costs_nothing(there):
     words = (*TRAIN, "budget.steps=30", "seed=range(6)")
     rng, killed, places = random.Random(5), 0, [there / "undisturbed"]
-    assert Apart(there / "undisturbed.log", *words, "outputs=undisturbed").wait(PATIENCE) == 0
+    assert Apart(there / "undisturbed.log", *words, f"outputs={places[0]}").wait(PATIENCE) == 0
     while killed < KILLS:
         places.append(there / f"after{killed}")
-        process = Apart(there / "first.log", *words, f"outputs={places[-1].name}")
+        process = Apart(there / "first.log", *words, f"outputs={places[-1]}")
         while not process.ended:
             process.process.join(rng.uniform(0.0, 6.0))
             if not process.ended and killed < KILLS:
                 process.kill()
                 killed += 1
-                process = Apart(there / f"{killed}.log", *words, f"outputs={places[-1].name}")
+                process = Apart(there / f"{killed}.log", *words, f"outputs={places[-1]}")
         assert process.wait() == 0, logs(there)
     for place in places[1:]:
         assert unequal(places[0], place) == []
