@@ -25,6 +25,7 @@ from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.direct import Sampler
+from kantor.search.trial import Trial
 from kantor.tracking.sink import Sink
 
 
@@ -41,6 +42,7 @@ class Assembly:
         sampler: how samples are drawn.
         evaluation: how it is scored; None for `evaluation=none`.
         sent: whether another process has sent it here, and ends the run when this one has done its work.
+        trial: of a search; None of a run by itself.
     """
 
     configuration: Configuration
@@ -51,6 +53,7 @@ class Assembly:
     sampler: Sampler
     evaluation: Evaluation | None
     sent: bool = False
+    trial: Trial | None = None
 
     @cached_property
     def sink(self) -> Sink | None:
@@ -98,28 +101,30 @@ class Assembly:
             return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         return torch.device(accelerator)
 
-    def __reduce__(self) -> tuple[Callable[..., "Assembly"], tuple[Configuration, Path]]:
-        return _in_worker, (self.configuration, self.directory.path)
+    def __reduce__(self) -> tuple[Callable[..., "Assembly"], tuple[Configuration, Path, Trial | None]]:
+        return _in_worker, (self.configuration, self.directory.path, self.trial)
 
 
-def assemble(configuration: Configuration, path: Path | None = None) -> Assembly:
+def assemble(configuration: Configuration, path: Path | None = None, trial: Trial | None = None) -> Assembly:
     """Build everything that a configuration describes; a parent that leaves the work to others takes no memory for
     the weights of kantor's own networks.
 
     Args:
         configuration: composed, or of a run.
         path: the run directory; None for the one that the configuration leads to.
+        trial: of a search; None of a run by itself.
 
     Raises:
         UserError: something in it is wrong or contradicts something else.
     """
     elsewhere = configuration.trainer.world > 1 and not ranks_exist()
     proven = not configuration.foreign(*TRAINED)  # others may read numbers off their tensors, which meta has not
-    return _assembled(configuration, path, torch.device("meta") if elsewhere and proven else torch.device("cpu"))
+    weights_on = torch.device("meta" if elsewhere and proven else "cpu")
+    return replace(_assembled(configuration, path, weights_on), trial=trial)
 
 
-def _in_worker(configuration: Configuration, path: Path) -> Assembly:
-    return replace(_assembled(configuration, path, torch.device("cpu")), sent=True)
+def _in_worker(configuration: Configuration, path: Path, trial: Trial | None) -> Assembly:
+    return replace(_assembled(configuration, path, torch.device("cpu")), sent=True, trial=trial)
 
 
 def _assembled(configuration: Configuration, path: Path | None, weights_on: torch.device) -> Assembly:

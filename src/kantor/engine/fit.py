@@ -21,6 +21,7 @@ from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
 from kantor.callbacks.pictures import Scene, admitted
 from kantor.callbacks.progress import TrainingProgress
+from kantor.callbacks.pruning import Pruning
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import EarlyEnd, StopAfterMinutes, StopOnSignal
@@ -51,7 +52,8 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         checkpoint: where to go on from; None for the beginning.
 
     Returns:
-        `counters`, `cost`, `interrupted` (a signal's number or None) and `evaluation` (None of nothing new).
+        `counters`, `cost`, `interrupted` (a signal's number or None), `pruned` (whether its search has ended it) and
+        `evaluation` (None of nothing new).
     """
     quiet_lightning()
     machine = run.configuration.trainer
@@ -69,7 +71,9 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
-        evaluation = score_once(run) if stop.received is None and run.evaluation is not None else None
+        pruned = any(isinstance(one, Pruning) and one.ended for one in trainer.callbacks)
+        over = stop.received is None and not pruned
+        evaluation = score_once(run) if over and run.evaluation is not None else None
     peaks = Processes.current().gather(clock.peak_memory_bytes)
     if Processes.current().world > 1:
         digests = Processes.current().gather(tensor_files.digest(run.model.state_dict()))
@@ -78,6 +82,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         "counters": counted,
         "cost": {"train_seconds": round(clock.seconds, 3), "peak_memory_bytes": max(peaks)},
         "interrupted": stop.received,
+        "pruned": pruned,
         "evaluation": evaluation,
     }
 
@@ -178,6 +183,7 @@ def make_callbacks(
             primary=configuration.primary_score,
         )
     early_end = configuration.build("stop", model=model, clock=clock, seed=configuration.seed)
+    judge = None if run.trial is None else run.trial.judge()
     title = f"{configuration.experiment} seed {configuration.seed}"
     return [
         clock,
@@ -188,6 +194,7 @@ def make_callbacks(
         *watch(model, directory=directory, clock=clock, seed=configuration.seed, every=watch_every(run)),
         record,
         *pictures,
+        *([Pruning(scores=scores, judge=judge)] if scores is not None and judge is not None else []),
         stop,  # after all who score, write or draw at the last step: an interrupted run has not come to it
         Digests(directory, every=settings.checkpoint_every),
         Checkpointing(directory, every=settings.checkpoint_every),
