@@ -39,7 +39,7 @@ def test_an_interval_has_both_ends_and_perhaps_a_logarithm():
     ["a=interval(2,1)", "a=tag(log,interval(0,1))", "a=range(3,3)", "a=range(9,1,-2)", "a=glob(*)", "seed=0,1", "a=1"],
 )
 def test_what_cannot_be_searched_is_told(word):
-    with pytest.raises(UserError, match="a=|seed=|nothing to search"):
+    with pytest.raises(UserError, match=r"a=|seed=|nothing to search"):
         Space.of([word])
 
 

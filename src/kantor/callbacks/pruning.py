@@ -66,3 +66,9 @@ class Pruning(pl.Callback):
 
     def _point(self, model: GenerativeModel) -> int:
         return model.steps // self.scores.evaluation.every
+
+
+def is_pruned(trainer: pl.Trainer) -> bool:
+    """Whether training was ended so, and has not come to its end."""
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return any(isinstance(one, Pruning) and one.ended for one in callbacks)

@@ -17,6 +17,7 @@ from kantor.messages import say, show
 from kantor.paths import path_of
 from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory, latest, named
+from kantor.search.words import is_of_search
 from kantor.visible import visible
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def train(command: Command, words: list[str]) -> int:
         from kantor.cli import sweep
 
         return sweep.sweep(rest, config_dirs)
+    check_one(rest)
     if "--cfg" in flags:
         return _show_configuration(configured(rest, config_dirs).plain)
     return _show_run(trained(rest, config_dirs))
@@ -63,6 +65,16 @@ def prepare(command: Command, words: list[str]) -> int:
     for sentence in fill([configuration]):
         show(sentence)
     return 0
+
+
+def check_one(words: list[str]) -> None:
+    """Check that words ask for one run.
+
+    Raises:
+        UserError: they ask for a search.
+    """
+    for word in filter(is_of_search, words):
+        raise UserError(f"{word}: a search trains several runs, `kantor train -m …`; add -m, or leave it out")
 
 
 def configured(words: list[str], config_dirs: list[str]) -> "Configuration":

@@ -3,7 +3,9 @@
 A finished plan is told from its files, without Hydra and without torch.
 """
 
+import functools
 import secrets
+from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
 from kantor.messages import say, show
@@ -13,8 +15,11 @@ from kantor.sweeps.plan import Plan, named_plan
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board
 from kantor.sweeps.words import BASIC, LAUNCHER, Words, told_apart
-from kantor.sweeps.work import Worker, exit_code
+from kantor.sweeps.work import More, Worker, exit_code, no_more
 from kantor.visible import visible
+
+if TYPE_CHECKING:
+    from kantor.sweeps.asking import Asker
 
 
 def sweep(words: list[str], config_dirs: list[str]) -> int:
@@ -34,12 +39,14 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     asked = told_apart(words, config_dirs)
     plan = planned(asked)
     check_launcher(plan, asked)
-    worker = Worker(plan, code=asked.code, failed="again")
+    worker = Worker(plan, code=asked.code, failed="again", more=more_of(plan))
     if asked.rerun:
         worker.begin_again()
     missing = worker.missing()
-    if missing:
+    if missing and plan.search is None:
         say(f"{plan.directory}: {units.counted(len(plan.jobs), 'job')}, {len(missing)} to be done")
+    elif plan.search is not None and (missing or not plan.is_whole):
+        say(f"{plan.directory}: {units.counted(plan.search.trials, 'trial')}, {len(plan.jobs)} asked for")
     free = [one.job for one in missing if one.state != "running"]
     if free and asked.launcher != BASIC:
         from kantor.sweeps.launchers import launch
@@ -47,8 +54,9 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
         launch(plan, asked, [job.number for job in free], failed=worker.failed)
         left = (worker.board.of(job) for job in free)
         worker.tried.update(one.job.number for one in left if one.state in ("failed", "other code"))
-    worker.finish()
-    return conclude(plan, worker.board)
+    if missing or not plan.is_whole:
+        worker.finish()
+    return conclude(worker.board)
 
 
 def prepare(words: list[str], config_dirs: list[str]) -> int:
@@ -93,9 +101,23 @@ def work(given: str, *, code: str, failed: str) -> int:
         Interrupted: a signal came; the job at hand has saved itself.
     """
     plan = named_plan(given)
-    worker = Worker(plan, code=code, failed=failed)
+    worker = Worker(plan, code=code, failed=failed, more=more_of(plan))
     worker.finish(first=secrets.randbelow(len(plan.jobs)))  # so that not all workers reach for the same
-    return conclude(plan, worker.board)
+    return conclude(worker.board)
+
+
+def more_of(plan: Plan) -> More:
+    """Where further jobs of a plan come from: of a search from its study, which is opened when it is asked."""
+    if plan.search is None:
+        return no_more
+
+    @functools.cache
+    def asker() -> "Asker":
+        from kantor.sweeps.asking import Asker, check_own
+
+        return Asker(check_own(plan))
+
+    return lambda board: asker().more(board)
 
 
 def show_plan(plan: Plan) -> None:
@@ -103,12 +125,12 @@ def show_plan(plan: Plan) -> None:
     print_sweep(plan, Board(plan, code="refuse").all())
 
 
-def conclude(plan: Plan, board: Board) -> int:
+def conclude(board: Board) -> int:
     """Print what became of each job; the exit code."""
     standings = board.all()
-    print_sweep(plan, standings)
-    show(f"plan  {visible(str(plan.directory))}")
-    return exit_code(standings)
+    print_sweep(board.plan, standings)
+    show(f"plan  {visible(str(board.plan.directory))}")
+    return exit_code(board.plan, standings)
 
 
 def check_launcher(plan: Plan, words: Words) -> None:
@@ -117,6 +139,13 @@ def check_launcher(plan: Plan, words: Words) -> None:
     Raises:
         UserError: it cannot.
     """
+    if plan.search is not None and words.launcher != BASIC:
+        raise UserError(
+            f"{LAUNCHER}={words.launcher}: the trials of a search are asked for one after another; leave it out, and "
+            "have several at work at once, each by `kantor work PLAN`"
+        )
+    if plan.search is not None and words.rerun:
+        raise UserError("rerun=true: a search has each trial once; another search.seed is another search")
     crowd = any(
         job.plain["trainer"]["nodes"] * job.plain["trainer"]["devices"] > 1 for job in plan.jobs if job.refused is None
     )

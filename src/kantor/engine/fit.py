@@ -21,7 +21,7 @@ from kantor.callbacks.health import StopOnNonFinite
 from kantor.callbacks.page import Page
 from kantor.callbacks.pictures import Scene, admitted
 from kantor.callbacks.progress import TrainingProgress
-from kantor.callbacks.pruning import Pruning
+from kantor.callbacks.pruning import Pruning, is_pruned
 from kantor.callbacks.record import Record
 from kantor.callbacks.scores import Scores
 from kantor.callbacks.stopping import EarlyEnd, StopAfterMinutes, StopOnSignal
@@ -71,7 +71,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         stop.received = next((one for one in Processes.current().gather(stop.received) if one is not None), None)
         counted = run.model.counters()  # scoring may read another checkpoint
         run.model.to(run.device)  # Lightning has put it back on the CPU
-        pruned = any(isinstance(one, Pruning) and one.ended for one in trainer.callbacks)
+        pruned = is_pruned(trainer)
         over = stop.received is None and not pruned
         evaluation = score_once(run) if over and run.evaluation is not None else None
     peaks = Processes.current().gather(clock.peak_memory_bytes)

@@ -31,6 +31,7 @@ from kantor.runs.card import write_evaluation
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_changes, code_hashes
 from kantor.runs.manifest import write_manifest
+from kantor.search.trial import Trial
 from kantor.tracking.attached import tell
 from kantor.workers import launch
 
@@ -58,19 +59,20 @@ Decide = Callable[[RunDirectory], Next]
 """Asked while the run is held: what it finds there stays so."""
 
 
-def train(configuration: Configuration, decide: Decide | None = None) -> RunDirectory:
+def train(configuration: Configuration, decide: Decide | None = None, trial: Trial | None = None) -> RunDirectory:
     """Train and score one run: new, or on from its last checkpoint; nothing when it is finished.
 
     Args:
         configuration: of the run.
         decide: what is done with what lies in its directory; None asks the configuration's `rerun`.
+        trial: what the run is to a search; None where there is none.
 
     Raises:
         OtherCode: it is finished, but by other code.
         UserError: the configuration is wrong (then nothing is written), or the run cannot be gone on with.
         Interrupted: a signal stopped it; it has saved itself.
     """
-    run = assemble(configuration)
+    run = assemble(configuration, trial=trial)
     check(run)
     carry_out(run, begin, decide)
     return run.directory
@@ -201,7 +203,7 @@ def described(run: Assembly, code: dict[str, str]) -> dict[str, Any]:
         "words": dict(run.model.words()),
         "charts": [asdict(chart) for chart in run.model.charts()],
     }
-    return {**made, **told}
+    return {**made, **told, **({} if run.trial is None else {"search": run.trial.describe()})}
 
 
 def first_status(run: Assembly) -> dict[str, Any]:
@@ -296,6 +298,11 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
     if result["interrupted"] is not None:
         trying.end(trying.ended("interrupted", state="running", counters=result["counters"]))
         raise Interrupted(result["interrupted"])
+    if result["pruned"]:
+        why = f"its search ended it at step {result['counters']['steps']:,}, for others scored better by then"
+        trying.end(trying.ended("pruned", state="running", counters=result["counters"], reason=why))
+        write_report(directory)
+        return
     done, planned = result["counters"]["steps"], trying.status["budget"]["steps"]
     early = planned is not None and done < planned
     reason = f"a callback ended training early, at step {done:,} of {planned:,}" if early else None

@@ -73,7 +73,7 @@ def briefly(run: RunDirectory) -> Summary:
 
 def cells_of(row: StatusRow) -> tuple[str, ...]:
     """A row as strings."""
-    reason = f" ({row.reason})" if row.reason and row.state in ("failed", "damaged", "finished") else ""
+    reason = f" ({row.reason})" if row.reason and row.state in ("failed", "damaged", "finished", "stopped") else ""
     path, progress = f"{row.path}{reason}", row.progress
     if progress is None or row.summary is None:
         return (row.state, *[units.MISSING] * 4, path)

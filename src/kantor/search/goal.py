@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kantor.errors import UserError
 
@@ -29,14 +30,9 @@ class Goal:
             )
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["minimize", "maximize"]:
         """In Optuna's word; what has a target is searched by its distance to it."""
         return "maximize" if self.better == "higher" else "minimize"
-
-    @property
-    def words(self) -> str:
-        """For a sentence."""
-        return f"{self.score} near {self.target:g}" if self.target is not None else f"{self.better} {self.score}"
 
     def loss(self, scores: Mapping[str, float | None]) -> float | None:
         """What is searched by, of a run's scores by name; None where that is no number."""

@@ -84,7 +84,10 @@ def values(distribution: BaseDistribution) -> list[Any] | None:
 
 
 def _ends(distribution: BaseDistribution) -> list[Any]:
-    return list(distribution.choices) if isinstance(distribution, CategoricalDistribution) else [distribution.low]
+    if isinstance(distribution, CategoricalDistribution):
+        return list(distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return [distribution.low]
 
 
 def _distribution(override: Override, word: str) -> BaseDistribution:
@@ -121,6 +124,6 @@ def _range(given: RangeSweep, word: str) -> BaseDistribution:
         raise UserError(f"{word}: expected a range that goes up, such as range(1,9,2)")
     if LOG in given.tags:
         return CategoricalDistribution([str(number) for number in numbers])
-    if all(isinstance(number, int) for number in numbers):
-        return IntDistribution(numbers[0], numbers[-1], step=step)
+    if isinstance(step, int) and all(isinstance(number, int) for number in numbers):
+        return IntDistribution(int(numbers[0]), int(numbers[-1]), step=step)
     return FloatDistribution(numbers[0], numbers[-1], step=step)

@@ -145,7 +145,7 @@ class Study:
 
 
 def seed_of(seed: int, number: int) -> int:
-    """The seed of a sampler that is made anew for one trial: with the same one each time it would draw trial 0 again."""
+    """The seed of a sampler that is made for one trial alone: with one seed for all, each would draw trial 0 again."""
     return keyed.seed(seed, "search", number) % 2**32
 
 

@@ -10,7 +10,9 @@ from kantor.search.goal import Goal
 SHAPE: Shape = record(
     {
         "trials": count,
-        "goals": listed(record({"score": text, "better": either("lower", "higher", "target"), "target": maybe(number)})),
+        "goals": listed(
+            record({"score": text, "better": either("lower", "higher", "target"), "target": maybe(number)})
+        ),
         "pruner": maybe(mapped(anything)),
     }
 )

@@ -122,7 +122,9 @@ def _check(found: Mapping[str, Any]) -> None:
     if not _is_whole(seed):
         raise UserError(f"search.seed={seed}: expected a whole number")
     if scores is not None and not (
-        isinstance(scores, list) and scores and all(isinstance(one, str) and re.fullmatch(r"\w+", one) for one in scores)
+        isinstance(scores, list)
+        and scores
+        and all(isinstance(one, str) and re.fullmatch(r"\w+", one) for one in scores)
     ):
         raise UserError(f"search.scores={scores}: expected names of scores in brackets, such as [w1,nll]")
 

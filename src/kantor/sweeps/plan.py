@@ -1,6 +1,7 @@
 """A plan: which runs a sweep consists of, each with all that it takes to be trained, in outputs/sweeps/HASH/plan.json.
 
 It is composed once and never changed by those who work on it: how far the runs are stands in their own directories.
+Only that of a search gets one job after another.
 Beside it lie `jobs/K.json`, why job K failed as far as its run cannot say, and what launchers write.
 """
 
@@ -19,6 +20,9 @@ from kantor.plain_files import is_plain
 from kantor.runs import door
 from kantor.runs.directory import RunDirectory
 from kantor.runs.shapes import Shape, Unlike, anything, count, listed, long_text, mapped, maybe, name, record, text
+from kantor.search import terms
+from kantor.search.terms import Terms
+from kantor.search.trial import Trial
 from kantor.signatures import is_signed, signature
 
 if TYPE_CHECKING:
@@ -71,6 +75,7 @@ class Plan:
         config_dirs: directories with further groups.
         stamp: of what it was composed from: configuration files and code.
         jobs: the runs.
+        search: the terms of a search, whose jobs are asked for one by one; None of a grid.
         of_others: whether somebody else may have written it.
     """
 
@@ -79,7 +84,13 @@ class Plan:
     config_dirs: tuple[str, ...]
     stamp: Mapping[str, Any]
     jobs: tuple[Job, ...]
+    search: Terms | None = None
     of_others: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has all its jobs."""
+        return self.search is None or len(self.jobs) >= self.search.trials
 
     @property
     def outputs(self) -> Path:
@@ -106,6 +117,13 @@ class Plan:
         whole = resolved({**job.plain, "outputs": str(self.outputs), "code": code}, job.named)
         return replace(whole, of_run=self.of_others)
 
+    def trial(self, job: Job) -> Trial | None:
+        """What a job is to a search; None in a grid. What somebody else has written names no pruner."""
+        if self.search is None:
+            return None
+        search = replace(self.search, pruner=None) if self.of_others else self.search
+        return Trial(self.directory.absolute(), job.number, search)
+
     def write(self) -> None:
         """Write plan.json, whole or not at all."""
         first = next((job for job in self.jobs if job.refused is None), self.jobs[0])
@@ -127,6 +145,7 @@ class Plan:
             "words": list(self.words),
             "config_dirs": list(self.config_dirs),
             "stamp": dict(self.stamp),
+            "search": None if self.search is None else self.search.plain(),
             "config": base,
             "named": named,
             "codes": codes,
@@ -159,9 +178,10 @@ class Plan:
             )
             for number, one in enumerate(value["jobs"])
         )
+        search = None if value["search"] is None else Terms.of(value["search"])
         signed = {key: entry for key, entry in value.items() if key != "signature"}
         of_others = not is_signed(canonical(signed), value["signature"])
-        return cls(directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs, of_others)
+        return cls(directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs, search, of_others)
 
 
 def is_plan(path: Path) -> bool:
@@ -254,6 +274,7 @@ SHAPE: Shape = record(
         "words": listed(long_text),
         "config_dirs": listed(text),
         "stamp": record({"files": text, "code": text, "own": listed(text)}),
+        "search": maybe(terms.SHAPE),
         "config": mapped(anything),
         "named": mapped(anything),
         "codes": listed(mapped(text), most=MOST_JOBS),

@@ -14,6 +14,7 @@ from kantor.config import files
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain
+from kantor.search.words import is_search
 from kantor.sweeps.plan import MOST_JOBS, PLAN, Job, Plan
 from kantor.sweeps.words import Words
 from kantor.version import PACKAGE, __version__
@@ -31,8 +32,13 @@ def planned(words: Words) -> Plan:
         except UserError as error:
             say(str(error).replace("the `kantor train -m …` that made it, given again, makes it anew", "made anew"))
         else:
-            if not there.of_others and there.stamp == stamp(words.config_dirs, there.stamp["own"]):
+            same = set(there.words) == set(words.runs) and not there.of_others
+            if same and there.stamp == stamp(words.config_dirs, there.stamp["own"]):
                 return there
+    if is_search(words.runs):
+        from kantor.sweeps.asking import begun
+
+        return begun(words)
     plan = compose(words)
     plan.write()
     return plan

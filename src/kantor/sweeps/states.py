@@ -35,10 +35,12 @@ class Standing:
 
     Attributes:
         job: of the plan.
-        state: new, running (somebody holds the run), stopped (nobody does), failed, done, or other code.
-        reason: why it failed, or what other code is.
+        state: new, running (somebody holds the run), stopped (nobody does), failed, pruned (by its search), done, or
+            other code.
+        reason: why it failed or was pruned, or what other code is.
         status: the run's status.json; empty where there is no run.
         wrong_input: whether a failure was the user's input.
+        by_machine: whether a failure was the machine's, such as a full disk, and says nothing of the job.
     """
 
     job: Job
@@ -46,6 +48,7 @@ class Standing:
     reason: str = ""
     status: Mapping[str, Any] = field(default_factory=dict)
     wrong_input: bool = False
+    by_machine: bool = False
 
     @property
     def attempts(self) -> int:
@@ -100,9 +103,12 @@ class Board:
             return Standing(job, "running", status=status)
         noted = self._noted(job)
         if noted is not None and noted["attempts"] == len(status.get("attempts", ())):
-            return Standing(job, "failed", noted["text"], status, noted["kind"] == UserError.__name__)
+            kind = noted["kind"]
+            return Standing(job, "failed", noted["text"], status, kind == UserError.__name__, kind == OSError.__name__)
         if state == "failed":
             return Standing(job, "failed", status["reason"] or "", status)
+        if self.plan.search is not None and _is_pruned(status):
+            return Standing(job, "pruned", status["reason"] or "", status)
         if state == "running" and _is_deadly(status["attempts"]):
             step = status["attempts"][-1]["from_step"]
             reason = f"its process was killed {KILLS} times in a row after step {step:,}, before the next checkpoint"
@@ -113,7 +119,7 @@ class Board:
         """Write down why a job failed; that the disk is full is no further failure."""
         with contextlib.suppress(OSError, UserError):
             attempts = len(self.status(job).get("attempts", ()))
-            kind = UserError.__name__ if isinstance(error, UserError) else type(error).__name__
+            kind = next((one for one in (UserError, OSError) if isinstance(error, one)), type(error)).__name__
             write_json(self._record(job), {"kind": kind, "text": text, "attempts": attempts})
 
     def forget(self, job: Job) -> None:
@@ -146,6 +152,11 @@ class Board:
     def _is_changed(self) -> bool:
         """Whether any code is another than when the plan was made."""
         return code_stamp(self.plan.stamp["own"]) != self.plan.stamp["code"]
+
+
+def _is_pruned(status: Mapping[str, Any]) -> bool:
+    """Whether a search has ended the run; by whatever is not one, it goes on."""
+    return status.get("state") == "running" and [one["outcome"] for one in status["attempts"][-1:]] == ["pruned"]
 
 
 def _is_deadly(attempts: list[dict[str, Any]]) -> bool:

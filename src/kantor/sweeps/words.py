@@ -10,6 +10,7 @@ from kantor.config.checks import check_code
 from kantor.digests import sha256
 from kantor.errors import UserError
 from kantor.paths import path_of
+from kantor.search.words import identifying
 
 LAUNCHER = "hydra/launcher"
 """The word that chooses what runs jobs; `hydra.launcher.*` are its settings."""
@@ -47,8 +48,9 @@ class Words:
 
     @property
     def hash(self) -> str:
-        """Of the words that say which runs there are, in any order and wherever they go, 10 hex digits."""
-        words = [word for word in self.runs if not word.startswith("outputs=")]
+        """Of the words that say which runs there are, in any order, wherever they go, and however many a search asks
+        for; 10 hex digits."""
+        words = [word for word in identifying(self.runs) if not word.startswith("outputs=")]
         ordered = sorted(words, key=lambda word: word.partition("=")[0])  # of one key, the last holds
         return sha256({"words": ordered, "config_dirs": list(self.config_dirs)})[:10]
 

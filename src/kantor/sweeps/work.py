@@ -7,6 +7,7 @@ before all that is free is done.
 import os
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kantor import interrupts
@@ -23,6 +24,15 @@ from kantor.tracking.about import of_sweep
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds until jobs of others are looked at again, longer and longer."""
 
+More = Callable[[Board], Plan | None]
+"""Asked for further jobs when none is free; the plan with them, or None. The board looks at the plan of now afterwards.
+"""
+
+
+def no_more(board: Board) -> Plan | None:
+    """A grid has all its jobs from the beginning."""
+    return None
+
 
 @dataclass
 class Worker:
@@ -32,6 +42,7 @@ class Worker:
         plan: what there is to do.
         code: what becomes of finished runs that other code has made: refuse, accept or rerun.
         failed: what becomes of jobs that failed before: again, once by this worker, or skip.
+        more: where further jobs come from.
         tried: the numbers of jobs that are tried no more, whatever came of it.
         board: how far the jobs are.
     """
@@ -39,6 +50,7 @@ class Worker:
     plan: Plan
     code: str
     failed: str
+    more: More = no_more
     tried: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -58,10 +70,12 @@ class Worker:
 
     def is_missing(self, standing: Standing) -> bool:
         """Whether a job is to be done, or others do it."""
-        if standing.state in ("done", "running"):
+        if standing.state in ("done", "pruned", "running"):
             return standing.state == "running"
         if standing.job.number in self.tried:
             return False
+        if standing.state == "failed" and self.plan.search is not None:
+            return standing.by_machine  # a trial that failed by itself has failed
         if standing.state == "failed":
             return self.failed == "again"
         return standing.state != "other code" or self.code == "rerun"
@@ -77,16 +91,24 @@ class Worker:
         """
         pauses = iter(PAUSES)
         pause = PAUSES[0]
-        while missing := self.missing():
-            missing.sort(key=lambda one: (one.job.number < first, one.job.number))
+        while True:
+            missing = sorted(self.missing(), key=lambda one: (one.job.number < first, one.job.number))
             done = [self.do(one.job) for one in missing if one.state != "running"]
-            if any(done):
+            if any(done) or self._has_more():
                 pauses = iter(PAUSES)
                 continue
+            if not missing:
+                return
             for one in missing:
                 self._say_put_off(one.job)
             pause = next(pauses, pause)
             time.sleep(pause)
+
+    def _has_more(self) -> bool:
+        """Whether there are further jobs now."""
+        plan = self.more(self.board)
+        self.plan = self.board.plan
+        return plan is not None
 
     def do(self, job: Job) -> bool:
         """Do one job, if it is still to be done; whether something was tried.
@@ -131,7 +153,7 @@ class Worker:
             return Next.NOTHING if failed_since else Next.ON
 
         with of_sweep(self.plan.directory.name):
-            train(self.plan.configuration(job, code=self.code), decide)
+            train(self.plan.configuration(job, code=self.code), decide, self.plan.trial(job))
 
     def _say_put_off(self, job: Job) -> None:
         if job.number not in self._put_off:
@@ -139,8 +161,11 @@ class Worker:
             say(f"{job.label}: somebody else works on it; it is looked at again")
 
 
-def exit_code(standings: list[Standing]) -> int:
-    """0 when all jobs are done, 2 when only input stands in the way of the others, 1 otherwise."""
-    left = [standing for standing in standings if standing.state != "done"]
+def exit_code(plan: Plan, standings: list[Standing]) -> int:
+    """0 when all jobs are done, 2 when only input stands in the way of the others, 1 otherwise. A trial that failed is
+    a result of a search, as long as another one is done."""
+    if plan.search is not None and plan.is_whole and any(standing.state == "done" for standing in standings):
+        standings = [standing for standing in standings if standing.state != "failed" or standing.by_machine]
+    left = [standing for standing in standings if standing.state not in ("done", "pruned")]
     ours = all(standing.wrong_input or standing.state == "other code" for standing in left)
     return 0 if not left else 2 if ours else 1

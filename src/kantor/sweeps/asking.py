@@ -1,0 +1,220 @@
+"""Asking: the jobs of a search, one by one, each from what came of those before it.
+
+Whoever works on the plan and finds nothing free asks for the next trial, and tells the study first what has come of the
+others, which stands in their runs: so a kill between a trial and its telling loses nothing. The study has the trials;
+the plan has the job of each, which is made of it by whoever finds that one is missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from kantor.config import targets
+from kantor.config.compose import resolved
+from kantor.errors import UserError, nearest
+from kantor.search.goal import Goal
+from kantor.search.grid import Grid
+from kantor.search.space import Space
+from kantor.search.study import JOURNAL, Known, Study, seed_of
+from kantor.search.terms import Terms
+from kantor.search.words import Settings, is_of_search, settings
+from kantor.sweeps.composer import Composer
+from kantor.sweeps.plan import MOST_JOBS, Job, Plan
+from kantor.sweeps.planning import stamp
+from kantor.sweeps.states import Board, Standing
+from kantor.sweeps.trials import losses
+from kantor.sweeps.words import Words
+
+
+class Asker:
+    """Who asks for the trials of a search.
+
+    Args:
+        plan: of the search, with or without jobs.
+        composer: of jobs.
+    """
+
+    def __init__(self, plan: Plan, composer: Composer | None = None) -> None:
+        assert plan.search is not None and not plan.of_others
+        self._terms = plan.search
+        self._settings = settings(plan.words, plan.config_dirs)
+        self._space = space_of(plan.words)
+        self._composer = Composer(plan.config_dirs) if composer is None else composer
+        self._study = Study(plan.directory, self._terms.goals)
+
+    def more(self, board: Board) -> Plan | None:
+        """The plan with a further job; None where there is none to ask for, or none before a machine is mended.
+
+        Args:
+            board: which looks at the plan of now, afterwards.
+
+        Raises:
+            UserError: the sampler cannot be asked for such settings, or the journal is lost.
+        """
+        with self._study.alone():
+            seen = len(board.plan.jobs)
+            board.plan = check_own(Plan.read(board.plan.directory))
+            standings = board.all()
+            self._tell(board.plan, standings)
+            if not any(standing.by_machine for standing in standings):
+                self._ask(len(board.plan.jobs))
+            board.plan = self.with_jobs(board.plan)
+        return board.plan if len(board.plan.jobs) > seen else None
+
+    def with_jobs(self, plan: Plan) -> Plan:
+        """The plan with the jobs of all trials, written where it had fewer.
+
+        Raises:
+            UserError: the journal is lost.
+        """
+        known = self._study.known()
+        if len(known) < len(plan.jobs):
+            raise UserError(
+                f"{plan.directory / JOURNAL} has {len(known)} trials and the plan {len(plan.jobs)}: put it back from a "
+                "copy, or take the directory away, and the search begins anew"
+            )
+        wanted = known[len(plan.jobs) : self._terms.trials]
+        if not wanted:
+            return plan
+        plan = replace(plan, jobs=(*plan.jobs, *map(self._job, wanted)))
+        plan.write()
+        return plan
+
+    def begin(self) -> None:
+        """Ask for the first trial, unless somebody has."""
+        with self._study.alone():
+            self._ask(0)
+
+    def _ask(self, jobs: int) -> None:
+        """Ask for a trial, where each has its job and there is to be one more.
+
+        Raises:
+            UserError: the sampler cannot be asked for such settings.
+        """
+        number = len(self._study.known())
+        if number > jobs or number >= self._terms.trials:
+            return
+        seed = seed_of(self._settings.seed, number)
+        sampler: Any = targets.instantiate(dict(self._settings.sampler), key="search.sampler", seed=seed)
+        try:
+            self._study.ask(sampler, self._space.distributions)
+        except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+            name = self._settings.sampler["_target_"]
+            raise UserError(f"search.sampler: {name} cannot be asked for these settings and scores: {error}") from error
+
+    def _job(self, trial: Known) -> Job:
+        words = self._space.words(trial.values)
+        try:
+            return self._composer.job(trial.number, (*self._space.fixed, *words), words)
+        except UserError as error:
+            return Job(trial.number, words, "", {}, {}, {}, str(error))
+
+    def _tell(self, plan: Plan, standings: Sequence[Standing]) -> None:
+        """Tell the study what has come of the trials that it takes for open."""
+        known = {trial.number for trial in self._study.known() if trial.state == "open"}
+        for standing in (one for one in standings if one.job.number in known):
+            number = standing.job.number
+            found = losses(plan, standing) if standing.state == "done" else None
+            if found is not None:
+                self._study.finish(number, found)
+            elif standing.state == "pruned":
+                self._study.prune(number)
+            elif standing.state == "done" or (standing.state == "failed" and not standing.by_machine):
+                self._study.fail(number)
+
+
+def check_own(plan: Plan) -> Plan:
+    """A plan whose words name nothing but what this user has named.
+
+    Raises:
+        UserError: somebody else may have written it.
+    """
+    if plan.of_others:
+        raise UserError(
+            f"{plan.directory}: somebody else may have written this plan, and a search asks what its words name: its "
+            "`kantor train -m …`, given here, takes its trials over"
+        )
+    return plan
+
+
+def begun(words: Words) -> Plan:
+    """The plan of a search: its terms, and the jobs of the trials that there are, at least of the first.
+
+    Raises:
+        UserError: a word is wrong, for whatever the others are.
+    """
+    asked, space, composer = settings(words.runs, words.config_dirs), space_of(words.runs), Composer(words.config_dirs)
+    corners = [composer.job(0, (*space.fixed, *corner), corner) for corner in space.corners()]
+    terms = _terms(asked, space, corners[0])
+    made_from = stamp(words.config_dirs, composer.own_files())
+    plan = Plan(words.directory, words.runs, words.config_dirs, made_from, (), terms)
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    asker = Asker(plan, composer)
+    asker.begin()
+    return asker.with_jobs(plan)
+
+
+def space_of(words: Sequence[str]) -> Space:
+    """What the trials of a search differ in.
+
+    Raises:
+        UserError: a word is wrong, or none has several values.
+    """
+    return Space.of([word for word in words if not is_of_search(word)])
+
+
+def _terms(asked: Settings, space: Space, job: Job) -> Terms:
+    """The terms of a search.
+
+    Args:
+        asked: what the words ask for.
+        space: what is searched.
+        job: any of it.
+
+    Raises:
+        UserError: they contradict each other.
+    """
+    goals = _goals(asked, job)
+    for node, key, injected in ((asked.sampler, "sampler", {"seed": asked.seed}), (asked.pruner, "pruner", {})):
+        targets.instantiate(dict(node), key=f"search.{key}", **injected)
+    is_grid = targets.locate(asked.sampler["_target_"], key="search.sampler") is Grid
+    if is_grid and space.size is None:
+        raise UserError(
+            "search=grid: an interval has no end of values; name them, as in range(1,9,2), or search by tpe"
+        )
+    trials = asked.trials
+    if trials is None and not is_grid:
+        raise UserError("search.trials=null: expected a number of trials; only a grid has an end of its own")
+    if is_grid and space.size is not None:
+        trials = space.size if trials is None else min(trials, space.size)
+    assert trials is not None
+    if trials > MOST_JOBS:
+        raise UserError(f"these are {trials:,} trials: expected at most {MOST_JOBS:,} in one search")
+    return Terms(trials, goals, asked.pruner if asked.prunes else None)
+
+
+def _goals(asked: Settings, job: Job) -> tuple[Goal, ...]:
+    """What the search is after.
+
+    Raises:
+        UserError: the runs have no such score, or none that a pruner could see in time.
+    """
+    from kantor.engine.assembly import assemble
+
+    run = assemble(resolved(dict(job.plain), job.named))
+    if run.evaluation is None:
+        raise UserError("a search needs scores, and evaluation=none has none: choose another evaluation")
+    kinds = run.evaluation.kinds(run.data)
+    names = asked.scores or (str(run.configuration.primary_score),)
+    for name in names:
+        if name not in kinds:
+            raise UserError(f"search.scores: there is no {name}{nearest(name, kinds)}; expected of {', '.join(kinds)}")
+    if asked.prunes and len(names) > 1:
+        raise UserError(
+            "search.pruner ends trials by one score, and search.scores names several: leave one of both out"
+        )
+    if asked.prunes and names[0] in run.evaluation.at_the_end(run.data):
+        raise UserError(f"search.pruner ends trials while they train, and {names[0]} is measured at their end only")
+    return tuple(
+        Goal(name, kinds[name].better, kinds[name].target if kinds[name].better == "target" else None) for name in names
+    )
