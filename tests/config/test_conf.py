@@ -105,13 +105,18 @@ def chosen(path):
 
 
 def test_no_yaml_is_left_out():
-    """Each is chosen by an experiment, by an option, by every run, or by a test of its own."""
+    """Each is chosen by an experiment, by an option, by every run, or by tests of its own, as those of searches."""
     everything = {(group, name) for group in groups([]) if group != "experiment" for name in options(group, [])}
+    searching = {f"{group}/{name}.yaml" for group, name in everything if group in ("search", "pruner")}
+    everything = {(group, name) for group, name in everything if group not in ("search", "pruner")}
     used = set().union(*(chosen(path) for path in CONF.rglob("*.yaml")))
     assert everything - used == OPTIONS.keys() - used
     assert OPTIONS.keys() <= everything
     known = {f"{group}/{name}.yaml" for group, name in everything} | {f"experiment/{name}.yaml" for name in EXPERIMENTS}
-    assert {str(path.relative_to(CONF)) for path in CONF.rglob("*.yaml")} == known | {"train.yaml", "work.yaml"}
+    assert {str(path.relative_to(CONF)) for path in CONF.rglob("*.yaml")} == known | searching | {
+        "train.yaml",
+        "work.yaml",
+    }
 
 
 def test_every_file_says_in_a_comment_what_it_is():

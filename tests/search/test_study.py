@@ -98,13 +98,13 @@ def test_what_is_told_twice_is_told_once(tmp_path):
 def test_a_pruner_ends_the_worst_and_never_the_best(tmp_path, name, better):
     """Trials as good as their number, one after another: the last ones, which are the worst, are ended early."""
     study, sign = Study(tmp_path, (Goal("w1", better),)), 1 if better == "lower" else -1
-    node = dict(settings(["search=random", f"search.pruner={name}"], []).pruner)
+    node = dict(settings(["search=random", f"pruner={name}"], []).pruner)
     ended = []
     for number in range(20):
         study.ask(sampler("random", number), POINTS.distributions)
         for point in range(1, 10):
             study.report(number, point, sign * float(number))
-            if study.is_hopeless(number, point, targets.instantiate(node, key="search.pruner")):
+            if study.is_hopeless(number, point, targets.instantiate(node, key="pruner")):
                 ended.append(number)
                 study.prune(number)
                 break
@@ -117,7 +117,7 @@ def test_a_pruner_ends_the_worst_and_never_the_best(tmp_path, name, better):
 def test_a_decision_is_the_same_after_a_resumption(tmp_path):
     """What a trial reported beyond the point at which it goes on has no say there."""
     study = Study(tmp_path, (LOWER,))
-    node = dict(settings(["search=random", "search.pruner=median"], []).pruner)
+    node = dict(settings(["search=random", "pruner=median"], []).pruner)
     for number in range(5):
         study.ask(sampler("random", number), POINTS.distributions)
         for point in (1, 2, 3):
@@ -126,7 +126,7 @@ def test_a_decision_is_the_same_after_a_resumption(tmp_path):
     study.ask(sampler("random", 5), POINTS.distributions)
     for point, loss in ((2, 9.0), (3, 0.5)):
         study.report(5, point, loss)
-    pruner = targets.instantiate(node, key="search.pruner")
+    pruner = targets.instantiate(node, key="pruner")
     assert study.is_hopeless(5, 2, pruner)
     assert not study.is_hopeless(5, 3, pruner)
     assert not study.is_hopeless(5, 4, pruner), "nothing was reported there"

@@ -15,19 +15,19 @@ def test_every_search_has_its_settings(name):
 
 @pytest.mark.parametrize("name", options("pruner", []))
 def test_every_pruner_can_be_named(name):
-    assert settings(["search=tpe", f"search.pruner={name}"], []).prunes == (name != "none")
+    assert settings(["search=tpe", f"pruner={name}"], []).prunes == (name != "none")
 
 
 def test_settings_are_set():
-    words = ["search=tpe", "search.trials=7", "search.seed=3", "search.scores=[w1,w2]", "search.pruner=median"]
-    found = settings([*words, "search.pruner.n_warmup_steps=5", "search.sampler.n_startup_trials=2"], [])
+    words = ["search=tpe", "search.trials=7", "search.seed=3", "search.scores=[w1,w2]", "pruner=median"]
+    found = settings([*words, "pruner.n_warmup_steps=5", "search.sampler.n_startup_trials=2"], [])
     assert (found.trials, found.seed, found.scores) == (7, 3, ("w1", "w2"))
     assert (found.pruner["n_warmup_steps"], found.sampler["n_startup_trials"]) == (5, 2)
 
 
 @pytest.mark.parametrize(
     "word",
-    ["search=pte", "search.trials=0", "search.trials=1,2", "search.seed=x", "search.scores=w1", "search.pruner=most",
+    ["search=pte", "search.trials=0", "search.trials=1,2", "search.seed=x", "search.scores=w1", "pruner=most",
      "search.budget=3"],
 )  # fmt: skip
 def test_a_wrong_word_is_told(word):

@@ -136,8 +136,8 @@ def test_what_the_machine_has_failed_is_no_trial_that_failed(kantor, tmp_path, m
 
 
 PRUNED = (
-    *SEARCH, "budget.steps=40", "search=grid", "optimisation.generator.lr=1e-2,1e-6", "search.pruner=median",
-    "search.pruner.n_startup_trials=1", "search.pruner.n_warmup_steps=0",
+    *SEARCH, "budget.steps=40", "search=grid", "optimisation.generator.lr=1e-2,1e-6", "pruner=median",
+    "pruner.n_startup_trials=1", "pruner.n_warmup_steps=0",
 )  # fmt: skip
 
 
@@ -179,7 +179,7 @@ def test_several_scores_have_a_front(kantor, tmp_path):
         (("search=tpe", "ema=default,none", "search.trials=0"), "above 0"),
         (("search=tpe", "ema=default,none", "search.scores=[w3]"), "no w3"),
         (("search=tpe", "ema=default,none", "search.scores=[critic_w1]"), "better than another"),
-        (("search=tpe", "ema=default,none", "search.scores=[w1,w2]", "search.pruner=median"), "several"),
+        (("search=tpe", "ema=default,none", "search.scores=[w1,w2]", "pruner=median"), "several"),
         (("search=cmaes", "ema=default,none", "search.scores=[w1,w2]"), "multi-objective"),
         (("search=tpe", "ema=default,none", "search.sampler.n_startup_trials=x"), "search.sampler"),
         (("search=tpe", "ema=default,none", "evaluation=none"), "needs scores"),

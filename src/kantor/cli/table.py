@@ -36,6 +36,7 @@ TRAIN = Command(
     usage=(
         ("experiment=NAME [key=value …]", "train, score, write a run directory and its page"),
         ("-m experiment=A,B seed=0,1,2", "the same for every combination, as a plan"),
+        ("-m search=tpe KEY=interval(A,B)", "the same for settings that a search asks for"),
         ("run=DIR budget.steps=N", "go on with a finished run to a larger budget, as a new run"),
     ),
     about="""Trains and scores one run in outputs/NAME/HASH-sSEED, where HASH names everything that determines the
@@ -75,6 +76,10 @@ TRAIN = Command(
         Key("--cfg", "print the configuration and stop, with run= that of the longer run"),
         CONFIG_DIR,
         Key("-m", "every combination of comma-separated values, as a plan in outputs/sweeps"),
+        of_group("search", "with -m: values are asked for one trial after another; key=interval(0,1) is a whole range"),
+        Key("search.trials=N", "how many, failed ones among them; more go on with the same search"),
+        Key("search.scores=[w1,…]", "by which trials are ranked, instead of primary_score"),
+        of_group("pruner", "with search=: what ends a trial early for its scores while training, or none"),
         Key("hydra/launcher=basic", "with -m: joblib, submitit_local or submitit_slurm do several jobs at once"),
     ),
     prefixes=("",),

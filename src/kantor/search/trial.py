@@ -61,6 +61,6 @@ class StudyJudge:
 
             terms = self.trial.terms
             assert terms.pruner is not None
-            pruner = targets.instantiate(dict(terms.pruner), key="search.pruner")
+            pruner = targets.instantiate(dict(terms.pruner), key="pruner")
             self._opened = Study(self.trial.directory, terms.goals), pruner
         return self._opened

@@ -1,4 +1,4 @@
-"""The words of a search: `search=tpe search.trials=30 search.pruner=median`, and what they mean. Knows no Optuna."""
+"""The words of a search: `search=tpe search.trials=30 pruner=median`, and what they mean. Knows no Optuna."""
 
 import importlib.util
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from kantor.errors import UserError
 
 SEARCH = "search"
-PRUNER = "search.pruner"
+PRUNER = "pruner"
 TRIALS = "search.trials"
 SETTINGS = ("sampler", "trials", "seed", "scores")
 
@@ -41,7 +41,7 @@ class Settings:
 def is_of_search(word: str) -> bool:
     """Whether a word of a sweep is of the search, and none of its runs."""
     key = word.partition("=")[0]
-    return key == SEARCH or key.startswith(f"{SEARCH}.")
+    return key.partition(".")[0] in (SEARCH, PRUNER)
 
 
 def is_search(words: Sequence[str]) -> bool:
@@ -77,15 +77,14 @@ def settings(words: Sequence[str], config_dirs: Sequence[str]) -> Settings:
     from kantor.config.compose import load_options, replaced
 
     given = _values([word for word in words if is_of_search(word)])
-    chosen = {SEARCH: str(given.pop(SEARCH)), "pruner": str(given.pop(PRUNER, "none"))}
-    options = load_options(chosen, list(config_dirs))
-    plain = {SEARCH: {**options[SEARCH], "pruner": options["pruner"]}}
-    found = replaced(plain, list(given.items()))[SEARCH]
+    chosen = {SEARCH: str(given.pop(SEARCH)), PRUNER: str(given.pop(PRUNER, "none"))}
+    whole = replaced(load_options(chosen, list(config_dirs)), list(given.items()))
+    found = whole[SEARCH]
     _check(found)
     scores = found["scores"]
     return Settings(
         sampler=found["sampler"],
-        pruner=found["pruner"],
+        pruner=whole[PRUNER],
         trials=found["trials"],
         seed=found["seed"],
         scores=None if scores is None else tuple(scores),

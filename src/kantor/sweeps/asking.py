@@ -175,8 +175,8 @@ def _terms(asked: Settings, space: Space, job: Job) -> Terms:
         UserError: they contradict each other.
     """
     goals = _goals(asked, job)
-    for node, key, injected in ((asked.sampler, "sampler", {"seed": asked.seed}), (asked.pruner, "pruner", {})):
-        targets.instantiate(dict(node), key=f"search.{key}", **injected)
+    targets.instantiate(dict(asked.sampler), key="search.sampler", seed=asked.seed)
+    targets.instantiate(dict(asked.pruner), key="pruner")
     is_grid = targets.locate(asked.sampler["_target_"], key="search.sampler") is Grid
     if is_grid and space.size is None:
         raise UserError(
@@ -210,11 +210,9 @@ def _goals(asked: Settings, job: Job) -> tuple[Goal, ...]:
         if name not in kinds:
             raise UserError(f"search.scores: there is no {name}{nearest(name, kinds)}; expected of {', '.join(kinds)}")
     if asked.prunes and len(names) > 1:
-        raise UserError(
-            "search.pruner ends trials by one score, and search.scores names several: leave one of both out"
-        )
+        raise UserError("a pruner ends trials by one score, and search.scores names several: leave one of both out")
     if asked.prunes and names[0] in run.evaluation.at_the_end(run.data):
-        raise UserError(f"search.pruner ends trials while they train, and {names[0]} is measured at their end only")
+        raise UserError(f"a pruner ends trials while they train, and {names[0]} is measured at their end only")
     return tuple(
         Goal(name, kinds[name].better, kinds[name].target if kinds[name].better == "target" else None) for name in names
     )

@@ -107,7 +107,7 @@ class Board:
             return Standing(job, "failed", noted["text"], status, kind == UserError.__name__, kind == OSError.__name__)
         if state == "failed":
             return Standing(job, "failed", status["reason"] or "", status)
-        if self.plan.search is not None and _is_pruned(status):
+        if self.plan.search is not None and is_pruned(status):
             return Standing(job, "pruned", status["reason"] or "", status)
         if state == "running" and _is_deadly(status["attempts"]):
             step = status["attempts"][-1]["from_step"]
@@ -154,7 +154,7 @@ class Board:
         return code_stamp(self.plan.stamp["own"]) != self.plan.stamp["code"]
 
 
-def _is_pruned(status: Mapping[str, Any]) -> bool:
+def is_pruned(status: Mapping[str, Any]) -> bool:
     """Whether a search has ended the run; by whatever is not one, it goes on."""
     return status.get("state") == "running" and [one["outcome"] for one in status["attempts"][-1:]] == ["pruned"]
 

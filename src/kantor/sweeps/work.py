@@ -18,7 +18,7 @@ from kantor.plain_files import is_plain
 from kantor.runs.directory import RunDirectory
 from kantor.sweeps.again import Again, ask, is_asked
 from kantor.sweeps.plan import Job, Plan
-from kantor.sweeps.states import Board, Standing
+from kantor.sweeps.states import Board, Standing, is_pruned
 from kantor.tracking.about import of_sweep
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -149,6 +149,8 @@ class Worker:
             status = run.status() if is_plain(run.status_json) else {}
             if again.due(job, status):
                 return Next.ANEW
+            if self.plan.search is not None and is_pruned(status):
+                return Next.NOTHING
             failed_since = status.get("state") == "failed" and len(status["attempts"]) > standing.attempts
             return Next.NOTHING if failed_since else Next.ON
 
