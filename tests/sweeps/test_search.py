@@ -197,3 +197,17 @@ def test_what_is_wrong_is_said_before_any_trial(kantor, tmp_path, words, said):
 
 def test_a_search_is_no_single_run(kantor):
     assert "train -m" in kantor("train", *RUN, "search=tpe", check=2).stderr
+
+
+def test_the_study_of_somebody_else_is_not_opened(kantor, tmp_path):
+    """A sampler may have left a pickle in it."""
+    kantor(*DIVERGING, "search.trials=1", check=1)
+    plan = directory_of(tmp_path)
+    written = (plan / "plan.json").read_text()
+    (plan / "plan.json").write_text(written.replace('"trials": 1', '"trials": 2'))
+    assert "somebody else" in kantor("work", str(plan), check=2).stderr
+    assert "somebody else" in kantor(*DIVERGING, check=2).stderr
+    (plan / "plan.json").unlink()
+    assert "somebody else" in kantor(*DIVERGING, check=2).stderr
+    (plan / "study.log").unlink()
+    assert "3 of 3 trials: 2 done, 1 failed" in kantor(*DIVERGING).stdout

@@ -102,7 +102,7 @@ def work(given: str, *, code: str, failed: str) -> int:
     """
     plan = named_plan(given)
     worker = Worker(plan, code=code, failed=failed, more=more_of(plan))
-    worker.finish(first=secrets.randbelow(len(plan.jobs)))  # so that not all workers reach for the same
+    worker.finish(first=secrets.randbelow(max(1, len(plan.jobs))))  # so that not all workers reach for the same
     return conclude(worker.board)
 
 

@@ -7,11 +7,13 @@ the plan has the job of each, which is made of it by whoever finds that one is m
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kantor.config import targets
 from kantor.config.compose import resolved
 from kantor.errors import UserError, nearest
+from kantor.plain_files import is_there
 from kantor.search.goal import Goal
 from kantor.search.grid import Grid
 from kantor.search.space import Space
@@ -80,11 +82,6 @@ class Asker:
         plan.write()
         return plan
 
-    def begin(self) -> None:
-        """Ask for the first trial, unless somebody has."""
-        with self._study.alone():
-            self._ask(0)
-
     def _ask(self, jobs: int) -> None:
         """Ask for a trial, where each has its job and there is to be one more.
 
@@ -131,27 +128,43 @@ def check_own(plan: Plan) -> Plan:
     """
     if plan.of_others:
         raise UserError(
-            f"{plan.directory}: somebody else may have written this plan, and a search asks what its words name: its "
-            "`kantor train -m …`, given here, takes its trials over"
+            f"{plan.directory}: somebody else may have written this plan, and a search asks what its words name: "
+            f"give its `kantor train -m …` with another outputs=DIR"
         )
     return plan
 
 
-def begun(words: Words) -> Plan:
-    """The plan of a search: its terms, and the jobs of the trials that there are, at least of the first.
+def check_study(directory: Path, plan: Plan | None) -> None:
+    """Check that a study is this user's: a sampler may have left a pickle in it.
 
     Raises:
-        UserError: a word is wrong, for whatever the others are.
+        UserError: it lies beside no plan that this user has written.
     """
+    if (plan is None or plan.of_others) and is_there(directory / JOURNAL):
+        raise UserError(
+            f"{directory / JOURNAL} lies beside no plan of yours, and a study of somebody else may run code when read: "
+            "take it away, and the search begins anew, or give another outputs=DIR"
+        )
+
+
+def begun(words: Words, there: Plan | None) -> Plan:
+    """The plan of a search: its terms, and the jobs of the trials that there are.
+
+    Args:
+        words: of the search.
+        there: the plan that lies in its place, of other terms, files or code; None where there is none.
+
+    Raises:
+        UserError: a word is wrong, for whatever the others are, or somebody else may have written the study.
+    """
+    check_study(words.directory, there)
     asked, space, composer = settings(words.runs, words.config_dirs), space_of(words.runs), Composer(words.config_dirs)
     corners = [composer.job(0, (*space.fixed, *corner), corner) for corner in space.corners()]
     terms = _terms(asked, space, corners[0])
     made_from = stamp(words.config_dirs, composer.own_files())
     plan = Plan(words.directory, words.runs, words.config_dirs, made_from, (), terms)
-    plan.directory.mkdir(parents=True, exist_ok=True)
-    asker = Asker(plan, composer)
-    asker.begin()
-    return asker.with_jobs(plan)
+    plan.write()  # before there is a study: beside no plan of one's own it is somebody else's
+    return Asker(plan, composer).with_jobs(plan)
 
 
 def space_of(words: Sequence[str]) -> Space:

@@ -126,8 +126,8 @@ class Plan:
 
     def write(self) -> None:
         """Write plan.json, whole or not at all."""
-        first = next((job for job in self.jobs if job.refused is None), self.jobs[0])
-        base, named = _leaves(first.plain), dict(first.named)
+        first = next((job for job in self.jobs if job.refused is None), None)
+        base, named = ({}, {}) if first is None else (_leaves(first.plain), dict(first.named))
         codes = [dict(one) for one in {json.dumps(job.code, sort_keys=True): job.code for job in self.jobs}.values()]
         jobs = [
             {
@@ -181,7 +181,9 @@ class Plan:
         search = None if value["search"] is None else Terms.of(value["search"])
         signed = {key: entry for key, entry in value.items() if key != "signature"}
         of_others = not is_signed(canonical(signed), value["signature"])
-        return cls(directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs, search, of_others)
+        return cls(
+            directory, tuple(value["words"]), tuple(value["config_dirs"]), value["stamp"], jobs, search, of_others
+        )
 
 
 def is_plan(path: Path) -> bool:
@@ -298,6 +300,6 @@ def _checked(path: Path) -> dict[str, Any]:
             raise ValueError
         what = "it holds no jobs"
         SHAPE(value, "")
-        if value["jobs"] and all(one["code"] < len(value["codes"]) for one in value["jobs"]):
+        if (value["jobs"] or value["search"]) and all(one["code"] < len(value["codes"]) for one in value["jobs"]):
             return dict(value)
     raise UserError(f"{path} is damaged ({what}): the `kantor train -m …` that made it, given again, makes it anew")

@@ -26,6 +26,7 @@ def planned(words: Words) -> Plan:
     Raises:
         UserError: a word is wrong, for whatever the others are.
     """
+    there = None
     if is_plain(words.directory / PLAN):
         try:
             there = Plan.read(words.directory)
@@ -38,7 +39,7 @@ def planned(words: Words) -> Plan:
     if is_search(words.runs):
         from kantor.sweeps.asking import begun
 
-        return begun(words)
+        return begun(words, there)
     plan = compose(words)
     plan.write()
     return plan
