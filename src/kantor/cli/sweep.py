@@ -11,6 +11,7 @@ from kantor.errors import UserError
 from kantor.messages import say, show
 from kantor.report import units
 from kantor.report.sweeps import print_sweep
+from kantor.search.words import is_search
 from kantor.sweeps.plan import Plan, named_plan
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board
@@ -72,7 +73,12 @@ def prepare(words: list[str], config_dirs: list[str]) -> int:
     Raises:
         UserError: a word is wrong for every job, or something cannot be had.
     """
-    plan = planned(told_apart(words, config_dirs))
+    asked = told_apart(words, config_dirs)
+    if is_search(asked.runs):
+        raise UserError(
+            "prepare -m with search=: trials are asked for one by one; leave both out, and prepare one of them"
+        )
+    plan = planned(asked)
     from kantor.engine.prepare import prepare as fill
 
     possible = [job for job in plan.jobs if job.refused is None]
