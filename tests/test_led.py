@@ -71,3 +71,12 @@ def test_torchrun_starts_kantor(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("page  ") == 1
+
+
+@pytest.mark.long
+def test_the_tasks_of_a_job_of_submitits_are_its_ranks(kantor, tmp_path):
+    words = ("train", "-m", *WORDS[1:], "trainer.devices=2", "seed=0,1", "hydra/launcher=submitit_local")
+    kantor(*words, "hydra.launcher.tasks_per_node=2", "hydra.launcher.timeout_min=10", f"outputs={tmp_path}")
+    runs = [json.loads(path.read_text()) for path in tmp_path.rglob("*-s*/status.json")]
+    assert [run["state"] for run in runs] == ["finished", "finished"]
+    assert [[attempt["processes"] for attempt in run["attempts"]] for run in runs] == [[2], [2]]
