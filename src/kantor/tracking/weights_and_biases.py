@@ -10,6 +10,7 @@ import glob
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -81,8 +82,7 @@ class WandB:
         if offline and kept.get("whole") == _fingerprint(about.directory) and _written(about.directory, kept["id"]):
             return
         if offline:
-            for stale in _written(about.directory, kept["id"]):
-                shutil.rmtree(stale)
+            _make_room(about.directory, kept["id"])
         with _environment_kept():
             try:
                 self._run = wandb.init(
@@ -190,6 +190,14 @@ def _written(directory: Path, run_id: str) -> list[Path]:
     """What W&B has written of a run without being asked for its network."""
     found = (directory / "wandb").glob(f"offline-run-*-{glob.escape(run_id)}")
     return sorted(path for path in found if path.is_dir() and not path.is_symlink())
+
+
+def _make_room(directory: Path, run_id: str) -> None:
+    """Take out what W&B has written of a run; its directories are named by the second, and a name is not used twice."""
+    for stale in _written(directory, run_id):
+        while time.strftime("-%Y%m%d_%H%M%S-") in stale.name:
+            time.sleep(0.05)
+        shutil.rmtree(stale)
 
 
 @contextlib.contextmanager
