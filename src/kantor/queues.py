@@ -22,7 +22,10 @@ def goes_back(number: int) -> str | None:
     job = os.environ.get("SLURM_JOB_ID")
     if number not in ROOM_WANTED or job is None or "SUBMITIT_EXECUTOR" in os.environ:
         return None
-    about = subprocess.run(["scontrol", "show", "job", job, "--oneliner"], capture_output=True, text=True).stdout
+    try:
+        about = subprocess.run(["scontrol", "show", "job", job, "--oneliner"], capture_output=True, text=True).stdout
+    except OSError:  # a container in a job, which has no scontrol
+        return None
     return job if re.search(r"\bRequeue=1\b", about) else None
 
 

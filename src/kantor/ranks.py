@@ -81,6 +81,9 @@ def address_of(host: str) -> str:
         socket.getaddrinfo(host, None)
         return host
     except socket.gaierror:
-        asked = subprocess.run(["scontrol", "show", "node", host, "--oneliner"], capture_output=True, text=True)
+        try:
+            asked = subprocess.run(["scontrol", "show", "node", host, "--oneliner"], capture_output=True, text=True)
+        except OSError:  # a container in a job, which has no scontrol
+            return host
         known = re.search(r"\bNodeAddr=(\S+)", asked.stdout)
         return known[1] if known else host
