@@ -68,6 +68,7 @@ CONFIG = {
     "budget": {"steps": 40, "images": None, "minutes": None},
     "trainer": {
         "accelerator": "cpu",
+        "nodes": 1,
         "devices": 1,
         "threads": 1,
         "precision": "32-true",
