@@ -16,7 +16,7 @@ from kantor.sweeps.plan import Plan, named_plan
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board
 from kantor.sweeps.words import BASIC, LAUNCHER, Words, told_apart
-from kantor.sweeps.work import More, Worker, exit_code, no_more
+from kantor.sweeps.work import More, Worker, exit_code, judged, no_more
 from kantor.visible import visible
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def conclude(board: Board) -> int:
     standings = board.all()
     print_sweep(board.plan, standings)
     show(f"plan  {visible(str(board.plan.directory))}")
-    return exit_code(board.plan, standings)
+    return exit_code(judged(board.plan, standings))
 
 
 def check_launcher(plan: Plan, words: Words) -> None:

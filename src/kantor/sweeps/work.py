@@ -163,11 +163,15 @@ class Worker:
             say(f"{job.label}: somebody else works on it; it is looked at again")
 
 
-def exit_code(plan: Plan, standings: list[Standing]) -> int:
-    """0 when all jobs are done, 2 when only input stands in the way of the others, 1 otherwise. A trial that failed is
-    a result of a search, as long as another one is done."""
-    if plan.search is not None and plan.is_whole and any(standing.state == "done" for standing in standings):
-        standings = [standing for standing in standings if standing.state != "failed" or standing.by_machine]
+def exit_code(standings: list[Standing]) -> int:
+    """0 when all jobs are done, 2 when only input stands in the way of the others, 1 otherwise."""
     left = [standing for standing in standings if standing.state not in ("done", "pruned")]
     ours = all(standing.wrong_input or standing.state == "other code" for standing in left)
     return 0 if not left else 2 if ours else 1
+
+
+def judged(plan: Plan, standings: list[Standing]) -> list[Standing]:
+    """Those by which a plan is judged: a trial that failed is a result of a search, as long as another one is done."""
+    if plan.search is None or not plan.is_whole or not any(standing.state == "done" for standing in standings):
+        return standings
+    return [standing for standing in standings if standing.state != "failed" or standing.by_machine]
