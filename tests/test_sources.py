@@ -56,7 +56,7 @@ DOORS = {
     "tracking/event_files.py": (
         {"?.open", "PIL.Image.open", "path.read_bytes"}, "a new file; pictures that the door has let in",
     ),
-    "tracking/mlflow_runs.py": ({"path.read_bytes", "shutil.copyfile"}, "the same pictures, and the card's plain files"),
+    "tracking/mlflow_runs.py": ({"path.read_bytes", "shutil.copyfile"}, "the same pictures, the card's plain files"),
     "tracking/weights_and_biases.py": (
         {"PIL.Image.open", "path.read_bytes"}, "the same; files of a run for their digest",
     ),

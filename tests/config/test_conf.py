@@ -78,6 +78,8 @@ OPTIONS = {
     ("schedule", "linear"): "point_wgan_gp",
     ("schedule", "warm_up"): "point_wgan_gp",
     ("stop", "at_half"): "point_gan_ns",
+    ("trainer", "ddp"): "point_wgan_gp",
+    ("trainer", "ddp_cpu"): "point_wgan_gp",
     ("extractor", "dinov2"): "shapes_dcgan_dg1",
     ("extractor", "mnist_cnn"): "mnist_cgan_quick",
     ("extractor", "pixels"): "shapes_dcgan_dg1",
