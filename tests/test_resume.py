@@ -269,3 +269,19 @@ def test_a_budget_of_another_kind_must_be_larger_too(kantor, finished, tmp_path)
     words = (f"run={finished}", "budget.steps=null", "budget.images=2560", f"outputs={tmp_path}")
     assert "expected more" in kantor("train", *words, check=2).stderr
     assert not list(tmp_path.rglob("status.json"))
+
+
+def test_a_job_of_slurms_begins_at_the_beginning_whatever_lies_there(kantor, tmp_path, monkeypatch):
+    """In a job Lightning goes on from an hpc_ckpt_N.ckpt, where its directory has one."""
+    words = ("experiment=point_demo_gp", "budget.steps=10", *FAST)
+    kantor("train", *words)
+    (status,) = tmp_path.rglob("status.json")
+    run = status.parent
+    before = (run / "digests.csv").read_bytes()
+    shutil.rmtree(run / "checkpoints")  # as of a run that was killed before its first one
+    status.write_text(json.dumps({**json.loads(status.read_text()), "state": "running"}))
+    torch.save({"state_dict": {}}, run / "hpc_ckpt_1.ckpt")
+    for name, value in {"SLURM_NTASKS": "1", "SLURM_JOB_ID": "5", "SLURM_JOB_NAME": "x"}.items():
+        monkeypatch.setenv(name, value)
+    kantor("train", *words)
+    assert (run / "digests.csv").read_bytes() == before

@@ -254,15 +254,17 @@ def test_a_row_that_all_files_agree_on_is_found_by_training_again(kantor, run):
     a_row(run)
     covered_up(run)
     verified(run, verdict="equal")
-    found = wrong(verified(run, "level=prefix", verdict="different"))
-    assert set(found) == {"metrics.csv"}
-    assert found["metrics.csv"].startswith("train/critic_loss at step 10 was -0.125 and is ")
+    found = verified(run, "level=prefix", verdict="different")
+    assert found["first_differing_step"] == 10
+    assert set(wrong(found)) == {"metrics.csv"}
+    assert wrong(found)["metrics.csv"].startswith("train/critic_loss at step 10 was -0.125 and is ")
 
 
 def test_after_one_line_the_first_step_that_differs_is_named_with_the_line(kantor, run):
     edited(run / "config.yaml", lambda plain: plain["optimisation"]["critic"].update(lr=0.002))
     found = verified(run, "level=prefix", verdict="different")
-    assert found["first_differing_step"] == 10
+    assert found["first_differing_step"] == 5  # a row of metrics.csv, before the first digests
+    assert wrong(found)["metrics.csv"].partition(" was ")[0].endswith(" at step 5")
     assert wrong(found)["training"] == "other weights and optimizers and sampling at step 10"
     (differs,) = found["differences"]
     assert re.fullmatch(r"config\.yaml, line \d+: optimisation\.critic\.lr", differs["what"])

@@ -1,6 +1,7 @@
 """What each process of a training run does: fit, then score; the parent's side is in train.py."""
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,6 +43,10 @@ WATCH_EVERY = 10
 
 WATCH_OFTEN = 12
 """Measurements in a run, at least, where it has as many rows: health checks want several that agree."""
+
+NOWHERE = Path(os.devnull) / "lightning"
+"""Lightning's own directory: below a file, so that nothing can be in it. In a job of SLURM's Lightning goes on from any
+hpc_ckpt_N.ckpt that it finds there, whatever its plugins and callbacks are."""
 
 
 def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def make_trainer(run: Assembly, clock: Clock, stop: StopOnSignal, logger: Attach
         callbacks=make_callbacks(run, clock, stop, make_pictures(run, clock)[0]),
         plugins=[AtomicCheckpointIO(), make_environment()],
         logger=logger if logger is not None else False,
-        default_root_dir=run.directory.path,
+        default_root_dir=NOWHERE,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

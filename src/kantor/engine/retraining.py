@@ -87,12 +87,13 @@ def last_step(run: RunDirectory, steps: int | None) -> int:
 def compared(then: RunDirectory, now: RunDirectory) -> tuple[list[Finding], int | None]:
     """What is found of the steps that were trained again, and the first that differs."""
     rows = {row.steps: row for row in then.digest_rows()}
-    found, first = of_states([(rows[row.steps], row) for row in now.digest_rows() if row.steps in rows])
-    return [found, of_metrics(then.metric_rows(), now.metric_rows())], first
+    states, state = of_states([(rows[row.steps], row) for row in now.digest_rows() if row.steps in rows])
+    metrics, row = of_metrics(then.metric_rows(), now.metric_rows())
+    return [states, metrics], min((step for step in (state, row) if step is not None), default=None)
 
 
 def of_states(pairs: Sequence[tuple[DigestRow, DigestRow]]) -> tuple[Finding, int | None]:
-    """Whether the states of a training were what they are now."""
+    """Whether the states of a training were what they are now, and the first step at which they were not."""
     if not pairs:
         return Finding("training", DIFFERENT, "it has no digests of the steps at which there are some now"), None
     equal = 0
@@ -107,23 +108,24 @@ def of_states(pairs: Sequence[tuple[DigestRow, DigestRow]]) -> tuple[Finding, in
     return Finding("training", EQUAL, f"state to the bit at each of {len(pairs):,} digests, up to step {equal:,}"), None
 
 
-def of_metrics(then: Sequence[dict[str, str]], now: Sequence[dict[str, str]]) -> Finding:
-    """Whether metrics.csv has what is logged now, but for the seconds."""
+def of_metrics(then: Sequence[dict[str, str]], now: Sequence[dict[str, str]]) -> tuple[Finding, int | None]:
+    """Whether metrics.csv has what is logged now, but for the seconds, and the first step at which it has not."""
     count = 0
     for step, name, before, after in cells(then, now):
         if before != after:
-            return Finding("metrics.csv", DIFFERENT, f"{name} at step {step} was {before} and is {after}")
+            told = f"{name} at step {step:,} was {before} and is {after}"
+            return Finding("metrics.csv", DIFFERENT, told), step
         count += 1
     if not count:
-        return Finding("metrics.csv", UNCHECKED, "no row of it was trained again")
-    return Finding("metrics.csv", EQUAL, f"{count:,} values but seconds, as they are logged now")
+        return Finding("metrics.csv", UNCHECKED, "no row of it was trained again"), None
+    return Finding("metrics.csv", EQUAL, f"{count:,} values but seconds, as they are logged now"), None
 
 
-def cells(then: Sequence[dict[str, str]], now: Sequence[dict[str, str]]) -> Iterator[tuple[str, str, str, str]]:
+def cells(then: Sequence[dict[str, str]], now: Sequence[dict[str, str]]) -> Iterator[tuple[int, str, str, str]]:
     """Step, column, and both values, wherever both have one: a short training is measured at other steps."""
     before = {row["steps"]: row for row in then}
     for row in now:
         for name, value in row.items():
             there = before.get(row["steps"], {}).get(name, "")
             if name != "seconds" and value and there:
-                yield row["steps"], name, there, value
+                yield int(row["steps"]), name, there, value
