@@ -92,6 +92,22 @@ def test_one_training_under_two_seeds_is_none_of_both(make_run: MakeRun):
         compare([runs[0], copied])
 
 
+@pytest.mark.parametrize("untrained", [{"steps": 0}, {"parameters": {"generator": 0}}])
+def test_seeds_of_which_nothing_is_trained_may_have_the_same_weights(make_run: MakeRun, untrained: dict[str, Any]):
+    runs = [make_run("s0", seed=0), make_run("s1", seed=0)]
+    rename(runs[1], seed=1)
+    for run in runs:
+        if "parameters" in untrained:
+            edit(run.environment_json, **untrained)
+            edit(run.card_json, cost={**json.loads(run.card_json.read_text())["cost"], **untrained})
+        else:
+            forge(run, "at_step", to=0, evaluations=True)
+    comparison = compare(runs)
+    assert len(comparison.methods[0].runs) == 2
+    (note,) = [note for note in comparison.notes if "the same weights" in note]
+    assert note.startswith("Seeds 0, 1 have the same weights, for nothing in them was trained: ")
+
+
 def test_an_honest_card_is_believed_whatever_else_is_going_on(make_run: MakeRun):
     """While a run trains on, its status counts further than the card that was made of it."""
     run = make_run("a")

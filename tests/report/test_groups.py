@@ -1,3 +1,4 @@
+from kantor.report.cards import Score
 from kantor.report.groups import group_text, groups_of
 from kantor.report.methods import MethodScore
 from kantor.report.pairs import Pair, pairs_of
@@ -35,6 +36,18 @@ def test_without_an_interval_there_are_no_groups_and_who_is_not_ranked_is_in_non
     assert groups_of(2, untested) == [(), ()]
     assert groups_of(3, pairs(2, set())) == [(1,), (1,), ()]
     assert groups_of(1, pairs_of([MethodScore(())])) == [()]
+
+
+def test_who_was_compared_with_nobody_is_in_no_group():
+    """The third has one run: whether it differs from the others, nothing tells."""
+    untested = [Pair(0, 2, 1.0, None, "", None, 1), Pair(1, 2, 1.0, None, "", None, 1)]
+    assert groups_of(3, [*pairs(2, set()), *untested]) == [(1,), (1,), ()]
+    assert groups_of(3, [*pairs(2, {(0, 1)}), *untested]) == [(1,), (2,), ()]
+
+
+def test_methods_that_do_not_scatter_share_a_group_only_where_they_are_equal():
+    eight, nine = (MethodScore(((Score(value, better="lower"), 10),) * 2) for value in (8.0, 9.0))
+    assert groups_of(3, pairs_of([eight, eight, nine])) == [(1,), (1,), (2,)]
 
 
 def test_groups_as_text():

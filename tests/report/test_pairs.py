@@ -84,12 +84,17 @@ def test_seeds_that_score_the_same_have_no_interval(values):
     assert over_seeds(*values).estimate.text == f"{values[0]:g}"
 
 
-def test_without_scatter_over_seeds_nothing_is_told_apart_and_equal_ones_are_called_equal():
+def test_without_scatter_over_seeds_a_difference_is_one_and_equal_ones_are_called_equal():
     eight, seven, scattered = over_seeds(8.0, 8.0), over_seeds(9.0, 9.0), over_seeds(8.5, 9.5, 10.5)
     (pair,) = pairs_of([eight, seven])
-    assert (pair.difference, pair.p, pair.told_apart) == (None, None, False)
-    assert said([eight, seven])[0].endswith("m0 has the lowest, 8 (mean of 2 training seeds), but their difference has "
-                                            "no interval.")  # fmt: skip
+    assert (pair.difference, pair.p, pair.told_apart, pair.told_text) == (None, None, True, "yes")
+    assert said([eight, seven])[0].endswith("m0 has the lowest, 8 (mean of 2 training seeds).")
+    assert said([eight, seven])[1:3] == [
+        "Worse than it: m1 by 1.",
+        "Where all seeds of each of two methods score the same, a difference needs no test.",
+    ]
+    (rounding,) = pairs_of([eight, over_seeds(8.0 + 1e-9, 8.0 + 1e-9)])
+    assert (rounding.gap, rounding.told_text) == (0, "no")
     assert said([eight, eight])[0].endswith("m0 has the lowest, 8 (mean of 2 training seeds), and the other is equal.")
     text = said([eight, eight, eight, scattered])
     assert "and 2 of the other 3 are equal" in text[0] and "Equal to it: m1; m2." in text
@@ -110,6 +115,6 @@ def test_one_run_beside_several_seeds_has_no_test():
         (Score(value, value - 0.01, value + 0.01, name="w1", better="lower", covers="draws"), 10) for value in (1, 2)
     ]
     (pair,) = pairs_of([MethodScore(((run, 10),)), MethodScore(tuple(several))])
-    assert pair.difference is None and pair.p is None and not pair.told_apart
+    assert pair.difference is None and pair.p is None and pair.told_text == "-"
     (of_runs,) = pairs_of([MethodScore(((run, 10),)), MethodScore((several[0],))])
     assert of_runs.told_apart and of_runs.covers == "draws"

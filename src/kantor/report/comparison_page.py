@@ -165,7 +165,7 @@ def matrix(comparison: Comparison) -> list[list[dict[str, str]]]:
     cells = [[{"text": "", "kind": ""} for _ in range(count)] for _ in range(count)]
     for pair in comparison.pairs:
         if pair.worse < count:
-            kind = "apart" if pair.told_apart else "tied" if pair.difference is not None else "untested"
+            kind = "apart" if pair.told_apart else "tied" if pair.compared else "untested"
             p = pair.p_text.removeprefix("p = ").removeprefix("p ")
             cells[pair.better][pair.worse] = {"text": pair.gap_text, "kind": kind}
             cells[pair.worse][pair.better] = {"text": p, "kind": kind}

@@ -146,7 +146,7 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
         (
             labels[pair.better], labels[pair.worse], pair.gap_text, pair.interval_text,
             pair.covers or units.MISSING, pair.p_text.removeprefix("p = ").removeprefix("p "),
-            "yes" if pair.told_apart else "no",
+            pair.told_text,
         )
         for pair in listed
     ]  # fmt: skip
@@ -252,5 +252,6 @@ def pairs_csv(comparison: Comparison) -> str:
     for pair in comparison.pairs:
         ends = (None, None) if pair.difference is None else (pair.difference.low, pair.difference.high)
         names = (labels[pair.better], labels[pair.worse])
-        rows.append([*names, pair.gap, *ends, pair.covers or None, pair.p, str(pair.told_apart).lower()])
+        told = str(pair.told_apart).lower() if pair.compared else None
+        rows.append([*names, pair.gap, *ends, pair.covers or None, pair.p, told])
     return csv_text(PAIR_COLUMNS, rows)

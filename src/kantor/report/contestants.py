@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kantor.errors import UserError, command
+from kantor.report.cards import Evaluation
 from kantor.report.summary import Summary, summarise
 from kantor.runs.contradictions import contradiction
 from kantor.runs.directory import RunDirectory
@@ -66,7 +67,7 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
     read, damaged = readable(distinct)
     failed, whole = [one for one in read if one.failed], [one for one in read if not one.failed]
     scored, bare = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
-    scored, forged = of_other_seeds(scored)
+    scored, forged, unmoved = of_other_seeds(scored)
     if forged and not scored:
         raise UserError(forged[0].removeprefix("Left out: ").removesuffix("."))
     if not scored and not bare:
@@ -82,6 +83,7 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
         [
             *(f"Left out: {error}." for error in damaged),
             *forged,
+            *unmoved,
             *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
         ],
     )
@@ -102,27 +104,37 @@ def check_believable(one: Summary) -> None:
         )
 
 
-def of_other_seeds(scored: Sequence[Summary]) -> tuple[list[Summary], list[str]]:
+def of_other_seeds(scored: Sequence[Summary]) -> tuple[list[Summary], list[str], list[str]]:
     """The runs without those that scored the weights of another training seed, of which at least one is no training of
-    its own; and who these are."""
-    by_digest: dict[str, list[Summary]] = {}
+    its own; who these are; and notes on seeds that share weights which no training has moved."""
+    by_digest: dict[str, list[tuple[Summary, bool]]] = {}
     for one in scored:
         if one.seed is not None:
-            for digest in {evaluation.digest for evaluation in one.evaluations}:
-                by_digest.setdefault(digest, []).append(one)
+            for digest, moved in {evaluation.digest: moves(one, evaluation) for evaluation in one.evaluations}.items():
+                by_digest.setdefault(digest, []).append((one, moved))
     found: dict[str, str] = {}
+    unmoved: list[str] = []
     for digest, same in by_digest.items():
-        seeds = dict.fromkeys(str(one.seed) for one in same)
-        if digest and len(seeds) > 1:
-            said = f"evaluations.digest {digest[:10]} is that of {', '.join(str(one.run.path) for one in same[:NAMED])}"
-            found |= {
-                str(
-                    one.run.path
-                ): f"{said}, which say seed {', '.join(seeds)}: one seed trains other weights than another"
-                for one in same
-            }
+        seeds = ", ".join(dict.fromkeys(str(one.seed) for one, _ in same))
+        if not digest or "," not in seeds:
+            continue
+        paths = ", ".join(str(one.run.path) for one, _ in same[:NAMED])
+        if any(moved for _, moved in same):
+            said = (
+                f"evaluations.digest {digest[:10]} is that of {paths}, which say seed {seeds}: one seed trains other "
+                "weights than another"
+            )
+            found |= {str(one.run.path): said for one, _ in same}
+        else:
+            unmoved.append(f"Seeds {seeds} have the same weights, for nothing in them was trained: {paths}.")
     kept = [one for one in scored if str(one.run.path) not in found]
-    return kept, [f"Left out: {said}." for said in dict.fromkeys(found.values())]
+    return kept, [f"Left out: {said}." for said in dict.fromkeys(found.values())], unmoved
+
+
+def moves(one: Summary, evaluation: Evaluation) -> bool:
+    """Whether training has taken steps before an evaluation, and there is anything that it moves."""
+    parameters = one.cost.get("parameters")
+    return evaluation.at_step != 0 and (parameters is None or any(parameters.values()))
 
 
 def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:

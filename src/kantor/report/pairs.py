@@ -4,8 +4,9 @@ takes part in: it leaves 0 out exactly where the adjusted p value is below the l
 The pairs with the best are one family, as in multiple comparisons with the best (Hsu 1981, Annals of Statistics 9),
 which need no more pairs although the best is known from the same data; any other pair is adjusted over all pairs. A
 pair whose methods have two training seeds each or more is held against the scatter over seeds (Welch; where none of
-them scatters there is no test), one of single runs against that over draws of samples, which says something of these
-runs only. One run beside several seeds has no test: what its seed alone made of it is not known.
+them scatters a difference is one, and there is nothing to test), one of single runs against that over draws of samples,
+which says something of these runs only. One run beside several seeds has no test: what its seed alone made of it is not
+known.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from kantor.report import units
-from kantor.report.methods import OVER_SEEDS, MethodScore
+from kantor.report.methods import OVER_SEEDS, MethodScore, alike
 from kantor.report.statistics import Difference, holm, holm_errors, welch
 
 LEVEL = 0.05
@@ -30,6 +31,7 @@ class Pair:
         covers: what the interval covers.
         p: adjusted, None where there is none.
         family: over how many pairs.
+        exact: whether neither scatters over its seeds.
     """
 
     better: int
@@ -39,11 +41,22 @@ class Pair:
     covers: str
     p: float | None
     family: int
+    exact: bool = False
+
+    @property
+    def compared(self) -> bool:
+        """Whether anything tells if the two differ: a test, or seeds that all score the same."""
+        return self.exact or self.difference is not None
 
     @property
     def told_apart(self) -> bool:
-        """Whether the adjusted p value is below the level."""
-        return self.p is not None and self.p < LEVEL
+        """Whether the adjusted p value is below the level, or two that do not scatter differ."""
+        return self.gap != 0 if self.exact else self.p is not None and self.p < LEVEL
+
+    @property
+    def told_text(self) -> str:
+        """`yes`, `no`, or a dash where nothing tells."""
+        return ("yes" if self.told_apart else "no") if self.compared else units.MISSING
 
     @property
     def gap_text(self) -> str:
@@ -79,8 +92,17 @@ def pairs_of(scores: Sequence[MethodScore]) -> list[Pair]:
     for (a, b), (_, covers) in raw.items():
         family = with_best if a == 0 else all_pairs
         difference, p = family.get((a, b), (None, None))
-        found.append(Pair(a, b, (badness[b] or 0.0) - (badness[a] or 0.0), difference, covers, p, len(family)))
+        means = badness[a] or 0.0, badness[b] or 0.0
+        exact = do_not_scatter(scores[a], scores[b])
+        gap = 0.0 if exact and alike(means) else means[1] - means[0]
+        found.append(Pair(a, b, gap, difference, covers, p, len(family), exact))
     return found
+
+
+def do_not_scatter(*scores: MethodScore) -> bool:
+    """Whether each has several seeds, which all score the same."""
+    means = [one.over_seeds() for one in scores]
+    return all(mean is not None and mean.standard_error == 0 for mean in means)
 
 
 def adjusted(tested: Mapping[tuple[int, int], Difference]) -> dict[tuple[int, int], tuple[Difference, float]]:
@@ -93,9 +115,9 @@ def adjusted(tested: Mapping[tuple[int, int], Difference]) -> dict[tuple[int, in
 def difference_of(worse: MethodScore, better: MethodScore) -> tuple[Difference | None, str]:
     """How much worse one method is, and what the interval covers."""
     seeds = worse.over_seeds(), better.over_seeds()
+    if do_not_scatter(worse, better):
+        return None, ""
     if seeds[0] is not None and seeds[1] is not None:
-        if seeds[0].standard_error == seeds[1].standard_error == 0:
-            return None, ""
         return welch(seeds[0], seeds[1]), OVER_SEEDS
     if seeds[0] is not None or seeds[1] is not None:
         return None, ""

@@ -17,7 +17,7 @@ from kantor.report.statistics import smallest_detectable
 
 NAMED = 6
 EQUAL, WORSE, TIED = "Equal to it", "Worse than it", "Not told apart from it"
-UNTESTED = "No interval of the difference to it (that needs one of each, or seeds that scatter)"
+UNTESTED = "No interval of the difference to it (that needs one of each, or several seeds of each)"
 SUPERLATIVE = {"lower": "the lowest", "higher": "the highest"}
 
 
@@ -103,7 +103,7 @@ def reservation(pairs: Sequence[Pair]) -> str:
 
 def standing_of(pair: Pair) -> str:
     """How the worse of a pair stands to the better, where the better is the best."""
-    if pair.difference is None:
+    if not pair.compared or (pair.exact and not pair.gap):
         return UNTESTED if pair.gap else EQUAL
     return WORSE if pair.told_apart else TIED
 
@@ -127,7 +127,7 @@ def standing(labels: Sequence[str], scores: Sequence[MethodScore], pairs: Sequen
         found, at = standing_of(pair), f"{labels[pair.worse]} at {scores[pair.worse].estimate.text}"
         said = {
             EQUAL: labels[pair.worse],
-            WORSE: f"{labels[pair.worse]} by {pair.gap_text} {pair.interval_text}",
+            WORSE: f"{labels[pair.worse]} by {pair.gap_text}" + ("" if pair.exact else f" {pair.interval_text}"),
             TIED: f"{at}, difference {pair.interval_text}, {pair.p_text}",
         }
         groups.setdefault(found, []).append(said.get(found, at))
@@ -142,9 +142,11 @@ def listed(parts: Sequence[str]) -> str:
 
 def basis(pairs: Sequence[Pair]) -> list[str]:
     """What the words of the verdict rest on."""
+    exact = any(pair.better == 0 and pair.exact and pair.gap for pair in pairs)
+    exactly = ["Where all seeds of each of two methods score the same, a difference needs no test."] if exact else []
     tested = [pair for pair in pairs if pair.better == 0 and pair.difference is not None]
     if not tested:
-        return []
+        return exactly
     covers = " or ".join(dict.fromkeys(pair.covers or "their error" for pair in tested))
     over = f", with Holm's adjustment over the {len(tested)} pairs with the best" if len(tested) > 1 else ""
     adjusted = "adjusted alike, over" if len(tested) > 1 else "95% over"
@@ -157,4 +159,4 @@ def basis(pairs: Sequence[Pair]) -> list[str]:
             if pair.difference is not None
         )
         said += f" With these seeds a difference of {found:.2g} to the best is found with 80% power."
-    return [said]
+    return [said, *exactly]
