@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -43,7 +44,7 @@ def covered_up(run):
     """What a forger makes anew, so that nothing tells but the numbers."""
     directory = RunDirectory(run)
     write_card(directory, directory.status())
-    write_manifest(directory)
+    write_manifest(directory, directory.status())
 
 
 def verified(run, *words, verdict, code=None):
@@ -112,8 +113,13 @@ EDITS = {
     "a value in the evaluation": (("evaluation",), better, {"files", "card"}),
     "the protocol in the evaluation": (("evaluation",), of_more_samples, {"files", "card", "evaluation toy"}),
     "the budget in the card": (("card.json",), counted, {"card"}),
-    "the budget in the status": (("status.json",), counted, {"budget", "card", "evaluation toy"}),
-    "the budget in status and card": (("status.json", "card.json"), counted, {"budget", "evaluation toy"}),
+    "the budget in the status": (("status.json",), counted, {"files", "budget", "card", "evaluation toy"}),
+    "the budget in status and card": (("status.json", "card.json"), counted, {"files", "budget", "evaluation toy"}),
+    "the threads": (("status.json",), lambda status: status["attempts"][0].update(threads=2), {"files"}),
+    "the cost": (
+        ("status.json", "card.json"), lambda whole: whole.get("cost", whole["budget"]).update(train_seconds=1.0),
+        {"files"},
+    ),
     "the state in the card": (("card.json",), lambda card: card.update(status="running"), {"card"}),
     "a setting that determines the weights": (
         ("config.yaml",), lambda plain: plain["model"]["critic"].update(width=16), {"files", "configuration"},
@@ -184,7 +190,7 @@ def test_the_line_of_the_configuration_is_named(kantor, run):
     edited(run / "config.yaml", lambda plain: plain["model"]["critic"].update(width=16))
     lines = (run / "config.yaml").read_text().splitlines()
     told = wrong(verified(run, verdict="different"))["files"]
-    line = int(re.search(r"config\.yaml was changed \(line (\d+), model\.critic\.width\)", told)[1])
+    line = int(re.search(r"config\.yaml was changed \(line (\d+), model\.critic\.width was 32, is 16\)", told)[1])
     assert lines[line - 1].strip() == "width: 16"
 
 
@@ -268,7 +274,7 @@ def test_after_one_line_the_first_step_that_differs_is_named_with_the_line(kanto
     assert wrong(found)["training"] == "other weights and optimizers and sampling at step 10"
     (differs,) = found["differences"]
     assert re.fullmatch(r"config\.yaml, line \d+: optimisation\.critic\.lr", differs["what"])
-    assert differs["now"] == "0.002"
+    assert (differs["then"], differs["now"]) == ("0.001", "0.002")
 
 
 def test_a_line_by_which_training_breaks_is_a_verdict_too(kantor, run):
@@ -359,3 +365,13 @@ def test_a_run_that_a_callback_ended_is_proved(kantor, tmp_path):
     kantor("train", "experiment=point_demo_gp", "budget.minutes=0.00001", "pictures=none", *words)
     (path,) = tmp_path.rglob("status.json")
     verified(path.parent, "level=full", verdict="equal")
+
+
+@pytest.mark.parametrize("told", [["verify", "--help"], "docs/verify.md"], ids=["help", "docs"])
+def test_what_may_be_otherwise_is_told_where_it_is_read(kantor, told):
+    from kantor.engine.verify import MACHINE
+    from kantor.runs.identity import UNHASHED_DATA
+
+    text = kantor(*told).stdout if isinstance(told, list) else (Path(__file__).parents[2] / told).read_text()
+    for name in [*(key.partition(".")[2] for key in MACHINE), *UNHASHED_DATA]:
+        assert f".{name}" in text

@@ -244,8 +244,10 @@ VERIFY = Command(
         Key("run=DIR", "a finished run, or latest", run_names),
         Key("level=files", "or score, prefix, full: what is done again, see below", lambda: list(LEVELS)),
         Key("steps=N", "with level=prefix: on to the last digests up to there"),
-        Key("trainer.threads=N", "and trainer.devices, trainer.accelerator: here, where they differ from the run's"),
-        Key("data.root=DIR", "where the data lie here"),
+        Key("trainer.threads=N", "here, where it differs; so trainer.nodes, .devices, .accelerator, .progress"),
+        Key(
+            "data.root=DIR", "where the data lie here, and how they are read: data.archive, .resident, .verify, .broken"
+        ),
         of_group("evaluation", "with level=score: what was asked for by `kantor evaluate` later; evaluation.* too"),
         of_group("extractor", "with level=score"),
         of_group("likelihood", "with level=score"),

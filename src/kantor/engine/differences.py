@@ -7,15 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from kantor.engine.assembly import Assembly
 from kantor.engine.integrity import changed_settings
-from kantor.errors import as_given
 from kantor.runs.attempts import machine, packages
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
 from kantor.runs.provenance import commit
 from kantor.runs.verification import Difference
 from kantor.version import PACKAGE, __version__
-
-CHANGED = "another value"
 
 
 def differences(directory: RunDirectory, run: Assembly, *, until: int | None = None) -> list[Difference]:
@@ -26,7 +23,7 @@ def differences(directory: RunDirectory, run: Assembly, *, until: int | None = N
         run: as it is built now.
         until: the last step that counts; None for all of them.
     """
-    found = [*of_machine(directory, run, until), *of_code(directory, run), *of_settings(directory, run)]
+    found = [*of_machine(directory, run, until), *of_code(directory, run), *of_settings(directory)]
     then, now = directory.environment().get("data", {}).get("fingerprint"), run.data.fingerprint
     if then is not None and then != now:
         found.append(Difference("fingerprint of the data", short(str(then)), short(now)))
@@ -73,19 +70,11 @@ def told(kantor: Mapping[str, object]) -> str:
     return f"{kantor.get('version')} {short(str(git.get('commit')))}{' with changes' if git.get('dirty') else ''}"
 
 
-def of_settings(directory: RunDirectory, run: Assembly) -> Iterator[Difference]:
+def of_settings(directory: RunDirectory) -> Iterator[Difference]:
     """The lines of config.yaml that were changed since the run was finished."""
-    for key, line in changed_settings(directory).items():
-        where = f"config.yaml, line {line}: {key}" if line else f"config.yaml: {key}"
-        yield Difference(where, CHANGED, as_given(value_at(run, key)) if line else "not there")
-
-
-def value_at(run: Assembly, key: str) -> object:
-    """The value at a dotted key of a configuration; None where there is none."""
-    node: object = dict(run.configuration.plain)
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, dict) else None
-    return node
+    for one in changed_settings(directory):
+        where = f"config.yaml, line {one.line}: {one.key}" if one.line else f"config.yaml: {one.key}"
+        yield Difference(where, one.then, one.now)
 
 
 def short(digest: str | None) -> str:

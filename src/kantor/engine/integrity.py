@@ -3,6 +3,7 @@ again, and nothing of the configuration is built.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -18,8 +19,27 @@ from kantor.runs import checkpoints
 from kantor.runs.card import card_of
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import config_hash
-from kantor.runs.manifest import is_as_told, line_of, read_manifest, settings
+from kantor.runs.manifest import is_as_told, line_of, parts_of, read_manifest, settings
 from kantor.runs.verification import UNCHECKED, Finding, looked_at
+
+ABSENT = "not there"
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A setting that has another value than when the run was finished.
+
+    Attributes:
+        key: dotted.
+        line: of config.yaml; None where it was taken out.
+        then: its value as JSON, or that it was not there.
+        now: the same.
+    """
+
+    key: str
+    line: int | None
+    then: str
+    now: str
 
 
 def integrity(run: RunDirectory) -> list[Finding]:
@@ -46,28 +66,37 @@ def of_manifest(run: RunDirectory) -> Finding:
 
 
 def changes(run: RunDirectory) -> Iterator[str]:
-    """The files that are not what manifest.json says, and of config.yaml the lines."""
+    """The files that are not what manifest.json says, of config.yaml the lines, and of status.json the parts."""
     manifest = read_manifest(run)
     for name, then in manifest["files"].items():
         path = run.path / name
         if not is_plain(path):
             yield f"{name} is missing"
         elif not is_as_told(path, then):
-            lines = changed_settings(run) if path == run.config_yaml else {}
-            told = ", ".join(f"line {line}, {key}" if line else f"{key} is gone" for key, line in lines.items())
+            found = changed_settings(run) if path == run.config_yaml else []
+            told = "; ".join(
+                f"{f'line {one.line}, ' if one.line else ''}{one.key} was {one.then}, is {one.now}" for one in found
+            )
             yield f"{name} was changed{f' ({told})' if told else ''}"
+    parts = parts_of(run.status())
+    differ = [part for part, then in manifest["status"].items() if parts.get(part) != then]
+    if differ:
+        yield f"{run.status_json.name} was changed ({', '.join(differ)})"
     there = {str(path.relative_to(run.path)) for path in run.evaluations.glob("*.json")}
     for name in sorted(there - manifest["files"].keys()):
         yield f"{name} is not one of the files that the run vouches for"
 
 
-def changed_settings(run: RunDirectory) -> dict[str, int | None]:
-    """The keys of config.yaml that have another value than when the run was finished, and their lines; None of one that
-    was taken out. Nothing where no manifest was kept."""
+def changed_settings(run: RunDirectory) -> list[Changed]:
+    """The settings that were changed since the run was finished. None where no manifest was kept."""
     if not is_there(run.manifest_json):
-        return {}
+        return []
     then, now = read_manifest(run)["settings"], settings(run.config())
-    return {key: line_of(run, key) for key in {**then, **now} if then.get(key) != now.get(key)}
+    return [
+        Changed(key, line_of(run, key), then.get(key, ABSENT), now.get(key, ABSENT))
+        for key in {**then, **now}
+        if then.get(key) != now.get(key)
+    ]
 
 
 def hash_of(run: RunDirectory) -> str | None:

@@ -311,5 +311,5 @@ def conclude(directory: RunDirectory, trying: Attempt, result: dict[str, Any]) -
         if result["evaluation"] is not None:
             write_evaluation(directory, result["evaluation"])
         publish(directory, finished)
-        write_manifest(directory)
+        write_manifest(directory, finished)
         trying.end({**finished, "files": derived(directory)})

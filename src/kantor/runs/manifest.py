@@ -1,4 +1,5 @@
-"""manifest.json: the SHA-256 of the files that a finished run vouches for, and of each setting of its configuration.
+"""manifest.json: the SHA-256 of the files that a finished run vouches for and of what its status.json tells of the
+training, and each setting of its configuration.
 
 What can be made again of other files (card, figures, page) is not in it. Evaluations made later are added. It shows
 that something was changed since; whoever does that on purpose can write it anew, and then only the weights can tell.
@@ -14,7 +15,7 @@ import yaml
 
 from kantor.atomic import write_json
 from kantor.config.checks import at, keys
-from kantor.digests import sha256
+from kantor.digests import canonical, sha256
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain
@@ -23,14 +24,17 @@ from kantor.runs.directory import RunDirectory
 
 FILES = ("config.yaml", "environment.json", "metrics.csv", "digests.csv", "health.json")
 BELOW = ("checkpoints/*.ckpt", "checkpoints/*.safetensors", "evaluations/*.json", "samples/step_*")
+OF_STATUS = ("attempts", "budget", "cost", "counters")
+"""What stays as it is when training has ended."""
 
 
-def write_manifest(run: RunDirectory) -> None:
-    """Write down what a run holds that has all its files but status.json."""
+def write_manifest(run: RunDirectory, status: dict[str, Any]) -> None:
+    """Write down what a run holds that has all its files but this status.json, which comes last."""
     there = [run.path / name for name in FILES]
     there += [path for pattern in BELOW for path in sorted(run.path.glob(pattern))]
     files = {str(path.relative_to(run.path)): content_of(path) for path in there if is_plain(path)}
-    write_json(run.manifest_json, {"files": files, "settings": settings(run.config())})
+    told = {"files": files, "status": parts_of(status), "settings": settings(run.config())}
+    write_json(run.manifest_json, told)
 
 
 def add_to_manifest(run: RunDirectory, path: Path) -> None:
@@ -55,10 +59,15 @@ def read_manifest(run: RunDirectory) -> dict[str, Any]:
     return door.read_json(run.manifest_json, schemas.MANIFEST)
 
 
+def parts_of(status: dict[str, Any]) -> dict[str, str]:
+    """The digest of each part of status.json that tells of the training."""
+    return {part: sha256(status[part]) for part in OF_STATUS}
+
+
 def settings(plain: dict[str, Any]) -> dict[str, str]:
-    """The digest of each value of a configuration, by dotted key; an empty mapping is a value."""
+    """Each value of a configuration as JSON, by dotted key; an empty mapping is a value."""
     values = {key: at(plain, key) for key in keys(plain)}
-    return {key: sha256(value) for key, value in values.items() if not value or not isinstance(value, dict)}
+    return {key: canonical(value) for key, value in values.items() if not value or not isinstance(value, dict)}
 
 
 def content_of(path: Path) -> dict[str, Any]:

@@ -231,7 +231,11 @@ HEALTH = record(
 )
 
 MANIFEST = record(
-    {"files": mapped(record({"bytes": count, "sha256": digest}), most=100_000, key=inside), "settings": mapped(digest)}
+    {
+        "files": mapped(record({"bytes": count, "sha256": digest}), most=100_000, key=inside),
+        "status": record(dict.fromkeys(("attempts", "budget", "cost", "counters"), digest)),
+        "settings": mapped(long_text),
+    }
 )
 
 WANDB = record({"id": name, "group": text}, {"whole": digest})
