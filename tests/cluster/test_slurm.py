@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -169,19 +170,56 @@ def test_a_node_that_dies_leaves_a_run_that_goes_on(slurm, job, tmp_path):
     assert status(tmp_path)["attempts"][1]["from_step"] >= 10
 
 
+def test_a_plan_is_left_to_an_array_of_workers_of_which_a_node_dies(slurm, tmp_path):
+    sweep = ("-m", *(word for word in SHORT if not word.startswith("budget")), "seed=0,1,2,3,4,5", "budget.steps=300")
+    kantor = (sys.executable, "-m", "kantor")
+    subprocess.run([*kantor, "prepare", *sweep], cwd=tmp_path, env=slurm.environment, check=True, capture_output=True)
+    (plan,) = (tmp_path / "outputs" / "sweeps").iterdir()
+    name = slurm.submit(tmp_path, f"exec $KANTOR work {plan}", "-N1", "-n1", "-t", "10", "--array=1-2")
+    wait_until(lambda: on_second(name, tmp_path))
+    slurm.kill_node("n2", on_second(name, tmp_path))
+    wait_until(lambda: len(states(tmp_path)) == 6 and set(states(tmp_path)) == {"finished"})
+    slurm.start_node("n2")
+    slurm.run("scancel", name, check=False)
+    told = [json.loads(file.read_text())["attempts"] for file in tmp_path.rglob("status.json")]
+    every = sorted([attempt["outcome"] for attempt in attempts] for attempts in told)
+    assert every == [["finished"]] * 5 + [["killed", "finished"]]
+    shown = subprocess.run([*kantor, "status", plan], cwd=tmp_path, env=slurm.environment, check=True, text=True,
+                           capture_output=True)  # fmt: skip
+    assert "6 jobs: 6 done" in shown.stdout
+
+
+def states(place):
+    return [json.loads(file.read_text())["state"] for file in place.rglob("status.json")]
+
+
+def on_second(array, place):
+    """The worker on the second node, once it and another one train."""
+    if states(place).count("running") < 2:
+        return []
+    return processes(lambda has: has(SLURM_ARRAY_JOB_ID=array, SLURMD_NODENAME="n2"))
+
+
 def ranks_of(job, rank):
     """The processes of a job's rank."""
-    listed = subprocess.run(["ps", "-eo", "pid="], capture_output=True, text=True).stdout.split()
+    return processes(lambda has: has(SLURM_JOB_ID=job, SLURM_PROCID=str(rank)) and not has(SLURM_STEP_ID=None))
+
+
+def processes(chosen):
+    """The processes of kantor's with variables of such a kind."""
     found = []
-    for pid in listed:
+    for pid in subprocess.run(["ps", "-eo", "pid="], capture_output=True, text=True).stdout.split():
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
-                variables = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
+                there = dict(entry.partition("=")[::2] for entry in file.read().decode(errors="replace").split("\0"))
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 words = file.read().split(b"\0")
         except OSError:
             continue
-        ours = b"kantor" in words and variables.get(b"SLURM_JOB_ID") == job.encode() and b"SLURM_STEP_ID" in variables
-        if ours and variables.get(b"SLURM_PROCID") == str(rank).encode() and b"srun" not in words[0]:
+
+        def has(there=there, **variables):
+            return all(there.get(name) == value for name, value in variables.items())
+
+        if b"kantor" in words and b"srun" not in words[0] and chosen(has):
             found.append(int(pid))
     return found
