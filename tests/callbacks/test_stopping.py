@@ -2,7 +2,6 @@ import functools
 import os
 import signal
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -49,7 +48,7 @@ def test_a_signal_that_the_process_was_started_to_ignore_ends_nothing():
         stop, model = StopOnSignal(), gan()
         fit(model, points(), 4, At(2, lambda model: os.kill(os.getpid(), signal.SIGINT)), stop)
         assert stop.received is None and model.steps == 4 and signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        with workers._forwarding([], SimpleNamespace(value=0)) as received:
+        with workers._forwarding([], [0, 0]) as received:
             os.kill(os.getpid(), signal.SIGINT)
             os.kill(os.getpid(), signal.SIGTERM)
         assert received == [signal.SIGTERM]

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def of_the_repository():
-    """Every `_target_` of the options, and of what the documentation tells users to write."""
-    options = {name for path in CONF.rglob("*.yaml") for name in names(yaml.safe_load(path.read_text()))}
+    """Every `_target_` of the options of runs, and of what the documentation tells users to write."""
+    files = [path for path in CONF.rglob("*.yaml") if path.parent.name not in ("search", "pruner")]  # of sweeps
+    options = {name for path in files for name in names(yaml.safe_load(path.read_text()))}
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
     told = {name for page in pages for name in re.findall(r"_target_[:=] ?([\w.]+)", page.read_text(encoding="utf-8"))}
     return sorted(name for name in options | told if name.startswith(("kantor.", "torch.")))
@@ -49,7 +50,7 @@ def test_every_component_is_what_it_is_called():
 
 FILES = {"root", "archive", "weights", "guide"}
 """Settings that may be paths: what they read, SECURITY.md says."""
-TEXTS = {"name", "identity", "scores", "experiment", "project"}
+TEXTS = {"name", "identity", "scores", "group", "project"}
 """Settings that are texts and no paths."""
 
 

@@ -17,7 +17,7 @@ MLP = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["kantor.runs.directory.shutil", "kantor.keyed.np", "kantor.runs.directory.LAYOUT"])
+@pytest.mark.parametrize("name", ["kantor.runs.directory.tempfile", "kantor.keyed.np", "kantor.runs.directory.LAYOUT"])
 def test_modules_and_numbers_are_no_targets(name):
     with pytest.raises(UserError, match="expected a class or a function"):
         locate(name, key="model")

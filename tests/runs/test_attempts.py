@@ -11,7 +11,7 @@ from kantor.config.schema import Trainer
 from kantor.runs.attempts import attempt
 from kantor.runs.directory import RunDirectory
 
-TRAINER = Trainer(accelerator="cpu", devices=1, threads=1)
+TRAINER = Trainer(accelerator="cpu", nodes=1, devices=1, threads=1)
 
 
 @pytest.fixture
