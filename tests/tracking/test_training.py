@@ -18,6 +18,7 @@ from kantor.runs.directory import RunDirectory
 from kantor.tracking.attached import attached, log_picture, tell
 from kantor.tracking.event_files import TensorBoard
 from kantor.tracking.fold import publish
+from kantor.tracking.mlflow_runs import MLflow
 from kantor.tracking.weights_and_biases import WandB
 
 KEY = "f" * 20 + "0123456789abcdef0123"
@@ -296,6 +297,39 @@ def test_a_tracker_that_is_away_costs_the_run_nothing(kantor, tmp_path, monkeypa
     (run,) = tmp_path.glob("outputs/*/*")
     assert "tensorboard got no more (away); nothing is lost: `kantor track" in said
     assert RunDirectory(run).status()["state"] == "finished"
+
+
+@pytest.mark.parametrize("begin", [TensorBoard, WandB, MLflow], ids=["tensorboard", "wandb", "mlflow"])
+@pytest.mark.parametrize("error", [ConnectionError("away"), UserError("away")], ids=["client", "sentence"])
+def test_a_tracker_that_cannot_be_reached_costs_a_training_a_line(tmp_path, monkeypatch, capsys, begin, error):
+    def away(self, about):
+        raise error
+
+    monkeypatch.setattr(begin, "begin", away)
+    run, sink = made(tmp_path / "run", steps=10), begin() if begin is TensorBoard else begin(project="x")
+    with attached(run, sink, step=10, last=True) as logger:
+        logger.log_metrics({"steps": 15, "images_seen": 0}, step=15)
+    assert capsys.readouterr().err.count("got no more (away); nothing is lost: `kantor track") == 1
+
+
+def test_damaged_files_are_no_fault_of_the_tracker(tmp_path):
+    run = made(tmp_path / "run")
+    run.metrics_csv.write_text("steps\nx\n")
+    with pytest.raises(UserError, match="is damaged"), attached(run, TensorBoard(), step=0, last=True):
+        pass
+
+
+@HERE
+def test_nobody_reads_the_password_of_a_tracker_that_is_away(kantor, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:SECRET/PW@127.0.0.1:9/at?api_token=SECRETPW")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    done = kantor("train", *WORDS, "logger=mlflow")
+    (run,) = tmp_path.glob("outputs/*/*")
+    assert RunDirectory(run).status()["state"] == "finished" and "mlflow got no more (" in done.stderr
+    refused = kantor("track", str(run), "to=mlflow", check=2)
+    assert "SECRET" not in done.stdout + done.stderr + refused.stdout + refused.stderr
+    for path in (one for one in tmp_path.rglob("*") if one.is_file()):
+        assert b"SECRET" not in path.read_bytes(), path
 
 
 def test_times_are_those_of_the_run(tmp_path):

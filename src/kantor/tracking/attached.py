@@ -14,6 +14,7 @@ from kantor.errors import UserError, command
 from kantor.messages import say
 from kantor.processes import given_rank
 from kantor.runs.directory import RunDirectory
+from kantor.tracking.addresses import without_secrets
 from kantor.tracking.fold import Fold, publish
 from kantor.tracking.sink import Sink
 
@@ -48,10 +49,12 @@ class Attached(Logger):
         """Give the sink what there is of the run.
 
         Raises:
-            UserError: the tracker refuses.
+            UserError: a file of the run is damaged.
         """
-        self._fold = Fold(self._run, self._sink, reached=self._step)
-        self._guarded(self._fold.replay)
+        fold = self._fold = Fold(self._run, self._sink, reached=self._step)
+        self._guarded(fold.begin)
+        if self._fold is not None:
+            self._guarded(fold.replay)
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """The configuration is read from the run's file."""
@@ -85,7 +88,7 @@ def attached(run: RunDirectory, sink: Sink | None, *, step: int, last: bool) -> 
         last: whether nobody else in this process uses the sink afterwards; it lets go of the run then.
 
     Raises:
-        UserError: the tracker refuses.
+        UserError: a file of the run is damaged.
     """
     if sink is None or given_rank() > 0:
         yield None
@@ -115,7 +118,7 @@ def tell(run: RunDirectory, sink: Sink | None) -> None:
 
 def untracked(run: RunDirectory, sink: Sink, error: Exception) -> str:
     """The sentence on a tracker that failed."""
-    first = str(error).partition("\n")[0] or type(error).__name__
+    first = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
     again = command("track", str(run.path), f"to={sink.name}")
     return f"{run.path}: {sink.name} got no more ({first}); nothing is lost: {again} gives it the rest"
 

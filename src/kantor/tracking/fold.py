@@ -29,13 +29,20 @@ class Fold:
         reached: a step that is known to be reached, where the files do not tell.
 
     Raises:
-        UserError: a file of the run is damaged, or the tracker refuses.
+        UserError: a file of the run is damaged.
     """
 
     def __init__(self, run: RunDirectory, sink: Sink, *, reached: int = 0) -> None:
         self.run, self.sink = run, sink
         self.about: About = about(run, reached=reached)
-        sink.begin(self.about)
+
+    def begin(self) -> None:
+        """The tracker is spoken to for the first time.
+
+        Raises:
+            UserError: it refuses.
+        """
+        self.sink.begin(self.about)
 
     def row(self, row: Mapping[str, float | None]) -> None:
         """A row of metrics.csv; cells without a number are left out."""
@@ -94,6 +101,7 @@ def publish(run: RunDirectory, sink: Sink) -> None:
     state = "running"
     try:
         fold = Fold(run, sink)
+        fold.begin()
         fold.replay()
         fold.conclude()
         state = run.status()["state"]

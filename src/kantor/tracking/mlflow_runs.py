@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from kantor.errors import UserError
 from kantor.messages import say
 from kantor.tracking.about import About
+from kantor.tracking.addresses import without_secrets
 from kantor.tracking.sink import check_package, flattened, scores
 
 TAG = "kantor.id"
@@ -107,9 +108,10 @@ class MLflow:
             tags = run.data.tags.items()
             self._looks = {key.removeprefix(LOOK): value for key, value in tags if key.startswith(LOOK)}
         except MlflowException as error:
-            raise UserError(f"mlflow: {str(error).partition(chr(10))[0]} (the store is {uri})") from error
+            first = str(error).partition("\n")[0]
+            raise UserError(without_secrets(f"mlflow: {first} (the store is {uri})")) from error
         self._client, self._about, self._time, self._flushed = client, about, about.began, time.monotonic()
-        say(f"MLflow: {about.name} {self._run_id} in {uri}")
+        say(f"MLflow: {about.name} {self._run_id} in {without_secrets(uri)}")
 
     def _run(self, client: Any, about: About) -> Any:
         """The run with the tag, which is made where there is none."""

@@ -26,6 +26,7 @@ from kantor.plain_files import is_there
 from kantor.runs import door, schemas
 from kantor.runs.pictures import FORMATS
 from kantor.tracking.about import About
+from kantor.tracking.addresses import without_secrets
 from kantor.tracking.sink import check_package, scores
 
 KEPT = "wandb.json"
@@ -100,14 +101,14 @@ class WandB:
                     settings=wandb.Settings(silent=True, console="off", x_save_requirements=False),
                 )
             except wandb.Error as error:
-                first = str(error).partition("\n")[0]
+                first = without_secrets(str(error)).partition("\n")[0]
                 raise UserError(f"wandb: {first}; with WANDB_MODE=offline nothing is sent") from error
         self._about, self._before = about, self._run.starting_step - 1
         self._last, self._shown, self._looks = self._before, set(), {}
         self._run.define_metric("images_seen")
         self._run.define_metric("*", step_metric="images_seen")
         write_json(about.directory / KEPT, {"id": self._run.id, "group": kept["group"]})
-        say(f"W&B: {about.name} {Path(self._run.dir).parent if self._run.offline else self._run.url}")
+        say(f"W&B: {about.name} {Path(self._run.dir).parent if self._run.offline else without_secrets(self._run.url)}")
 
     def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
         """W&B's step is the run's; it has what comes before `starting_step`."""
