@@ -3,7 +3,10 @@
 import importlib.util
 import os
 import shutil
+import sqlite3
 import time
+from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 from apart import Apart
@@ -11,6 +14,8 @@ from tracking.made_runs import made, rows
 from tracking.stores import STORES, curve
 
 from kantor.atomic import write_json
+from kantor.tracking.event_files import TensorBoard
+from kantor.tracking.mlflow_runs import MLflow
 
 HERE = pytest.mark.skipif(importlib.util.find_spec("mlflow") is None, reason="mlflow is not installed")
 TRACKERS = [name if name != "mlflow" else pytest.param(name, marks=HERE) for name in STORES]
@@ -89,6 +94,59 @@ def test_runs_below_directories_each_with_its_own_and_the_others_when_one_is_dam
     assert "run-s1/metrics.csv is damaged" in said and "1 of 3 runs are not in tensorboard" in said
     for seed, there in enumerate((True, False, True)):
         assert (tmp_path / "outputs" / "small" / f"run-s{seed}" / "tensorboard").exists() == there
+
+
+def test_the_others_are_tracked_when_the_client_fails_for_one(kantor, tmp_path, monkeypatch):
+    """It goes on after the first, also with one that is damaged; the exit code is that of a failure."""
+    for seed in range(4):
+        made(tmp_path / "outputs" / f"run-s{seed}", seed=seed)
+    (tmp_path / "outputs" / "run-s1" / "metrics.csv").write_text("steps\nx\n")
+    add = TensorBoard.row
+
+    def row(self, counters, values):
+        if self._about.directory.name == "run-s0":
+            raise ConnectionError("away from http://me:pw@host\nand more")
+        add(self, counters, values)
+
+    monkeypatch.setattr(TensorBoard, "row", row)
+    done = kantor("track", "outputs", "to=tensorboard", check=1)
+    assert "run-s0: tensorboard got no more (away from http://host); nothing is lost" in done.stderr
+    assert "run-s1/metrics.csv is damaged" in done.stderr and "2 of 4 runs are in tensorboard" in done.stdout
+    for seed in (2, 3):
+        run = tmp_path / "outputs" / f"run-s{seed}"
+        assert len(curve("tensorboard", STORES["tensorboard"](run), "steps")) == 8
+
+
+@HERE
+@pytest.mark.long
+def test_several_at_once_make_one_store(tmp_path, monkeypatch):
+    """Neither of them meets the half of it that the other has made."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    runs = [made(tmp_path / f"run-s{seed}", seed=seed) for seed in range(2)]
+    both = [Apart(tmp_path / f"log{at}", "track", str(run.path), "to=mlflow") for at, run in enumerate(runs)]
+    for at, one in enumerate(both):
+        assert one.wait() == 0, (tmp_path / f"log{at}").read_text()
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
+        assert store.execute("select count(*) from experiments where name = 'kantor'").fetchone() == (1,)
+        assert store.execute("select count(*) from tags where key = 'kantor.id'").fetchone() == (2,)
+
+
+@HERE
+def test_a_project_that_somebody_else_makes_at_this_moment_is_taken():
+    from mlflow.exceptions import MlflowException
+
+    class Client:
+        looked = 0
+
+        def get_experiment_by_name(self, name):
+            self.looked += 1
+            return SimpleNamespace(experiment_id="7") if self.looked > 1 else None
+
+        def create_experiment(self, name):
+            raise MlflowException("Experiment(name=x) already exists")
+
+    assert MLflow(project="x")._experiment(Client()) == "7"
 
 
 def test_a_run_that_is_being_trained_is_left_out(kantor, tmp_path):

@@ -274,8 +274,9 @@ def track(command: Command, words: list[str]) -> int:
 
     sink = sink_of(given.pop("to"), given)
     runs = named(paths)
-    show(f"{replay(runs, sink)} of {len(runs)} runs are in {sink.name}")
-    return 0
+    done, failed = replay(runs, sink)
+    show(f"{done} of {len(runs)} runs are in {sink.name}")
+    return 1 if failed else 0
 
 
 def why(command: Command, words: list[str]) -> int:

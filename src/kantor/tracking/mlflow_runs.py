@@ -4,18 +4,21 @@ A row is one transaction, and `images_seen` of the last one says how far MLflow 
 picture has a name of its own by step, so that giving it again changes nothing.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from kantor.errors import UserError
+from kantor.locks import locked
 from kantor.messages import say
 from kantor.tracking.about import About
 from kantor.tracking.addresses import without_secrets
@@ -89,8 +92,9 @@ class MLflow:
 
         uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path(STORE).absolute()}"
         try:
-            client = MlflowClient(tracking_uri=uri)
-            run = self._run(client, about)
+            with _alone(uri):
+                client = MlflowClient(tracking_uri=uri)
+                run = self._run(client, about)
             self._run_id = run.info.run_id
             new = {key: str(value)[:LONGEST] for key, value in flattened(about.configuration).items()}
             new = {_key(key): value for key, value in new.items() if _key(key) not in run.data.params}
@@ -108,20 +112,33 @@ class MLflow:
             tags = run.data.tags.items()
             self._looks = {key.removeprefix(LOOK): value for key, value in tags if key.startswith(LOOK)}
         except MlflowException as error:
-            first = str(error).partition("\n")[0]
-            raise UserError(without_secrets(f"mlflow: {first} (the store is {uri})")) from error
+            sentence = str(error).partition("\n")[0]
+            raise UserError(without_secrets(f"mlflow: {sentence} (the store is {uri})")) from error
         self._client, self._about, self._time, self._flushed = client, about, about.began, time.monotonic()
         say(f"MLflow: {about.name} {self._run_id} in {without_secrets(uri)}")
 
     def _run(self, client: Any, about: About) -> Any:
         """The run with the tag, which is made where there is none."""
-        experiment = client.get_experiment_by_name(self.project)
-        where = experiment.experiment_id if experiment is not None else client.create_experiment(self.project)
+        where = self._experiment(client)
         found = client.search_runs([where], filter_string=f"tags.`{TAG}` = '{about.id}'", max_results=1)
         if found:
             return found[0]
         began = int(about.began * 1000)
         return client.create_run(where, start_time=began, tags={TAG: about.id}, run_name=about.name)
+
+    def _experiment(self, client: Any) -> str:
+        """The id of the project, which is made where there is none, perhaps by somebody else at this moment."""
+        from mlflow.exceptions import MlflowException
+
+        experiment = client.get_experiment_by_name(self.project)
+        if experiment is None:
+            try:
+                return str(client.create_experiment(self.project))
+            except MlflowException:
+                experiment = client.get_experiment_by_name(self.project)
+                if experiment is None:
+                    raise
+        return str(experiment.experiment_id)
 
     def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
         """Written at once while training, some together in a replay, each with all of it."""
@@ -188,6 +205,17 @@ class MLflow:
             shutil.copyfile(path, named)
             parent = str(Path(place).parent)
             self._client.log_artifact(self._run_id, str(named), None if parent == "." else parent)
+
+
+@contextlib.contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Nobody else of kantor's makes tables, or a run, in a store that is a file; servers see to that themselves."""
+    address = urlsplit(uri)
+    store = Path(address.path[1:]).absolute()
+    with contextlib.ExitStack() as stack:
+        if address.scheme.startswith("sqlite") and store.parent.is_dir():
+            stack.enter_context(locked(store.with_name(f"{store.name}.lock"), wait=True))
+        yield
 
 
 def _key(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from kantor.errors import Held, UserError
 from kantor.messages import say
 from kantor.runs.directory import RunDirectory
+from kantor.tracking.attached import untracked
 from kantor.tracking.event_files import TensorBoard
 from kantor.tracking.fold import publish
 from kantor.tracking.mlflow_runs import MLflow
@@ -40,7 +41,7 @@ def sink_of(to: str, settings: Mapping[str, str]) -> Sink:
     return sink
 
 
-def replay(runs: Sequence[RunDirectory], sink: Sink) -> int:
+def replay(runs: Sequence[RunDirectory], sink: Sink) -> tuple[int, int]:
     """Give a tracker all that it does not have of some runs; one that is being trained is left out, with a word.
 
     Args:
@@ -48,12 +49,12 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> int:
         sink: the tracker.
 
     Returns:
-        How many it has now.
+        How many it has now; and how many it has not, since its client failed, which is said of each.
 
     Raises:
         UserError: some are damaged or the tracker refuses them; the others are there.
     """
-    done, refused = 0, []
+    done, refused, failed = 0, 0, 0
     for run in runs:
         if not run.exists:
             say(f"left out: {run.path} has a card, and nothing that was trained")
@@ -67,9 +68,13 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> int:
             continue
         except UserError as error:
             say(str(error))
-            refused.append(run)
+            refused += 1
+            continue
+        except Exception as error:  # whatever a tracker's client raises
+            say(untracked(run, sink, error))
+            failed += 1
             continue
         done += 1
-    if refused:
-        raise UserError(f"{len(refused)} of {len(runs)} runs are not in {sink.name}, as said above; the others are")
-    return done
+    if refused and not failed:
+        raise UserError(f"{refused} of {len(runs)} runs are not in {sink.name}, as said above; the others are")
+    return done, refused + failed
