@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from report_runs import Family, edit, rename, score
 
+from kantor.errors import UserError
 from kantor.report.compare import compare
 from kantor.report.comparison_figures import tuning_drawings
 from kantor.report.tuning import Study
@@ -70,6 +71,27 @@ def test_trials_are_drawn_and_are_no_seeds_of_a_method(make_run: MakeRun, tmp_pa
     assert "Tuned on and reported with the same seeds, which flatters: demo_a (seed 0)." in notes
     assert (tmp_path / "out" / "figures" / "best-of-trials.svg").exists()
     assert "What the best of k trials scores" in (tmp_path / "out" / "compare.html").read_text()
+
+
+def prune(run: RunDirectory) -> RunDirectory:
+    """End a trial as its search does: the run goes on for all that its state says."""
+    status = run.status()
+    edit(run.status_json, state="running", attempts=[{**status["attempts"][-1], "outcome": "pruned"}])
+    return run
+
+
+def test_trials_that_were_pruned_count_as_the_worst_and_are_counted(make_run: MakeRun):
+    """Two are without a score, one was scored since."""
+    trials = [trial(make_run, number, value) for number, value in enumerate((0.5, 0.2, 0.9))]
+    pruned = [prune(trial(make_run, number, None)) for number in (3, 4)]
+    prune(trials[2])
+    comparison = compare([*trials, *pruned, trial(make_run, 5, None)])
+    (study,) = comparison.studies
+    assert study.values == (0.9, 0.9, 0.9, 0.9, 0.5, 0.2)
+    assert study.label == "search 5555555555: 6 trials, 1 failed, 3 pruned"
+    assert not any("has no scores" in note for note in comparison.notes)
+    with pytest.raises(UserError, match="all are trials that their search has pruned"):
+        compare(pruned)
 
 
 def test_other_seeds_than_those_of_the_trials_are_not_said_to_flatter(make_run: MakeRun):

@@ -143,7 +143,9 @@ def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparis
     pairs, example = pairs_of(scores), rounds[main].example(primary)
     said = verdict([method.label for method in methods], scores, pairs, example, methods)
     studies = studies_of(
-        [*trials, *(one for one in given.failed if one.trial is not None)], example, rounds[main].protocol_hash
+        [*trials, *given.pruned, *(one for one in given.failed if one.trial is not None)],
+        example,
+        rounds[main].protocol_hash,
     )
     notes = [*given.notes, *shared.notes, *chosen_so, *named, *remarks(contestants, methods, rounds[main].evaluations)]
     notes += tuning_notes(studies, trials, methods, summaries)

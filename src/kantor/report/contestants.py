@@ -39,11 +39,13 @@ class Entries:
     Attributes:
         scored: those that have scores and did not fail.
         failed: those that failed.
-        notes: on those that are neither, or cannot be believed.
+        pruned: trials without scores, for their search has ended them.
+        notes: on those that are none of these, or cannot be believed.
     """
 
     scored: list[Summary]
     failed: list[Summary]
+    pruned: list[Summary]
     notes: list[str]
 
 
@@ -66,10 +68,13 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
         )
     read, damaged = readable(distinct)
     failed, whole = [one for one in read if one.failed], [one for one in read if not one.failed]
-    scored, bare = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
+    scored, unscored = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
+    pruned, bare = [one for one in unscored if one.pruned], [one for one in unscored if not one.pruned]
     scored, forged, unmoved = of_other_seeds(scored)
     if forged and not scored:
         raise UserError(forged[0].removeprefix("Left out: ").removesuffix("."))
+    if not scored and not bare and not failed:
+        raise UserError("none of the runs has scores to compare: all are trials that their search has pruned")
     if not scored and not bare:
         raise UserError(
             f"none of the runs has scores to compare: all failed, the first, {failed[0].run.path}, for this reason: "
@@ -80,6 +85,7 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
     return Entries(
         scored,
         failed,
+        pruned,
         [
             *(f"Left out: {error}." for error in damaged),
             *forged,

@@ -112,6 +112,13 @@ class Summary:
         return self.state == "failed"
 
     @property
+    def pruned(self) -> bool:
+        """Whether it is a trial that its search has ended early."""
+        attempts = self.status.get("attempts") or []
+        ended = bool(attempts) and attempts[-1].get("outcome") == "pruned"
+        return self.trial is not None and self.state == "stopped" and ended
+
+    @property
     def reason(self) -> str:
         """Why it failed, as its status gives it."""
         return str(self.status.get("reason") or "no reason given")

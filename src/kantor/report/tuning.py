@@ -7,7 +7,8 @@ Work", EMNLP, section 3): with v_1 the worst of N,
 
 whatever order they were tried in. It looks at N trials only, and lies below what a longer search would find on average
 (Tang et al. 2020); which estimator leads to the fewest wrong conclusions, Dodge et al. 2021 have counted: this one. A
-trial that failed counts as the worst that did not.
+trial that failed counts as the worst that did not, and so does one that was pruned and has no score: it was ended for
+being worse than others, and what it scored while training is another score than theirs.
 """
 
 from collections.abc import Sequence
@@ -31,20 +32,23 @@ class Study:
 
     Attributes:
         name: its hash.
-        values: of the score, the worst first; those of trials that failed are the worst one that did not.
+        values: of the score, the worst first; those of trials that failed or were pruned are the worst one of others.
         failed: how many did.
         seeds: that were trained with.
+        pruned: how many were, with a score or without.
     """
 
     name: str
     values: tuple[float, ...]
     failed: int
     seeds: frozenset[int]
+    pruned: int = 0
 
     @property
     def label(self) -> str:
-        """`search 1a2b3c4d5e: 12 trials, 1 failed`."""
-        lost = f", {self.failed} failed" if self.failed else ""
+        """`search 1a2b3c4d5e: 12 trials, 1 failed, 2 pruned`."""
+        ended = ((self.failed, "failed"), (self.pruned, "pruned"))
+        lost = "".join(f", {count} {how}" for count, how in ended if count)
         return f"search {self.name[:10]}: {units.counted(len(self.values), 'trial')}{lost}"
 
     def expected(self) -> np.ndarray:
@@ -68,7 +72,7 @@ def studies_of(trials: Sequence[Summary], score: Score, protocol_hash: str) -> l
     """The searches that some trials are of, with their values of a score; those in which none has it are left out.
 
     Args:
-        trials: those that failed among them.
+        trials: those that failed or were pruned among them.
         score: what it is.
         protocol_hash: of the evaluation that it is taken from.
     """
@@ -78,12 +82,14 @@ def studies_of(trials: Sequence[Summary], score: Score, protocol_hash: str) -> l
             by_study.setdefault(one.trial[0], {})[one.trial[1]] = one
     found = []
     for name, ours in sorted(by_study.items()):
-        there = [value for one in ours.values() if (value := value_of(one, score, protocol_hash)) is not None]
+        values = [(one, value_of(one, score, protocol_hash)) for one in ours.values()]
+        there = [value for _, value in values if value is not None]
         if there:
             worst_first = sorted(there, reverse=score.better != "higher")
-            lost = sum(one.failed for one in ours.values())
-            seeds = frozenset(one.seed for one in ours.values() if one.seed is not None)
-            found.append(Study(name, (*[worst_first[0]] * lost, *worst_first), lost, seeds))
+            lost = sum(value is None and (one.failed or one.pruned) for one, value in values)
+            failed, pruned = (sum(getattr(one, how) for one, _ in values) for how in ("failed", "pruned"))
+            seeds = frozenset(one.seed for one, _ in values if one.seed is not None)
+            found.append(Study(name, (*[worst_first[0]] * lost, *worst_first), failed, seeds, pruned))
     return found
 
 
