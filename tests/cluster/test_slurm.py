@@ -102,6 +102,25 @@ def test_a_signal_that_asks_for_room_saves_and_sends_the_job_back(slurm, job, tm
     assert status(tmp_path)["attempts"][1]["from_step"] == step > 0
 
 
+def test_of_an_array_the_task_that_was_signalled_goes_back_alone(slurm, job, tmp_path):
+    """The last task to begin has the array's own number."""
+    name = job(
+        f"exec $KANTOR train {' '.join(LONG)} outputs=task$SLURM_ARRAY_TASK_ID",
+        "-N1",
+        "-n1",
+        "--array=0-1",
+        "--requeue",
+    )
+    places = [tmp_path / f"task{index}" for index in (0, 1)]
+    wait_until(lambda: all(place.exists() and has_trained(place) for place in places))
+    numbers = [array_number(slurm, f"{name}_{index}") for index in (0, 1)]
+    signalled = numbers.index(name)
+    slurm.run("scancel", "--batch", "--signal", "USR1", f"{name}_{signalled}")
+    wait_until(lambda: slurm.state(f"{name}_{signalled}") == "PENDING")
+    assert outcomes(places[signalled]) == ["interrupted"]
+    assert slurm.state(f"{name}_{1 - signalled}") == "RUNNING" and outcomes(places[1 - signalled]) == [None]
+
+
 def test_a_job_that_may_not_go_back_saves_and_ends(slurm, job, tmp_path):
     name = job(TRAIN, "--no-requeue")
     wait_until(lambda: has_trained(tmp_path))
@@ -198,6 +217,11 @@ def on_second(array, place):
     if states(place).count("running") < 2:
         return []
     return processes(lambda has: has(SLURM_ARRAY_JOB_ID=array, SLURMD_NODENAME="n2"))
+
+
+def array_number(slurm, task):
+    """The number of a task of an array by itself."""
+    return slurm.run("scontrol", "show", "job", task, "--oneliner").partition("JobId=")[2].split()[0]
 
 
 def ranks_of(job, rank):
