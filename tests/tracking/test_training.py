@@ -1,5 +1,6 @@
 """`logger=` while a run is trained: what the tracker has in the end is what the files have."""
 
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -143,11 +144,16 @@ class Online:
 
 
 def test_wandb_says_online_how_far_it_has_come(tmp_path, monkeypatch):
-    begun = []
+    begun, summary = [], {}
     run = made(tmp_path / "run", steps=20)
 
     def init(**settings):
-        begun.append(Online(*((0, {}), (11, {}), (21, {"pictures/animation": {}}))[len(begun)], **settings))
+        if len(begun) == 1:  # it was killed after the picture of step 10
+            for name in [name for name in summary if name.startswith("shown/")]:
+                del summary[name]
+            look = hashlib.sha256((run.samples / "step_00000010.png").read_bytes()).hexdigest()
+            summary["shown/pictures/samples"] = f"10 {look}"
+        begun.append(Online((0, 11, 21)[len(begun)], summary, **settings))
         return begun[-1]
 
     monkeypatch.setattr("wandb.init", init)
@@ -166,6 +172,29 @@ def test_wandb_says_online_how_far_it_has_come(tmp_path, monkeypatch):
     ]  # fmt: skip
     assert nothing.rows == [] and nothing.summary["score/toy/w1"] == 0.5
     assert [one.exit_code for one in begun] == [0, 0, 0]
+
+
+def test_what_a_kill_between_the_last_row_and_the_end_left_out_is_given_to_wandb_once(tmp_path, monkeypatch):
+    """W&B has all rows; it was killed before the last picture of samples, the figure and the animation."""
+    begun, summary = [], {}
+    run = made(tmp_path / "run", steps=20)
+
+    def init(**settings):
+        begun.append(Online((0, 21, 22)[len(begun)], summary, **settings))
+        return begun[-1]
+
+    monkeypatch.setattr("wandb.init", init)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with attached(run, WandB(project="lab"), step=20, last=True):
+        pass
+    seen = [step for step, row in begun[0].rows if row == ["pictures/samples"]]
+    assert seen == [0, 10, 20]
+    look = hashlib.sha256((run.samples / "step_00000010.png").read_bytes()).hexdigest()
+    summary["shown/pictures/samples"] = f"10 {look}"
+    for _ in range(2):
+        publish(run, WandB(project="lab"))
+    assert begun[1].rows == [(21, ["pictures/samples"]), (21, ["pictures/contours"]), (21, ["pictures/animation"])]
+    assert begun[2].rows == []
 
 
 def test_wandb_that_is_disabled_leaves_nothing(tmp_path, monkeypatch):

@@ -32,6 +32,9 @@ from kantor.tracking.sink import check_package, scores
 KEPT = "wandb.json"
 """In the run directory: the id, the group of a sweep, and of which files an offline directory is whole."""
 
+SHOWN = "shown/"
+"""Before a picture's name: the value of the summary with step and digest of the last one."""
+
 EXIT_CODES = {"finished": 0, "failed": 1}
 KILLED = 255
 """How W&B is told of what has neither finished nor failed."""
@@ -60,8 +63,6 @@ class WandB:
         self._about: About | None = None
         self._before = -1  # the last step that W&B had when the run was begun
         self._last = -1  # the last row that W&B has
-        self._shown: set[tuple[str, int]] = set()
-        self._looks: dict[str, str] = {}
 
     @property
     def awaited(self) -> bool:
@@ -104,7 +105,7 @@ class WandB:
                 first = without_secrets(str(error)).partition("\n")[0]
                 raise UserError(f"wandb: {first}; with WANDB_MODE=offline nothing is sent") from error
         self._about, self._before = about, self._run.starting_step - 1
-        self._last, self._shown, self._looks = self._before, set(), {}
+        self._last = self._before
         self._run.define_metric("images_seen")
         self._run.define_metric("*", step_metric="images_seen")
         write_json(about.directory / KEPT, {"id": self._run.id, "group": kept["group"]})
@@ -117,23 +118,28 @@ class WandB:
             self._run.log({**counters, **values}, step=self._last)
 
     def picture(self, name: str, step: int, path: Path) -> None:
-        """A picture that W&B shows already is not given again: an animation that has its key in the summary, any other
-        of a step that it has, or that is the one before once more."""
+        """What W&B shows already is not given again: of a step that it has come to with this name, or the one before
+        once more. A kill may have come between a row and its pictures: these are given at the next step that it takes.
+        """
         if self._run is None:
             return
         import wandb
 
-        if path.suffix == ".gif":
-            if self._run.summary.get(name) is None:
-                shown = wandb.Video(str(path), format="gif")
-                self._run.log({name: shown}, step=max(step, self._before + 1))
-            return
         look = hashlib.sha256(path.read_bytes()).hexdigest()
-        if step > self._before and (name, step) not in self._shown and self._looks.get(name) != look:
-            self._shown.add((name, step))
-            self._looks[name] = look
+        last, shown = self._shown_last(name)
+        if step <= last or look == shown:
+            return
+        if path.suffix == ".gif":
+            self._run.log({name: wandb.Video(str(path), format="gif")}, step=max(step, self._before + 1))
+        else:
             with Image.open(path, formats=FORMATS) as image:
-                self._run.log({name: wandb.Image(image)}, step=step)
+                self._run.log({name: wandb.Image(image)}, step=max(step, self._before + 1))
+        self._run.summary.update({f"{SHOWN}{name}": f"{step} {look}"})
+
+    def _shown_last(self, name: str) -> tuple[int, str]:
+        """Step and digest of the last picture that W&B has of a name; -1 without one."""
+        step, _, look = str(self._run.summary.get(f"{SHOWN}{name}") or "").partition(" ")
+        return (int(step), look) if step.isascii() and step.isdigit() else (-1, "")
 
     def card(self, card: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         """Scores are the run's summary; the files are an artefact, of which W&B keeps a version where it changed."""
