@@ -3,15 +3,17 @@
 import contextlib
 import errno
 import fcntl
+import multiprocessing
 import os
 import tempfile
-import threading
 
 import pytest
 
 from kantor import locks, messages, places
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
+
+FORKED = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(params=[None, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
@@ -73,23 +75,27 @@ def test_a_lock_is_no_link_and_no_pipe(tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_many_that_begin_a_run_at_once_do_not_meet(tmp_path):
+def test_two_processes_that_begin_the_same_runs_at_once_do_not_meet(tmp_path):
     """They probed the directory with a file of one name, which the first one deleted."""
-    failed = []
+    at_once, failed = FORKED.Barrier(2), FORKED.SimpleQueue()
+    processes = [FORKED.Process(target=_begin, args=(tmp_path, at_once, failed)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert failed.empty(), failed.get()
+    assert [process.exitcode for process in processes] == [0, 0]
 
-    def begin():
-        try:
-            for number in range(25):
-                RunDirectory(tmp_path / f"run{number}").create()
-        except Exception as error:
-            failed.append(error)
 
-    threads = [threading.Thread(target=begin) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+def _begin(place, at_once, failed):
+    for number in range(20):
+        at_once.wait(60)
+        for _ in range(100):
+            try:
+                RunDirectory(place / f"run{number}").create()
+            except Exception as error:
+                failed.put(repr(error))
+                return at_once.abort()
 
 
 @pytest.fixture
