@@ -62,15 +62,42 @@ def test_other_commands_are_rank_0s(tmp_path, port):
     assert codes == [0, 0] and "ddp_cpu" in said[0] and said[1] == ""
 
 
-def test_torchrun_starts_kantor(tmp_path):
-    """As on a cluster; its ranks' own output is theirs."""
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "kantor", *WORDS,
-         "trainer.devices=2"],
-        cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240,
-    )  # fmt: skip
+PROGRAM = f"import sys; from kantor.cli.main import main; sys.exit(main({[*WORDS, 'trainer.devices=2']}))"
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def by_torchrun(place, *words):
+    """What a command printed whose ranks torchrun started, as on a cluster; their own output is theirs."""
+    return subprocess.run(
+        [*TORCHRUN, *words], cwd=place, env=environment(), capture_output=True, text=True, timeout=240
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-m", "kantor", *WORDS, "trainer.devices=2"),
+        pytest.param(("--no-python", sys.executable, "-c", PROGRAM), marks=pytest.mark.long),
+    ],
+    ids=["module", "program"],
+)
+def test_torchrun_starts_kantor(tmp_path, words):
+    done = by_torchrun(tmp_path, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("page  ") == 1
+    (status,) = (json.loads(path.read_text()) for path in tmp_path.rglob("status.json"))
+    assert [attempt["processes"] for attempt in status["attempts"]] == [2]
+
+
+@pytest.mark.long
+def test_torchrun_with_the_devices_forgotten_is_refused_and_said_once(tmp_path):
+    """Torchrun stops the other rank, as soon as one has ended with an error."""
+    done = by_torchrun(tmp_path, "--log-dir=logs", "--redirects=3", "-m", "kantor", *WORDS)
+    assert done.returncode != 0
+    said = [path.read_text().count("kantor: ") for path in tmp_path.glob("logs/**/stderr.log")]
+    assert sorted(said) == [0, 1]
+    assert "exitcode  : 2 " in done.stderr.partition("Root Cause")[2], done.stderr
+    assert not list(tmp_path.rglob("status.json"))
 
 
 @pytest.mark.long
