@@ -421,7 +421,7 @@ def test_a_method_of_which_a_seed_failed_is_not_ranked_by_its_survivors(make_run
     assert [(pair.better, pair.worse, pair.family) for pair in comparison.pairs] == [(0, 1, 1)]
     text = " ".join(comparison.verdict)
     assert (
-        "Not ranked, for what the seeds that did not fail score is no score of a method: "
+        "Not ranked, for what the seeds that are left score is no score of a method: "
         "gp (4 of 5; 1 diverged; the others at 0.014)." in text
     )
     assert f"gp seed 4 diverged: {NAN} ({gp[-1].path})." in comparison.notes
@@ -443,7 +443,7 @@ def test_a_failed_run_stops_no_comparison_and_a_score_of_what_came_before_counts
     assert labels(comparison) == ["gp", "clip"] and comparison.ranks() == [None, None]
     assert [method.seeds_text for method in comparison.methods] == ["2 of 3; 1 failed", "0 of 1; 1 diverged"]
     assert comparison.scores()[0].values == (0.1, 0.2)
-    assert "every method has a seed that failed" in comparison.verdict[0]
+    assert "every method has a seed without it" in comparison.verdict[0]
     assert "no seed has a score" in to_markdown(comparison) + page_of(comparison)
 
 

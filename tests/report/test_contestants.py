@@ -108,6 +108,40 @@ def test_seeds_of_which_nothing_is_trained_may_have_the_same_weights(make_run: M
     assert note.startswith("Seeds 0, 1 have the same weights, for nothing in them was trained: ")
 
 
+@pytest.mark.parametrize("how", ["forged", "damaged", "unscored", "no value"])
+def test_a_method_is_not_ranked_by_the_seeds_that_are_left(make_run: MakeRun, how: str):
+    """Without its third seed it would be the best."""
+    value = None if how == "no value" else 0.9
+    runs = [make_run(f"a{seed}", seed=seed, scores={"w1": score(0.1 + seed / 100)}) for seed in (0, 1)]
+    third = make_run("a2", seed=2, scores={"w1": score(value)}, bare=how == "unscored")
+    others = [
+        make_run(f"b{seed}", seed=seed, config_hash=CLIP, experiment="b", scores={"w1": score(0.3 + seed / 100)})
+        for seed in range(3)
+    ]
+    if how == "forged":
+        forge(third, "scores", "w1", "value", to=0.01)
+    if how == "damaged":
+        third.card_json.write_text("{")
+    comparison = compare([*runs, third, *others])
+    assert [method.label for method in comparison.methods] == ["b", "demo_a"]
+    assert comparison.ranks() == [1, None]
+    seeds = comparison.scores()[1].seeds_text(comparison.methods[1])
+    assert seeds == ("3; 1 without a value" if how == "no value" else "2 of 3; 1 left out")
+    assert any(
+        sentence.startswith(
+            f"Not ranked, for what the seeds that are left score is no score of a method: demo_a ({seeds}"
+        )
+        for sentence in comparison.verdict
+    )
+
+
+def test_a_seed_that_is_to_come_leaves_its_method_ranked(make_run: MakeRun):
+    runs = [make_run("a0"), make_run("a1", seed=1, state="new", bare=True)]
+    comparison = compare(runs)
+    assert comparison.ranks() == [1]
+    assert any(note.startswith("Not in it yet, for it is new: ") for note in comparison.notes)
+
+
 def test_an_honest_card_is_believed_whatever_else_is_going_on(make_run: MakeRun):
     """While a run trains on, its status counts further than the card that was made of it."""
     run = make_run("a")

@@ -9,7 +9,7 @@ from kantor.report import units
 from kantor.report.cards import Evaluation, Score
 from kantor.report.contestants import Contestant, read_entries
 from kantor.report.groups import groups_of
-from kantor.report.methods import Lost, Method, MethodScore, methods_of, run_labels
+from kantor.report.methods import Lost, Method, MethodScore, key_of, methods_of, run_labels
 from kantor.report.pairs import Pair, pairs_of
 from kantor.report.protocols import of_equal_hash, shared_protocols
 from kantor.report.readings import readings
@@ -126,7 +126,10 @@ def compared(runs: Sequence[RunDirectory], score: str | None = None) -> Comparis
     shared = shared_protocols(
         [str(one.run.path) for one in summaries], [one.evaluations for one in summaries], method_places(methods)
     )
+    unlike_others = [one for place, one in enumerate(summaries) if place not in shared.places]
     summaries = [summaries[place] for place in shared.places]
+    standing = {key_of(one) for one in [*summaries, *failed]}
+    failed += [one for one in [*given.left_out, *unlike_others] if key_of(one) in standing]
     methods, named = methods_of(summaries, failed)
     rounds = []
     for chosen in shared.rounds:

@@ -93,7 +93,7 @@ def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]
         "score": score,
         "reading": reading(comparison.main, method, comparison.primary),
         "real": real_text(comparison.main, method, comparison.primary),
-        "seeds": method.seeds_text,
+        "seeds": score.seeds_text(method),
         "lost": [{"seed": one.summary.seed, "how": one.how} for one in method.lost],
         "runs": [{"seed": seed_text(one), "link": report_link(one, out), "state": one.state} for one in runs],
         "pictures": [picture for one in runs[: PICTURED if place < DRAWN else 0] for picture in last_samples(one)],

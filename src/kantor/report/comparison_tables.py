@@ -40,7 +40,7 @@ def method_sheet(comparison: Comparison) -> Sheet:
     for method, score, rank, groups in parts:
         rows.append(
             (
-                cell(rank), group_text(groups), method.label, method.seeds_text,
+                cell(rank), group_text(groups), method.label, score.seeds_text(method),
                 score.value_text, score.estimate.interval_text,
                 (score.covers if score.estimate.has_interval else "") or units.MISSING,
                 score.range_text if len(score.values) > 1 else units.MISSING,
@@ -66,8 +66,8 @@ def group_caption(comparison: Comparison) -> list[str]:
 
 def lost_caption(comparison: Comparison) -> list[str]:
     """What brackets mean, where there are some."""
-    lost = any(method.lost for method in comparison.methods)
-    return ["in brackets: mean of the seeds that did not fail, not ranked"] if lost else []
+    lost = any(not score.whole for score in comparison.scores())
+    return ["in brackets: mean of the seeds that are left, not ranked"] if lost else []
 
 
 def real_text(one: Round, method: Method, name: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kantor.errors import UserError, command
 from kantor.report.cards import Evaluation
 from kantor.report.summary import Summary, summarise
+from kantor.runs import door
 from kantor.runs.contradictions import contradiction
 from kantor.runs.directory import RunDirectory
 
@@ -40,12 +41,14 @@ class Entries:
         scored: those that have scores and did not fail.
         failed: those that failed.
         pruned: trials without scores, for their search has ended them.
+        left_out: seeds of which there is no score to believe: damaged, contradicted, or ended without one.
         notes: on those that are none of these, or cannot be believed.
     """
 
     scored: list[Summary]
     failed: list[Summary]
     pruned: list[Summary]
+    left_out: list[Summary]
     notes: list[str]
 
 
@@ -66,11 +69,13 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
             "compare needs runs, was given none: `kantor compare DIR DIR …` (globs are welcome; `kantor status` lists "
             "the runs)"
         )
-    read, damaged = readable(distinct)
+    read, damaged, unread = readable(distinct)
     failed, whole = [one for one in read if one.failed], [one for one in read if not one.failed]
     scored, unscored = [one for one in whole if one.evaluations], [one for one in whole if not one.evaluations]
     pruned, bare = [one for one in unscored if one.pruned], [one for one in unscored if not one.pruned]
-    scored, forged, unmoved = of_other_seeds(scored)
+    believed, forged, unmoved = of_other_seeds(scored)
+    paths = {one.run.path for one in believed}
+    disbelieved, scored = [one for one in scored if one.run.path not in paths], believed
     if forged and not scored:
         raise UserError(forged[0].removeprefix("Left out: ").removesuffix("."))
     if not scored and not bare and not failed:
@@ -82,17 +87,28 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
         )
     if not scored:
         raise UserError(f"none of the runs has scores to compare: `{bare[0].scoring_command}` makes those of the first")
+    waiting, bare = [one for one in bare if to_come(one)], [one for one in bare if not to_come(one)]
     return Entries(
         scored,
         failed,
         pruned,
+        [*unread, *disbelieved, *bare],
         [
             *(f"Left out: {error}." for error in damaged),
             *forged,
             *unmoved,
             *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
+            *(
+                f"Not in it yet, for it is {one.state_now}: {one.run.path}; its method stands by the seeds that it has."
+                for one in waiting
+            ),
         ],
     )
+
+
+def to_come(one: Summary) -> bool:
+    """Whether a run without scores is trained now, or will be: its seed is no lost one."""
+    return one.state_now in ("running", "new")
 
 
 def check_believable(one: Summary) -> None:
@@ -143,13 +159,15 @@ def moves(one: Summary, evaluation: Evaluation) -> bool:
     return evaluation.at_step != 0 and (parameters is None or any(parameters.values()))
 
 
-def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
-    """The runs whose files can be read, and what is wrong with the others.
+def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str], list[Summary]]:
+    """The runs whose files can be read, what is wrong with the others, and what can be read of these.
 
     Raises:
         UserError: none can.
     """
-    read, damaged = [], []
+    read: list[Summary] = []
+    damaged: list[str] = []
+    unread: list[Summary] = []
     for run in runs:
         try:
             summary = summarise(run)
@@ -157,6 +175,18 @@ def readable(runs: Sequence[RunDirectory]) -> tuple[list[Summary], list[str]]:
             read.append(summary)
         except UserError as error:
             damaged.append(str(error))
+            unread += named(run)
     if not read:
         raise UserError(damaged[0])
-    return read, damaged
+    return read, damaged, unread
+
+
+def named(run: RunDirectory) -> list[Summary]:
+    """A run whose files cannot be believed, as far as its environment says which method and seed it is of; none where
+    that cannot be read either."""
+    try:
+        door.check_plain(run.path)
+        environment = run.environment()
+    except UserError:
+        return []
+    return [Summary(run, {}, {"seed": environment["seed"]}, environment, {}, [])]

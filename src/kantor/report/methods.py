@@ -2,8 +2,8 @@
 
 What is random between its runs is the training seed. With two seeds or more a method's score is the mean over them with
 the t-interval of that mean; with one seed it is that run's, with the run's own interval, which covers draws of samples
-and no training. A method of which a seed failed has no score: the mean over those that are left would be a mean of
-survivors. It is shown in brackets, and takes part in no rank and no test.
+and no training. A method of which a seed failed, or has no score to believe, has none: the mean over those that are
+left would be one of survivors. It is shown in brackets, and takes part in no rank and no test.
 """
 
 import math
@@ -24,13 +24,15 @@ OVER_SEEDS = "training seeds"
 
 @dataclass(frozen=True)
 class Lost:
-    """A training seed whose run failed."""
+    """A training seed whose run failed, or has no score to believe."""
 
     summary: Summary
 
     @property
     def how(self) -> str:
-        """`diverged`, where that is why it failed, or `failed`."""
+        """`diverged`, where that is why it failed, `failed`, or `left out`."""
+        if not self.summary.failed:
+            return "left out"
         return "diverged" if "diverged" in self.summary.reason else "failed"
 
 
@@ -42,7 +44,7 @@ class Method:
         label: tells it apart from the others.
         runs: places of its runs in the comparison, one for each training seed.
         copies: places of runs that repeat a seed.
-        lost: seeds whose run failed, for which there is no other.
+        lost: seeds whose run failed or was left out, for which there is no other.
         config: the resolved configuration of one of its runs.
     """
 
@@ -68,17 +70,25 @@ class MethodScore:
 
     Attributes:
         entries: the runs that have a value: their scores, with the draws behind each.
-        whole: whether no seed of the method failed.
+        whole: whether every seed of the method has a value.
+        missing: how many of its runs have none while others have.
     """
 
     entries: tuple[tuple[Score, int | None], ...]
     whole: bool = True
+    missing: int = 0
 
     @classmethod
     def of(cls, evaluations: Sequence[Evaluation], name: str, whole: bool = True) -> "MethodScore":
         """That of a method's runs, as far as they have it."""
         there = ((one.scores[name], one.draws) for one in evaluations if name in one.scores)
-        return cls(tuple(entry for entry in there if entry[0].value is not None), whole)
+        entries = tuple(entry for entry in there if entry[0].value is not None)
+        missing = len(evaluations) - len(entries) if entries else 0
+        return cls(entries, whole and not missing, missing)
+
+    def seeds_text(self, method: Method) -> str:
+        """The seeds of its method, and how many of them have no value."""
+        return method.seeds_text + (f"; {self.missing} without a value" if self.missing else "")
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -174,7 +184,7 @@ def methods_of(summaries: Sequence[Summary], failed: Sequence[Summary] = ()) -> 
 
     Args:
         summaries: of the runs that have scores. Trials of a search are a method each, whatever their seeds.
-        failed: of those that failed. One whose seed did not fail elsewhere is not lost.
+        failed: of those that failed or were left out. One whose seed did not fail elsewhere is not lost.
     """
     groups: dict[str, list[int]] = {}
     for place, one in enumerate(summaries):

@@ -42,7 +42,12 @@ def remarks(
 
 def failures(methods: Sequence[Method]) -> list[str]:
     """Which seeds failed, and why."""
-    lost = [(f"{method.label} seed {one.summary.seed}", one) for method in methods for one in method.lost]
+    lost = [
+        (f"{method.label} seed {one.summary.seed}", one)
+        for method in methods
+        for one in method.lost
+        if one.summary.failed
+    ]
     said = [
         f"{label} {one.how}: {one.summary.reason.rstrip('.')} ({one.summary.run.path})." for label, one in lost[:NAMED]
     ]

@@ -43,17 +43,15 @@ def verdict(
 
 
 def unranked(scores: Sequence[MethodScore], methods: Sequence[Method]) -> list[str]:
-    """Which methods have no score because a seed of theirs failed, and what the others of their seeds score."""
+    """Which methods have no score because a seed of theirs has none, and what the others of their seeds score."""
     said = [
-        f"{method.label} ({method.seeds_text}"
+        f"{method.label} ({one.seeds_text(method)}"
         + (f"; the others at {one.value_text.strip('()')})" if one.values else ")")
         for method, one in zip(methods, scores, strict=True)
-        if method.lost
+        if not one.whole
     ]
     return (
-        [f"Not ranked, for what the seeds that did not fail score is no score of a method: {listed(said)}."]
-        if said
-        else []
+        [f"Not ranked, for what the seeds that are left score is no score of a method: {listed(said)}."] if said else []
     )
 
 
@@ -63,7 +61,7 @@ def headline(
     """What was measured, in words, and who is best."""
     what = f"{score.meaning[:1].upper()}{score.meaning[1:]} ({score.name}, {score.goal})"
     if not there:
-        why = "every method has a seed that failed" if any(one.values for one in scores) else "no run has it"
+        why = "every method has a seed without it" if any(one.values for one in scores) else "no run has it"
         return [f"{what} cannot be compared: {why}."]
     best = scores[0]
     value = f"{best.estimate.text} ({basis_of(best)})"
@@ -71,7 +69,7 @@ def headline(
         runs = f"; single runs from {best.range_text}" if len(best.entries) > 1 else ""
         return [f"{what} of one method, {labels[0]}: {value}{runs}."]
     if len(there) == 1:
-        whole = "of those of which no seed failed only" if any(not one.whole for one in scores) else "only"
+        whole = "of those of which every seed has it only" if any(not one.whole for one in scores) else "only"
         return [f"{what} cannot be compared: {whole} {labels[0]} has it, {value}."]
     of = f"of {len(there)} methods " if len(there) > 2 else ""
     with_best = [pair for pair in pairs if pair.better == 0]
