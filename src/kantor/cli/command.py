@@ -120,7 +120,8 @@ kantor trains generative models and says, in numbers that can be trusted, how go
 {table}
 
 Words are key=value. run=latest names the newest run below outputs/.
-Exit codes: 0 done, 2 the input is wrong, 130 stopped by Ctrl-C (saved), 143 by SIGTERM, 1 anything else.
+Exit codes: 0 done, 2 the input is wrong, 130 stopped by Ctrl-C (saved), 143 by SIGTERM, 138 and 140 by SIGUSR1 and
+SIGUSR2, 1 anything else.
 KANTOR_TRACEBACK=1 shows tracebacks. KANTOR_TRUST=package lets a run's configuration name code of that package.
 KANTOR_BEAT=30 lets half a minute pass between two signs of life of a run, on slow file systems (default 10 s)."""
 

@@ -15,6 +15,7 @@ from kantor.engine.integrity import exported, integrity
 from kantor.engine.score import score_run
 from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.base import PRESETS
+from kantor.report.summary import summarise
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import UNHASHED_DATA
@@ -83,8 +84,8 @@ def check_words(directory: RunDirectory, level: str, given: Sequence[str], steps
         if key not in allowed and not (level == "score" and key.partition(".")[0] in SCORING):
             expected = f"expected one of {', '.join(allowed)}" if allowed else "it only reads files"
             raise UserError(f"{key}: another value proves nothing at level={level}; {expected}: leave it out")
-    state = directory.status()["state"]
-    if state != "finished":
+    if directory.status()["state"] != "finished":
+        state = summarise(directory).state_now
         raise UserError(
             f"run={directory.path} is {state}: only a finished run can be verified; its command finishes it"
         )

@@ -51,7 +51,8 @@ def failures(methods: Sequence[Method]) -> list[str]:
     said = [
         f"{label} {one.how}: {one.summary.reason.rstrip('.')} ({one.summary.run.path})." for label, one in lost[:NAMED]
     ]
-    return said + ([f"{len(lost) - NAMED} more seeds failed, see the table of runs."] if len(lost) > NAMED else [])
+    more = len(lost) - NAMED
+    return said + ([f"{units.counted(more, 'more seed')} failed, see the table of runs."] if more > 0 else [])
 
 
 def unlike_sampling(evaluations: Sequence[Evaluation], who: "Names") -> list[str]:

@@ -121,10 +121,11 @@ def tuning_notes(
             f"All runs are trials of a search ({searches}): the best was chosen by this score, which flatters it. "
             "Train it again with seeds that no trial had, and compare those."
         ]
-    tuned = {one.seed for one in trials if one.seed is not None}
+    tuned = {(one.config_hash, one.seed) for one in trials if one.seed is not None}
     both = [
-        (method.label, [seed for place in method.runs if (seed := summaries[place].seed) in tuned])
+        (method.label, [one.seed for one in runs if (one.config_hash, one.seed) in tuned])
         for method in methods
+        for runs in [[summaries[place] for place in method.runs]]
     ]
     named = [f"{label} (seed {', '.join(map(str, seeds))})" for label, seeds in both if seeds]
     counts = f"{units.counted(len(trials), 'run')} of {searches}"

@@ -30,7 +30,7 @@ def _values(override: Override, word: str, config_dirs: Sequence[str]) -> list[s
     if not override.is_sweep_override():
         return [word]
     if override.is_interval_sweep():
-        raise UserError(f"{word}: a grid has no values of an interval; name them, as in {override.key_or_group}=1,2")
+        raise UserError(f"{word}: a grid has no values of an interval; name some, or have them searched, search=tpe")
     key, value = override.get_key_element(), override.value()
     if isinstance(value, Glob):
         found = value.filter(options(override.key_or_group, list(config_dirs)))

@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 
 import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from kantor import queues, ranks
 from kantor.config.explanation import FAILURES
 from kantor.config.files import CONF
 from kantor.config.grammar import quoted
-from kantor.errors import Interrupted, UserError
+from kantor.errors import Interrupted, UserError, nearest
 from kantor.led import together
 from kantor.runs import provenance
 from kantor.sweeps import stops
@@ -53,10 +55,21 @@ def launch(plan: Plan, words: Words, numbers: Sequence[int], *, failed: str) -> 
             try:
                 hydra.main(version_base="1.3", config_path=str(CONF.absolute()), config_name="work")(work_on)()
             except FAILURES as error:
-                raise UserError(
-                    f"{LAUNCHER}={words.launcher}: {str(error).splitlines()[0]}; launchers other than {BASIC} come "
-                    "with `pip install 'kantor[sweeps]'`"
-                ) from error
+                raise refused(words, str(error).splitlines()[0].rstrip(".")) from error
+
+
+def refused(words: Words, why: str) -> UserError:
+    """What is said of a launcher that Hydra does not take: there is no such one, or one of its settings is wrong."""
+    Plugins.instance()  # which makes installed launchers known
+    known = [name.removesuffix(".yaml") for name in ConfigStore.instance().list("hydra/launcher")]
+    if words.launcher not in known:
+        return UserError(
+            f"{LAUNCHER}={words.launcher}: there is none here{nearest(words.launcher, known)}: expected one of "
+            f"{', '.join(known)}; others than {BASIC} come with `pip install 'kantor[sweeps]'`"
+        )
+    node = ConfigStore.instance().load(f"hydra/launcher/{words.launcher}.yaml").node
+    settings = [str(key) for key in node if str(key) != "_target_"]
+    return UserError(f"{LAUNCHER}={words.launcher}: {why}; its settings are {', '.join(settings)}")
 
 
 def work_on(cfg: DictConfig) -> None:

@@ -1,0 +1,20 @@
+"""What is said of launchers that Hydra does not take."""
+
+import pytest
+
+from kantor.sweeps.launchers import refused
+from kantor.sweeps.words import Words
+
+
+@pytest.mark.parametrize(
+    ("launcher", "said"),
+    [
+        ("jobli", ["there is none here (nearest: joblib)", "basic, joblib", "pip install 'kantor[sweeps]'"]),
+        ("joblib", ["hydra/launcher=joblib: no njobs", "its settings are n_jobs, "]),
+    ],
+)
+def test_a_launcher_that_there_is_not_is_told_from_a_setting_that_it_has_not(tmp_path, launcher, said):
+    words = Words(("experiment=point_demo_gp",), (), tmp_path, launcher)
+    told = str(refused(words, "no njobs"))
+    assert all(part in told for part in said), told
+    assert launcher == "jobli" or "pip" not in told
