@@ -1,12 +1,15 @@
 """A study: trials are asked for once, whatever is killed, and are a function of the seed and of those before them."""
 
 import pytest
+from optuna.samplers import RandomSampler
 
 from kantor.config import targets
 from kantor.config.files import options
+from kantor.errors import LeaseLost
+from kantor.runs import lease, lease_files
 from kantor.search.goal import Goal
 from kantor.search.space import Space
-from kantor.search.study import JOURNAL, Study, seed_of
+from kantor.search.study import JOURNAL, Study, alone, seed_of
 from kantor.search.words import settings
 
 LOWER = Goal("w1", "lower")
@@ -130,3 +133,35 @@ def test_a_decision_is_the_same_after_a_resumption(tmp_path):
     assert study.is_hopeless(5, 2, pruner)
     assert not study.is_hopeless(5, 3, pruner)
     assert not study.is_hopeless(5, 4, pruner), "nothing was reported there"
+
+
+class Interrupting(RandomSampler):
+    """While it is asked, something else happens."""
+
+    def __init__(self, happens):
+        super().__init__(seed=0)
+        self._happens = happens
+
+    def infer_relative_search_space(self, study, trial):
+        self._happens()
+        return super().infer_relative_search_space(study, trial)
+
+
+def test_a_trial_that_somebody_else_added_meanwhile_is_the_next(tmp_path):
+    study, other = Study(tmp_path, (LOWER,)), Study(tmp_path, (LOWER,))
+    study.ask(Interrupting(lambda: other.ask(sampler("random", 0), POINTS.distributions)), POINTS.distributions)
+    (known,) = study.known()
+    assert known == other.known()[0]
+
+
+def test_who_stood_still_while_asking_adds_nothing(tmp_path):
+    """Somebody elsewhere has taken the next lease from it."""
+    study = Study(tmp_path, (LOWER,))
+
+    def taken_over():
+        assert lease.is_held(tmp_path, lease_files.ASKING)
+        (tmp_path / f"{lease_files.ASKING}.2").write_bytes(b"{}")
+
+    with pytest.raises(LeaseLost, match="lost to 2"), alone(tmp_path):
+        study.ask(Interrupting(taken_over), POINTS.distributions)
+    assert study.known() == []

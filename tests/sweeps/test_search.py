@@ -8,6 +8,7 @@ from apart import Apart
 from small_runs import BRIEF, NARROW
 
 from kantor.engine import train
+from kantor.runs import lease, lease_files
 from kantor.search.goal import Goal
 from kantor.search.study import Study
 from kantor.sweeps.plan import Plan
@@ -93,6 +94,19 @@ def test_more_trials_go_on_with_the_search(kantor, tmp_path):
     assert "1 of 1 trial: 1 done" in kantor(*RANDOM, "search.trials=1").stdout
     assert "3 of 3 trials: 3 done" in kantor(*RANDOM).stdout
     assert outcomes(tmp_path) == [["finished"]] * 3
+
+
+def test_a_plan_never_loses_its_jobs_and_is_written_by_whoever_asks(kantor, tmp_path, monkeypatch):
+    kantor(*RANDOM, "search.trials=1")
+    written, write = [], Plan.write
+
+    def noted(plan):
+        written.append((len(plan.jobs), lease.is_held(plan.directory, lease_files.ASKING)))
+        write(plan)
+
+    monkeypatch.setattr(Plan, "write", noted)
+    kantor(*RANDOM, "search.trials=2")
+    assert written == [(1, True), (2, True)]
 
 
 def test_killed_between_asking_and_telling_and_continued_equals_uninterrupted(kantor, tmp_path, monkeypatch):

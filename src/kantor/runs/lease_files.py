@@ -26,6 +26,9 @@ LEASE = ".lease"
 PUBLICATION = ".publication"
 """Of a run's evaluations and what is made of them."""
 
+ASKING = ".asking"
+"""Of a search: whoever holds it asks for the next trial."""
+
 BEAT = 10.0
 """Seconds between two beats, where KANTOR_BEAT names no other number."""
 

@@ -20,8 +20,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
-from kantor import keyed
+from kantor import fences, keyed
 from kantor.errors import UserError
+from kantor.runs import lease, lease_files
 from kantor.search.goal import Goal
 
 JOURNAL = "study.log"
@@ -29,7 +30,8 @@ NAME = "kantor"
 """Of the study; there is one in a journal."""
 
 GRACE = 30
-"""Seconds after which a lock is taken from whoever holds it still: a process that was killed, or one that sleeps."""
+"""Seconds after which the journal's lock is taken from whoever holds it still, a process that was killed: it is held
+for one line."""
 
 STATES = {TrialState.COMPLETE: "finished", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
@@ -64,24 +66,12 @@ class Study:
         self._directory = directory.absolute()
         self._directions = [goal.direction for goal in goals]
         journal = self._directory / JOURNAL
-        with self.alone():
-            _mend(journal)
-            with _unwarned():
-                self._storage = JournalStorage(JournalFileBackend(str(journal), _lock(journal)))
-                self._study = optuna.create_study(
-                    storage=self._storage, study_name=NAME, directions=self._directions, load_if_exists=True
-                )
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Nobody else asks for as long as the block lasts, on any machine that shares the directory."""
-        lock = _lock(self._directory / "ask")
-        lock.acquire()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(RuntimeError):  # it took too long, and somebody else has it
-                lock.release()
+        _mend(journal)
+        with _unwarned():
+            self._storage = JournalStorage(JournalFileBackend(str(journal), _lock(journal)))
+            self._study = optuna.create_study(
+                storage=self._storage, study_name=NAME, directions=self._directions, load_if_exists=True
+            )
 
     def known(self) -> list[Known]:
         """Every trial, by number."""
@@ -93,7 +83,11 @@ class Study:
     def ask(self, sampler: BaseSampler, distributions: Mapping[str, BaseDistribution]) -> None:
         """Add the next trial, as far as a sampler's choice.
 
-        It is asked of a copy in memory: of a kill while asking, the journal has nothing.
+        It is asked of a copy in memory: of a kill while asking, the journal has nothing; nor where somebody else has
+        added one meanwhile, which then is the next.
+
+        Raises:
+            LeaseLost: somebody else asks by now.
         """
         with _unwarned():
             copy = optuna.create_study(sampler=sampler, directions=self._directions, study_name=NAME)
@@ -101,6 +95,9 @@ class Study:
                 copy.add_trial(trial)
             number = copy.ask(dict(distributions)).number
         asked = copy.trials[number]
+        fences.over(self._directory / JOURNAL).check()
+        if len(self._study.get_trials(deepcopy=False)) > number:
+            return
         self._study.add_trial(
             optuna.create_trial(
                 state=TrialState.RUNNING,
@@ -142,6 +139,17 @@ class Study:
     def _id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(NAME)
         return self._storage.get_trial_id_from_study_id_trial_number(study, number)
+
+
+@contextlib.contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Nobody else asks for a plan's trials for as long as the block lasts, on any machine that shares its directory.
+
+    Raises:
+        LeaseLost: this process stood still, and somebody else asks by now.
+    """
+    with lease.held(directory, lease_files.ASKING, wait=True):
+        yield
 
 
 def seed_of(seed: int, number: int) -> int:

@@ -17,7 +17,7 @@ from kantor.plain_files import is_there
 from kantor.search.goal import Goal
 from kantor.search.grid import Grid
 from kantor.search.space import Space
-from kantor.search.study import JOURNAL, Known, Study, seed_of
+from kantor.search.study import JOURNAL, Known, Study, alone, seed_of
 from kantor.search.terms import Terms
 from kantor.search.words import Settings, is_of_search, settings
 from kantor.sweeps.composer import Composer
@@ -52,19 +52,23 @@ class Asker:
 
         Raises:
             UserError: the sampler cannot be asked for such settings, or the journal is lost.
+            LeaseLost: this process stood still, and somebody else asks by now.
         """
-        with self._study.alone():
+        with alone(board.plan.directory):
             seen = len(board.plan.jobs)
             board.plan = check_own(Plan.read(board.plan.directory))
             standings = board.all()
             self._tell(board.plan, standings)
             if not any(standing.by_machine for standing in standings):
                 self._ask(len(board.plan.jobs))
-            board.plan = self.with_jobs(board.plan)
+            plan = self.with_jobs(board.plan)
+            if plan is not board.plan:
+                plan.write()
+            board.plan = plan
         return board.plan if len(board.plan.jobs) > seen else None
 
     def with_jobs(self, plan: Plan) -> Plan:
-        """The plan with the jobs of all trials, written where it had fewer.
+        """The plan with the jobs of all trials; itself where it has them.
 
         Raises:
             UserError: the journal is lost.
@@ -76,11 +80,7 @@ class Asker:
                 "copy, or take the directory away, and the search begins anew"
             )
         wanted = known[len(plan.jobs) : self._terms.trials]
-        if not wanted:
-            return plan
-        plan = replace(plan, jobs=(*plan.jobs, *map(self._job, wanted)))
-        plan.write()
-        return plan
+        return replace(plan, jobs=(*plan.jobs, *map(self._job, wanted))) if wanted else plan
 
     def _ask(self, jobs: int) -> None:
         """Ask for a trial, where each has its job and there is to be one more.
@@ -163,8 +163,13 @@ def begun(words: Words, there: Plan | None) -> Plan:
     terms = _terms(asked, space, corners[0])
     made_from = stamp(words.config_dirs, composer.own_files())
     plan = Plan(words.directory, words.runs, words.config_dirs, made_from, (), terms)
-    plan.write()  # before there is a study: beside no plan of one's own it is somebody else's
-    return Asker(plan, composer).with_jobs(plan)
+    words.directory.mkdir(parents=True, exist_ok=True)
+    with alone(words.directory):
+        if there is None or there.of_others:
+            plan.write()  # before there is a study: beside no plan of one's own it is somebody else's
+        plan = Asker(plan, composer).with_jobs(plan)
+        plan.write()
+    return plan
 
 
 def space_of(words: Sequence[str]) -> Space:
