@@ -30,8 +30,9 @@ PATIENCE = 30.0
 GRACE = 5.0
 """Seconds that a process has to end by itself when another is lost."""
 
-MEETING = timedelta(minutes=15)
-"""In which all have to come: on some nodes a process begins much later than on others."""
+MEETING = timedelta(seconds=60)
+"""In which all have to come, from the first on: they are started together, and some import torch faster than others.
+Whoever was seen has `PATIENCE` instead."""
 
 LOOK_EVERY = 0.1
 """Seconds from one look for a message to the next: so soon a signal is heard meanwhile."""
@@ -66,8 +67,7 @@ class Company:
             if_lost: what it does before, from another thread.
         """
         if not self._watching:
-            begins = time.monotonic() + MEETING.total_seconds()
-            self._seen = {other: (self._seen.get(other, (b"",))[0], begins) for other in self.others}
+            self._seen = {other: self._expected(other, time.monotonic()) for other in self.others}
         self._watching.append(if_lost)
         self._begun.set()
         try:
@@ -76,6 +76,10 @@ class Company:
             self._watching.pop()
             if not self._watching:
                 self._begun.clear()
+
+    def _expected(self, other: int, now: float) -> tuple[bytes, float]:
+        beat = self._seen.get(other, (b"",))[0]
+        return beat, now if beat else now + MEETING.total_seconds() - PATIENCE
 
     def send(self, key: str, value: bytes) -> None:
         """Leave a message."""
@@ -131,16 +135,25 @@ class Company:
 
 
 def company() -> Company:
-    """The one of this process, which joins it when it is asked for first."""
+    """The one of this process, which joins it when it is asked for first.
+
+    Raises:
+        RankLost: whoever keeps the store, rank 0 or the torchrun of its node, did not come.
+    """
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     return _company(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), rank, world)
 
 
 @functools.cache
 def _company(host: str, port: int, rank: int, world: int) -> Company:
-    from torch.distributed import PrefixStore, TCPStore
+    from torch.distributed import DistError, PrefixStore, TCPStore
 
-    kept_by_torchrun = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    store = TCPStore(host, port, is_master=rank == 0 and not kept_by_torchrun, wait_for_workers=False, timeout=MEETING)
+    keeps = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    try:
+        store = TCPStore(host, port, is_master=keeps, wait_for_workers=False, timeout=MEETING)
+    except DistError as error:
+        if keeps:
+            raise
+        raise RankLost(0, world) from error
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # torchrun's store outlives its ranks
     return Company(PrefixStore(f"kantor/{attempt}", store), rank=rank, world=world)
