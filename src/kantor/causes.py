@@ -45,6 +45,11 @@ def beyond_memory(error: BaseException) -> str:
     return f"this takes more memory than there is ({said}): smaller networks, batches or numbers of samples take less"
 
 
+def is_of_machine(error: BaseException) -> bool:
+    """Whether an error is the machine's, and says nothing of what was done on it."""
+    return isinstance(error, OSError) and error.errno in FULL | FAILED | FILES
+
+
 def is_full(error: BaseException) -> bool:
     """Whether an error says that there is no room."""
     return isinstance(error, OSError) and error.errno in FULL

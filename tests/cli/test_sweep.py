@@ -91,6 +91,8 @@ def test_all_are_trained_once_more_by_rerun(kantor, tmp_path):
     ("words", "said"),
     [
         (("hydra/launcher=joblib", "trainer.devices=2", "seed=0,1"), "would collide"),
+        (("hydra/launcher=joblib", "trainer.nodes=2", "seed=0,1"), "trainer.nodes above 1"),
+        (("hydra/sweeper=optuna", "seed=0,1"), "search=tpe"),
         (("hydra.sweep.dir=x", "seed=0,1"), "leave it out"),
         (("hydra.launcher.n_jobs=2", "seed=0,1"), "has no settings"),
         (("hydra/launcher=nobody", "seed=0,1"), "nobody"),

@@ -1,11 +1,14 @@
 """How far a job is, told from files that a run may have."""
 
+import dataclasses
+import errno
 import json
+import shutil
 
 import pytest
 from small_runs import FAST
 
-from kantor.errors import UserError
+from kantor.errors import Held, LeaseLost, UserError
 from kantor.runs.attempts import new_status
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board, Standing
@@ -66,6 +69,52 @@ def test_a_failure_is_known_by_its_run_and_by_what_was_noted(plan):
     assert (standing(plan).state, standing(plan).wrong_input) == ("failed", False)
     board.forget(job)
     assert not list((plan.directory / "jobs").iterdir())
+
+
+def test_an_error_of_the_machine_is_still_to_be_done_and_one_of_a_file_is_not(plan):
+    job, board = plan.jobs[0], Board(plan, code="refuse")
+    for number, due in ((errno.ENOSPC, True), (errno.EIO, True), (errno.EMFILE, True), (errno.ENOENT, False)):
+        error = OSError(number, "said")
+        board.note(job, error, "said")
+        found, worker = standing(plan), Worker(plan, code="refuse", failed="skip")
+        assert (found.state, found.by_machine, worker.is_missing(found)) == ("failed", due, due)
+        worker.tried.add(job.number)
+        assert not worker.is_missing(found)
+
+
+def test_what_was_noted_of_another_run_is_nothing_to_this_one(plan):
+    job, board = plan.jobs[0], Board(plan, code="refuse")
+    board.note(job, UserError("no such data"), "no such data")
+    assert board.of(job).state == "failed"
+    assert board.of(dataclasses.replace(job, run=plan.jobs[1].run)).state == "new"
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_run_that_is_lost_is_put_off_and_one_that_is_deleted_has_failed(plan, monkeypatch, capsys, gone):
+    job, worker = plan.jobs[0], Worker(plan, code="refuse", failed="again")
+    give(plan, job, "running", (None, 0))
+
+    def lose(standing):
+        if gone:
+            shutil.rmtree(plan.directory_of(job).path)
+        raise LeaseLost("lost")
+
+    monkeypatch.setattr(worker, "_train", lose)
+    assert worker.do(job) == gone and "lost" in capsys.readouterr().err
+    found = standing(plan)
+    assert (found.state, "deleted" in found.reason, exit_code([found])) == ("failed" if gone else "stopped", gone, 1)
+    assert worker.is_missing(found) != gone
+
+
+def test_a_job_that_somebody_else_holds_keeps_what_was_noted(plan, monkeypatch):
+    job, worker = plan.jobs[0], Worker(plan, code="refuse", failed="again")
+    worker.board.note(job, UserError("no such data"), "no such data")
+
+    def held(*given):
+        raise Held("held")
+
+    monkeypatch.setattr("kantor.engine.train.train", held)
+    assert not worker.do(job) and standing(plan).reason == "no such data"
 
 
 def test_a_damaged_run_is_a_failed_job(plan):

@@ -152,10 +152,10 @@ def check_launcher(plan: Plan, words: Words) -> None:
         )
     if plan.search is not None and words.rerun:
         raise UserError("rerun=true: a search has each trial once; another search.seed is another search")
-    crowd = any(
-        job.plain["trainer"]["nodes"] * job.plain["trainer"]["devices"] > 1 for job in plan.jobs if job.refused is None
-    )
-    if words.launcher == "joblib" and crowd:
+    trainers = [job.plain["trainer"] for job in plan.jobs if job.refused is None]
+    crowded = [key for key in ("nodes", "devices") if any(trainer[key] > 1 for trainer in trainers)]
+    if words.launcher == "joblib" and crowded:
         raise UserError(
-            f"{LAUNCHER}=joblib with trainer.devices above 1: the jobs' processes would collide; take one of the two"
+            f"{LAUNCHER}=joblib with trainer.{crowded[0]} above 1: the jobs' processes would collide; take one of the "
+            "two"
         )

@@ -55,5 +55,5 @@ def described(data: BlockData) -> str:
 
 def on_this_machine(configuration: Configuration) -> Configuration:
     """The same on the processor and in one process, as the machine that prepares may have no GPU."""
-    alone = {**configuration.plain["trainer"], "accelerator": "cpu", "devices": 1}
+    alone = {**configuration.plain["trainer"], "accelerator": "cpu", "nodes": 1, "devices": 1}
     return configuration.replaced("trainer", alone)

@@ -35,7 +35,7 @@ class Again:
 
     def due(self, job: Job, status: Mapping[str, Any]) -> bool:
         """Whether what lies there is the run of before."""
-        before = self._before.get(str(job.number))
+        before = self._before.get(job.run) if job.run is not None else None
         return before is not None and before == first_attempt(status)
 
 
@@ -48,6 +48,7 @@ def ask(plan: Plan) -> None:
     """Have every run trained once more."""
     before = {}
     for job in plan.jobs:
-        run = plan.directory_of(job)
-        before[str(job.number)] = first_attempt(run.status()) if job.run and is_plain(run.status_json) else None
+        if job.run is not None:
+            run = plan.directory_of(job)
+            before[job.run] = first_attempt(run.status()) if is_plain(run.status_json) else None
     write_json(plan.directory / AGAIN, {"runs": before})

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_json
+from kantor.causes import is_of_machine
 from kantor.config import trust
 from kantor.errors import UserError
 from kantor.plain_files import is_plain
 from kantor.runs import door
 from kantor.runs.identity import code_changes, code_hashes
-from kantor.runs.shapes import count, long_text, record, text
+from kantor.runs.shapes import count, long_text, maybe, record, text
 from kantor.sweeps.again import Again
 from kantor.sweeps.plan import Job, Plan
 from kantor.sweeps.planning import code_stamp
@@ -26,7 +27,10 @@ KILLS = 3
 """Attempts in a row that were killed without a checkpoint between them, after which a job counts as failed: it may be
 the job that ends its workers, and would end all."""
 
-RECORD = record({"kind": text, "text": long_text, "attempts": count})
+MACHINE = "machine"
+"""The kind of an error that was the machine's."""
+
+RECORD = record({"run": maybe(text), "kind": text, "text": long_text, "attempts": count})
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Board:
         noted = self._noted(job)
         if noted is not None and noted["attempts"] == len(status.get("attempts", ())):
             kind = noted["kind"]
-            return Standing(job, "failed", noted["text"], status, kind == UserError.__name__, kind == OSError.__name__)
+            return Standing(job, "failed", noted["text"], status, kind == UserError.__name__, kind == MACHINE)
         if state == "failed":
             return Standing(job, "failed", status["reason"] or "", status)
         if self.plan.search is not None and is_pruned(status):
@@ -119,8 +123,9 @@ class Board:
         """Write down why a job failed; that the disk is full is no further failure."""
         with contextlib.suppress(OSError, UserError):
             attempts = len(self.status(job).get("attempts", ()))
-            kind = next((one for one in (UserError, OSError) if isinstance(error, one)), type(error)).__name__
-            write_json(self._record(job), {"kind": kind, "text": text, "attempts": attempts})
+            kind = (UserError if isinstance(error, UserError) else type(error)).__name__
+            kind = MACHINE if is_of_machine(error) else kind
+            write_json(self._record(job), {"run": job.run, "kind": kind, "text": text, "attempts": attempts})
 
     def forget(self, job: Job) -> None:
         """Take back that a job failed: it is tried again."""
@@ -130,7 +135,9 @@ class Board:
     def _noted(self, job: Job) -> dict[str, Any] | None:
         with contextlib.suppress(UserError):
             path = self._record(job)
-            return door.read_json(path, RECORD) if is_plain(path) else None
+            found = door.read_json(path, RECORD) if is_plain(path) else None
+            if found is not None and found["run"] == job.run:  # else of a plan that was composed anew since
+                return found
         return None
 
     def _record(self, job: Job) -> Path:

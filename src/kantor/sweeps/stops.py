@@ -55,7 +55,7 @@ def leading(directory: Path) -> Iterator[Path]:
     with interrupts.received_by(receive):
         try:
             yield mark
-        except Exception:  # of a worker that did not listen yet, or of a sweeper that wants a value of each job
+        except Exception:  # of a worker that did not listen yet
             if not received:
                 raise
         else:

@@ -74,6 +74,8 @@ def told_apart(words: Sequence[str], config_dirs: Sequence[str]) -> Words:
             how[key] = value
         if key.startswith("hydra.launcher."):
             launching.append(word)
+        elif key == "hydra/sweeper":
+            raise UserError(f"{word}: a sweep is kantor's own plan; leave it out, and search by a word, search=tpe")
         elif key.startswith("hydra") and key != LAUNCHER:
             raise UserError(
                 f"{word}: a sweep is kantor's own plan, and takes only {LAUNCHER}=NAME and hydra.launcher.* of Hydra; "

@@ -24,6 +24,8 @@ from kantor.tracking.about import of_sweep
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds until jobs of others are looked at again, longer and longer."""
 
+DELETED = "its directory was deleted while it was trained"
+
 More = Callable[[Board], Plan | None]
 """Asked for further jobs when none is free; the plan with them, or None. The board looks at the plan of now afterwards.
 """
@@ -77,7 +79,7 @@ class Worker:
         if standing.state == "failed" and self.plan.search is not None:
             return standing.by_machine  # a trial that failed by itself has failed
         if standing.state == "failed":
-            return self.failed == "again"
+            return self.failed == "again" or standing.by_machine
         return standing.state != "other code" or self.code == "rerun"
 
     def finish(self, *, first: int = 0) -> None:
@@ -121,14 +123,19 @@ class Worker:
         if not self.is_missing(standing) or standing.state == "running":
             return False
         self.tried.add(job.number)
-        self.board.forget(job)
         try:
             self._train(standing)
         except RankLost:  # and with it any further job
             raise
-        except (Held, LeaseLost):
+        except Held:
             self.tried.discard(job.number)
             return False
+        except LeaseLost as error:
+            say(f"{job.label}: {error}")
+            if self.plan.directory_of(job).path.is_dir():
+                self.tried.discard(job.number)
+                return False
+            self.board.note(job, error, DELETED)
         except OtherCode as error:
             say(f"{job.label}: {error}")
         except Exception as error:  # the other jobs go on
@@ -148,11 +155,15 @@ class Worker:
         def decide(run: RunDirectory) -> Next:
             status = run.status() if is_plain(run.status_json) else {}
             if again.due(job, status):
+                self.board.forget(job)
                 return Next.ANEW
             if self.plan.search is not None and is_pruned(status):
                 return Next.NOTHING
             failed_since = status.get("state") == "failed" and len(status["attempts"]) > standing.attempts
-            return Next.NOTHING if failed_since else Next.ON
+            if failed_since:
+                return Next.NOTHING
+            self.board.forget(job)  # now that the run is held: nobody else notes anything of it
+            return Next.ON
 
         with of_sweep(self.plan.directory.name):
             train(self.plan.configuration(job, code=self.code), decide, self.plan.trial(job))
