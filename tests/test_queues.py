@@ -82,5 +82,6 @@ def test_a_signal_for_which_submitit_does_not_listen_ends_nobody(monkeypatch):
     before = signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     try:
         queues.hand_over(signal.SIGUSR1)
+        assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL  # which would have ended this process
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -217,6 +217,7 @@ def test_whose_process_is_not_looked_up_here(tmp_path, holder):
     holder(beat=SHORT, place="a container")
     rewritten(tmp_path, owner={"process": 2**22 + 1})
     refused(tmp_path)
+    assert is_held(tmp_path, ".lease")
 
 
 @pytest.mark.parametrize("differs", ["boot", "container", "host"])

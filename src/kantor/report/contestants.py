@@ -78,15 +78,8 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
     disbelieved, scored = [one for one in scored if one.run.path not in paths], believed
     if forged and not scored:
         raise UserError(forged[0].removeprefix("Left out: ").removesuffix("."))
-    if not scored and not bare and not failed:
-        raise UserError("none of the runs has scores to compare: all are trials that their search has pruned")
-    if not scored and not bare:
-        raise UserError(
-            f"none of the runs has scores to compare: all failed, the first, {failed[0].run.path}, for this reason: "
-            f"{failed[0].reason}"
-        )
     if not scored:
-        raise UserError(f"none of the runs has scores to compare: `{bare[0].scoring_command}` makes those of the first")
+        raise nothing_scored(bare, failed)
     waiting, bare = [one for one in bare if to_come(one)], [one for one in bare if not to_come(one)]
     return Entries(
         scored,
@@ -104,6 +97,22 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
             ),
         ],
     )
+
+
+def nothing_scored(bare: Sequence[Summary], failed: Sequence[Summary]) -> UserError:
+    """What is said where no run has scores.
+
+    Args:
+        bare: those that can be scored.
+        failed: those that failed; where there are none of either, all were pruned.
+    """
+    none = "none of the runs has scores to compare"
+    if bare:
+        return UserError(f"{none}: `{bare[0].scoring_command}` makes those of the first")
+    if failed:
+        first = failed[0]
+        return UserError(f"{none}: all failed, the first, {first.run.path}, for this reason: {first.reason}")
+    return UserError(f"{none}: all are trials that their search has pruned")
 
 
 def to_come(one: Summary) -> bool:
