@@ -21,6 +21,7 @@ CONTEXT.set_forkserver_preload([PRELOADED])
 class Apart:
     """`kantor WORDS …`, which draws no charts; what it prints lies in `log`.
 
+    `elsewhere` is the name of another machine, on which it is as far as leases tell: their beats say whether it lives.
     `signalled` sends itself a signal at its save of that number, so that a test waits for no moment; at SIGKILL half of
     the checkpoint is there.
     """
@@ -31,10 +32,12 @@ class Apart:
         *words: str,
         signalled: tuple[int, int] | None = None,
         variables: dict[str, str] | None = None,
+        elsewhere: str = "",
     ) -> None:
         self.log = log
+        log.touch()
         given = {**environment(), **(variables or {})}
-        self.process = CONTEXT.Process(target=_run, args=(log, given, words, signalled), daemon=True)
+        self.process = CONTEXT.Process(target=_run, args=(log, given, words, signalled, elsewhere), daemon=True)
         self.process.start()
 
     @property
@@ -52,7 +55,9 @@ class Apart:
         self.wait()
 
 
-def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], signalled: tuple[int, int] | None) -> None:
+def _run(
+    log: Path, variables: dict[str, str], words: tuple[str, ...], signalled: tuple[int, int] | None, elsewhere: str
+) -> None:
     os.environ.clear()
     os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a job in the background ignores
@@ -62,7 +67,10 @@ def _run(log: Path, variables: dict[str, str], words: tuple[str, ...], signalled
         os.dup2(file.fileno(), 2)
     from kantor.engine import publication
     from kantor.report import page
+    from kantor.runs import owners
 
+    if elsewhere:
+        owners.place = lambda host: elsewhere
     page.charts_of = lambda summary: []
     publication.write_figures = lambda directory: None
     if signalled is not None:

@@ -134,6 +134,23 @@ def test_a_signal_that_was_ignored_before_is_ignored():
         signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.parametrize("started_by", ["torchrun or SLURM", "a parent"])
+def test_a_ranks_own_copy_of_a_signal_that_another_told_it_of_is_no_second_one(monkeypatch, started_by):
+    """However late it comes; the next one is."""
+    passed = [1]
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(interrupts, "_heard", [])
+    monkeypatch.setattr(interrupts, "ECHO", 0.0)
+    own = interrupts.passed_on(lambda: passed[0]) if started_by == "a parent" else contextlib.nullcontext()
+    with pytest.raises(Interrupted), own, interrupts.listening():
+        interrupts.learn()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        interrupts.check()
+        passed[0] = 2
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+
 EARLY = """
 import os, signal, sys
 class Ringing:

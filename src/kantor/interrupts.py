@@ -6,6 +6,7 @@ of some packages do, `check()` raises it again before long work begins, and at t
 """
 
 import contextlib
+import math
 import os
 import signal
 import time
@@ -25,6 +26,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 ECHO = 3.0
 """Seconds in which a rank hears one signal: SLURM sends it to every process of a job, torchrun among them, which passes
 it on."""
+
+NOT_YET = math.inf
+"""When a signal was heard that this process knows of from another one."""
 
 _received: list[int] = []
 _passed_on: list[Callable[[], int]] = []
@@ -83,6 +87,12 @@ def passed_on(count: Callable[[], int]) -> Iterator[None]:
         _passed_on.pop()
 
 
+def learn() -> None:
+    """Take note of a signal that another process of the run has heard: this one's own copy of it, which may come long
+    after on a loaded node, is no second signal."""
+    _heard.append(NOT_YET)
+
+
 def _counts() -> bool:
     """Whether a signal that came is one more, and no echo."""
     now = time.monotonic()
@@ -92,6 +102,8 @@ def _counts() -> bool:
         counts = not (ranks_exist() and _heard and now - _heard[-1] < ECHO)
     if counts:
         _heard.append(now)
+    elif _heard and _heard[-1] == NOT_YET:
+        _heard[-1] = now
     return counts
 
 

@@ -2,13 +2,14 @@ import functools
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from tiny import each_model, fit, gan, points, same, state
 
-from kantor import workers
+from kantor import interrupts, workers
 from kantor.callbacks.checkpointing import Checkpointing
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.health import StopOnNonFinite
@@ -54,6 +55,21 @@ def test_a_signal_that_the_process_was_started_to_ignore_ends_nothing():
         assert received == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_that_another_process_has_told_of_ends_nothing_at_once_when_it_comes(monkeypatch):
+    """A loaded node hears its own copy after the others have agreed on the step."""
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    ended, stop, trainer = [], StopOnSignal(), SimpleNamespace(world_size=2, should_stop=False)
+    monkeypatch.setattr(interrupts, "_heard", [])
+    monkeypatch.setattr(interrupts, "end_at_once", ended.append)
+    monkeypatch.setattr(stop, "_asked_of_all", lambda step, device: signal.SIGUSR1)
+    stop.on_train_start(trainer, gan())
+    stop.on_train_batch_end(trainer, gan(), None, None, 0)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    stop.on_train_end(trainer, gan())
+    assert trainer.should_stop and stop.received == signal.SIGUSR1 and ended == []
 
 
 def test_without_a_signal_nothing_stops():

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from slurm import wait_until
+from slurm import PATIENCE, wait_until
 from small_runs import FAST
 
 pytestmark = pytest.mark.cluster
@@ -206,6 +206,32 @@ def test_a_plan_is_left_to_an_array_of_workers_of_which_a_node_dies(slurm, tmp_p
     shown = subprocess.run([*kantor, "status", plan], cwd=tmp_path, env=slurm.environment, check=True, text=True,
                            capture_output=True)  # fmt: skip
     assert "6 jobs: 6 done" in shown.stdout
+
+
+def test_a_job_of_submitits_over_two_tasks_goes_back_when_it_is_preempted_and_is_done(slurm, tmp_path):
+    """Its command waits on the login node meanwhile; the job has lost no step."""
+    launcher = ("submitit_slurm", "tasks_per_node=2", "additional_parameters={overcommit:true}", "timeout_min=10")
+    words = ("-m", *LONG, "seed=0", "budget.steps=600", "trainer.devices=2", *map("hydra.launcher.{}".format, launcher))
+    words = [word.replace("hydra.launcher.submitit", "hydra/launcher=submitit") for word in words]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "kantor", "train", *words], cwd=tmp_path, env=slurm.environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: has_trained(tmp_path))
+        (name,) = slurm.run("squeue", "-h", "-o", "%i").split()
+        slurm.run("scancel", "--signal", "USR2", name)
+        wait_until(lambda: slurm.state(name) == "PENDING")
+        assert outcomes(tmp_path) == ["interrupted"] and status(tmp_path)["state"] == "running"
+        slurm.run("scontrol", "update", f"JobId={name}", "StartTime=now")
+        told = command.communicate(timeout=PATIENCE)[0]
+    finally:
+        command.kill()
+        slurm.run("scancel", "--user", "root", check=False)
+    assert command.returncode == 0, told
+    attempts = status(tmp_path)["attempts"]
+    assert [(attempt["outcome"], attempt["processes"]) for attempt in attempts] == [("interrupted", 2), ("finished", 2)]
+    assert attempts[1]["from_step"] == attempts[0]["to_step"] > 0
 
 
 def states(place):

@@ -3,10 +3,12 @@
 One order a line of JSON on stdin, one answer a line on stdout.
 """
 
+import contextlib
 import functools
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ MODULES = (
     "kantor.report.compare",
     "kantor.cli.sweep",
     "kantor.sweeps.composer",
+    "kantor.sweeps.asking",
     "kantor.models.adversarial",
     "kantor.models.denoising",
     "kantor.evaluation.points",
@@ -40,6 +43,10 @@ MODULES = (
 )
 FROM_PYTHON = "kantor.train"
 """In place of the command `train`."""
+PLAN = "outputs/sweeps/*"
+"""In place of the plan that lies there."""
+FILLER = "filler"
+"""The file that fills a disk."""
 
 PATIENCE = 150.0
 """Seconds that a command gets."""
@@ -77,12 +84,19 @@ class Forks:
         )
 
     def run(
-        self, place: Path, words: Sequence[str], *, drawn: bool, at: int | None = None, after: float | None = None
+        self,
+        place: Path,
+        words: Sequence[str],
+        *,
+        drawn: bool,
+        at: int | None = None,
+        after: float | None = None,
+        full: str | None = None,
     ) -> Ended:
         """`kantor WORDS` in a directory, killed before operation `at`, or after so many seconds; `drawn` whether its
-        figures are."""
+        figures are. From the first operation on that `full`, a pattern, is found in, its disk has no room."""
         order = {"place": str(place), "words": list(words), "home": str(self.home), "drawn": drawn}
-        order |= {"at": at, "after": after}
+        order |= {"at": at, "after": after, "full": full}
         assert self.server.stdin is not None and self.server.stdout is not None
         print(json.dumps(order), file=self.server.stdin, flush=True)
         answer = json.loads(self.server.stdout.readline())
@@ -143,6 +157,13 @@ def compose_before(words: list[str]) -> None:
             configured(rest, config_dirs)
 
 
+def fill(file: int) -> None:
+    """Leave a disk no room, by an open file on it."""
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(file, bytes(4096))
+
+
 def _obey(order: dict) -> None:
     """The child: one command."""
     from faults.operations import by_signal, watch_writes, watched
@@ -159,16 +180,21 @@ def _obey(order: dict) -> None:
     os.dup2(printed, 2)
     log = os.open(home / "operations", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
 
+    die, full = by_signal, order["full"]
+    if full is not None:
+        die = functools.partial(fill, os.open(FILLER, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+
     def chosen(number: int, words: str) -> bool:
         os.write(log, f"{words}\n".encode())
-        return number == order["at"]
+        return number == order["at"] or (full is not None and re.search(full, words) is not None)
 
     import kantor
     from kantor.cli.main import main
 
     code, (first, *words) = 1, order["words"]
+    words = [next(map(str, Path().glob(word)), word) if word == PLAN else word for word in words]
     try:
-        with watched(Path(order["place"]), chosen, by_signal):
+        with watched(Path(order["place"]), chosen, die):
             code = main([first, *words]) if first != FROM_PYTHON else int(kantor.train(words) is None)
     finally:
         sys.stdout.flush()

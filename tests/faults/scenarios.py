@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from faults.forks import PLAN
 from small_runs import DIGIT_VAE, OWN
 
 BRIEF = ("trainer.threads=1", "trainer.accelerator=cpu", "trainer.checkpoint_every=8", "trainer.log_every=4")
@@ -16,6 +17,12 @@ ENERGY = ("train", "experiment=point_ebm", *TINY, "model.energy.network.width=16
 SHORT = tuple(word for word in GAN if not word.startswith(("evaluation.", "pictures."))) + UNSCORED
 DIGITS = ("train", *DIGIT_VAE, "trainer.progress=false", "budget.steps=12")
 RUN = "run=latest"
+HOLDS = (r"plan\.json|signatures\.key|study\.log|/jobs/|\.(lease|publication|asking)\.\d+(\.[0-9a-f]{16}\.d)?$"
+         r"|\.\.(lease|publication|asking)\.\d+\..*tmp$")  # fmt: skip
+"""The files by which workers of one plan agree: the plan and its signature, the study, notes of failures, leases and
+their scratch directories; nothing that is written out of these."""
+SEARCH = (*GAN, "-m", "primary_score=w1", "search=random", "search.trials=2",
+          "optimisation.generator.lr=tag(log,interval(1e-4,1e-2))")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,7 @@ class Scenario:
         trials: operations at which it is killed, evenly over all, at most.
         times: random moments at which it is.
         twice: pairs of operations at which it and the same command after it are killed, before it is given once more.
+        each: a pattern; it is killed at every operation in which it is found, too.
         drawn: whether figures are drawn, which takes most of the time.
     """
 
@@ -40,6 +48,7 @@ class Scenario:
     trials: int = 40
     times: int = 5
     twice: int = 0
+    each: str | None = None
     drawn: bool = False
 
 
@@ -65,5 +74,7 @@ SCENARIOS = (
                                  "evaluation.draws=2"),
              (SHORT, ("sample", RUN, "n=64", "out=a.npz")), trials=16, times=2),
     Scenario("compare", ("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1")), trials=30, drawn=True),
-    Scenario("sweep", (*SHORT, "-m", "seed=0,1"), trials=30),
+    Scenario("sweep", (*SHORT, "-m", "seed=0,1"), trials=30, each=HOLDS),
+    Scenario("work", ("work", PLAN), (("prepare", *SHORT[1:], "-m", "seed=0,1"),), trials=20, each=HOLDS),
+    Scenario("search", SEARCH, trials=20, each=HOLDS),
 )  # fmt: skip

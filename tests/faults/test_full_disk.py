@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import pytest
 from faults.equality import files, incomplete, unequal
-from faults.forks import Forks
-from faults.scenarios import DIGITS, FLOW, GAN, RUN, SHORT
+from faults.forks import FILLER, PLAN, Forks
+from faults.scenarios import DIGITS, FLOW, GAN, RUN, SEARCH, SHORT
 
 pytestmark = pytest.mark.long
 
-SIZE = 6 << 20
+SIZE = 4 << 20
+SWEEP = (*SHORT, "-m", "seed=0,1")
+PREPARE = ("prepare", *SWEEP[1:])
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,21 @@ TRIALS = {
     "sample .png": Trial(("sample", RUN, "n=400", "out=a.png"), (SHORT,)),
     "sample a directory": Trial(("sample", RUN, "n=20", "out=drawn"), (DIGITS,)),
     "compare": Trial(("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1"))),
-    "sweep": Trial((*SHORT, "-m", "seed=0,1")),
+    "sweep": Trial(SWEEP),
+    "work": Trial(("work", PLAN), (PREPARE,)),
+}
+MOMENTS = {
+    "the plan": r"open .*plan\.json",
+    "a lease": r"open .*\.\.lease\.",
+    "a checkpoint": r"open .*last\.ckpt",
+    "the card": r"open .*card\.json",
+    "the study": r"open .*study\.log$",
+}
+"""From which operation on there is no room."""
+SWEEPS = {
+    "sweep": (Trial(SWEEP), ("the plan", "a lease", "a checkpoint", "the card")),
+    "work": (Trial(("work", PLAN), (PREPARE,)), ("a lease", "a checkpoint", "the card")),
+    "search": (Trial(SEARCH), ("the plan", "a lease", "a checkpoint", "the card", "the study")),
 }
 SHARES = (0.0, 0.2, 0.5, 0.9)
 """Of the bytes that the command takes, how many there are."""
@@ -70,19 +86,36 @@ def emptied(place):
 
 def leave(place, room):
     """Fill the file system but for so many bytes."""
-    with (place / "filler").open("wb", buffering=0) as file:
+    with (place / FILLER).open("wb", buffering=0) as file:
         for _ in range(max(0, shutil.disk_usage(place).free - room) // 4096):
             file.write(bytes(4096))
 
 
-@pytest.mark.parametrize("name", TRIALS)
-def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_room(name, disk, forks, tmp_path):
-    trial, before, whole = TRIALS[name], tmp_path / "before", tmp_path / "whole"
+def prepared(trial, forks, tmp_path):
+    """Two directories: after the commands of before, and after the trial's own as well."""
+    before, whole = tmp_path / "before", tmp_path / "whole"
     before.mkdir()
     for words in trial.before:
         assert forks(before, words).code == 0
     shutil.copytree(before, whole)
     assert forks(whole, trial.command).code == 0
+    return before, whole
+
+
+def wrong_of(ended, disk, *, full):
+    """What of a command on a disk without room was not as it should be."""
+    lines = [line for line in ended.printed.splitlines() if "No space left on device: nothing" in line]
+    left = [name for name in files(disk) if name.endswith(".tmp") and ".no_run" not in name]
+    found = ["Traceback"] if "Traceback" in ended.printed else []
+    found += [f"left {left}"] if left else []
+    found += ["no sentence"] if ended.code != 0 and not lines else []
+    return found + (["no error"] if ended.code == 0 and full else [])
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_room(name, disk, forks, tmp_path):
+    trial = TRIALS[name]
+    before, whole = prepared(trial, forks, tmp_path)
     emptied(disk)
     shutil.copytree(before, disk, dirs_exist_ok=True)
     start = used(disk)
@@ -93,17 +126,35 @@ def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_room(name
         shutil.copytree(before, disk, dirs_exist_ok=True)
         leave(disk, int(share * takes))
         ended = forks(disk, trial.command)
-        (disk / "filler").unlink()
-        last = (ended.printed.splitlines() or [""])[-1]
-        left = [name for name in files(disk) if name.endswith(".tmp") and ".no_run" not in name]
-        said = f"{name}, room for {share:.0%} of {takes:,}: {ended.code} {last} {left}"
+        (disk / FILLER).unlink()
+        missed = wrong_of(ended, disk, full=share == 0)
+        said = f"{name}, room for {share:.0%} of {takes:,}: {ended.code} {missed}"
         print(said, flush=True)
-        if "Traceback" in ended.printed or left or (ended.code != 0 and "No space left on device: nothing" not in last):
+        if missed:
             wrong.append(f"{said}\n{ended.printed}")
-        if ended.code == 0 and share == 0:
-            wrong.append(said)
         again = forks(disk, trial.command) if ended.code else ended
         other = [*unequal(whole, disk), *incomplete(disk)]
         if again.code or other:
             wrong.append(f"{said}\nagain: {again.code} {again.printed} {other}")
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_disk_that_is_full_from_some_file_on_costs_a_sweep_no_job(name, disk, forks, tmp_path):
+    """What the disk has failed, the same command does when there is room."""
+    trial, moments = SWEEPS[name]
+    before, whole = prepared(trial, forks, tmp_path)
+    wrong = []
+    for moment in moments:
+        emptied(disk)
+        shutil.copytree(before, disk, dirs_exist_ok=True)
+        ended = forks(disk, trial.command, full=MOMENTS[moment])
+        (disk / FILLER).unlink()
+        missed = wrong_of(ended, disk, full=True)
+        again = forks(disk, trial.command)
+        other = [*unequal(whole, disk), *incomplete(disk)]
+        said = f"{name}, no room from {moment} on: {ended.code} {missed}; again: {again.code} {other}"
+        print(said, flush=True)
+        if missed or again.code or other:
+            wrong.append(f"{said}\n{ended.printed}\n{again.printed}")
     assert wrong == [], "\n".join(wrong)

@@ -7,6 +7,7 @@ ends with the files, weights and scores of an undisturbed one.
 import functools
 import os
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -97,6 +98,9 @@ def moments(scenario: Scenario, undisturbed: Ended) -> Iterator[dict[str, float]
     step = max(1.0, count / trials) if trials else count
     offset = random.Random(f"{SEED} {scenario.name}")
     yield from ({"at": int(number * step + offset.random() * (step - 1))} for number in range(min(trials, count)))
+    if scenario.each is not None:
+        there = [at for at, words in enumerate(undisturbed.operations) if re.search(scenario.each, words)]
+        yield from ({"at": at} for at in there[:: max(1, round(1 / SHARE))])
     for _ in range(max(1, round(SHARE * scenario.times))):
         yield {"after": offset.uniform(0.02, undisturbed.seconds)}
     for _ in range(round(SHARE * scenario.twice)):

@@ -1,4 +1,4 @@
-"""A run of two processes of each family, of which one is killed: named, and gone on with by one and by two."""
+"""A run of two processes of each family, of which one is killed or hangs: named, and gone on with by one and by two."""
 
 import hashlib
 import json
@@ -86,3 +86,20 @@ def test_a_rank_is_killed_and_the_run_goes_on_by_one_and_by_two(tmp_path, family
     assert digest(killed) == digest(whole)
     finish(alone, *words, "trainer.devices=1")
     assert [attempt["processes"] for attempt in status(alone)["attempts"]] == [2, 1]
+
+
+def test_a_rank_that_hangs_is_named_within_a_minute_and_the_run_goes_on(tmp_path):
+    """The other one waits for it in a sum over both."""
+    words = (*WORDS, *FAMILIES["GAN with gradient penalty"], "trainer.devices=2")
+    command = begun(tmp_path, *words)
+    began = time.monotonic()
+    while not list(tmp_path.rglob("last.ckpt")):
+        assert command.poll() is None and time.monotonic() - began < PATIENCE
+        time.sleep(0.01)
+    ranks = workers_of(command.pid)
+    os.kill(ranks[1], signal.SIGSTOP)
+    told = command.communicate(timeout=60)[1]
+    assert command.returncode == 1 and "process 1 of 2 shows no life any more" in told
+    assert status(tmp_path)["state"] == "failed" and "process 1 of 2" in status(tmp_path)["reason"]
+    assert not any(os.path.exists(f"/proc/{rank}") for rank in ranks)
+    finish(tmp_path, *words)

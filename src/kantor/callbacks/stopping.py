@@ -52,7 +52,9 @@ class StopOnSignal(pl.Callback):
             trainer.should_stop = trainer.should_stop or self.received is not None
         elif pl_module.steps % self._every == 0:
             anyone = self._asked_of_all(pl_module.steps, pl_module.device)
-            self.received = self.received or anyone
+            if anyone is not None and self.received is None:
+                interrupts.learn()
+                self.received = anyone
             trainer.should_stop = trainer.should_stop or anyone is not None
 
     def _asked_of_all(self, step: int, device: torch.device) -> int | None:

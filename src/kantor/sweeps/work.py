@@ -14,15 +14,17 @@ from kantor import interrupts
 from kantor.causes import told
 from kantor.errors import Held, LeaseLost, OtherCode, RankLost, UserError
 from kantor.messages import say
-from kantor.plain_files import is_plain
+from kantor.plain_files import is_plain, is_there
 from kantor.runs.directory import RunDirectory
+from kantor.runs.lease_files import beat_period
 from kantor.sweeps.again import Again, ask, is_asked
-from kantor.sweeps.plan import Job, Plan
+from kantor.sweeps.plan import PLAN, Job, Plan
 from kantor.sweeps.states import Board, Standing, is_pruned
 from kantor.tracking.about import of_sweep
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds until jobs of others are looked at again, longer and longer."""
+"""Seconds until jobs of others are looked at again, longer and longer; never longer than half a beat, or whoever waits
+would take over later than it can know."""
 
 DELETED = "its directory was deleted while it was trained"
 
@@ -90,6 +92,7 @@ class Worker:
 
         Raises:
             Interrupted: a signal came; the job at hand has saved itself.
+            LeaseLost: the plan is gone.
         """
         pauses = iter(PAUSES)
         pause = PAUSES[0]
@@ -104,7 +107,7 @@ class Worker:
             for one in missing:
                 self._say_put_off(one.job)
             pause = next(pauses, pause)
-            time.sleep(pause)
+            time.sleep(min(pause, beat_period() / 2))
 
     def _has_more(self) -> bool:
         """Whether there are further jobs now."""
@@ -117,8 +120,10 @@ class Worker:
 
         Raises:
             Interrupted: a signal came; the job has saved itself.
+            LeaseLost: the plan is gone.
         """
         interrupts.check()
+        self._check_plan()
         standing = self.board.of(job)
         if not self.is_missing(standing) or standing.state == "running":
             return False
@@ -135,13 +140,13 @@ class Worker:
             if self.plan.directory_of(job).path.is_dir():
                 self.tried.discard(job.number)
                 return False
-            self.board.note(job, error, DELETED)
+            self._note(job, error, DELETED)
         except OtherCode as error:
             say(f"{job.label}: {error}")
         except Exception as error:  # the other jobs go on
             if os.environ.get("KANTOR_TRACEBACK") == "1":
                 traceback.print_exc()
-            self.board.note(job, error, told(error))
+            self._note(job, error, told(error))
             say(f"{job.label} failed: {told(error)}")
         return True
 
@@ -167,6 +172,22 @@ class Worker:
 
         with of_sweep(self.plan.directory.name):
             train(self.plan.configuration(job, code=self.code), decide, self.plan.trial(job))
+
+    def _note(self, job: Job, error: BaseException, text: str) -> None:
+        self._check_plan()
+        self.board.note(job, error, text)
+
+    def _check_plan(self) -> None:
+        """Check that the plan is where it was: what is made for it would else be made anew in its old place.
+
+        Raises:
+            LeaseLost: it is not.
+        """
+        if not is_there(self.plan.directory / PLAN):
+            raise LeaseLost(
+                f"{self.plan.directory} is gone: it was deleted or moved while it was worked on; this process stops "
+                "and makes nothing again"
+            )
 
     def _say_put_off(self, job: Job) -> None:
         if job.number not in self._put_off:

@@ -1,0 +1,63 @@
+"""A job of submitit's that is preempted, on this machine: saved, begun again by submitit, and done."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import FAST, environment
+
+pytestmark = pytest.mark.long
+
+WORDS = ("train", "-m", "experiment=point_demo_gp", *(word for word in FAST if not word.startswith("trainer.check")),
+         "trainer.checkpoint_every=1000000", "trainer.progress=false", "budget.steps=1000", "seed=0",
+         "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10")  # fmt: skip
+PATIENCE = 300.0
+
+
+def tasks(place):
+    """The processes of submitit's that work on a job in a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if b"submitit.core._submit" in words and os.readlink(process / "cwd") == str(place):
+                found.append(int(process.name))
+    return found
+
+
+def status(place):
+    (file,) = place.rglob("status.json")
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_job_that_is_preempted_saves_and_goes_on_where_it_was(tmp_path, devices):
+    """With as many tasks, which are its ranks."""
+    words = (*WORDS, f"trainer.devices={devices}", f"hydra.launcher.tasks_per_node={devices}")
+    command = subprocess.Popen(
+        [sys.executable, "-m", "kantor", *words], cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    began = time.monotonic()
+    try:
+        while not any(path.read_text().count("\n") > 2 for path in tmp_path.rglob("metrics.csv")):
+            assert command.poll() is None and time.monotonic() - began < PATIENCE
+            time.sleep(0.1)
+        preempted = tasks(tmp_path)
+        assert len(preempted) == devices
+        for task in preempted:
+            os.kill(task, signal.SIGUSR2)
+        told = command.communicate(timeout=PATIENCE)[0]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+    assert command.returncode == 0 and "1 job: 1 done" in told, told
+    attempts = status(tmp_path)["attempts"]
+    assert [(one["outcome"], one["processes"]) for one in attempts] == [("interrupted", devices), ("finished", devices)]
+    assert attempts[1]["from_step"] == attempts[0]["to_step"] > 0
