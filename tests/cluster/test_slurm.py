@@ -210,15 +210,16 @@ def test_a_plan_is_left_to_an_array_of_workers_of_which_a_node_dies(slurm, tmp_p
 
 def test_a_job_of_submitits_over_two_tasks_goes_back_when_it_is_preempted_and_is_done(slurm, tmp_path):
     """Its command waits on the login node meanwhile; the job has lost no step."""
-    launcher = ("submitit_slurm", "tasks_per_node=2", "additional_parameters={overcommit:true}", "timeout_min=10")
-    words = ("-m", *LONG, "seed=0", "budget.steps=600", "trainer.devices=2", *map("hydra.launcher.{}".format, launcher))
-    words = [word.replace("hydra.launcher.submitit", "hydra/launcher=submitit") for word in words]
+    launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.tasks_per_node=2", "hydra.launcher.timeout_min=10",
+                "+hydra.launcher.additional_parameters.overcommit=true")  # fmt: skip
+    words = ("-m", *(word for word in LONG if not word.startswith("budget")), "seed=0", "budget.steps=600",
+             "trainer.devices=2", *launcher)  # fmt: skip
     command = subprocess.Popen(
         [sys.executable, "-m", "kantor", "train", *words], cwd=tmp_path, env=slurm.environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
-        wait_until(lambda: has_trained(tmp_path))
+        wait_until(lambda: has_trained(tmp_path) or command.poll() is not None)
         (name,) = slurm.run("squeue", "-h", "-o", "%i").split()
         slurm.run("scancel", "--signal", "USR2", name)
         wait_until(lambda: slurm.state(name) == "PENDING")

@@ -72,11 +72,12 @@ def told_apart(words: Sequence[str], config_dirs: Sequence[str]) -> Words:
         key, _, value = word.partition("=")
         if key in how:
             how[key] = value
-        if key.startswith("hydra.launcher."):
+        of_hydra = key.lstrip("+")  # by which a setting is given that the launcher's file does not have
+        if of_hydra.startswith("hydra.launcher."):
             launching.append(word)
         elif key == "hydra/sweeper":
             raise UserError(f"{word}: a sweep is kantor's own plan; leave it out, and search by a word, search=tpe")
-        elif key.startswith("hydra") and key != LAUNCHER:
+        elif of_hydra.startswith("hydra") and key != LAUNCHER:
             raise UserError(
                 f"{word}: a sweep is kantor's own plan, and takes only {LAUNCHER}=NAME and hydra.launcher.* of Hydra; "
                 "leave it out"
