@@ -268,7 +268,7 @@ def test_a_loss_estimates_a_distance_once_there_was_a_step(objective, name, esti
 @each_objective
 def test_limits_are_those_of_two_optimizers_and_of_double_backward(objective):
     limits = gan(objective=objective).limits
-    assert list(limits.precisions) == ["16-mixed"] and limits.unused_parameters
+    assert list(limits.precisions) == ["16-mixed"] and limits.in_turns
     penalised = isinstance(objective, WassersteinGradientPenalty | Relativistic)
     assert (limits.compile is not None) == penalised
 

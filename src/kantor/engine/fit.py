@@ -31,6 +31,7 @@ from kantor.config.schema import TRAINED
 from kantor.engine.assembly import Assembly
 from kantor.engine.lightning import quiet_lightning
 from kantor.engine.score import score_once
+from kantor.engine.turns import InTurns
 from kantor.errors import Interrupted, UserError
 from kantor.evaluation import tensor_files
 from kantor.numerics import numerics
@@ -156,10 +157,15 @@ def make_strategy(run: Assembly) -> Strategy | str:
     settings = run.configuration.trainer
     if settings.world == 1:
         return "auto"
+    backend = "nccl" if settings.accelerator == "gpu" else "gloo"
+    foreign = bool(run.configuration.foreign(*TRAINED))
+    if run.model.limits.in_turns and not foreign:
+        return InTurns(process_group_backend=backend)
     return DDPStrategy(
-        find_unused_parameters=run.model.limits.unused_parameters or bool(run.configuration.foreign(*TRAINED)),
+        find_unused_parameters=foreign,
         broadcast_buffers=False,
-        process_group_backend="nccl" if settings.accelerator == "gpu" else "gloo",
+        gradient_as_bucket_view=True,
+        process_group_backend=backend,
     )
 
 

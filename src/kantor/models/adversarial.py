@@ -268,7 +268,7 @@ class Adversarial(GenerativeModel):
         return Limits(
             precisions={"16-mixed": "several optimizers share no loss scaler"},
             compile=penalised,
-            unused_parameters=True,
+            in_turns=True,
         )
 
     def check_losses(self, block: Block) -> None:

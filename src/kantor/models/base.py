@@ -32,12 +32,12 @@ class Limits:
     Attributes:
         precisions: why not, by precision.
         compile: why its networks cannot be compiled; None where they can.
-        unused_parameters: whether a backward pass leaves some parameters without a gradient, which DDP has to know.
+        in_turns: whether networks are trained one after the other, each backward pass leaving some without a gradient.
     """
 
     precisions: Mapping[str, str] = field(default_factory=dict)
     compile: str | None = None
-    unused_parameters: bool = False
+    in_turns: bool = False
 
 
 class GenerativeModel(pl.LightningModule, ABC):
