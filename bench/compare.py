@@ -19,7 +19,8 @@ import yaml
 
 import kantor
 from kantor.report.compare import compare
-from kantor.runs.directory import RunDirectory, named
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import named
 
 SEEDS = 5
 

@@ -190,3 +190,13 @@ class WithoutAliases(yaml.SafeDumper):
     def ignore_aliases(self, data: object) -> bool:
         """Everywhere."""
         return True
+
+
+def begun(path: Path, *, layout: int = LAYOUT) -> RunDirectory:
+    """A directory in which a run was begun, and no more."""
+    directory = RunDirectory(path)
+    directory.create()
+    write_json(directory.status_json, {**STATUS, "layout": layout})
+    write_text(directory.config_yaml, yaml.safe_dump(CONFIG))
+    write_json(directory.environment_json, ENVIRONMENT)
+    return directory

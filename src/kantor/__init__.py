@@ -47,7 +47,7 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
     check_guarded()
     from kantor import ranks
     from kantor.api import Run
-    from kantor.cli.commands import trained
+    from kantor.cli.training import trained
     from kantor.led import together
     from kantor.runs.directory import RunDirectory
     from kantor.surroundings import left_alone

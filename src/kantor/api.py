@@ -15,7 +15,8 @@ from kantor.paths import path_of
 from kantor.report.cards import Evaluation, Score, read_evaluations
 from kantor.report.health import Finding, read_findings
 from kantor.report.tables import markdown, score_sheet
-from kantor.runs.directory import RunDirectory, latest
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import latest
 from kantor.surroundings import left_alone
 
 

@@ -12,7 +12,8 @@ import yaml
 
 from kantor.engine.publication import is_published
 from kantor.runs import lease_files
-from kantor.runs.directory import RunDirectory, find_runs
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import find_runs
 
 OF_THE_MOMENT = {
     "seconds", "made_by", "train_seconds", "evaluate_seconds", "peak_memory_bytes", "attempts", "started", "ended",

@@ -148,8 +148,8 @@ def remembering(compose: Callable[..., Any]) -> Callable[..., Any]:
 
 def compose_before(words: list[str]) -> None:
     """What each child would do again takes a second fewer when it is done before it is forked."""
-    from kantor.cli.commands import configured, goes_on
     from kantor.cli.table import COMMANDS
+    from kantor.cli.training import configured, goes_on
 
     if words[0] in ("train", FROM_PYTHON):
         rest, config_dirs, flags = COMMANDS["train"].take_options(words[1:])

@@ -5,13 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
-from run_files import CARD, CONFIG, ENVIRONMENT, EVALUATION, STATUS
+from run_files import CARD, CONFIG, EVALUATION, begun
 
 from kantor.atomic import append_rows, replacing, write_json, write_text
 from kantor.errors import Held, UserError
 from kantor.runs import directory as rundir
-from kantor.runs.directory import LAYOUT, RunDirectory, find_runs, latest, named
+from kantor.runs.directory import LAYOUT, RunDirectory
 from kantor.runs.door import read_json
 
 
@@ -21,16 +20,7 @@ def names(path):
 
 @pytest.fixture
 def run(tmp_path):
-    return begin(tmp_path / "run")
-
-
-def begin(path, *, layout=LAYOUT):
-    directory = RunDirectory(path)
-    directory.create()
-    write_json(directory.status_json, {**STATUS, "layout": layout})
-    write_text(directory.config_yaml, yaml.safe_dump(CONFIG))
-    write_json(directory.environment_json, ENVIRONMENT)
-    return directory
+    return begun(tmp_path / "run")
 
 
 # Files are written whole or not at all
@@ -234,7 +224,7 @@ def test_nothing_is_no_run(tmp_path):
 
 @pytest.mark.parametrize("layout", [LAYOUT + 1, 0, None, "1"])
 def test_another_layout_is_refused_with_the_version_that_wrote_it(tmp_path, layout):
-    begin(tmp_path / "other", layout=layout)
+    begun(tmp_path / "other", layout=layout)
     with pytest.raises(UserError, match=rf"has layout {layout!r}, this kantor reads layout {LAYOUT}.*9\.9\.9"):
         RunDirectory.open(tmp_path / "other")
 
@@ -311,43 +301,11 @@ def test_a_directory_in_the_place_of_a_temporary_file_is_left(run):
     assert names(run.path / "samples") == [".x.tmp"]
 
 
-# Several runs
-
-
-def test_runs_are_found_at_every_depth(tmp_path):
-    for name in ("b", "a/deep/er", "c"):
-        begin(tmp_path / name)
-    (tmp_path / "empty").mkdir()
-    assert [found.path.relative_to(tmp_path).as_posix() for found in find_runs(tmp_path)] == ["a/deep/er", "b", "c"]
-    assert [found.path for found in find_runs(tmp_path / "b")] == [tmp_path / "b"]
-    assert find_runs(tmp_path / "nowhere") == []
-
-
-def test_latest_is_the_run_written_to_last(tmp_path):
-    for number, name in enumerate(["first", "last", "middle"]):
-        when = 10**9 * {"first": 1, "middle": 2, "last": 3}[name] + number
-        os.utime(begin(tmp_path / name).status_json, ns=(when, when))
-    assert latest(tmp_path).path == tmp_path / "last"
-
-
-def test_without_runs_there_is_no_latest(tmp_path):
-    with pytest.raises(UserError, match="run=latest: there is no run below"):
-        latest(tmp_path)
-
-
 def test_evaluations_are_read_oldest_first(run):
     for number, name in enumerate(["z", "a", "m"]):
         write_json(run.evaluations / f"{name}.json", {**EVALUATION, "name": name, "seconds": 1.0})
         os.utime(run.evaluations / f"{name}.json", ns=(number, number))
     assert [entry["name"] for entry in run.evaluation_files()] == ["z", "a", "m"]
-
-
-def test_somebody_s_samples_below_a_directory_are_found_by_their_card(tmp_path):
-    theirs = tmp_path / "all" / "theirs"
-    theirs.mkdir(parents=True)
-    write_json(theirs / "card.json", {})
-    begin(tmp_path / "all" / "a_run")
-    assert [found.path.name for found in named([str(tmp_path / "all")])] == ["a_run", "theirs"]
 
 
 def test_a_moved_run_works(run, tmp_path):

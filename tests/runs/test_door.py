@@ -16,7 +16,8 @@ from kantor.report import compare, page, status
 from kantor.report.summary import summarise
 from kantor.report.why import explained
 from kantor.runs import door, metric_rows, schemas, shapes
-from kantor.runs.directory import RunDirectory, find_runs, latest
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import find_runs, latest
 
 FILES = of_files()
 

@@ -4,11 +4,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from kantor.cli import words
 from kantor.config.files import options
-from kantor.runs.directory import find_runs
 
 WIDTH = 118
 
@@ -16,11 +14,6 @@ WIDTH = 118
 def nothing() -> list[str]:
     """What a shell completes where nothing can be listed."""
     return []
-
-
-def run_paths() -> list[str]:
-    """The runs below outputs/."""
-    return [str(run.path) for run in find_runs(Path("outputs"))]
 
 
 @dataclass(frozen=True)
@@ -50,6 +43,9 @@ class Key:
 def of_group(group: str, help: str) -> Key:
     """A key that chooses an option of a configuration group."""
     return Key(f"{group}=NAME", help, partial(options, group, []))
+
+
+CONFIG_DIR = Key("--config-dir DIR", "your own groups, such as DIR/experiment/mine.yaml")
 
 
 @dataclass(frozen=True)

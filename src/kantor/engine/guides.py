@@ -14,7 +14,8 @@ from kantor.models.denoising import DenoisingModel
 from kantor.noising.denoiser import Denoiser
 from kantor.paths import path_of
 from kantor.runs import checkpoints
-from kantor.runs.directory import RunDirectory, latest
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import latest
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ from kantor.report.protocols import holders
 from kantor.report.summary import Summary
 from kantor.report.tables import Sheet, console, terminal
 from kantor.runs import door
-from kantor.runs.directory import RunDirectory, find_runs
+from kantor.runs.directory import RunDirectory
+from kantor.runs.finding import find_runs
 
 if TYPE_CHECKING:
     from rich.table import Table

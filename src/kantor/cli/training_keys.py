@@ -1,0 +1,47 @@
+"""What can be given to `kantor train`, in the order in which its help shows it."""
+
+from kantor.cli.command import CONFIG_DIR, Key, of_group
+from kantor.cli.named import run_names
+from kantor.config.checks import CODE
+
+KEYS = (
+    of_group("experiment", "see `kantor list experiments`"),
+    Key("run=DIR", "a finished run to go on with, as a new run that starts from a copy", run_names),
+    Key("seed=0", "another seed is another run"),
+    Key("budget.steps=N", "how long, instead of the experiment's budget; steps as the model counts them"),
+    Key("budget.images=N", "the same in real samples consumed"),
+    Key("budget.minutes=M", "the same in minutes; two budgets on one command line are an error"),
+    of_group("data", "what is learned; data.* changes it"),
+    Key("data.batch_size=N", "over all processes"),
+    of_group("model", "what learns; model.* changes it"),
+    of_group("objective", "the loss; objective.* changes it"),
+    of_group("optimisation", "optimizers and their settings; optimisation.* changes them"),
+    Key("optimisation.gradient_clip_norm=C", "a bound on the norm of each network's gradient"),
+    Key("optimisation.accumulate=K", "each batch in K passes, equal to one, in less memory"),
+    of_group("ema", "moving averages of the weights, or none; ema.decay=[0.999,0.9999] or ema=power keeps two"),
+    of_group("schedule", "of the learning rates, up to the budget's end; schedule.* changes it"),
+    of_group("stop", "none, or when to end before the budget; stop.* changes it"),
+    of_group("trainer", "the machine and how it computes"),
+    Key("trainer.accelerator=auto", "cpu, gpu or mps"),
+    Key("trainer.devices=1", "processes; several share each batch"),
+    Key("trainer.nodes=1", "machines with so many each, which srun or torchrun has started"),
+    Key("trainer.threads=auto", "per process"),
+    Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),
+    of_group("evaluation", "how it is scored, or none; evaluation.* changes it"),
+    of_group("extractor", "what features of pictures are, where not those that the evaluation chooses"),
+    of_group("likelihood", "how nll of points or bits_per_dim of pictures is computed, or none"),
+    of_group("sampler", "how samples are drawn, for pictures and scores; it does not change the weights"),
+    of_group("logger", "a tracker beside metrics.csv: wandb, tensorboard or mlflow"),
+    of_group("pictures", "what is drawn while training, or none"),
+    Key("outputs=outputs", "root of run directories"),
+    Key("rerun=true", "train a finished run again from the beginning"),
+    Key("code=refuse", "or accept, or rerun: of a finished run that other code has made", lambda: list(CODE)),
+    Key("--cfg", "print the configuration and stop, with run= that of the longer run"),
+    CONFIG_DIR,
+    Key("-m", "every combination of comma-separated values, as a plan in outputs/sweeps"),
+    of_group("search", "with -m: values are asked for one trial after another; key=interval(0,1) is a whole range"),
+    Key("search.trials=N", "how many, failed ones among them; more go on with the same search"),
+    Key("search.scores=[w1,…]", "by which trials are ranked, instead of primary_score"),
+    of_group("pruner", "with search=: what ends a trial early for its scores while training, or none"),
+    Key("hydra/launcher=basic", "with -m: joblib, submitit_local or submitit_slurm do several jobs at once"),
+)
