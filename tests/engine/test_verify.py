@@ -1,64 +1,28 @@
 """A finished run is proved at every level; whatever of its claims is forged is found, and named."""
 
-import csv
 import json
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
-from safetensors.torch import load_file, save_file
-from small_runs import SMALL, command_line
+from forgeries import (
+    a_row,
+    better,
+    covered_up,
+    edited,
+    exchange,
+    other_weights,
+    the_evaluation,
+    verified,
+    wrong,
+)
+from safetensors.torch import load_file
+from small_runs import SMALL
 
-from kantor.atomic import append_rows, replacing
 from kantor.digests import sha256
-from kantor.runs.card import write_card
 from kantor.runs.directory import RunDirectory
-from kantor.runs.manifest import write_manifest
-from kantor.seals import seal_zip
-
-
-@pytest.fixture
-def run(finished, tmp_path):
-    """A copy of a finished run of 40 steps, with digests of every tenth."""
-    return shutil.copytree(finished, tmp_path / "sent")
-
-
-def edited(path, change):
-    """A JSON or YAML file with something changed in it."""
-    is_json = path.suffix == ".json"
-    whole = json.loads(path.read_text()) if is_json else yaml.safe_load(path.read_text())
-    change(whole)
-    path.write_text(json.dumps(whole) if is_json else yaml.safe_dump(whole, sort_keys=False))
-
-
-def the_evaluation(run):
-    (path,) = (run / "evaluations").glob("*.json")
-    return path
-
-
-def covered_up(run):
-    """What a forger makes anew, so that nothing tells but the numbers."""
-    directory = RunDirectory(run)
-    write_card(directory, directory.status())
-    write_manifest(directory, directory.status())
-
-
-def verified(run, *words, verdict, code=None):
-    """The verification, as it was kept."""
-    said = command_line("verify", f"run={run}", *words, check=int(verdict == "different") if code is None else code)
-    assert f"verdict  {verdict}" in said.stdout
-    newest = max((run / "verifications").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    found = json.loads(newest.read_text())
-    assert found["verdict"] == verdict
-    return found
-
-
-def wrong(found):
-    return {one["claim"]: one["told"] for one in found["findings"] if one["verdict"] == "different"}
 
 
 @pytest.mark.parametrize("level", ["files", "score", "prefix", "full"])
@@ -74,124 +38,6 @@ def test_what_is_true_is_equal_at_every_level(kantor, run, level):
     kept = [path for path in after if path not in before]
     assert [path.parent.name for path in kept] == ["verifications"]
     assert {path: after[path] for path in before} == before
-
-
-def better(record):
-    record["scores"]["w1"]["value"] /= 2
-
-
-def of_more_samples(record):
-    record["protocol"]["n_generated"] = 4096
-
-
-def counted(whole):
-    (whole["counters"] if "counters" in whole else whole["budget"]).update(steps=39)
-
-
-def a_row(run):
-    """Another loss at step 10."""
-    path = run / "metrics.csv"
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    rows[1]["train/critic_loss"] = "-0.125"
-    append_rows(path, list(rows[0]), rows, whole=True)
-
-
-def other_weights(run):
-    """A network that was trained otherwise, with nothing left that tells but its numbers."""
-    path = run / "checkpoints" / "last.ckpt"
-    held = torch.load(path, weights_only=True)
-    for name, tensor in held["state_dict"].items():
-        held["state_dict"][name] = tensor * 1.01 if tensor.is_floating_point() else tensor
-    with replacing(path) as file:
-        torch.save(held, file)
-        seal_zip(file)
-
-
-EDITS = {
-    "a value in the card": (("card.json",), lambda card: better(card["evaluations"][0]), {"card"}),
-    "a value in the evaluation": (("evaluation",), better, {"files", "card"}),
-    "the protocol in the evaluation": (("evaluation",), of_more_samples, {"files", "card", "evaluation toy"}),
-    "the budget in the card": (("card.json",), counted, {"card"}),
-    "the budget in the status": (("status.json",), counted, {"files", "budget", "card", "evaluation toy"}),
-    "the budget in status and card": (("status.json", "card.json"), counted, {"files", "budget", "evaluation toy"}),
-    "the threads": (("status.json",), lambda status: status["attempts"][0].update(threads=2), {"files"}),
-    "the cost": (
-        ("status.json", "card.json"), lambda whole: whole.get("cost", whole["budget"]).update(train_seconds=1.0),
-        {"files"},
-    ),
-    "the state in the card": (("card.json",), lambda card: card.update(status="running"), {"card"}),
-    "a setting that determines the weights": (
-        ("config.yaml",), lambda plain: plain["model"]["critic"].update(width=16), {"files", "configuration"},
-    ),
-    "a setting that does not": (("config.yaml",), lambda plain: plain["evaluation"].update(n=64), {"files"}),
-    "the seed": (("config.yaml",), lambda plain: plain.update(seed=1), {"files", "configuration"}),
-    "the source": (("environment.json",), lambda made: made["code"].update(x="y"), {"files"}),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", EDITS)
-def test_what_was_edited_is_found_by_the_files_alone(kantor, run, kind):
-    names, change, expected = EDITS[kind]
-    for name in names:
-        edited(the_evaluation(run) if name == "evaluation" else run / name, change)
-    assert set(wrong(verified(run, verdict="different"))) == expected
-
-
-CHANGES = {
-    "a row of metrics.csv": (a_row, {"files": "metrics.csv was changed"}),
-    "the last weights": (
-        other_weights,
-        {"files": "checkpoints/last.ckpt was changed", "weights": "last.ckpt has other weights"},
-    ),
-    "a bit of the checkpoint": (
-        lambda run: flip(run / "checkpoints" / "last.ckpt"),
-        {"last.ckpt": "it is damaged", "files": "checkpoints/last.ckpt was changed"},
-    ),
-    "the exported weights": (
-        lambda run: exchange(run / "checkpoints" / "generator.safetensors"),
-        {"weights": "generator.safetensors has other weights", "evaluation toy": "drawn by other weights"},
-    ),
-    "a file taken away": (
-        lambda run: (run / "metrics.csv").unlink(),
-        {"files": "metrics.csv is missing"},
-    ),
-    "an evaluation put in": (
-        lambda run: shutil.copy(the_evaluation(run), run / "evaluations" / "toy-1.json"),
-        {"files": "evaluations/toy-1.json is not one of the files", "card": "card.json: "},
-    ),
-    "a row of digests.csv": (
-        lambda run: (run / "digests.csv").write_text((run / "digests.csv").read_text()[:-65] + "0" * 64 + "\n"),
-        {"files": "digests.csv was changed", "weights": "generator.safetensors has other weights"},
-    ),
-}
-
-
-def flip(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-
-
-def exchange(path):
-    save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, metadata={"weights": "ema"})
-
-
-@pytest.mark.parametrize("kind", CHANGES)
-def test_what_was_replaced_is_found_by_the_files_alone(kantor, run, kind):
-    change, expected = CHANGES[kind]
-    change(run)
-    found = wrong(verified(run, verdict="different"))
-    for claim, told in expected.items():
-        assert told in found[claim]
-
-
-def test_the_line_of_the_configuration_is_named(kantor, run):
-    edited(run / "config.yaml", lambda plain: plain["model"]["critic"].update(width=16))
-    lines = (run / "config.yaml").read_text().splitlines()
-    told = wrong(verified(run, verdict="different"))["files"]
-    line = int(re.search(r"config\.yaml was changed \(line (\d+), model\.critic\.width was 32, is 16\)", told)[1])
-    assert lines[line - 1].strip() == "width: 16"
 
 
 def test_a_value_that_all_files_agree_on_is_found_by_scoring_again(kantor, run):
