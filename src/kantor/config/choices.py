@@ -5,6 +5,7 @@ losses do not have. So a key of a chosen group holds when the option has it by i
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from kantor.config.files import CONF
 from kantor.config.grammar import quoted, words_of
+from kantor.config.own_files import tree_of
 
 
 def composed(name: str | None, overrides: list[str]) -> DictConfig:
@@ -47,17 +49,41 @@ def alone(chosen: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, An
     return dict(loaded)
 
 
-Alone = Callable[[Mapping[str, str], Sequence[str]], Mapping[str, Any]]
-"""Tells what options are by themselves, as `alone` does; nobody changes what it tells."""
+def by_itself(group: str, option: str, places: Sequence[str] = ()) -> dict[str, Any]:
+    """What one option of one group is by itself, as plain containers.
+
+    Args:
+        group: its group.
+        option: its name.
+        places: overrides of Hydra's that say where else groups are.
+    """
+    own = CONF / group / f"{option}.yaml"
+    written = _as_written(own) if own.is_file() else None
+    return written if written is not None else dict(alone({group: option}, places)[group])
 
 
-def fit(plain: dict[str, Any], hydra: HydraConf, by_themselves: Alone = alone) -> None:
+def _as_written(file: Path) -> dict[str, Any] | None:
+    """What a file says, where Hydra, which takes a tenth of a second for it, would make nothing else of it; None where
+    other files belong to it."""
+    plain: Any = tree_of(file)
+    whole = all(
+        isinstance(entry, dict) and all(key.startswith("override ") for key in entry)
+        for entry in plain.pop("defaults", ())
+    )
+    return plain if whole else None
+
+
+ByItself = Callable[[str, str, Sequence[str]], Mapping[str, Any]]
+"""Tells what an option is, as `by_itself` does; nobody changes what it tells."""
+
+
+def fit(plain: dict[str, Any], hydra: HydraConf, itself: ByItself = by_itself) -> None:
     """Take out of a configuration the keys that belong to options which the command line replaced.
 
     Args:
         plain: as composed, in plain containers; changed in place.
         hydra: Hydra's part of it: overrides, choices and search path.
-        by_themselves: `alone`, or what remembers its answers.
+        itself: `by_itself`, or what remembers its answers.
     """
     overrides = OverridesParser.create().parse_overrides(words_of(hydra))
     given = [override.key_or_group for override in overrides]
@@ -65,10 +91,10 @@ def fit(plain: dict[str, Any], hydra: HydraConf, by_themselves: Alone = alone) -
     for group in [*given, *(["extractor"] if "evaluation" in given else [])]:  # which comes with the evaluation
         node, option = plain.get(group), hydra.runtime.choices.get(group)
         if isinstance(node, dict) and group != "experiment" and option is not None:
-            _take_out(node, by_themselves({group: option}, places)[group], key=group, given=given)
+            _take_out(node, itself(group, option, places), key=group, given=given)
 
 
-def _take_out(node: dict[str, Any], alone: dict[str, Any], *, key: str, given: list[str]) -> None:
+def _take_out(node: dict[str, Any], alone: Mapping[str, Any], *, key: str, given: list[str]) -> None:
     if node.get("_target_") != alone.get("_target_"):
         return  # the experiment put something else there, with keys of its own
     for name in list(node):

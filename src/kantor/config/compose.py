@@ -52,14 +52,14 @@ def compose(overrides: list[str], *, config_dirs: list[str] | None = None) -> Co
 
 
 def drafted(
-    overrides: list[str], *, config_dirs: list[str] | None = None, by_themselves: choices.Alone = choices.alone
+    overrides: list[str], *, config_dirs: list[str] | None = None, itself: choices.ByItself = choices.by_itself
 ) -> Draft:
     """The same on any machine.
 
     Args:
         overrides: in Hydra's grammar.
         config_dirs: directories with further groups.
-        by_themselves: `choices.alone`, or what remembers its answers.
+        itself: `choices.by_itself`, or what remembers its answers.
 
     Raises:
         UserError: as `compose`, but for contradictions.
@@ -73,7 +73,7 @@ def drafted(
         composed = choices.composed("train", [*search_path(config_dirs), *overrides])
     except FAILURES as error:
         raise explained(error, parsed, overrides, config_dirs) from error
-    return _draft(composed, composed.hydra, by_themselves)
+    return _draft(composed, composed.hydra, itself)
 
 
 def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
@@ -91,14 +91,14 @@ def _check_choices(parsed: list[Override], config_dirs: list[str]) -> None:
         )
 
 
-def _draft(composed: DictConfig, hydra: HydraConf, by_themselves: choices.Alone) -> Draft:
+def _draft(composed: DictConfig, hydra: HydraConf, itself: choices.ByItself) -> Draft:
     """Resolve a composed configuration: no interpolation, no missing value, no key of an option that was replaced, no
     budget beside the one that was named.
 
     Args:
         composed: by Hydra.
         hydra: Hydra's own part of it.
-        by_themselves: tells what options are by themselves.
+        itself: tells what options are by themselves.
 
     Raises:
         UserError: a value is missing or contradicts another.
@@ -120,7 +120,7 @@ def _draft(composed: DictConfig, hydra: HydraConf, by_themselves: choices.Alone)
         plain: Any = OmegaConf.to_container(ours, resolve=True)
     except OmegaConfBaseException as error:
         raise unresolved(error) from error
-    choices.fit(plain, hydra, by_themselves)
+    choices.fit(plain, hydra, itself)
     left_out.take_out(plain, named, hydra)
     plain["experiment"] = hydra.runtime.choices["experiment"]
     missing = [key for key in keys(plain) if at(plain, key) == "???"]

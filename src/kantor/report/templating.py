@@ -1,13 +1,18 @@
 """Templates to text: one environment, escaping on, control characters visible, undefined names are errors."""
 
+import functools
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from kantor.report import units
 from kantor.report.palette import ON_BLACK, SERIES
 from kantor.visible import visible_lines
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -17,8 +22,9 @@ def _shown(value: object) -> object:
     return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def render(template: str, **values: object) -> str:
-    """Fill a template of templates/. Everything is escaped unless the template says otherwise."""
+@functools.cache
+def _environment() -> "Environment":
+    """Which keeps the templates that it has compiled: that takes longer than filling them."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -30,4 +36,9 @@ def render(template: str, **values: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(count=units.count, yaml=partial(yaml.safe_dump, sort_keys=False, allow_unicode=True))
-    return environment.get_template(template).render(palette=SERIES, palette_on_black=ON_BLACK, **values)
+    return environment
+
+
+def render(template: str, **values: object) -> str:
+    """Fill a template of templates/. Everything is escaped unless the template says otherwise."""
+    return _environment().get_template(template).render(palette=SERIES, palette_on_black=ON_BLACK, **values)

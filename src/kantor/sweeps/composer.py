@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from kantor.config import targets
-from kantor.config.choices import alone
+from kantor.config.choices import by_itself
 from kantor.config.compose import Draft, drafted, resolved
 from kantor.config.schema import Configuration
 from kantor.digests import canonical
@@ -31,7 +31,7 @@ class Composer:
     def __init__(self, config_dirs: Sequence[str]) -> None:
         self._config_dirs = list(config_dirs)
         self._drafts: dict[tuple[str, ...], Draft] = {}
-        self._options: dict[str, Mapping[str, Any]] = {}
+        self._options: dict[tuple[str, ...], Mapping[str, Any]] = {}
         self._identities: dict[str, str] = {}
         self._codes: dict[tuple[str, ...], dict[str, str]] = {}
 
@@ -79,12 +79,12 @@ class Composer:
         return replace(draft, plain={**draft.plain, "seed": seeds[-1]}, named=named)
 
     def _drafted(self, overrides: Sequence[str]) -> Draft:
-        return drafted(list(overrides), config_dirs=self._config_dirs, by_themselves=self._by_themselves)
+        return drafted(list(overrides), config_dirs=self._config_dirs, itself=self._itself)
 
-    def _by_themselves(self, chosen: Mapping[str, str], places: Sequence[str]) -> Mapping[str, Any]:
-        key = canonical([dict(chosen), list(places)])
+    def _itself(self, group: str, option: str, places: Sequence[str]) -> Mapping[str, Any]:
+        key = (group, option, *places)
         if key not in self._options:
-            self._options[key] = alone(chosen, places)
+            self._options[key] = by_itself(group, option, places)
         return self._options[key]
 
     def _identified(self, configuration: Configuration) -> Configuration:

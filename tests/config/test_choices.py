@@ -1,0 +1,30 @@
+"""Options by themselves."""
+
+from itertools import zip_longest
+
+from kantor.config import choices
+from kantor.config.files import CONF, groups, options
+
+
+def of_others(group, name):
+    """Whether an option's file says more than its own plain values."""
+    written = (CONF / group / f"{name}.yaml").read_text()
+    return "defaults:" in written or "${" in written
+
+
+def test_an_option_by_itself_is_what_hydra_makes_of_it():
+    """Most are read without it."""
+    components = [group for group in groups([]) if group != "experiment"]
+    known = {group: options(group, []) for group in components}
+    odd = [[name for name in names if of_others(group, name)] or names[:1] for group, names in known.items()]
+    for each in zip_longest(*odd):
+        chosen = {group: name for group, name in zip(components, each, strict=True) if name is not None}
+        by_hydra = choices.alone(chosen)
+        for group, name in chosen.items():
+            assert choices.by_itself(group, name) == by_hydra[group]
+
+
+def test_most_options_are_read_without_hydra(monkeypatch):
+    monkeypatch.setattr(choices, "alone", lambda *given: {})
+    for chosen in (("evaluation", "none"), ("pictures", "none"), ("objective", "hinge"), ("data", "gaussians8")):
+        assert choices.by_itself(*chosen)
