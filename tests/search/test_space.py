@@ -36,7 +36,10 @@ def test_an_interval_has_both_ends_and_perhaps_a_logarithm():
 
 @pytest.mark.parametrize(
     "word",
-    ["a=interval(2,1)", "a=tag(log,interval(0,1))", "a=range(3,3)", "a=range(9,1,-2)", "a=glob(*)", "seed=0,1", "a=1"],
+    [
+        *("a=interval(2,1)", "a=tag(log,interval(0,1))", "a=range(3,3)", "a=range(9,1,-2)", "a=glob(*)", "a=x,y,x"),
+        *("seed=0,1", "a=1"),
+    ],
 )
 def test_what_cannot_be_searched_is_told(word):
     with pytest.raises(UserError, match=r"a=|seed=|nothing to search"):
@@ -49,10 +52,14 @@ def test_words_of_a_trial_are_words_of_the_grammar():
     assert space.words({"ema": "'a,b'", "+lr": 1e-05}) == ("+lr=1e-05", "ema='a,b'")
 
 
-def test_each_category_is_at_some_corner():
-    corners = Space.of(["a=1,2,3", "b=interval(0,1)", "c=range(4,6)"]).corners()
-    assert corners[0] == ("a=1", "b=0.0", "c=4")
-    assert {one[0] for one in corners} == {"a=1", "a=2", "a=3"}
+def test_each_category_and_both_ends_are_at_the_corner_or_beside_it():
+    space = Space.of(["a=1,2,3", "b=interval(0,1)", "c=range(4,6)"])
+    assert space.corner() == ("a=1", "b=0.0", "c=4")
+    assert space.beside() == {
+        "a": [("a=2", "b=0.0", "c=4"), ("a=3", "b=0.0", "c=4")],
+        "b": [("a=1", "b=1.0", "c=4")],
+        "c": [("a=1", "b=0.0", "c=5")],
+    }
 
 
 def test_the_size_of_a_grid():

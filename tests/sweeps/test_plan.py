@@ -69,6 +69,16 @@ def test_seeds_are_composed_once_unless_something_is_made_from_them(tmp_path, mo
     assert len(words) == 4 and [job.plain["trainer"]["log_every"] for job in two.jobs] == [10, 11, 12]
 
 
+def test_combinations_that_make_the_same_run_are_one_job(tmp_path, capsys):
+    words = ["experiment=point_demo_gp", "objective.penalty_weight=1,1.0,2", "seed=0,1", f"outputs={tmp_path}"]
+    made = planned(told_apart(words, []))
+    assert [(job.number, job.words) for job in made.jobs] == [
+        (number, (f"objective.penalty_weight={weight}", f"seed={seed}"))
+        for number, (weight, seed) in enumerate([(1, 0), (1, 1), (2, 0), (2, 1)])
+    ]
+    assert "6 combinations make 4 different runs" in capsys.readouterr().err
+
+
 def test_a_plan_is_composed_anew_when_configuration_or_code_have_changed(plan, monkeypatch, tmp_path):
     asked = told_apart([*WORDS, f"outputs={tmp_path}/outputs"], [])
     made = []

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
 from kantor.messages import say, show
+from kantor.plain_files import is_plain
 from kantor.report import units
 from kantor.report.sweeps import print_sweep
 from kantor.search.words import is_search
-from kantor.sweeps.plan import Plan, named_plan
+from kantor.sweeps.plan import PLAN, Plan, named_plan
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board
 from kantor.sweeps.words import BASIC, LAUNCHER, Words, told_apart
@@ -38,8 +39,13 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
         Interrupted: a signal came; the jobs have saved themselves.
     """
     asked = told_apart(words, config_dirs)
+    check_search(asked)
+    if asked.launcher != BASIC and not is_plain(asked.directory / PLAN):
+        from kantor.sweeps.launchers import check_known
+
+        check_known(asked)
     plan = planned(asked)
-    check_launcher(plan, asked)
+    check_crowd(plan, asked)
     worker = Worker(plan, code=asked.code, failed="again", more=more_of(plan))
     if asked.rerun:
         worker.begin_again()
@@ -139,19 +145,29 @@ def conclude(board: Board) -> int:
     return exit_code(judged(board.plan, standings))
 
 
-def check_launcher(plan: Plan, words: Words) -> None:
-    """Check that the launcher can start the jobs.
+def check_search(words: Words) -> None:
+    """Check that nothing is asked of a search that only a grid does.
 
     Raises:
-        UserError: it cannot.
+        UserError: it is.
     """
-    if plan.search is not None and words.launcher != BASIC:
+    if not is_search(words.runs):
+        return
+    if words.launcher != BASIC:
         raise UserError(
             f"{LAUNCHER}={words.launcher}: the trials of a search are asked for one after another; leave it out, and "
             "have several at work at once, each by `kantor work PLAN`"
         )
-    if plan.search is not None and words.rerun:
+    if words.rerun:
         raise UserError("rerun=true: a search has each trial once; another search.seed is another search")
+
+
+def check_crowd(plan: Plan, words: Words) -> None:
+    """Check that the launcher can start jobs of so many processes.
+
+    Raises:
+        UserError: it cannot.
+    """
     trainers = [job.plain["trainer"] for job in plan.jobs if job.refused is None]
     crowded = [key for key in ("nodes", "devices") if any(trainer[key] > 1 for trainer in trainers)]
     if words.launcher == "joblib" and crowded:

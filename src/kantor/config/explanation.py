@@ -65,10 +65,10 @@ def unfit(error: BaseException) -> str:
     said = first_line(error)
     value = re.fullmatch(r"Value '(?P<value>.*)' of type '.*' could not be converted to (?P<kind>\w+)", said)
     if value is not None and value["kind"] in KINDS:
-        return f"expected {KINDS[value['kind']]}, was given {value['value']}"
+        return f"expected {KINDS[value['kind']]}, was given {value['value'] or 'nothing'}"
     truth = re.fullmatch(r"Value '(?P<value>.*)' is not a valid bool.*", said)
     if truth is not None:
-        return f"expected {KINDS['Boolean']}, was given {truth['value']}"
+        return f"expected {KINDS['Boolean']}, was given {truth['value'] or 'nothing'}"
     if said.startswith("Merge error:"):
         return "expected keys and values below it, was given one value"
     return said
@@ -90,9 +90,9 @@ def cause_of(error: BaseException) -> BaseException | None:
 
 
 def because(error: Exception) -> str:
-    """The first line of what caused it."""
+    """What caused it."""
     cause = cause_of(error)
-    return "" if cause is None else f": {first_line(cause)}"
+    return "" if cause is None else f": {unfit(cause)}"
 
 
 def unknown_word(parsed: Sequence[Override], overrides: list[str], config_dirs: list[str]) -> UserError | None:

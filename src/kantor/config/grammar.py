@@ -78,6 +78,8 @@ def _remedy(word: str) -> str:
     if len(several) > 1 and all("=" in one for one in several):
         return f"these are several words, give each by itself: {shlex.join(several)}"
     key, equals, value = word.partition("=")
+    if "," in value and not all(part.strip() for part in value.split(",")):
+        return f"expected a value on both sides of each comma, as in {key}=0,1"
     better = f"{key}={QuotedString(text=value, quote=Quote.double).with_quotes()}"
     try:
         OverridesParser.create().parse_overrides([better])

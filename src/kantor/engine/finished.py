@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kantor.config.checks import at, keys
-from kantor.config.schema import ASKED, Configuration
+from kantor.config.schema import ASKED, SCORING, Configuration
 from kantor.engine.assembly import Assembly
 from kantor.engine.publication import is_published, publish
 from kantor.errors import OtherCode, command
@@ -15,9 +15,6 @@ from kantor.messages import say
 from kantor.plain_files import is_plain
 from kantor.runs import checkpoints
 from kantor.runs.identity import code_changes
-
-SCORING = ("evaluation", "extractor", "likelihood", "sampler")
-"""Groups that `kantor evaluate` takes."""
 
 
 def is_of_other_code(run: Assembly, code: dict[str, str]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kantor.config.compose import changed
-from kantor.config.schema import Configuration
+from kantor.config.schema import SCORING, Configuration
 from kantor.engine import rescoring, retraining
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check_data_root, check_drawing, check_machine
@@ -25,9 +25,6 @@ from kantor.workers import launch
 
 MACHINE = ("trainer.threads", "trainer.nodes", "trainer.devices", "trainer.accelerator", "trainer.progress")
 """What may be otherwise where a run is trained again; the weights may then differ, which is said."""
-
-SCORING = ("evaluation", "extractor", "likelihood", "sampler")
-"""Groups of what is scored: another option, or other settings of it, lead to the evaluation that was asked for then."""
 
 
 def verify(

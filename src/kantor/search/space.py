@@ -27,10 +27,12 @@ class Space:
     Attributes:
         fixed: words with one value.
         distributions: by the key of a word, with the `+` of one that is added.
+        given: the words with several values, by the same keys.
     """
 
     fixed: tuple[str, ...]
     distributions: Mapping[str, BaseDistribution]
+    given: Mapping[str, str]
 
     @classmethod
     def of(cls, words: Sequence[str]) -> "Space":
@@ -39,11 +41,12 @@ class Space:
         Raises:
             UserError: a word is not in the grammar, or has values that nothing can be asked for; or none has several.
         """
-        fixed, distributions = [], {}
+        fixed, distributions, given = [], {}, {}
         for word in (literal(word, several=True) for word in words):
             (override,) = parse([word])
             if override.is_sweep_override():
-                distributions[str(override.get_key_element())] = _distribution(override, word)
+                key = str(override.get_key_element())
+                distributions[key], given[key] = _distribution(override, word), word
             else:
                 fixed.append(word)
         if not distributions:
@@ -51,18 +54,22 @@ class Space:
                 "a search has nothing to search: give a setting several values, as in "
                 "'optimisation.generator.lr=tag(log,interval(1e-4,1e-2))' or ema=default,none"
             )
-        return cls(tuple(fixed), distributions)
+        return cls(tuple(fixed), distributions, given)
 
     def words(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """The words of one trial that are its own."""
         return tuple(f"{key}={values[key]}" for key in self.distributions)
 
-    def corners(self) -> list[tuple[str, ...]]:
-        """The first value of each, and each other category beside the first ones: what has to be right of all."""
+    def corner(self) -> tuple[str, ...]:
+        """The words of the trial with the first category and the lowest number of each setting."""
+        return self.words({key: _ends(one)[0] for key, one in self.distributions.items()})
+
+    def beside(self) -> dict[str, list[tuple[str, ...]]]:
+        """By setting, the trials that differ from the corner in it alone: with each other category, or the highest
+        number."""
         every = {key: _ends(one) for key, one in self.distributions.items()}
         first = {key: values[0] for key, values in every.items()}
-        others = [{**first, key: value} for key, values in every.items() for value in values[1:]]
-        return [self.words(values) for values in (first, *others)]
+        return {key: [self.words({**first, key: value}) for value in values[1:]] for key, values in every.items()}
 
     @property
     def size(self) -> int | None:
@@ -87,7 +94,7 @@ def _ends(distribution: BaseDistribution) -> list[Any]:
     if isinstance(distribution, CategoricalDistribution):
         return list(distribution.choices)
     assert isinstance(distribution, IntDistribution | FloatDistribution)
-    return [distribution.low]
+    return [distribution.low, distribution.high]
 
 
 def _distribution(override: Override, word: str) -> BaseDistribution:
@@ -105,7 +112,10 @@ def _distribution(override: Override, word: str) -> BaseDistribution:
         return _range(value, word)
     if not override.is_discrete_sweep() or not hasattr(value, "list"):
         raise UserError(f"{word}: a search has no patterns; name the values, as in {key}=a,b")
-    return CategoricalDistribution(list(dict.fromkeys(override.sweep_string_iterator())))
+    categories = list(override.sweep_string_iterator())
+    if len(set(categories)) < len(categories):
+        raise UserError(f"{word}: a value stands there twice; leave one of the two out")
+    return CategoricalDistribution(categories)
 
 
 def _interval(given: IntervalSweep, word: str) -> BaseDistribution:

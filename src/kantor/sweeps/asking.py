@@ -23,6 +23,7 @@ from kantor.search.words import Settings, is_of_search, settings
 from kantor.sweeps.composer import Composer
 from kantor.sweeps.plan import MOST_JOBS, Job, Plan
 from kantor.sweeps.planning import stamp
+from kantor.sweeps.sameness import same
 from kantor.sweeps.states import Board, Standing
 from kantor.sweeps.trials import losses
 from kantor.sweeps.words import Words
@@ -159,8 +160,7 @@ def begun(words: Words, there: Plan | None) -> Plan:
     """
     check_study(words.directory, there)
     asked, space, composer = settings(words.runs, words.config_dirs), space_of(words.runs), Composer(words.config_dirs)
-    corners = [composer.job(0, (*space.fixed, *corner), corner) for corner in space.corners()]
-    terms = _terms(asked, space, corners[0])
+    terms = _terms(asked, space, _corner(space, composer))
     made_from = stamp(words.config_dirs, composer.own_files())
     plan = Plan(words.directory, words.runs, words.config_dirs, made_from, (), terms)
     words.directory.mkdir(parents=True, exist_ok=True)
@@ -179,6 +179,23 @@ def space_of(words: Sequence[str]) -> Space:
         UserError: a word is wrong, or none has several values.
     """
     return Space.of([word for word in words if not is_of_search(word)])
+
+
+def _corner(space: Space, composer: Composer) -> Job:
+    """A job of a space, all of whose settings are right and make a difference, seen from there.
+
+    Raises:
+        UserError: one is not, or makes none.
+    """
+    corner, beside = space.corner(), space.beside()
+    for words in (corner, *(words for several in beside.values() for words in several)):
+        composer.draft((*space.fixed, *words))  # what is misspelt is known without torch
+    job = composer.job(0, (*space.fixed, *corner), corner)
+    for key, several in beside.items():
+        others = [composer.job(0, (*space.fixed, *words), words) for words in several]
+        if others and all(other.run == job.run for other in others):
+            raise same(space.given[key])
+    return job
 
 
 def _terms(asked: Settings, space: Space, job: Job) -> Terms:

@@ -46,7 +46,7 @@ class Composer:
         Raises:
             UserError: an override is wrong, or contradicts another.
         """
-        draft = self._draft(overrides)
+        draft = self.draft(overrides)
         configuration = self._identified(resolved(draft.plain, draft.named))
         plain = dict(configuration.plain)
         trainer = {key: draft.plain["trainer"][key] for key in MACHINE if draft.plain["trainer"][key] == "auto"}
@@ -64,22 +64,26 @@ class Composer:
         names = {name for code in self._codes.values() for name in code if not name.startswith(("kantor.", "torch."))}
         return sorted({str(path) for name in names for path in source.modules_of(name).values()})
 
-    def _draft(self, overrides: Sequence[str]) -> Draft:
-        """What Hydra makes of overrides; of those that differ in their seed only, once."""
+    def draft(self, overrides: Sequence[str]) -> Draft:
+        """What Hydra makes of overrides; of those that differ in their seed only, once. It takes no torch.
+
+        Raises:
+            UserError: an override is wrong.
+        """
         rest = tuple(word for word in overrides if not SEED.fullmatch(word))
         seeds = [int(found[1]) for word in overrides if (found := SEED.fullmatch(word))]
-        if rest not in self._drafts:
-            self._drafts[rest] = self._drafted(overrides)
-        draft = self._drafts[rest]
+        draft = self._drafted(rest, overrides)
         if not seeds or draft.plain["seed"] == seeds[-1]:
             return draft
         if draft.by_seed:
-            return self._drafted(overrides)
+            return self._drafted(tuple(overrides), overrides)
         named = {**draft.named, "seed": seeds[-1]}
         return replace(draft, plain={**draft.plain, "seed": seeds[-1]}, named=named)
 
-    def _drafted(self, overrides: Sequence[str]) -> Draft:
-        return drafted(list(overrides), config_dirs=self._config_dirs, itself=self._itself)
+    def _drafted(self, key: tuple[str, ...], overrides: Sequence[str]) -> Draft:
+        if key not in self._drafts:
+            self._drafts[key] = drafted(list(overrides), config_dirs=self._config_dirs, itself=self._itself)
+        return self._drafts[key]
 
     def _itself(self, group: str, option: str, places: Sequence[str]) -> Mapping[str, Any]:
         key = (group, option, *places)

@@ -14,7 +14,7 @@ def swept(words: Sequence[str], config_dirs: Sequence[str]) -> list[list[str]]:
     """The `key=value`s that each word stands for, in its order.
 
     Raises:
-        UserError: a word is not in the grammar, or stands for a range that no grid goes through.
+        UserError: a word is not in the grammar, stands for a range that no grid goes through, or names a value twice.
     """
     written = [literal(word, several=True) for word in words]
     parsed = [parse([word])[0] for word in written]
@@ -40,4 +40,7 @@ def _values(override: Override, word: str, config_dirs: Sequence[str]) -> list[s
     values = [f"{key}={one}" for one in override.sweep_string_iterator()]
     if not values:
         raise UserError(f"{word}: expected at least one value")
-    return list(dict.fromkeys(values))
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise UserError(f"{word}: {twice} stands there twice, which would be one job; leave one of the two out")
+    return values

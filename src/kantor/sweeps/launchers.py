@@ -58,15 +58,27 @@ def launch(plan: Plan, words: Words, numbers: Sequence[int], *, failed: str) -> 
                 raise refused(words, str(error).splitlines()[0].rstrip(".")) from error
 
 
-def refused(words: Words, why: str) -> UserError:
-    """What is said of a launcher that Hydra does not take: there is no such one, or one of its settings is wrong."""
+def check_known(words: Words) -> None:
+    """Check that there is such a launcher.
+
+    Raises:
+        UserError: there is none.
+    """
     Plugins.instance()  # which makes installed launchers known
     known = [name.removesuffix(".yaml") for name in ConfigStore.instance().list("hydra/launcher")]
     if words.launcher not in known:
-        return UserError(
+        raise UserError(
             f"{LAUNCHER}={words.launcher}: there is none here{nearest(words.launcher, known)}: expected one of "
             f"{', '.join(known)}; others than {BASIC} come with `pip install 'kantor[sweeps]'`"
         )
+
+
+def refused(words: Words, why: str) -> UserError:
+    """What is said of a launcher that Hydra does not take: there is no such one, or one of its settings is wrong."""
+    try:
+        check_known(words)
+    except UserError as error:
+        return error
     node = ConfigStore.instance().load(f"hydra/launcher/{words.launcher}.yaml").node
     settings = [str(key) for key in node if str(key) != "_target_"]
     return UserError(f"{LAUNCHER}={words.launcher}: {why}; its settings are {', '.join(settings)}")

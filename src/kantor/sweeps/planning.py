@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kantor.config import files
 from kantor.errors import UserError
@@ -18,6 +18,9 @@ from kantor.search.words import is_search
 from kantor.sweeps.plan import MOST_JOBS, PLAN, Job, Plan
 from kantor.sweeps.words import Words
 from kantor.version import PACKAGE, __version__
+
+if TYPE_CHECKING:
+    from kantor.sweeps.composer import Composer
 
 
 def planned(words: Words) -> Plan:
@@ -78,26 +81,51 @@ def compose(words: Words) -> Plan:
     """A plan, composed from the words.
 
     Raises:
-        UserError: a word is wrong: every job with it is refused.
+        UserError: a word is wrong: every job with it is refused, or each of its values makes the same run.
     """
     from kantor.sweeps.composer import Composer
     from kantor.sweeps.grid import combinations, swept
+    from kantor.sweeps.sameness import check_several, once
 
     grid = swept(words.runs, words.config_dirs)
     number = math.prod(map(len, grid))
     if number > MOST_JOBS:
         raise UserError(f"these are {number:,} jobs: expected at most {MOST_JOBS:,} in one sweep; part it")
-    every, composer, jobs, errors = list(combinations(grid)), Composer(words.config_dirs), [], {}
+    every, composer = list(combinations(grid)), Composer(words.config_dirs)
+    errors = _misspelt(every, composer)
+    jobs = []
     for index, overrides in enumerate(every):
-        told = [word for word, values in zip(overrides, grid, strict=True) if len(values) > 1]
+        told = tuple(word for word, values in zip(overrides, grid, strict=True) if len(values) > 1)
         try:
+            if index in errors:
+                raise errors[index]
             jobs.append(composer.job(index, overrides, told))
         except UserError as error:
             errors[index] = error
-            jobs.append(Job(index, tuple(told), "", {}, {}, {}, str(error)))
+            jobs.append(Job(index, told, "", {}, {}, {}, str(error)))
     _check_words(every, errors)
+    check_several(words.runs, every, jobs)
+    kept = once(jobs)
+    if len(kept) < len(jobs):
+        say(f"{len(jobs):,} combinations make {len(kept):,} different runs: each is one job")
     made_from = stamp(words.config_dirs, composer.own_files())
-    return Plan(words.directory, words.runs, words.config_dirs, made_from, tuple(jobs))
+    return Plan(words.directory, words.runs, words.config_dirs, made_from, kept)
+
+
+def _misspelt(every: list[tuple[str, ...]], composer: "Composer") -> dict[int, UserError]:
+    """What is wrong with combinations as far as Hydra sees it, which takes no torch, by their place.
+
+    Raises:
+        UserError: a word is wrong in all.
+    """
+    errors = {}
+    for index, overrides in enumerate(every):
+        try:
+            composer.draft(overrides)
+        except UserError as error:
+            errors[index] = error
+    _check_words(every, errors)
+    return errors
 
 
 def _check_words(every: list[tuple[str, ...]], errors: dict[int, UserError]) -> None:
