@@ -146,6 +146,14 @@ def test_what_cannot_be_written_is_the_users_place_and_a_full_disk_is_not():
             raise OSError(number, os.strerror(number))
 
 
+def test_a_remedy_names_the_words_that_the_command_takes():
+    error = OSError(errno.EROFS, "read-only", "a")
+    assert causes.explained(error).endswith("have it permitted, or name another place, outputs=DIR or out=PATH")
+    for keys, words in (((), "permitted"), (("run", "out"), ", or name another place, out=PATH")):
+        with causes.taking(keys):
+            assert causes.explained(error).endswith(words)
+
+
 @pytest.fixture
 def left(tmp_path):
     """Names of temporaries in a directory: of a process that is gone, of one that lives, of another machine's."""

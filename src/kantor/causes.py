@@ -2,7 +2,7 @@
 
 import contextlib
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kantor.errors import UserError
@@ -20,13 +20,16 @@ FILES = frozenset({errno.EMFILE, errno.ENFILE})
 """Too many files are open."""
 
 REMEDIES = {
-    FULL: "nothing already written is damaged; make room, or name another place (outputs=DIR, out=PATH, "
-    "KANTOR_CACHE=DIR), and give the command again",
-    DENIED: "have it permitted, or name another place (outputs=DIR, out=PATH, KANTOR_CACHE=DIR)",
+    FULL: "nothing already written is damaged; make room{elsewhere}, and give the command again",
+    DENIED: "have it permitted{elsewhere}",
     FAILED: "nothing already written is damaged; when the disk or the network works again, give the command again",
     FILES: "allow more open files, `ulimit -n 4096`, and give the command again",
 }
 
+PLACES = {"outputs": "outputs=DIR", "out": "out=PATH"}
+"""By key, the words that name another place."""
+
+_taken: list[list[str]] = []
 
 MEMORY = ("allocate memory", "out of memory", "not enough memory", "overflow")
 """What torch says where there is not enough of it, or no number for so much."""
@@ -46,8 +49,37 @@ def beyond_memory(error: BaseException) -> str:
 
 
 def is_of_machine(error: BaseException) -> bool:
-    """Whether an error is the machine's, and says nothing of what was done on it."""
-    return isinstance(error, OSError) and error.errno in FULL | FAILED | FILES
+    """Whether an error is the machine's, also one that was said to the user, and says nothing of what was done on
+    it."""
+    cause = _system(error)
+    return cause is not None and cause.errno in FULL | DENIED | FAILED | FILES
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether an error, also one that was said to the user, says that it is not allowed."""
+    cause = _system(error)
+    return cause is not None and cause.errno in DENIED
+
+
+def _system(error: BaseException) -> OSError | None:
+    cause = error.__cause__ if isinstance(error, UserError) else error
+    return cause if isinstance(cause, OSError) else None
+
+
+@contextlib.contextmanager
+def taking(keys: Iterable[str]) -> Iterator[None]:
+    """Remedies name no other words of `PLACES` than those of the command that runs."""
+    _taken.append([PLACES[key] for key in keys if key in PLACES])
+    try:
+        yield
+    finally:
+        _taken.pop()
+
+
+def elsewhere() -> str:
+    """ ", or name another place, outputs=DIR", as far as that can be told; else nothing."""
+    words = _taken[-1] if _taken else list(PLACES.values())
+    return f", or name another place, {' or '.join(words)}" if words else ""
 
 
 def is_full(error: BaseException) -> bool:
@@ -73,7 +105,8 @@ def is_known(error: OSError) -> bool:
 
 
 def _remedy(error: OSError) -> str | None:
-    return next((words for numbers, words in REMEDIES.items() if error.errno in numbers), None)
+    found = next((words for numbers, words in REMEDIES.items() if error.errno in numbers), None)
+    return None if found is None else found.format(elsewhere=elsewhere())
 
 
 def told(error: BaseException) -> str:

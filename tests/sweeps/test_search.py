@@ -143,7 +143,7 @@ def test_what_the_machine_has_failed_is_no_trial_that_failed(kantor, tmp_path, m
 
     with monkeypatch.context() as broken:
         broken.setattr(train, "launch", fail)
-        assert "1 of 3 trials: 1 failed" in kantor(*RANDOM, check=1).stdout
+        assert "1 of 3 trials: 1 stopped" in kantor(*RANDOM, check=1).stdout
     assert states(tmp_path) == ["open"]
     assert "3 of 3 trials: 3 done" in kantor(*RANDOM).stdout
     assert outcomes(tmp_path) == [["failed", "finished"], ["finished"], ["finished"]]

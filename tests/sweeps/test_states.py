@@ -10,11 +10,13 @@ from small_runs import FAST
 
 from kantor.errors import Held, LeaseLost, UserError
 from kantor.runs.attempts import new_status
+from kantor.runs.owners import Owner
 from kantor.sweeps.planning import planned
 from kantor.sweeps.states import Board, Standing
 from kantor.sweeps.words import told_apart
 from kantor.sweeps.work import Worker, exit_code
 
+HERE = Owner.here().host
 ATTEMPT = {"started": "2026-01-01T00:00:00+00:00", "ended": None, "from_step": 0, "to_step": None}
 
 
@@ -25,10 +27,13 @@ def plan(tmp_path):
 
 
 def give(plan, job, state, *attempts, **changes):
-    """A run of a job, of this code, with attempts of some outcomes, each from a step."""
+    """A run of a job, of this code, with attempts of some outcomes, each from a step, and perhaps on a machine."""
     run = plan.directory_of(job)
     run.path.mkdir(parents=True, exist_ok=True)
-    tried = [{**ATTEMPT, "outcome": outcome, "from_step": step} for outcome, step in attempts]
+    tried = [
+        {**ATTEMPT, "outcome": outcome, "from_step": step, "host": on[0] if on else HERE}
+        for outcome, step, *on in attempts
+    ]
     status = new_status({"steps": 0}, steps=4, minutes=None)
     run.status_json.write_text(json.dumps({**status, "state": state, "attempts": tried, **changes}))
 
@@ -45,15 +50,27 @@ def standing(plan, *, code="refuse"):
         ([("killed", 0), ("killed", 10), (None, 10)], "stopped"),
         ([("killed", 0), ("interrupted", 0), (None, 0)], "stopped"),
         ([("failed", 0), ("killed", 0), ("killed", 0), (None, 0)], "failed"),
+        ([("killed", 0), ("killed", 0, "b"), ("killed", 0, "b")], "stopped"),
+        ([("killed", 0, "a"), ("killed", 0, "b"), (None, 0)], "failed"),
     ],
 )
 def test_a_job_that_kills_its_workers_kills_no_more_than_three(plan, attempts, state):
     give(plan, plan.jobs[0], "running", *attempts)
     found = standing(plan)
-    assert found.state == state and ("killed 3 times in a row" in found.reason) == (state == "failed")
+    assert found.state == state and (state == "stopped" or "killed 3 times in a row" in found.reason)
     for failed in ("skip", "again"):
         missing = Worker(plan, code="refuse", failed=failed).is_missing(found)
         assert missing == (state == "stopped" or failed == "again")
+
+
+def test_a_machine_that_kills_whatever_it_is_given_leaves_the_jobs_to_others(plan, monkeypatch):
+    give(plan, plan.jobs[0], "running", *[("killed", 0, "broken")] * 3)
+    found = standing(plan)
+    assert (found.state, found.reason) == ("stopped", "killed 3 times in a row after step 0, on broken")
+    assert Worker(plan, code="refuse", failed="skip").is_missing(found)
+    monkeypatch.setattr(Owner, "here", lambda: Owner("broken", "", 1, ""))
+    found = standing(plan)
+    assert found.state == "failed" and not Worker(plan, code="refuse", failed="skip").is_missing(found)
 
 
 def test_a_failure_is_known_by_its_run_and_by_what_was_noted(plan):
@@ -73,13 +90,34 @@ def test_a_failure_is_known_by_its_run_and_by_what_was_noted(plan):
 
 def test_an_error_of_the_machine_is_still_to_be_done_and_one_of_a_file_is_not(plan):
     job, board = plan.jobs[0], Board(plan, code="refuse")
-    for number, due in ((errno.ENOSPC, True), (errno.EIO, True), (errno.EMFILE, True), (errno.ENOENT, False)):
-        error = OSError(number, "said")
-        board.note(job, error, "said")
-        found, worker = standing(plan), Worker(plan, code="refuse", failed="skip")
-        assert (found.state, found.by_machine, worker.is_missing(found)) == ("failed", due, due)
-        worker.tried.add(job.number)
-        assert not worker.is_missing(found)
+    for number, due in (
+        *((number, True) for number in (errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EMFILE, errno.EROFS)),
+        *((errno.EACCES, True), (errno.ENOENT, False)),
+    ):
+        error = UserError("said")
+        error.__cause__ = OSError(number, "said")
+        for one in (error, error.__cause__):
+            board.note(job, one, "said")
+            found, worker = standing(plan), Worker(plan, code="refuse", failed="skip")
+            assert (found.state, found.reason) == ("new" if due else "failed", "said")
+            assert (found.by_machine, worker.is_missing(found)) == (due, due)
+            assert exit_code([found]) == (
+                2 if number in (errno.EROFS, errno.EACCES) or (one is error and not due) else 1
+            )
+            worker.tried.add(job.number)
+            assert not worker.is_missing(found)
+
+
+def test_what_cannot_be_written_down_is_known_to_whoever_found_out(plan, monkeypatch):
+    def denied(*_):
+        raise OSError(errno.EROFS, "read-only")
+
+    job, board = plan.jobs[0], Board(plan, code="refuse")
+    monkeypatch.setattr("kantor.sweeps.states.write_json", denied)
+    board.note(job, OSError(errno.EROFS, "read-only"), "read-only")
+    assert (board.of(job).state, board.of(job).reason, standing(plan).reason) == ("new", "read-only", "")
+    board.forget(job)
+    assert board.of(job).reason == ""
 
 
 def test_what_was_noted_of_another_run_is_nothing_to_this_one(plan):

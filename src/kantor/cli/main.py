@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kantor import interrupts, queues, ranks, user_code
-from kantor.causes import beyond_memory, explained, is_beyond_memory, is_full
+from kantor.causes import beyond_memory, explained, is_beyond_memory, is_denied, is_full, taking
 from kantor.cli.command import general_help
 from kantor.cli.table import COMMANDS
 from kantor.errors import Interrupted, LeaseLost, UserError, nearest
@@ -35,6 +35,12 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     provenance.given = ["kantor", *words]
     ranks.adopt()
+    known = COMMANDS.get(words[0]) if words else None
+    with taking([key.name for key in known.keys] if known else []):
+        return _answered(words)
+
+
+def _answered(words: list[str]) -> int:
     if not ranks_exist():
         return _coded(partial(_answer, words))
     if not words or words[0] not in SHARED:
@@ -74,24 +80,24 @@ def _coded(act: Callable[[], int]) -> int:
     except OSError as error:
         if is_full(error):
             return _complain(explained(error), 1)
-        return _complain_of(error, explained(error))
+        return _complain_of(error, explained(error), 2 if is_denied(error) else 1)
     except LeaseLost as error:
         return _complain(str(error), 1)
     except Exception as error:  # everything else is one line too, unless the traceback is asked for
         if is_beyond_memory(error):
             return _complain(beyond_memory(error), 2)
         what = str(error) or type(error).__name__
-        return _complain_of(error, f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)")
+        return _complain_of(error, f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)", 1)
 
 
-def _complain_of(error: Exception, sentence: str) -> int:
+def _complain_of(error: Exception, sentence: str, code: int) -> int:
     """What came from the user's own code is wrong input, with its line; anything else is said by the sentence."""
     from kantor.worker_ends import WorkerError
 
     told = user_code.told(error)
     if isinstance(error, WorkerError) and error.of_user:
         told = sentence
-    return _complain(sentence, 1) if told is None else _complain(told, 2)
+    return _complain(sentence, code) if told is None else _complain(told, 2)
 
 
 def _complain(sentence: str, code: int) -> int:

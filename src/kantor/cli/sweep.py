@@ -60,7 +60,7 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
 
         launch(plan, asked, [job.number for job in free], failed=worker.failed)
         left = (worker.board.of(job) for job in free)
-        worker.tried.update(one.job.number for one in left if one.state in ("failed", "other code"))
+        worker.tried.update(one.job.number for one in left if one.state in ("failed", "other code") or one.by_machine)
     if missing or not plan.is_whole:
         worker.finish()
     return conclude(worker.board)

@@ -25,6 +25,8 @@ STYLES = {"running": "green", "stopped": "yellow", "failed": "red", "other code"
 LONGEST = 120
 """Letters of a reason."""
 STATES = ("done", "pruned", "running", "stopped", "new", "failed", "other code")
+AGAIN = "failed: `kantor train -m …` given again, or `kantor work PLAN failed=again`, tries once more"
+"""Of a grid; a trial that failed is a result of its search."""
 NOTES = {
     "running": "running: a process holds it",
     "stopped": "stopped: no process works on it; the same command, or `kantor work`, goes on with it",
@@ -69,6 +71,8 @@ def _said(plan: Plan, standings: Sequence[Standing]) -> str:
     count = Counter(one.state for one in standings)
     listing = ", ".join(f"{count[state]} {state}" for state in STATES if count[state])
     notes = [NOTES[state] for state in NOTES if count[state]]
+    if count["failed"] and plan.search is None:
+        notes.append(AGAIN)
     jobs = units.counted(len(standings), "job")
     if plan.search is not None:
         jobs = f"{len(standings)} of {units.counted(plan.search.trials, 'trial')}"

@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import secrets
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ from kantor.config.schema import Configuration, Trainer
 from kantor.errors import LeaseLost, UserError
 from kantor.processes import if_lost
 from kantor.runs.directory import LAYOUT, RunDirectory, now
+from kantor.runs.owners import Owner
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
 
@@ -49,7 +51,8 @@ class Attempt:
             if earlier["outcome"] is None:
                 earlier.update(outcome="killed", to_step=_last_step(directory))
         self.over = False
-        status["attempts"].append({"started": now(), "ended": None, **begin, "to_step": None, "outcome": None})
+        known = {"id": secrets.token_hex(8), "host": Owner.here().host}
+        status["attempts"].append({**known, "started": now(), "ended": None, **begin, "to_step": None, "outcome": None})
         status.update(state="running", reason=None)
         write_json(directory.status_json, status)
 

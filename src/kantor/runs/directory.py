@@ -19,7 +19,7 @@ from typing import Any
 
 from kantor import temporaries
 from kantor.atomic import append_rows, remove, write_bytes
-from kantor.causes import placing
+from kantor.causes import elsewhere, placing
 from kantor.errors import UserError
 from kantor.marks import MARK, claim
 from kantor.messages import say
@@ -198,7 +198,7 @@ class RunDirectory:
             UserError: it cannot be written to, or something in it is no plain file.
         """
         door.check_plain(self.path)
-        with placing(f"outputs: {self.path}", "name another directory, outputs=DIR"):
+        with placing(str(self.path), f"expected a directory to write to: have it permitted{elsewhere()}"):
             claim(self.path)
             with tempfile.TemporaryFile(dir=self.path):  # without a name: two that begin at once do not meet
                 pass

@@ -34,7 +34,7 @@ ATTEMPT = record(
     {"outcome": maybe(text)},
     {
         "started": maybe(text), "ended": maybe(text), "from_step": maybe(count), "to_step": maybe(count),
-        "device": text, "processes": count, "threads": count, "torch": text,
+        "id": text, "host": text, "device": text, "processes": count, "threads": count, "torch": text,
     },
 )  # fmt: skip
 COST = record({"train_seconds": maybe(amount), "peak_memory_bytes": maybe(amount)})

@@ -117,7 +117,7 @@ class Asker:
                 self._study.finish(number, found)
             elif standing.state == "pruned":
                 self._study.prune(number)
-            elif standing.state == "done" or (standing.state == "failed" and not standing.by_machine):
+            elif standing.state in ("done", "failed"):
                 self._study.fail(number)
 
 

@@ -12,23 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from kantor.atomic import write_json
-from kantor.causes import is_of_machine
+from kantor.causes import is_denied, is_of_machine
 from kantor.config import trust
 from kantor.errors import UserError
 from kantor.plain_files import is_plain
 from kantor.runs import door
 from kantor.runs.identity import code_changes, code_hashes
+from kantor.runs.owners import Owner
 from kantor.runs.shapes import count, long_text, maybe, record, text
 from kantor.sweeps.again import Again
 from kantor.sweeps.plan import Job, Plan
 from kantor.sweeps.planning import code_stamp
 
 KILLS = 3
-"""Attempts in a row that were killed without a checkpoint between them, after which a job counts as failed: it may be
-the job that ends its workers, and would end all."""
+"""Attempts in a row that were killed on one machine without a checkpoint between them, after which a job counts as
+failed there: it may be the job that ends its workers, and would end all. Or it is the machine: elsewhere the job goes
+on, until so many machines have killed it."""
 
-MACHINE = "machine"
-"""The kind of an error that was the machine's."""
+MACHINE, DENIED = "machine", "denied"
+"""The kinds of errors that were the machine's: the second says that it is not allowed, which is up to the user."""
 
 RECORD = record({"run": maybe(text), "kind": text, "text": long_text, "attempts": count})
 
@@ -41,10 +43,10 @@ class Standing:
         job: of the plan.
         state: new, running (somebody holds the run), stopped (nobody does), failed, pruned (by its search), done, or
             other code.
-        reason: why it failed or was pruned, or what other code is.
+        reason: why it failed or was pruned or could not be done, or what other code is.
         status: the run's status.json; empty where there is no run.
-        wrong_input: whether a failure was the user's input.
-        by_machine: whether a failure was the machine's, such as a full disk, and says nothing of the job.
+        wrong_input: whether that is up to the user.
+        by_machine: whether it could not be done for an error of the machine's, such as a full disk.
     """
 
     job: Job
@@ -72,6 +74,7 @@ class Board:
         self.plan = plan
         self.code = code
         self._codes: dict[tuple[str, ...], Mapping[str, str]] = {}
+        self._unwritten: dict[int, dict[str, Any]] = {}
 
     def all(self) -> list[Standing]:
         """Of every job."""
@@ -108,31 +111,38 @@ class Board:
         noted = self._noted(job)
         if noted is not None and noted["attempts"] == len(status.get("attempts", ())):
             kind = noted["kind"]
-            return Standing(job, "failed", noted["text"], status, kind == UserError.__name__, kind == MACHINE)
+            if kind in (MACHINE, DENIED):
+                begun = "stopped" if status else "new"
+                return Standing(job, begun, noted["text"], status, wrong_input=kind == DENIED, by_machine=True)
+            return Standing(job, "failed", noted["text"], status, wrong_input=kind == UserError.__name__)
         if state == "failed":
             return Standing(job, "failed", status["reason"] or "", status)
         if self.plan.search is not None and is_pruned(status):
             return Standing(job, "pruned", status["reason"] or "", status)
-        if state == "running" and _is_deadly(status["attempts"]):
-            step = status["attempts"][-1]["from_step"]
-            reason = f"its process was killed {KILLS} times in a row after step {step:,}, before the next checkpoint"
-            return Standing(job, "failed", reason, status)
+        if state == "running":
+            return Standing(job, *_after_kills(status["attempts"]), status)
         return Standing(job, "stopped" if status else "new", status=status)
 
     def note(self, job: Job, error: BaseException, text: str) -> None:
-        """Write down why a job failed; that the disk is full is no further failure."""
+        """Write down why a job failed, or could not be done; where that cannot be, it is known here alone."""
         with contextlib.suppress(OSError, UserError):
             attempts = len(self.status(job).get("attempts", ()))
             kind = (UserError if isinstance(error, UserError) else type(error)).__name__
-            kind = MACHINE if is_of_machine(error) else kind
-            write_json(self._record(job), {"run": job.run, "kind": kind, "text": text, "attempts": attempts})
+            if is_of_machine(error):
+                kind = DENIED if is_denied(error) else MACHINE
+            self._unwritten[job.number] = {"run": job.run, "kind": kind, "text": text, "attempts": attempts}
+            write_json(self._record(job), self._unwritten[job.number])
+            del self._unwritten[job.number]
 
     def forget(self, job: Job) -> None:
         """Take back that a job failed: it is tried again."""
+        self._unwritten.pop(job.number, None)
         with contextlib.suppress(OSError):
             self._record(job).unlink(missing_ok=True)
 
     def _noted(self, job: Job) -> dict[str, Any] | None:
+        if job.number in self._unwritten:
+            return self._unwritten[job.number]
         with contextlib.suppress(UserError):
             path = self._record(job)
             found = door.read_json(path, RECORD) if is_plain(path) else None
@@ -166,8 +176,17 @@ def is_pruned(status: Mapping[str, Any]) -> bool:
     return status.get("state") == "running" and [one["outcome"] for one in status["attempts"][-1:]] == ["pruned"]
 
 
-def _is_deadly(attempts: list[dict[str, Any]]) -> bool:
-    """Whether the last attempts were all killed, and none of them got further than the one before."""
-    last = attempts[-KILLS:]
-    killed = all(one["outcome"] in (None, "killed") for one in last)
-    return len(last) == KILLS and killed and len({one.get("from_step") for one in last}) == 1
+def _after_kills(attempts: list[dict[str, Any]]) -> tuple[str, str]:
+    """The state of a run that nobody works on, and the reason, where its last attempts were killed and none of them got
+    further than the one before."""
+    here, machines = Owner.here().host, []
+    for one in reversed(attempts):
+        if one["outcome"] not in (None, "killed") or one.get("from_step") != attempts[-1].get("from_step"):
+            break
+        machines.append(one.get("host", here))
+    if len(machines) < KILLS:
+        return "stopped", ""
+    names = ", ".join(sorted(set(machines)))
+    reason = f"killed {len(machines)} times in a row after step {attempts[-1].get('from_step') or 0:,}, on {names}"
+    is_deadly = machines.count(here) >= KILLS or len(set(machines)) >= KILLS
+    return ("failed" if is_deadly else "stopped"), reason

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kantor import interrupts
-from kantor.causes import told
+from kantor.causes import is_of_machine, told
 from kantor.errors import Held, LeaseLost, OtherCode, RankLost, UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain, is_there
@@ -79,9 +79,9 @@ class Worker:
         if standing.job.number in self.tried:
             return False
         if standing.state == "failed" and self.plan.search is not None:
-            return standing.by_machine  # a trial that failed by itself has failed
+            return False
         if standing.state == "failed":
-            return self.failed == "again" or standing.by_machine
+            return self.failed == "again"
         return standing.state != "other code" or self.code == "rerun"
 
     def finish(self, *, first: int = 0) -> None:
@@ -147,7 +147,7 @@ class Worker:
             if os.environ.get("KANTOR_TRACEBACK") == "1":
                 traceback.print_exc()
             self._note(job, error, told(error))
-            say(f"{job.label} failed: {told(error)}")
+            say(f"{job.label}{'' if is_of_machine(error) else ' failed'}: {told(error)}")
         return True
 
     def _train(self, standing: Standing) -> None:
@@ -206,4 +206,4 @@ def judged(plan: Plan, standings: list[Standing]) -> list[Standing]:
     """Those by which a plan is judged: a trial that failed is a result of a search, as long as another one is done."""
     if plan.search is None or not plan.is_whole or not any(standing.state == "done" for standing in standings):
         return standings
-    return [standing for standing in standings if standing.state != "failed" or standing.by_machine]
+    return [standing for standing in standings if standing.state != "failed"]
