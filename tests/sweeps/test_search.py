@@ -91,8 +91,10 @@ def test_more_trials_go_on_with_the_search(kantor, tmp_path):
     first = trials(tmp_path)
     assert "3 of 3 trials: 3 done" in kantor(*RANDOM).stdout
     assert trials(tmp_path)[:1] == first and states(tmp_path) == ["finished"] * 3
-    assert "1 of 1 trial: 1 done" in kantor(*RANDOM, "search.trials=1").stdout
-    assert "3 of 3 trials: 3 done" in kantor(*RANDOM).stdout
+    fewer = kantor(*RANDOM, "search.trials=1")
+    assert "3 of 3 trials: 3 done" in fewer.stdout
+    assert "3 trials were asked for before, 1 are now: those there are stay and count" in fewer.stderr
+    assert not kantor(*RANDOM).stderr
     assert outcomes(tmp_path) == [["finished"]] * 3
 
 

@@ -52,6 +52,11 @@ def sweep(words: list[str], config_dirs: list[str]) -> int:
     missing = worker.missing()
     if missing and plan.search is None:
         say(f"{plan.directory}: {units.counted(len(plan.jobs), 'job')}, {len(missing)} to be done")
+    elif plan.search is not None and len(plan.jobs) > plan.search.trials:
+        say(
+            f"{plan.directory}: {len(plan.jobs)} trials were asked for before, {plan.search.trials} are now: those "
+            "there are stay and count, and no other is asked for; another search.seed is another search"
+        )
     elif plan.search is not None and (missing or not plan.is_whole):
         say(f"{plan.directory}: {units.counted(plan.search.trials, 'trial')}, {len(plan.jobs)} asked for")
     free = [one.job for one in missing if one.state != "running"]

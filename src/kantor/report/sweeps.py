@@ -75,7 +75,7 @@ def _said(plan: Plan, standings: Sequence[Standing]) -> str:
         notes.append(AGAIN)
     jobs = units.counted(len(standings), "job")
     if plan.search is not None:
-        jobs = f"{len(standings)} of {units.counted(plan.search.trials, 'trial')}"
+        jobs = f"{len(standings)} of {units.counted(max(len(standings), plan.search.trials), 'trial')}"
     return "\n".join([f"{jobs}: {listing}", *notes])
 
 

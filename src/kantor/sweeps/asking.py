@@ -80,7 +80,7 @@ class Asker:
                 f"{plan.directory / JOURNAL} has {len(known)} trials and the plan {len(plan.jobs)}: put it back from a "
                 "copy, or take the directory away, and the search begins anew"
             )
-        wanted = known[len(plan.jobs) : self._terms.trials]
+        wanted = known[len(plan.jobs) :]
         return replace(plan, jobs=(*plan.jobs, *map(self._job, wanted))) if wanted else plan
 
     def _ask(self, jobs: int) -> None:
