@@ -19,6 +19,7 @@ from kantor.cli import main as cli
 TRAIN = ("train", "experiment=point_demo_gp", "budget.steps=4", *SMALL)
 VAE = ("train", "experiment=toy_vae_points", "--config-dir", OWN)
 FILES = ("evaluate", "images=x.npz", "data=gaussians8", "out=o")
+SWEPT = ("train", "-m", "experiment=point_demo_gp", "seed=0,x")
 GAN = ("train", "experiment=point_demo_gp", "--config-dir", OWN)
 
 
@@ -71,8 +72,8 @@ def test_help_imports_nothing_heavy():
         (["train", "experiment=point_demo_gp", "--verbose"], "expected one of --cfg, --config-dir DIR, -m"),
         (["list", "-m"], "expected one of --config-dir DIR"),
         (["list", "--config-dir"], "expected a directory after it"),
-        (["train", "-m", "experiment=point_demo_gp", "seed=0,x"], "seed=x"),
         (["train", "-m", "experiment=point_demo_gp", "seed=0,1", "--cfg"], "leave one of the two out"),
+        (SWEPT, "seed=x: expected a whole number, was given x"),
         (["train", "run=nowhere", "budget.steps=5"], "run=nowhere is no run"),
         (["train", "experiment=point_demo_gp", "sampler=ode"], "sampler=ode is unknown"),
         (["train", "experiment=point_demo_gp", "ema.decay=1"], "decay=1: expected a number in [0, 1)"),
@@ -118,10 +119,35 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(words, sentence, capsys, tm
     assert list(tmp_path.iterdir()) == []  # nothing was written
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["verify", "level=fil"], "level=fil: expected one of"),
+        (["verify", "data.x=1"], "data.x: another value proves nothing"),
+        (["verify", "level=score", "evaluation=to"], "evaluation=to is unknown (nearest: toy)"),
+        (["evaluate", "evaluation=nix"], "evaluation=nix is unknown"),
+        (["evaluate", "evaluation.nn=3"], "nearest: evaluation.n"),
+        (["sample", "n=0"], "n=0: expected at least 1"),
+        (["sample", "sampler=eulr"], "nearest: euler"),
+    ],
+)
+def test_words_are_checked_before_torch_is_there(kantor, finished, monkeypatch, words, sentence):
+    for heavy in ("torch", *(f"kantor.engine.{name}" for name in ("verify", "evaluate", "sample", "redraw"))):
+        monkeypatch.setitem(sys.modules, heavy, None)
+    assert sentence in kantor(words[0], f"run={finished}", *words[1:], check=2).stderr
+
+
+@pytest.mark.parametrize(("words", "sentence"), [(["data", "nix"], "data=nix"), (SWEPT, "seed=x")])
+def test_names_and_sweeps_are_checked_before_torch_is_there(kantor, monkeypatch, words, sentence):
+    for heavy in ("torch", "kantor.cli.data_card"):
+        monkeypatch.setitem(sys.modules, heavy, None)
+    assert sentence in kantor(*words, check=2).stderr
+
+
 def test_outputs_that_cannot_be_written_to(kantor, tmp_path):
     (tmp_path / "file").write_text("in the way")
     done = kantor(*TRAIN, "outputs=file", check=2)
-    assert "name another directory, outputs=DIR" in done.stderr
+    assert "name another place, outputs=DIR" in done.stderr
     assert (tmp_path / "file").read_text() == "in the way"
 
 

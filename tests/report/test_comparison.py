@@ -152,6 +152,14 @@ def test_a_run_without_scores_is_left_out_with_the_command(make_run: MakeRun, se
         compare([run])
 
 
+def test_a_run_that_was_stopped_is_to_be_finished_before_it_is_scored(make_run: MakeRun):
+    run = make_run("b", state="running", evaluations=[])
+    finishing = "it is stopped: its `kantor train …`, given again, finishes it"
+    assert finishing in " ".join(compare([run, make_run("a")]).notes)
+    with pytest.raises(UserError, match=finishing):
+        compare([run])
+
+
 def test_runs_have_to_be_there(make_run: MakeRun, tmp_path: Path):
     with pytest.raises(UserError, match="was given none"):
         compare([])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from kantor.causes import explained
 from kantor.cli.command import Command
-from kantor.cli.named import open_run
+from kantor.cli.named import check_changes, open_run
 from kantor.cli.words import number, typed, whole
 from kantor.config.checks import check_code
-from kantor.errors import UserError
+from kantor.config.files import SCORING, check_option
+from kantor.errors import UserError, require_at_least
 from kantor.messages import say, show
 from kantor.paths import path_of
 from kantor.runs.finding import latest, named
@@ -27,6 +28,9 @@ def sample(command: Command, words: list[str]) -> int:
     directory = open_run(given)
     n, seed = whole("n", given.get("n", "64")), whole("seed", given.get("seed", "0"))
     strength = number("strength", given["strength"]) if "strength" in given else None
+    require_at_least(1, n=n)
+    if "sampler" in given:
+        check_option("sampler", given["sampler"], config_dirs)
     out = path_of(given.get("out", directory.path / "samples" / "samples.png"))
     from kantor.engine.redraw import Likeness
     from kantor.engine.sample import check_place
@@ -68,10 +72,11 @@ def evaluate(command: Command, words: list[str]) -> int:
     else:
         check_own_samples(given)
         directory = open_run(given)
+        chosen = {group: given[group] for group in SCORING if group in given}
+        check_changes(directory, overrides, chosen, config_dirs)
         from kantor.engine.evaluate import evaluate as score
 
-        named = {group: given.get(group) for group in ("evaluation", "extractor", "likelihood", "sampler")}
-        card = score(directory, overrides, **named, config_dirs=config_dirs)
+        card = score(directory, overrides, **chosen, config_dirs=config_dirs)
         place = directory.path
     from kantor.report.cards import read_evaluations
     from kantor.report.error_budget import budget_sheets
@@ -111,20 +116,18 @@ def verify(command: Command, words: list[str]) -> int:
     given = dict(pairs)
     directory = open_run(given)
     steps = whole("steps", given["steps"]) if "steps" in given else None
+    overrides = [(key, typed(key, value)) for key, value in pairs if key.startswith(command.prefixes)]
+    chosen, level = {group: given[group] for group in SCORING if group in given}, given.get("level", "files")
+    from kantor.engine.provable import check_words
+
+    check_words(directory, level, [*chosen, *(key for key, _ in overrides)], steps)
+    if level != "files":
+        check_changes(directory, overrides, chosen, config_dirs)
     from kantor.engine.verify import verify as proved
     from kantor.report.verification import print_verification
     from kantor.runs.verification import DIFFERENT, keep
 
-    found = proved(
-        directory,
-        given.get("level", "files"),
-        [(key, typed(key, value)) for key, value in pairs if key.startswith(command.prefixes)],
-        steps=steps,
-        chosen={
-            group: given[group] for group in ("evaluation", "extractor", "likelihood", "sampler") if group in given
-        },
-        config_dirs=config_dirs,
-    )
+    found = proved(directory, level, overrides, steps=steps, chosen=chosen, config_dirs=config_dirs)
     print_verification(directory, found)
     try:
         show(f"kept     {visible(str(keep(directory, found)))}")
@@ -182,11 +185,12 @@ def data(command: Command, words: list[str]) -> int:
     rest, config_dirs, _ = command.take_options(words)
     if not rest:
         raise UserError("data: expected a name, such as `kantor data gaussians8`; `kantor list data` shows all")
-    pairs = command.split(rest[1:])
+    pairs, name = command.split(rest[1:]), rest[0].removeprefix("data=")
+    check_option("data", name, config_dirs)
     from kantor.cli import data_card
 
     settings = [(key, typed(key, value)) for key, value in pairs if key != "out"]
-    data_card.show(rest[0].removeprefix("data="), settings, dict(pairs).get("out"), config_dirs)
+    data_card.show(name, settings, dict(pairs).get("out"), config_dirs)
     return 0
 
 

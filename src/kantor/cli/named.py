@@ -1,6 +1,8 @@
 """The runs and plans that words of a command line name, and those that a shell completes."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kantor.errors import UserError
 from kantor.paths import path_of
@@ -19,6 +21,30 @@ def open_run(given: dict[str, str]) -> RunDirectory:
     if "run" not in given:
         raise UserError("run= is missing: give run=DIR, or run=latest for the newest below outputs/")
     return latest(Path("outputs")) if given["run"] == "latest" else RunDirectory.open(path_of(given["run"]))
+
+
+def check_changes(
+    directory: RunDirectory,
+    overrides: Sequence[tuple[str, Any]],
+    chosen: Mapping[str, str],
+    config_dirs: list[str],
+) -> None:
+    """Check that a run's configuration has what is changed of it, before torch is there.
+
+    Args:
+        directory: the run.
+        overrides: values for dotted keys.
+        chosen: other options of groups.
+        config_dirs: directories with further groups.
+
+    Raises:
+        UserError: there is no such option or key.
+    """
+    from kantor.config.compose import changed
+    from kantor.config.schema import Configuration
+
+    plain = directory.config()
+    changed(Configuration(plain), chosen=chosen, overrides=overrides, config_dirs=config_dirs)
 
 
 def run_paths() -> list[str]:

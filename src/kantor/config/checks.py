@@ -141,4 +141,7 @@ def check_budget(budget: dict[str, Any]) -> None:
         listing = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
         remedy = "leave all but one out" if given else "give one, as in budget.steps=1000"
         raise UserError(f"budget: given {listing}, expected exactly one of steps, images, minutes: {remedy}")
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float) if name == "budget.minutes" else int):
+            raise UserError(f"{name}={value}: expected a {'' if name == 'budget.minutes' else 'whole '}number above 0")
     require_positive(**given)

@@ -10,6 +10,9 @@ PACKAGED = PACKAGE / "conf"
 CONF = PACKAGED if PACKAGED.is_dir() else PACKAGE.parents[1] / "conf"
 """Inside the wheel, or at the root of the repository in an editable install."""
 
+SCORING = ("evaluation", "extractor", "likelihood", "sampler")
+"""The groups of what is scored, and how: `kantor evaluate` scores a run by others of them."""
+
 
 def roots(config_dirs: list[str]) -> list[Path]:
     """Where groups are looked for.

@@ -78,9 +78,6 @@ ASKED: dict[str, object] = {"rerun": False, "code": "refuse"}
 TRAINED = ("model", "objective", "optimisation", "ema", "schedule")
 """The groups whose code makes a training step."""
 
-SCORING = ("evaluation", "extractor", "likelihood", "sampler")
-"""The groups of what is scored, and how: `kantor evaluate` scores a run by others of them."""
-
 
 @dataclass(frozen=True)
 class Configuration:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kantor.config.checks import at, keys
-from kantor.config.schema import ASKED, SCORING, Configuration
+from kantor.config.files import SCORING
+from kantor.config.schema import ASKED, Configuration
 from kantor.engine.assembly import Assembly
 from kantor.engine.publication import is_published, publish
 from kantor.errors import OtherCode, command

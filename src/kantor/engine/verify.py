@@ -1,30 +1,27 @@
 """`kantor verify run=DIR level=…`: what a finished run claims, proved again from its own files."""
 
+import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from kantor.config.compose import changed
-from kantor.config.schema import SCORING, Configuration
+from kantor.config.schema import Configuration
 from kantor.engine import rescoring, retraining
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check_data_root, check_drawing, check_machine
-from kantor.engine.differences import differences
+from kantor.engine.differences import differences, of_settings
 from kantor.engine.integrity import exported, integrity
+from kantor.engine.provable import check_words
 from kantor.engine.score import score_run
 from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.base import PRESETS
-from kantor.report.summary import summarise
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
-from kantor.runs.identity import UNHASHED_DATA
-from kantor.runs.verification import DIFFERENT, EQUAL, LEVELS, UNCHECKED, Finding, Verification, looked_at
+from kantor.runs.verification import DIFFERENT, EQUAL, UNCHECKED, Difference, Finding, Verification, looked_at
 from kantor.worker_ends import WorkerError
 from kantor.workers import launch
-
-MACHINE = ("trainer.threads", "trainer.nodes", "trainer.devices", "trainer.accelerator", "trainer.progress")
-"""What may be otherwise where a run is trained again; the weights may then differ, which is said."""
 
 
 def verify(
@@ -52,7 +49,7 @@ def verify(
     check_words(directory, level, [*(chosen or {}), *(key for key, _ in overrides)], steps)
     findings = integrity(directory)
     if level == "files":
-        return Verification(level, findings)
+        return Verification(level, findings, changed_lines(directory))
     configuration = changed(
         Configuration(directory.config(), of_run=True), chosen=chosen, overrides=overrides, config_dirs=config_dirs
     )
@@ -66,26 +63,11 @@ def verify(
     return trained(directory, run, level, findings, steps)
 
 
-def check_words(directory: RunDirectory, level: str, given: Sequence[str], steps: int | None) -> None:
-    """Check what is asked for.
-
-    Raises:
-        UserError: it cannot be done.
-    """
-    if level not in LEVELS:
-        raise UserError(f"level={level}: expected one of {', '.join(LEVELS)}")
-    if steps is not None and level != "prefix":
-        raise UserError(f"steps={steps}: only level=prefix trains some of the steps; leave it out")
-    allowed = [*MACHINE, *(f"data.{name}" for name in UNHASHED_DATA)] if level != "files" else []
-    for key in given:
-        if key not in allowed and not (level == "score" and key.partition(".")[0] in SCORING):
-            expected = f"expected one of {', '.join(allowed)}" if allowed else "it only reads files"
-            raise UserError(f"{key}: another value proves nothing at level={level}; {expected}: leave it out")
-    if directory.status()["state"] != "finished":
-        state = summarise(directory).state_now
-        raise UserError(
-            f"run={directory.path} is {state}: only a finished run can be verified; its command finishes it"
-        )
+def changed_lines(directory: RunDirectory) -> list[Difference]:
+    """The lines of config.yaml that were changed since, as far as that can be told."""
+    with contextlib.suppress(UserError):
+        return list(of_settings(directory))
+    return []
 
 
 def of_objects(directory: RunDirectory, run: Assembly) -> str | None:

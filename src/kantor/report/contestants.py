@@ -90,7 +90,7 @@ def read_entries(runs: Sequence[RunDirectory]) -> Entries:
             *(f"Left out: {error}." for error in damaged),
             *forged,
             *unmoved,
-            *(f"Left out, for it has no scores: {one.run.path}; `{one.scoring_command}` makes them." for one in bare),
+            *(f"Left out, for it has no scores: {one.run.path}; {one.way_to_scores}." for one in bare),
             *(
                 f"Not in it yet, for it is {one.state_now}: {one.run.path}; its method stands by the seeds that it has."
                 for one in waiting
@@ -108,7 +108,7 @@ def nothing_scored(bare: Sequence[Summary], failed: Sequence[Summary]) -> UserEr
     """
     none = "none of the runs has scores to compare"
     if bare:
-        return UserError(f"{none}: `{bare[0].scoring_command}` makes those of the first")
+        return UserError(f"{none}. Of the first, {bare[0].run.path}: {bare[0].way_to_scores}")
     if failed:
         first = failed[0]
         return UserError(f"{none}: all failed, the first, {first.run.path}, for this reason: {first.reason}")

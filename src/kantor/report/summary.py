@@ -101,6 +101,13 @@ class Summary:
         return command if has_one else f"{command} evaluation={self.environment.get('preset', 'NAME')}"
 
     @property
+    def way_to_scores(self) -> str:
+        """How a run without scores comes to some, in words that end a sentence: one that is not finished is, first."""
+        if self.state_now == "stopped":
+            return "it is stopped: its `kantor train …`, given again, finishes it, with its scores"
+        return f"`{self.scoring_command}` makes them"
+
+    @property
     def trial(self) -> tuple[str, int] | None:
         """Of a run that a search has tried: which search, and the number of the trial."""
         search = self.environment.get("search")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kantor.errors import UserError, command, nearest
+from kantor.errors import UserError, nearest
 from kantor.metrics.intervals import LEAST_DRAWS
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score, flatten
@@ -65,7 +65,7 @@ def found(summary: Summary, name: str | None, evaluation: str | None) -> tuple[E
     """The evaluation and the score that are asked for."""
     run, made = summary.run.path, summary.evaluations
     if not made:
-        raise UserError(f"{run} has no scores yet: {command('evaluate', f'run={run}')} makes them")
+        raise UserError(f"{run} has no scores yet: {summary.way_to_scores}")
     names = list(dict.fromkeys(one.name for one in made))
     if evaluation is not None and evaluation not in names:
         raise UserError(f"evaluation={evaluation}: {run} was not scored by it; expected {' or '.join(names)}")

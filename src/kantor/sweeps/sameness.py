@@ -6,7 +6,7 @@ A plan has each run once. A word all of whose values make the same run is not me
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kantor.config.schema import SCORING
+from kantor.config.files import SCORING
 from kantor.errors import UserError
 from kantor.sweeps.plan import Job
 
