@@ -52,7 +52,6 @@ DOORS = {
     "runs/digest_rows.py": ({"csv.reader"}, "text that the door has read"),
     "runs/manifest.py": ({"yaml.compose"}, "the same, for the lines of what it has checked"),
     "runs/contradictions.py": ({"json.loads"}, "text that the door has read"),
-    "tracking/attached.py": ({"PIL.Image.open"}, "a picture drawn just now, for the logger of somebody's trainer"),
     "tracking/event_files.py": (
         {"?.open", "PIL.Image.open", "path.read_bytes"}, "a new file; pictures that the door has let in",
     ),

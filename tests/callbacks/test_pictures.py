@@ -24,6 +24,8 @@ from tiny import (
     state,
     vae,
 )
+from tracking.made_runs import made as made_run
+from tracking.told import Told
 
 from kantor.callbacks.clock import Clock
 from kantor.callbacks.denoising_error import DenoisingError
@@ -60,6 +62,7 @@ from kantor.errors import UserError
 from kantor.models.latent import Uniform
 from kantor.models.protocols import HasCode, HasDenoiser, HasFilters, HasLatentSpace, HasSurface
 from kantor.nets.shift import Shift
+from kantor.tracking.attached import Tracker, attached
 
 PICTURES = {
     "points": (Points, {"n": 8, "extent": 3.0}),
@@ -206,8 +209,9 @@ def test_the_clock_stands_still_and_no_gradient_is_made(scene):
 
 
 @pytest.mark.parametrize("make", [lambda: Image.new("RGB", (30, 20), "red"), lambda: Figure(figsize=(0.3, 0.2))])
-def test_loggers_that_show_pictures_get_them(scene, tmp_path, make):
-    from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+def test_the_tracker_gets_them_and_no_logger_of_anybodys(scene, tmp_path, make):
+    """Of Lightning's own loggers none is asked whether it shows pictures."""
+    from pytorch_lightning.loggers import TensorBoardLogger
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     class Own(Mean):
@@ -216,18 +220,23 @@ def test_loggers_that_show_pictures_get_them(scene, tmp_path, make):
         def draw(self, model):
             return make()
 
-    boards = [TensorBoardLogger(save_dir=tmp_path, name="board", version=""), CSVLogger(tmp_path)]
-    data = TinyImages()
-    trainer = pl.Trainer(
-        accelerator="cpu", max_steps=4, max_epochs=-1, logger=boards, callbacks=[Own(scene(data), every=2)],
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(image_gan(), datamodule=data)
-    boards[0].finalize("success")
+    data, sink, board = TinyImages(), Told(), TensorBoardLogger(save_dir=tmp_path, name="board", version="")
+    with attached(Tracker(made_run(tmp_path / "tracked", steps=5), sink), step=0, last=False) as logger:
+        trainer = pl.Trainer(
+            accelerator="cpu", max_steps=4, max_epochs=-1, logger=[board, logger],
+            callbacks=[Own(scene(data), every=2)], enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(image_gan(), datamodule=data)
+    shown = [
+        (counters["steps"], counters["images_seen"]) for name, counters, *_ in sink.calls if name == "pictures/own"
+    ]
+    assert [step for step, _ in shown] == [0, 2, 4] and [seen for _, seen in shown] == sorted(
+        {seen for _, seen in shown}
+    )
+    board.finalize("success")
     read = EventAccumulator(str(tmp_path / "board"), size_guidance={"images": 0})
-    read.Reload()
-    shown = read.Images("pictures/own")
-    assert [(one.step, one.width, one.height) for one in shown] == [(step, 30, 20) for step in (0, 2, 4)]
+    assert read.Reload().Tags()["images"] == []
 
 
 def test_the_caption_says_step_and_weights(scene):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from wandb.proto.wandb_internal_pb2 import Record
 
+from kantor.tracking.weights_and_biases import SLOTS
+
 HEADER, BLOCK = 7, 1 << 15
 
 
@@ -36,7 +38,8 @@ class Offline:
     Attributes:
         begun: what W&B was told at the beginning.
         config: the configuration then.
-        rows: the history, by W&B's steps, without its own clocks; pictures by their digest.
+        rows: the history by steps of the run, of which W&B's own are a hundredth, without its clocks; pictures by their
+            digest.
         summary: the same of the summary.
         artefacts: files by artefact.
         exit_code: how it ended; None of one that has not.
@@ -49,7 +52,9 @@ class Offline:
         self.begun = next(one.run for one in found if one.HasField("run"))
         self.config = _plain(self.begun.config.update)
         self.rows = [
-            {"_step": one.history.step.num, **_plain(one.history.item)} for one in found if one.HasField("history")
+            {"_step": one.history.step.num / SLOTS, **_plain(one.history.item)}
+            for one in found
+            if one.HasField("history")
         ]
         self.axes = {
             one.metric.name or one.metric.glob_name: one.metric.step_metric for one in found if one.HasField("metric")
@@ -63,7 +68,7 @@ class Offline:
         }  # fmt: skip
         self.exit_code = next((one.exit.exit_code for one in found if one.HasField("exit")), None)
 
-    def steps_of(self, name: str) -> list[int]:
+    def steps_of(self, name: str) -> list[float]:
         """At which a value or a picture was logged."""
         return [row["_step"] for row in self.rows if name in row or f"{name}/sha256" in row]
 

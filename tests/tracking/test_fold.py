@@ -1,58 +1,27 @@
 import pytest
 from tracking.made_runs import made, picture
+from tracking.told import Told
 
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
 from kantor.tracking.about import about
-from kantor.tracking.attached import attached, log_picture
+from kantor.tracking.attached import Tracker, attached, log_picture
 from kantor.tracking.fold import publish
-
-
-class Told:
-    """A tracker that remembers."""
-
-    name, awaited = "told", False
-
-    def __init__(self, fails=lambda what: False):
-        self.calls, self.ends, self.fails = [], [], fails
-
-    def check(self):
-        pass
-
-    def begin(self, about):
-        self.about = about
-
-    def row(self, counters, values):
-        self.add("row", counters, values)
-
-    def picture(self, name, step, path):
-        self.add(name, step, path.name)
-
-    def card(self, card, files):
-        self.add("card", card["status"], sorted(files))
-
-    def end(self, state):
-        self.ends.append(state)
-
-    def add(self, *call):
-        if self.fails(call[0]):
-            raise ConnectionError("the tracker is away\nand says more")
-        self.calls.append(call)
 
 
 def test_rows_pictures_figures_card_and_state_in_the_order_of_steps(tmp_path):
     sink = Told()
     publish(made(tmp_path / "run", steps=20), sink)
     assert sink.calls == [
-        ("pictures/samples", 0, "step_00000000.png"),
+        ("pictures/samples", {"images_seen": 0, "steps": 0}, "step_00000000.png"),
         ("row", {"images_seen": 50, "steps": 5}, {"seconds": 0.625, "train/loss": 0.2}),
         ("row", {"images_seen": 100, "steps": 10}, {"seconds": 1.25, "train/loss": 0.1, "val/w1": 10 / 3}),
-        ("pictures/samples", 10, "step_00000010.png"),
+        ("pictures/samples", {"images_seen": 100, "steps": 10}, "step_00000010.png"),
         ("row", {"images_seen": 150, "steps": 15}, {"seconds": 1.875, "train/loss": 1 / 15}),
         ("row", {"images_seen": 200, "steps": 20}, {"seconds": 2.5, "train/loss": 0.05}),
-        ("pictures/samples", 20, "step_00000020.png"),
-        ("pictures/contours", 20, "contours.png"),
-        ("pictures/animation", 20, "samples.gif"),
+        ("pictures/samples", {"images_seen": 200, "steps": 20}, "step_00000020.png"),
+        ("pictures/contours", {"images_seen": 200, "steps": 20}, "contours.png"),
+        ("pictures/animation", {"images_seen": 200, "steps": 20}, "samples.gif"),
         ("card", "finished", ["card.json", "config.yaml", "report.html"]),
     ]
     assert sink.ends == ["finished"]
@@ -61,11 +30,12 @@ def test_rows_pictures_figures_card_and_state_in_the_order_of_steps(tmp_path):
 def test_a_training_hands_on_what_a_replay_gives(tmp_path):
     """The rows as metrics.csv has them, each once; what there is at its beginning comes first."""
     run, live, later = made(tmp_path / "run", steps=10), Told(), Told()
-    with attached(run, live, step=10, last=False) as logger:
+    with attached(Tracker(run, live), step=10, last=False) as logger:
         whole = made(tmp_path / "run", steps=20)
         for row in whole.metric_rows()[2:]:
             logger.log_metrics({name: float(cell) if cell else float("nan") for name, cell in row.items()}, step=0)
-        log_picture(logger, "pictures/samples", whole.samples / "step_00000020.png", counters={"steps": 20})
+        counters = {"images_seen": 200, "steps": 20}
+        log_picture([logger], "pictures/samples", whole.samples / "step_00000020.png", counters=counters)
     assert not live.ends
     publish(whole, later)
     assert live.calls == later.calls[:-3]
@@ -75,20 +45,57 @@ def test_other_ranks_have_no_tracker(tmp_path, monkeypatch):
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     sink = Told()
-    with attached(made(tmp_path / "run"), sink, step=0, last=True) as logger:
+    with attached(Tracker(made(tmp_path / "run"), sink), step=0, last=True) as logger:
         assert logger is None
     assert not sink.calls and not sink.ends
 
 
 def test_a_tracker_that_fails_while_training_is_said_once_and_left(tmp_path, capsys):
     run, sink = made(tmp_path / "run", steps=10), Told(fails=lambda what: what == "pictures/new")
-    with attached(run, sink, step=10, last=True) as logger:
+    with attached(Tracker(run, sink), step=10, last=True) as logger:
         for step in (15, 20):
-            log_picture(logger, "pictures/new", run.samples / "step_00000010.png", counters={"steps": step})
+            log_picture([logger], "pictures/new", run.samples / "step_00000010.png", counters={"steps": step})
             logger.log_metrics({"steps": step, "images_seen": 0}, step=step)
     said = capsys.readouterr().err
     assert said.count("told got no more (the tracker is away)") == 1 and "`kantor track" in said
     assert [call[1]["steps"] for call in sink.calls if call[0] == "row"] == [5, 10] and sink.ends == ["running"]
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_tracker_that_failed_while_training_is_spoken_to_once_more_at_the_end(tmp_path, capsys, back):
+    """That it is still away is not said again."""
+    run, away = made(tmp_path / "run", steps=10), [True]
+    tracker = Tracker(run, sink := Told(fails=lambda what: away[0]))
+    with attached(tracker, step=10, last=False):
+        pass
+    assert not tracker.absent and sink.calls == []
+    away[0] = not back
+    tracker.tell()
+    assert [call[0] for call in sink.calls[-1:]] == (["card"] if back else [])
+    assert capsys.readouterr().err.count("got no more") == 1
+
+
+def test_a_tracker_in_which_a_run_cannot_be_begun_is_not_spoken_to_again(tmp_path, capsys):
+    class Away(Told):
+        begun = 0
+
+        def begin(self, about):
+            self.begun += 1
+            raise ConnectionError("away")
+
+    tracker = Tracker(made(tmp_path / "run", steps=10), sink := Away())
+    with attached(tracker, step=10, last=True) as logger:
+        logger.log_metrics({"steps": 15, "images_seen": 0}, step=15)
+    tracker.tell()
+    assert (sink.begun, sink.calls, tracker.absent) == (1, [], True)
+    assert capsys.readouterr().err.count("got no more (away)") == 1
+
+
+def test_a_picture_between_rows_is_where_its_step_is(tmp_path):
+    run, sink = made(tmp_path / "run", steps=20), Told()
+    picture(run.samples / "step_00000012.png", 12)
+    publish(run, sink)
+    assert ("pictures/samples", {"images_seen": 120, "steps": 12}, "step_00000012.png") in sink.calls
 
 
 def test_a_replay_that_fails_lets_go_of_the_run(tmp_path):

@@ -1,10 +1,10 @@
 """`logger=` while a run is trained: what the tracker has in the end is what the files have."""
 
-import hashlib
 import importlib.util
 import os
 import shutil
 import signal
+import socket
 import time
 
 import pytest
@@ -16,7 +16,7 @@ from tracking.stores import STORES, curve
 
 from kantor.errors import UserError
 from kantor.runs.directory import RunDirectory
-from kantor.tracking.attached import attached, log_picture, tell
+from kantor.tracking.attached import Tracker, attached, log_picture
 from kantor.tracking.event_files import TensorBoard
 from kantor.tracking.fold import publish
 from kantor.tracking.mlflow_runs import MLflow
@@ -108,93 +108,15 @@ def test_tensorboard_takes_steps_beyond_the_checkpoint_back(tmp_path):
     for begin, end in ((0, 15), (10, 20)):
         run, sink = made(tmp_path / "run", steps=max(begin, 5)), TensorBoard()
         rows(run, begin or 5)
-        with attached(run, sink, step=begin, last=True) as logger:
+        with attached(Tracker(run, sink), step=begin, last=True) as logger:
             for step in range(begin + 5, end + 1, 5):
                 logger.log_metrics({"steps": step, "images_seen": step, "train/loss": step + begin}, step=step)
                 picture(run.figures / "a.png", step + begin)
-                log_picture(logger, "pictures/a", run.figures / "a.png", counters={"steps": step})
+                log_picture([logger], "pictures/a", run.figures / "a.png", counters={"steps": step})
     has = STORES["tensorboard"](run.path)
     assert [step for step, _ in has["scalars"]["train/loss"]] == [5, 10, 15, 20]
     assert has["scalars"]["train/loss"][2:] == [(15, 25.0), (20, 30.0)]
     assert [step for step, _ in has["images"]["pictures/a"]] == [5, 10, 15, 20]
-
-
-class Online:
-    """W&B, as its client is online: what it is told."""
-
-    offline, id, url = False, "the-id", "https://wandb.example/run"
-
-    def __init__(self, steps, summary, **settings):
-        self.starting_step, self.summary, self.settings = steps, summary, settings
-        self.rows, self.artefacts, self.dir = [], [], str(settings["dir"] / "wandb" / "run" / "files")
-
-    def define_metric(self, name, step_metric=None):
-        pass
-
-    def log(self, row, step):
-        assert not self.rows or self.rows[-1][0] <= step, "W&B takes no step below the one before"
-        assert step >= self.starting_step, "W&B has this step"
-        self.rows.append((step, sorted(row)))
-
-    def log_artifact(self, artefact):
-        self.artefacts.append(artefact)
-
-    def finish(self, exit_code):
-        self.exit_code = exit_code
-
-
-def test_wandb_says_online_how_far_it_has_come(tmp_path, monkeypatch):
-    begun, summary = [], {}
-    run = made(tmp_path / "run", steps=20)
-
-    def init(**settings):
-        if len(begun) == 1:  # it was killed after the picture of step 10
-            for name in [name for name in summary if name.startswith("shown/")]:
-                del summary[name]
-            look = hashlib.sha256((run.samples / "step_00000010.png").read_bytes()).hexdigest()
-            summary["shown/pictures/samples"] = f"10 {look}"
-        begun.append(Online((0, 11, 21)[len(begun)], summary, **settings))
-        return begun[-1]
-
-    monkeypatch.setattr("wandb.init", init)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    for _ in range(3):
-        publish(run, WandB(project="lab"))
-    whole, rest, nothing = begun
-    assert {one.settings["id"] for one in begun} == {whole.settings["id"], "the-id"}  # what W&B says is kept
-    assert [whole.settings[name] for name in ("mode", "resume", "reinit", "project", "group")] == [
-        "online", "allow", "create_new", "lab", "small"
-    ]  # fmt: skip
-    assert [step for step, row in whole.rows if "steps" in row] == [5, 10, 15, 20]
-    assert [step for step, row in rest.rows if "steps" in row] == [15, 20]
-    assert [row for step, row in rest.rows if step == 20 and "steps" not in row] == [
-        ["pictures/samples"], ["pictures/contours"], ["pictures/animation"]
-    ]  # fmt: skip
-    assert nothing.rows == [] and nothing.summary["score/toy/w1"] == 0.5
-    assert [one.exit_code for one in begun] == [0, 0, 0]
-
-
-def test_what_a_kill_between_the_last_row_and_the_end_left_out_is_given_to_wandb_once(tmp_path, monkeypatch):
-    """W&B has all rows; it was killed before the last picture of samples, the figure and the animation."""
-    begun, summary = [], {}
-    run = made(tmp_path / "run", steps=20)
-
-    def init(**settings):
-        begun.append(Online((0, 21, 22)[len(begun)], summary, **settings))
-        return begun[-1]
-
-    monkeypatch.setattr("wandb.init", init)
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    with attached(run, WandB(project="lab"), step=20, last=True):
-        pass
-    seen = [step for step, row in begun[0].rows if row == ["pictures/samples"]]
-    assert seen == [0, 10, 20]
-    look = hashlib.sha256((run.samples / "step_00000010.png").read_bytes()).hexdigest()
-    summary["shown/pictures/samples"] = f"10 {look}"
-    for _ in range(2):
-        publish(run, WandB(project="lab"))
-    assert begun[1].rows == [(21, ["pictures/samples"]), (21, ["pictures/contours"]), (21, ["pictures/animation"])]
-    assert begun[2].rows == []
 
 
 def test_wandb_that_is_disabled_leaves_nothing(tmp_path, monkeypatch):
@@ -250,12 +172,13 @@ def test_a_training_that_is_killed_and_gone_on_with_has_each_row_once(tmp_path, 
 def test_a_run_directory_that_is_deleted_stays_so(tmp_path, monkeypatch, capsys, sink):
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = made(tmp_path / "run", steps=10)
-    with attached(run, sink, step=10, last=False) as logger:
+    with attached(tracker := Tracker(run, sink), step=10, last=False) as logger:
         shutil.rmtree(run.path)
         for step in (15, 20):
             logger.log_metrics({"steps": step, "images_seen": step, "seconds": 1.0}, step=step)
-            log_picture(logger, "pictures/a", run.figures / "contours.png", counters={"steps": step})
-    tell(run, sink)
+            counters = {"steps": step, "images_seen": step}
+            log_picture([logger], "pictures/a", run.figures / "contours.png", counters=counters)
+    tracker.tell()
     assert "got no more" in capsys.readouterr().err and not run.path.exists()
 
 
@@ -287,7 +210,7 @@ def test_several_runs_of_one_process_do_not_merge(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     first, second = (made(tmp_path / name, seed=seed) for seed, name in enumerate("ab"))
     one, other = WandB(project="x"), WandB(project="x")
-    with attached(first, one, step=0, last=True), attached(second, other, step=0, last=True):
+    with attached(Tracker(first, one), step=0, last=True), attached(Tracker(second, other), step=0, last=True):
         pass
     for run in (first, second):
         publish(run, WandB(project="x"))
@@ -336,15 +259,67 @@ def test_a_tracker_that_cannot_be_reached_costs_a_training_a_line(tmp_path, monk
 
     monkeypatch.setattr(begin, "begin", away)
     run, sink = made(tmp_path / "run", steps=10), begin() if begin is TensorBoard else begin(project="x")
-    with attached(run, sink, step=10, last=True) as logger:
+    with attached(Tracker(run, sink), step=10, last=True) as logger:
         logger.log_metrics({"steps": 15, "images_seen": 0}, step=15)
     assert capsys.readouterr().err.count("got no more (away); nothing is lost: `kantor track") == 1
+
+
+@HERE
+def test_mlflow_is_asked_little_and_not_again_once_it_has_failed(tmp_path, monkeypatch, capsys):
+    """What fails lets go of the run; at the end of the training MLflow is asked anew what it has. The user's own
+    limits stand."""
+    from mlflow.tracking import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    monkeypatch.chdir(tmp_path)
+    send, sent, away = MlflowClient.log_batch, [], []
+
+    def log_batch(self, run_id, metrics=(), **more):
+        sent.append([os.environ[f"MLFLOW_HTTP_REQUEST_{name}"] for name in ("MAX_RETRIES", "TIMEOUT")])
+        if away:
+            raise ConnectionError("away")
+        send(self, run_id, metrics=metrics, **more)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    monkeypatch.setattr("kantor.tracking.mlflow_runs.SOON", 0.0)
+    run = made(tmp_path / "run", steps=10)
+    tracker = Tracker(run, MLflow(project="kantor"))
+    with attached(tracker, step=10, last=True) as logger:
+        away.append(True)
+        before = len(sent)
+        for step in (15, 20):
+            logger.log_metrics({"steps": step, "images_seen": 10 * step}, step=step)
+    assert len(sent) == before + 1 and set(map(tuple, sent)) == {("1", "7")}
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+    assert capsys.readouterr().err.count("got no more (away)") == 1
+    away.clear()
+    made(tmp_path / "run", steps=20)
+    tracker.tell()
+    assert curve("mlflow", STORES["mlflow"](run.path), "steps") == [(step, step) for step in (5, 10, 15, 20)]
+
+
+@HERE
+@pytest.mark.parametrize("how", ["refuses", "mute"])
+def test_a_store_of_mlflows_that_is_away_costs_a_line(tmp_path, monkeypatch, capsys, how):
+    monkeypatch.setattr("kantor.tracking.answers.PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        if how == "refuses":
+            mute.close()
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:SECRET@127.0.0.1:{port}")
+        tracker = Tracker(made(tmp_path / "run", steps=10), MLflow(project="kantor"))
+        with attached(tracker, step=10, last=True) as logger:
+            logger.log_metrics({"steps": 15, "images_seen": 0}, step=15)
+        tracker.tell()
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == said.count(f"got no more (nobody answers at http://127.0.0.1:{port} (") == 1
 
 
 def test_damaged_files_are_no_fault_of_the_tracker(tmp_path):
     run = made(tmp_path / "run")
     run.metrics_csv.write_text("steps\nx\n")
-    with pytest.raises(UserError, match="is damaged"), attached(run, TensorBoard(), step=0, last=True):
+    with pytest.raises(UserError, match="is damaged"), attached(Tracker(run, TensorBoard()), step=0, last=True):
         pass
 
 

@@ -42,5 +42,4 @@ class FirstBatch(pl.Callback):
             path = self.directory.figures / FIRST_BATCH
             with replacing(path) as file:
                 picture.save(file, format="PNG")
-            for logger in trainer.loggers:
-                log_picture(logger, "pictures/first_batch", path, counters=pl_module.counters())
+            log_picture(trainer.loggers, "pictures/first_batch", path, counters=pl_module.counters())

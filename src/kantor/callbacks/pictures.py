@@ -173,7 +173,7 @@ class Picture(pl.Callback, ABC):
     def _keep(
         self, trainer: pl.Trainer, model: GenerativeModel, draw: Callable[[GenerativeModel], Drawing | None]
     ) -> None:
-        """Draw on rank 0, into the run directory and to the loggers."""
+        """Draw on rank 0, into the run directory and to the tracker."""
         if not trainer.is_global_zero:
             return
         noise = self.scene.noise(model).layers
@@ -185,8 +185,7 @@ class Picture(pl.Callback, ABC):
                 return
             path = self.path(model)
             write_picture(drawing, path)
-            for logger in trainer.loggers:
-                log_picture(logger, f"pictures/{self.name}", path, counters=model.counters())
+            log_picture(trainer.loggers, f"pictures/{self.name}", path, counters=model.counters())
 
 
 class Series(Picture):

@@ -26,7 +26,8 @@ from kantor.runs.identity import config_hash
 from kantor.samplers.base import DenoisingSampler
 from kantor.samplers.direct import Sampler
 from kantor.search.trial import Trial
-from kantor.tracking.sink import Sink
+from kantor.tracking.attached import Tracker
+from kantor.tracking.sink import Sink, as_sink
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +63,17 @@ class Assembly:
         Raises:
             UserError: what the configuration names is none.
         """
-        sink = self.configuration.build("logger")
-        if sink is not None and not isinstance(sink, Sink):
-            raise UserError(
-                f"logger: {type(sink).__name__} is no tracker: expected a name and the methods check, begin, row, "
-                "picture, card and end, see kantor.tracking.sink"
-            )
-        return sink
+        made = self.configuration.build("logger")
+        return None if made is None else as_sink(made)
+
+    @cached_property
+    def tracker(self) -> Tracker | None:
+        """What speaks to the sink while the run is trained; None without one.
+
+        Raises:
+            UserError: as of `sink`.
+        """
+        return None if self.sink is None else Tracker(self.directory, self.sink)
 
     @property
     def sampling(self) -> Sampling:

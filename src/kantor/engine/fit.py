@@ -58,15 +58,15 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         checkpoint: where to go on from; None for the beginning.
 
     Returns:
-        `counters`, `cost`, `interrupted` (a signal's number or None), `pruned` (whether its search has ended it) and
-        `evaluation` (None of nothing new).
+        `counters`, `cost`, `interrupted` (a signal's number or None), `pruned` (whether its search has ended it),
+        `evaluation` (None of nothing new), and `tracked` (whether there is a tracker that heard of it).
     """
     quiet_lightning()
     machine = run.configuration.trainer
     step = 0 if checkpoint is None else counters(checkpoint)["steps"]
     with (
         numerics(threads=machine.threads, matmul_precision=machine.matmul_precision),
-        attached(run.directory, run.sink, step=step, last=run.sent) as logger,
+        attached(run.tracker, step=step, last=run.sent) as logger,
     ):
         clock, stop = Clock(), StopOnSignal()
         trainer = make_trainer(run, clock, stop, logger)
@@ -90,6 +90,7 @@ def fit(run: Assembly, checkpoint: Path | None) -> dict[str, Any]:
         "interrupted": stop.received,
         "pruned": pruned,
         "evaluation": evaluation,
+        "tracked": run.tracker is not None and not run.tracker.absent,
     }
 
 

@@ -29,7 +29,6 @@ from kantor.runs.directory import RunDirectory
 from kantor.runs.identity import code_hashes
 from kantor.runs.manifest import write_manifest
 from kantor.search.trial import Trial
-from kantor.tracking.attached import tell
 from kantor.workers import launch
 
 
@@ -86,8 +85,8 @@ def carry_out(run: Assembly, begin: Begin, decide: Decide | None = None) -> None
         start = prepare(run, code, begin, decide or as_configured(run.configuration))
         if start is not None:
             work(run, start)
-        elif run.sink is not None and run.sink.awaited:
-            tell(run.directory, run.sink)
+        elif run.tracker is not None and run.tracker.sink.awaited:
+            run.tracker.tell()
 
 
 def work(run: Assembly, start: Start) -> None:
@@ -95,15 +94,23 @@ def work(run: Assembly, start: Start) -> None:
     try:
         with attempt(run.directory, run.configuration.trainer, from_step=start.step) as trying:
             result = launch(fit, run, start.checkpoint, world=run.configuration.trainer.world)
+            if run.tracker is not None:
+                run.tracker.absent = not result["tracked"]
             conclude(run.directory, trying, result)
     except LeaseLost:
         raise  # the run is somebody else's, its page and its tracker too
     except BaseException:
         with contextlib.suppress(OSError, UserError):  # the page is not worth hiding the error
             write_report(run.directory)
-        tell(run.directory, run.sink)
+        _tell(run)
         raise
-    tell(run.directory, run.sink)
+    _tell(run)
+
+
+def _tell(run: Assembly) -> None:
+    """Give the tracker, if there is one, what it did not hear while the run was trained."""
+    if run.tracker is not None:
+        run.tracker.tell()
 
 
 def as_configured(configuration: Configuration) -> Decide:

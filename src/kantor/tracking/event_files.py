@@ -81,11 +81,11 @@ class TensorBoard:
             self._have |= dict.fromkeys(((tag, step) for tag in new), b"")
             self._writer.flush()
 
-    def picture(self, name: str, step: int, path: Path) -> None:
+    def picture(self, name: str, counters: Mapping[str, int], path: Path) -> None:
         """The file as it is; an animation moves. One that is the one before once more is not given."""
         from tensorboard.compat.proto import event_pb2, summary_pb2
 
-        content = path.read_bytes()
+        step, content = counters["steps"], path.read_bytes()
         last = max((at for tag, at in self._have if tag == name), default=None)
         if (name, step) in self._have or (last is not None and self._have[name, last] == content):
             return

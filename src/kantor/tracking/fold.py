@@ -6,7 +6,10 @@ While a run is trained its rows and pictures are handed on as they are written; 
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from kantor.messages import say
 from kantor.plain_files import is_plain
@@ -50,7 +53,7 @@ class Fold:
         counters = {name: int(there.pop(name)) for name in self.about.counters if name in there}
         self.sink.row(counters, there)
 
-    def picture(self, name: str, step: int, path: Path) -> None:
+    def picture(self, name: str, counters: Mapping[str, int], path: Path) -> None:
         """A picture that was drawn; what is none is named and left out, for anybody may have sent the run."""
         try:
             with opened(path) as (image, _):
@@ -58,7 +61,7 @@ class Fold:
         except NoPicture as error:
             say(f"left out: {error}")
             return
-        self.sink.picture(name, step, path)
+        self.sink.picture(name, counters, path)
 
     def replay(self) -> None:
         """The rows, and the pictures that are kept of every step."""
@@ -66,18 +69,32 @@ class Fold:
         for cells in self.run.metric_rows():
             row = {name: number(cell) for name, cell in cells.items()}
             while pictures and pictures[0][0] < int(cells["steps"]):
-                self.picture(SAMPLES, *pictures.popleft())
+                self._sheet(*pictures.popleft())
             self.row(row)
         for step, path in pictures:
-            self.picture(SAMPLES, step, path)
+            self._sheet(step, path)
 
     def conclude(self) -> None:
         """What there is once of a run: the latest of each figure, the animation, the card."""
         for name, path in self._latest():
-            self.picture(name, self.about.reached, path)
+            self.picture(name, self._counters(self.about.reached), path)
         if is_plain(self.run.card_json):
             files = (self.run.card_json, self.run.report_html, self.run.config_yaml)
             self.sink.card(self.run.card(), {path.name: path for path in files if is_plain(path)})
+
+    def _sheet(self, step: int, path: Path) -> None:
+        self.picture(SAMPLES, self._counters(step), path)
+
+    def _counters(self, step: int) -> dict[str, int]:
+        """At a step; between two rows in proportion, beyond the last as there."""
+        there = self._counted
+        return {name: round(float(np.interp(step, there["steps"], there[name]))) for name in there} | {"steps": step}
+
+    @cached_property
+    def _counted(self) -> dict[str, list[float]]:
+        """The counters of the rows, after those of the beginning."""
+        metrics = self.run.metrics() or {"steps": []}
+        return {name: [0.0, *(one or 0.0 for one in metrics[name])] for name in self.about.counters if name in metrics}
 
     def _latest(self) -> Iterator[tuple[str, Path]]:
         for path in sorted(self.run.figures.glob("*.png")):

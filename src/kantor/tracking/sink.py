@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from kantor.errors import UserError
+from kantor.errors import UserError, command
+from kantor.runs.directory import RunDirectory
 from kantor.tracking.about import About
+from kantor.tracking.addresses import without_secrets
 
 
 @runtime_checkable
@@ -44,14 +46,35 @@ class Sink(Protocol):
     def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
         """The values of a step; `steps` and `images_seen` are among the counters. Steps ascend."""
 
-    def picture(self, name: str, step: int, path: Path) -> None:
-        """A PNG or GIF file, of a step, after its row or before it."""
+    def picture(self, name: str, counters: Mapping[str, int], path: Path) -> None:
+        """A PNG or GIF file, of a step, after its row if it has one."""
 
     def card(self, card: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         """The scores, and the files that belong to them: card, page, configuration."""
 
     def end(self, state: str) -> None:
         """Have all of it written, and let go of the run; `state` as in status.json. Nothing where none is begun."""
+
+
+def as_sink(made: object) -> Sink:
+    """What a configuration of the group `logger` has made.
+
+    Raises:
+        UserError: it is no tracker.
+    """
+    if not isinstance(made, Sink):
+        raise UserError(
+            f"logger: {type(made).__name__} is no tracker: expected a name and the methods check, begin, row, picture, "
+            "card and end, see kantor.tracking.sink"
+        )
+    return made
+
+
+def untracked(run: RunDirectory, sink: Sink, error: Exception) -> str:
+    """The sentence on a tracker that failed."""
+    first = without_secrets(str(error)).partition("\n")[0] or type(error).__name__
+    again = command("track", str(run.path), f"to={sink.name}")
+    return f"{run.path}: {sink.name} got no more ({first}); nothing is lost: {again} gives it the rest"
 
 
 def check_package(name: str, package: str) -> None:

@@ -1,14 +1,16 @@
 """Weights & Biases: one W&B run for a run directory, however often it is gone on with and given again.
 
-Its id is that of the run (`kantor.tracking.about`), or what an agent of a W&B sweep says; the axis is `images_seen`,
-and W&B's own step is the run's. Online, W&B says how far it has come. Offline nothing can be gone on with: each time
-DIR/wandb gets one directory that is whole, in place of those before.
+Its id is that of the run (`kantor.tracking.about`), or what an agent of a W&B sweep says; the axis is `images_seen`.
+W&B's own steps only grow: those of the run are every hundredth, and a picture that comes late takes one in between.
+Online, W&B says how far it has come. Offline nothing can be gone on with: each time DIR/wandb gets one directory that
+is whole, in place of those before.
 """
 
 import contextlib
 import glob
 import hashlib
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -27,6 +29,7 @@ from kantor.runs import door, schemas
 from kantor.runs.pictures import FORMATS
 from kantor.tracking.about import About
 from kantor.tracking.addresses import without_secrets
+from kantor.tracking.answers import check_answers
 from kantor.tracking.sink import check_package, scores
 
 KEPT = "wandb.json"
@@ -34,6 +37,13 @@ KEPT = "wandb.json"
 
 SHOWN = "shown/"
 """Before a picture's name: the value of the summary with step and digest of the last one."""
+
+SLOTS = 100
+"""Of W&B's steps to one of the run's."""
+
+LIMITS = {"init_timeout": 30.0, "finish_timeout": 60.0}
+"""Seconds that W&B's client may take to begin and to end, where the user's environment does not say: it would try for
+ever to send the rest to a server that is away."""
 
 EXIT_CODES = {"finished": 0, "failed": 1}
 KILLED = 255
@@ -63,6 +73,8 @@ class WandB:
         self._about: About | None = None
         self._before = -1  # the last step that W&B had when the run was begun
         self._last = -1  # the last row that W&B has
+        self._at = -1  # the last of W&B's own steps
+        self._seen: int | None = None  # images_seen of the last row
 
     @property
     def awaited(self) -> bool:
@@ -77,64 +89,83 @@ class WandB:
         """One line says where the run is seen."""
         if self._run is not None or mode() == "disabled":
             return
-        import wandb
-
         kept = _kept(about, self.group)
-        offline = mode() == "offline"
-        if offline and kept.get("whole") == _fingerprint(about.directory) and _written(about.directory, kept["id"]):
-            return
-        if offline:
+        if mode() == "offline":
+            if kept.get("whole") == _fingerprint(about.directory) and _written(about.directory, kept["id"]):
+                say(_where(about))
+                return
             _make_room(about.directory, kept["id"])
         with _environment_kept():
-            try:
-                self._run = wandb.init(
-                    project=None if self.awaited else self.project,
-                    id=None if self.awaited else kept["id"],  # both are the agent's
-                    name=about.name,
-                    group=kept["group"],
-                    job_type="train",
-                    tags=[tag[:LONGEST_TAG] for tag in about.tags],
-                    config={**about.configuration, "environment": dict(about.environment)},
-                    dir=about.directory,
-                    mode=mode(),  # type: ignore[arg-type]  # the client says what it takes
-                    resume="allow",
-                    reinit="create_new",  # runs of one process do not merge
-                    settings=wandb.Settings(silent=True, console="off", x_save_requirements=False),
-                )
-            except wandb.Error as error:
-                first = without_secrets(str(error)).partition("\n")[0]
-                raise UserError(f"wandb: {first}; with WANDB_MODE=offline nothing is sent") from error
-        self._about, self._before = about, self._run.starting_step - 1
-        self._last = self._before
+            self._run = self._begun(about, kept)
+        self._about, self._at = about, self._run.starting_step - 1
+        self._before = self._last = self._at // SLOTS
+        self._seen = self._run.summary.get("images_seen")
         self._run.define_metric("images_seen")
         self._run.define_metric("*", step_metric="images_seen")
         write_json(about.directory / KEPT, {"id": self._run.id, "group": kept["group"]})
-        say(f"W&B: {about.name} {Path(self._run.dir).parent if self._run.offline else without_secrets(self._run.url)}")
+        say(_where(about, None if self._run.offline else self._run.url))
+
+    def _begun(self, about: About, kept: Mapping[str, Any]) -> Any:
+        import wandb
+
+        os.environ.setdefault("WANDB_SILENT", "true")  # where the key comes from is nobody's news
+        limits: dict[str, Any] = {
+            name: value for name, value in LIMITS.items() if f"WANDB_{name.upper()}" not in os.environ
+        }
+        try:
+            if mode() == "online":
+                _check_there()
+            return wandb.init(
+                project=None if self.awaited else self.project,
+                id=None if self.awaited else kept["id"],  # both are the agent's
+                name=about.name,
+                group=kept["group"],
+                job_type="train",
+                tags=[tag[:LONGEST_TAG] for tag in about.tags],
+                config={**about.configuration, "environment": dict(about.environment)},
+                dir=about.directory,
+                mode=mode(),  # type: ignore[arg-type]  # the client says what it takes
+                resume="allow",
+                reinit="create_new",  # runs of one process do not merge
+                settings=wandb.Settings(
+                    silent=True, console="off", x_save_requirements=False, finish_timeout_raises=True, **limits
+                ),
+            )
+        except wandb.Error as error:
+            first = without_secrets(str(error)).partition("\n")[0]
+            raise UserError(f"wandb: {first}; with WANDB_MODE=offline nothing is sent") from error
 
     def row(self, counters: Mapping[str, int], values: Mapping[str, float]) -> None:
-        """W&B's step is the run's; it has what comes before `starting_step`."""
+        """W&B has what comes before `starting_step`."""
         if self._run is not None and counters["steps"] > self._last:
-            self._last = counters["steps"]
-            self._run.log({**counters, **values}, step=self._last)
+            self._last, self._seen = counters["steps"], counters["images_seen"]
+            self._log({**counters, **values}, self._last)
 
-    def picture(self, name: str, step: int, path: Path) -> None:
+    def picture(self, name: str, counters: Mapping[str, int], path: Path) -> None:
         """What W&B shows already is not given again: of a step that it has come to with this name, or the one before
-        once more. A kill may have come between a row and its pictures: these are given at the next step that it takes.
-        """
+        once more. A kill may have come between a row and its pictures, which are late then."""
         if self._run is None:
             return
         import wandb
 
-        look = hashlib.sha256(path.read_bytes()).hexdigest()
+        step, look = counters["steps"], hashlib.sha256(path.read_bytes()).hexdigest()
         last, shown = self._shown_last(name)
         if step <= last or look == shown:
             return
         if path.suffix == ".gif":
-            self._run.log({name: wandb.Video(str(path), format="gif")}, step=max(step, self._before + 1))
+            picture: Any = wandb.Video(str(path), format="gif")
         else:
             with Image.open(path, formats=FORMATS) as image:
-                self._run.log({name: wandb.Image(image)}, step=max(step, self._before + 1))
-        self._run.summary.update({f"{SHOWN}{name}": f"{step} {look}"})
+                picture = wandb.Image(image)
+        self._log({name: picture, "images_seen": counters["images_seen"]}, step)
+        so_far = {} if self._seen is None else {"images_seen": self._seen}
+        self._run.summary.update({f"{SHOWN}{name}": f"{step} {look}", **so_far})
+
+    def _log(self, values: Mapping[str, Any], step: int) -> None:
+        """What is late comes before the next step of the run."""
+        late = min(self._at + 1, SLOTS * (self._before + 1) - 1)
+        self._at = SLOTS * step if step > self._before else late
+        self._run.log(values, step=self._at)
 
     def _shown_last(self, name: str) -> tuple[int, str]:
         """Step and digest of the last picture that W&B has of a name; -1 without one."""
@@ -147,6 +178,8 @@ class WandB:
             return
         import wandb
 
+        if not self._run.offline:
+            _check_there()  # whose artefacts are there already is asked, for long
         self._run.summary.update({**scores(card), "state": card["status"]})
         told = {part: card[part] for part in ("experiment", "config_hash", "seed", "budget", "cost")}
         artefact = wandb.Artifact(f"card-{self._run.id}", type="card", metadata=told)
@@ -163,7 +196,13 @@ class WandB:
             return
         run, about, self._run, self._about = self._run, self._about, None, None
         assert about is not None
-        run.finish(exit_code=EXIT_CODES.get(state, KILLED))
+        try:
+            run.finish(exit_code=EXIT_CODES.get(state, KILLED))
+        except TimeoutError as error:
+            there = Path(run.dir).parent
+            raise TimeoutError(
+                f"W&B took too long; `wandb sync {shlex.quote(str(there))}` sends what is left"
+            ) from error
         if run.offline and state in EXIT_CODES:
             whole = _fingerprint(about.directory)
             write_json(about.directory / KEPT, {**_read(about.directory), "whole": whole})
@@ -172,6 +211,27 @@ class WandB:
 def mode() -> str:
     """online, offline, or disabled, which is none: as WANDB_MODE says, else whether there is a key."""
     return os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
+
+
+def _check_there() -> None:
+    """Check that W&B's server answers, unless by a proxy that its client alone knows.
+
+    Raises:
+        Away: it does not.
+    """
+    import wandb
+
+    server = wandb.setup().settings
+    if not (server.http_proxy or server.https_proxy):
+        check_answers(server.base_url)
+
+
+def _where(about: About, address: str | None = None) -> str:
+    """The line that says where a run is seen, or what sends it there."""
+    if address is not None:
+        return f"W&B: {about.name} {without_secrets(address)}"
+    there = f"{shlex.quote(str(about.directory))}/wandb/offline-run-*"
+    return f"W&B: {about.name} is kept offline; once it has ended, `wandb sync {there}` sends it"
 
 
 def _kept(about: About, group: str | None) -> dict[str, Any]:
