@@ -1,5 +1,6 @@
 """`kantor track` with the trackers themselves, read back from what they wrote."""
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -14,6 +15,8 @@ from tracking.made_runs import made, rows
 from tracking.stores import STORES, curve
 
 from kantor.atomic import write_json
+from kantor.runs.directory import RunDirectory
+from kantor.tracking.answers import Away
 from kantor.tracking.event_files import TensorBoard
 from kantor.tracking.mlflow_runs import MLflow
 
@@ -169,9 +172,14 @@ def test_somebodys_samples_are_no_run(kantor, tmp_path):
     [
         (["run"], "expected runs and a tracker"),
         (["to=wandb"], "expected runs and a tracker"),
-        (["run", "to=comet"], "to=comet: expected one of wandb, tensorboard, mlflow"),
+        (["run", "to=comet"], "to=comet is no tracker: expected one of mlflow, tensorboard, wandb"),
+        (["run", "to=wanbd"], "to=wanbd is no tracker (nearest: wandb): expected one of mlflow, tensorboard, wandb"),
+        (["run", "to=csv"], "to=csv is in every run by itself: expected one of mlflow, tensorboard, wandb"),
         (["run", "to=tensorboard", "project=x"], "project=x: to=tensorboard has no such setting"),
         (["run", "to=mlflow", "group=x"], "group=x: to=mlflow has no such setting"),
+        (["run", "to=wandb", "logger.key=x"], "key=x: to=wandb has no such setting"),
+        (["run", "to=wandb", "logger._target_=x.Y"], "_target_=x.Y: to=wandb has no such setting"),
+        (["run", "to=wandb", "--config-dir", "nowhere"], "--config-dir nowhere: expected a directory of groups"),
         (["nowhere", "to=wandb"], "nowhere: there is nothing there"),
     ],
 )
@@ -191,6 +199,70 @@ def test_a_package_that_is_not_there_is_named(kantor, tmp_path, monkeypatch, to)
     words = ("train", "experiment=point_demo_gp", f"logger={to}")
     assert f"{to} needs the package" in kantor(*words, check=2).stderr
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_tracker_of_ones_own_is_named_as_for_a_training(kantor, tmp_path, monkeypatch):
+    """An option of the group `logger`, wherever that lies, with its settings; the error names it too."""
+    made(tmp_path / "run", steps=10)
+    told = tmp_path / "mine" / "logger" / "board.yaml"
+    told.parent.mkdir(parents=True)
+    told.write_text("# A file\n_target_: boards.Board\npath: null\nagain: ${oc.env:KANTOR_CACHE}\n")
+    (tmp_path / "boards.py").write_text(
+        "from tracking.told import Told\n\nclass Board(Told):\n    made = []\n"
+        "    def __init__(self, *, path: str, again: str):\n        super().__init__()\n"
+        "        self.path, self.again = path, again\n        self.made.append(self)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    words = ("track", "run", "to=board", "--config-dir", "mine")
+    assert "1 of 1 runs are in told" in kantor(*words, "logger.path=out.txt").stdout
+    import boards
+
+    (board,) = boards.Board.made
+    assert (board.path, board.again, board.ends) == ("out.txt", os.environ["KANTOR_CACHE"], ["finished"])
+    assert [call[0] for call in board.calls].count("row") == 2 and board.calls[-1][0] == "card"
+    refused = kantor("track", "run", "to=bord", "--config-dir", "mine", check=2).stderr
+    assert "to=bord is no tracker (nearest: board): expected one of board, mlflow, tensorboard, wandb" in refused
+    told.write_text("_target_: builtins.dict\n")
+    assert "logger: dict is no tracker" in kantor(*words, check=2).stderr
+
+
+def test_a_tracker_that_is_away_is_asked_once_for_all_runs(kantor, tmp_path, monkeypatch):
+    for seed in range(3):
+        made(tmp_path / "outputs" / f"run-s{seed}", seed=seed)
+    begin, begun = TensorBoard.begin, []
+
+    def away(self, about):
+        begun.append(about.name)
+        if len(begun) > 1:
+            raise Away("nobody answers at http://host (Connection refused)")
+        begin(self, about)
+
+    monkeypatch.setattr(TensorBoard, "begin", away)
+    said = kantor("track", "outputs", "to=tensorboard", check=2).stderr
+    assert "nobody answers at http://host (Connection refused); 1 of 3 runs are in tensorboard" in said
+    assert len(begun) == 2
+
+
+def test_a_run_that_cannot_be_written_to_is_one_sentence(kantor, tmp_path, monkeypatch):
+    run = made(tmp_path / "run")
+
+    def lock(self):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(run.path / ".lease.1"))
+
+    monkeypatch.setattr(RunDirectory, "lock", lock)
+    said = kantor("track", "run", "to=tensorboard", check=2).stderr
+    assert f"{run.path.name}: cannot write there (Read-only file system)" in said and "track the copy" in said
+    assert ".lease" not in said and "outputs=" not in said
+
+
+def test_offline_the_next_step_is_named(kantor, tmp_path):
+    """Each time, in one line a run; the command finds what was written."""
+    run = made(tmp_path / "a run")
+    for _ in range(2):
+        (line,) = kantor("track", "a run", "to=wandb").stderr.splitlines()
+        assert "kept offline" in line and "`wandb sync 'a run'/wandb/offline-run-*` sends it" in line
+        (there,) = run.path.glob("wandb/offline-run-*")
+        assert list(there.glob("*.wandb"))
 
 
 def test_links_in_a_sent_run_are_neither_read_nor_written_through(kantor, tmp_path):

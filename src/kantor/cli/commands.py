@@ -7,7 +7,6 @@ Torch is imported when the words are understood.
 import os
 from pathlib import Path
 
-from kantor.causes import explained
 from kantor.cli.command import Command
 from kantor.cli.named import check_changes, open_run
 from kantor.cli.words import number, typed, whole
@@ -132,7 +131,7 @@ def verify(command: Command, words: list[str]) -> int:
     try:
         show(f"kept     {visible(str(keep(directory, found)))}")
     except OSError as error:
-        say(f"the verdict could not be kept in the run: {explained(error)}")
+        say(f"the verdict is not kept: {directory.verifications} cannot be written to ({error.strerror or error})")
     return 1 if found.verdict == DIFFERENT else 0
 
 
@@ -150,12 +149,15 @@ def compare(command: Command, words: list[str]) -> int:
 
 def track(command: Command, words: list[str]) -> int:
     """`kantor track`."""
-    paths, given = apart(command, words)
+    rest, config_dirs, _ = command.take_options(words)
+    paths, given = apart(command, rest)
     if "to" not in given or not paths:
         raise UserError("track: expected runs and a tracker, such as `kantor track outputs to=wandb`")
     from kantor.tracking.replay import replay, sink_of
 
-    sink = sink_of(given.pop("to"), given)
+    to = given.pop("to")
+    own = {key.removeprefix("logger."): typed(key, value) for key, value in given.items() if key.startswith("logger.")}
+    sink = sink_of(to, {**own, **{key: given[key] for key in ("project", "group") if key in given}}, config_dirs)
     runs = named(paths)
     done, failed = replay(runs, sink)
     show(f"{done} of {len(runs)} runs are in {sink.name}")

@@ -169,10 +169,17 @@ TRACK = Command(
         pictures, card. DIR may be a run, a directory with runs below it, or a glob. Given again, after a kill too,
         nothing is there twice. A run that is being trained is left out; logger=NAME shows it meanwhile.""",
     keys=(
-        Key("to=NAME", "wandb, tensorboard or mlflow", lambda: ["wandb", "tensorboard", "mlflow"]),
+        Key(
+            "to=NAME",
+            "wandb, tensorboard, mlflow, or a tracker of yours; see `kantor list loggers`",
+            partial(options, "logger", []),
+        ),
         Key("project=kantor", "of W&B, or the experiment of MLflow"),
         Key("group=NAME", "of W&B; else the sweep that made the run, or its experiment"),
+        Key("logger.*", "any setting of the tracker, as `kantor train` has it"),
+        CONFIG_DIR,
     ),
+    prefixes=("logger.",),
     positional=run_paths,
     notes="""wandb: with WANDB_API_KEY it is sent; else DIR/wandb gets one directory a run, for `wandb sync`.
 

@@ -1,42 +1,45 @@
 """`kantor track`: runs from their files into a tracker, as often as one likes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from kantor.errors import Held, UserError
+from kantor.causes import DENIED
+from kantor.config import targets
+from kantor.config.compose import load_option, replaced
+from kantor.config.files import options
+from kantor.errors import Held, UserError, nearest
 from kantor.messages import say
 from kantor.runs.directory import RunDirectory
-from kantor.tracking.attached import untracked
-from kantor.tracking.event_files import TensorBoard
+from kantor.tracking.answers import Away
 from kantor.tracking.fold import publish
-from kantor.tracking.mlflow_runs import MLflow
-from kantor.tracking.sink import Sink
-from kantor.tracking.weights_and_biases import WandB
+from kantor.tracking.sink import Sink, as_sink, untracked
 
-PROJECT = "kantor"
-"""Where none is named."""
-
-KEYS = {"wandb": ("project", "group"), "tensorboard": (), "mlflow": ("project",)}
-"""The trackers, and what can be said of each."""
+GROUP = "logger"
+"""Of configurations: a tracker that is told later is the one that `logger=` tells meanwhile."""
 
 
-def sink_of(to: str, settings: Mapping[str, str]) -> Sink:
+def sink_of(to: str, settings: Mapping[str, Any], config_dirs: list[str] | None = None) -> Sink:
     """The tracker of a name.
+
+    Args:
+        to: an option of the group `logger`.
+        settings: other values for its keys.
+        config_dirs: directories with further groups.
 
     Raises:
         UserError: there is none of that name, it has no such setting, or its package is not installed.
     """
-    if to not in KEYS:
-        raise UserError(f"to={to}: expected one of {', '.join(KEYS)}")
-    foreign = [f"{key}={value}" for key, value in settings.items() if key not in KEYS[to]]
+    known = options(GROUP, config_dirs or [])
+    node = load_option(GROUP, to, config_dirs) if to in known else {}
+    if node.get("_target_") is None:
+        there = [name for name in known if load_option(GROUP, name, config_dirs)["_target_"] is not None]
+        why = f"is no tracker{nearest(to, there)}" if to not in known else "is in every run by itself"
+        raise UserError(f"to={to} {why}: expected one of {', '.join(there)}")
+    foreign = [f"{key}={value}" for key, value in settings.items() if key not in node or key.startswith("_")]
     if foreign:
         raise UserError(f"{foreign[0]}: to={to} has no such setting; leave it out")
-    project = settings.get("project", PROJECT)
-    made: dict[str, Callable[[], Sink]] = {
-        "wandb": lambda: WandB(project=project, group=settings.get("group")),
-        "tensorboard": TensorBoard,
-        "mlflow": lambda: MLflow(project=project),
-    }
-    sink = made[to]()
+    whole = replaced({GROUP: node}, [(f"{GROUP}.{key}", value) for key, value in settings.items()])
+    sink = as_sink(targets.instantiate(whole[GROUP], key=GROUP))
     sink.check()
     return sink
 
@@ -66,9 +69,16 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> tuple[int, int]:
         except Held:
             say(f"left out: {run.path} is held by another process; its own logger= shows it, or track it later")
             continue
+        except Away as error:
+            raise UserError(f"{error}; {done} of {len(runs)} runs are in {sink.name}") from error
         except UserError as error:
             say(str(error))
             refused += 1
+            continue
+        except OSError as error:
+            denied = error.errno in DENIED
+            say(_unwritable(run, error) if denied else untracked(run, sink, error))
+            refused, failed = refused + denied, failed + (not denied)
             continue
         except Exception as error:  # whatever a tracker's client raises
             say(untracked(run, sink, error))
@@ -78,3 +88,11 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> tuple[int, int]:
     if refused and not failed:
         raise UserError(f"{refused} of {len(runs)} runs are not in {sink.name}, as said above; the others are")
     return done, refused + failed
+
+
+def _unwritable(run: RunDirectory, error: OSError) -> str:
+    """The sentence on a directory that cannot be held."""
+    return (
+        f"{run.path}: cannot write there ({error.strerror}), and a run is held while it is read; have it permitted, or "
+        "copy the run and track the copy, which is the same run to every tracker"
+    )
