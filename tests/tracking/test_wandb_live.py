@@ -123,7 +123,8 @@ def test_a_server_that_is_away_costs_a_line(server, tmp_path, monkeypatch, capfd
 def test_a_replay_that_is_killed_is_made_whole_by_the_next(server, tmp_path):
     run = made(tmp_path / "killed", steps=5)
     rows(run, 20_000)
-    child = Apart(tmp_path / "log", "track", str(run.path), "to=wandb", variables=dict(os.environ))
+    online = {**os.environ, "WANDB_MODE": "online"}
+    child = Apart(tmp_path / "log", "track", str(run.path), "to=wandb", variables=online)
     deadline = time.monotonic() + 120
     while not any(one.lines for one in server.runs.values()) and not child.ended and time.monotonic() < deadline:
         time.sleep(0.002)
@@ -131,7 +132,7 @@ def test_a_replay_that_is_killed_is_made_whole_by_the_next(server, tmp_path):
     child.kill()
     assert killed, (tmp_path / "log").read_text()
     for _ in range(2):
-        again = Apart(tmp_path / "log", "track", str(run.path), "to=wandb", variables=dict(os.environ))
+        again = Apart(tmp_path / "log", "track", str(run.path), "to=wandb", variables=online)
         assert again.wait() == 0, (tmp_path / "log").read_text()
     (has,) = server.runs.values()
     assert [row["steps"] for row in has.rows if "steps" in row] == list(range(5, 20_001, 5))
