@@ -19,12 +19,17 @@ def test_an_option_by_itself_is_what_hydra_makes_of_it():
     odd = [[name for name in names if of_others(group, name)] or names[:1] for group, names in known.items()]
     for each in zip_longest(*odd):
         chosen = {group: name for group, name in zip(components, each, strict=True) if name is not None}
-        by_hydra = choices.alone(chosen)
-        for group, name in chosen.items():
-            assert choices.by_itself(group, name) == by_hydra[group]
+        extractor = chosen.pop("extractor", None)  # an evaluation brings its own
+        found = choices.by_hydra(["+extractor=none", *(f"+{group}={name}" for group, name in chosen.items())])
+        if extractor is not None:
+            chosen["extractor"] = extractor
+            found |= choices.by_hydra([f"+extractor={extractor}"])
+        assert {group: choices.by_itself(group, name) for group, name in chosen.items()} == {
+            group: found[group] for group in chosen
+        }
 
 
 def test_most_options_are_read_without_hydra(monkeypatch):
-    monkeypatch.setattr(choices, "alone", lambda *given: {})
+    monkeypatch.setattr(choices, "by_hydra", None)
     for chosen in (("evaluation", "none"), ("pictures", "none"), ("objective", "hinge"), ("data", "gaussians8")):
         assert choices.by_itself(*chosen)

@@ -40,13 +40,11 @@ def alone(chosen: Mapping[str, str], places: Sequence[str] = ()) -> dict[str, An
         chosen: options by group.
         places: overrides of Hydra's that say where else groups are.
     """
-    first = ["+extractor=none"] if "evaluation" in chosen else []  # for the evaluation to replace
-    words = [f"+{group}={option}" for group, option in chosen.items() if group != "extractor"]
-    loaded: Any = OmegaConf.to_container(composed(None, [*places, *first, *words]))
-    if "extractor" in chosen:
-        extractor: Any = OmegaConf.to_container(composed(None, [*places, f"+extractor={chosen['extractor']}"]))
-        loaded |= extractor
-    return dict(loaded)
+    brought = {}
+    if "evaluation" in chosen and "extractor" not in chosen:
+        # none is there for the evaluation to replace
+        brought = by_hydra(["+extractor=none", f"+evaluation={chosen['evaluation']}"], places)
+    return {**brought, **{group: by_itself(group, option, places) for group, option in chosen.items()}}
 
 
 def by_itself(group: str, option: str, places: Sequence[str] = ()) -> dict[str, Any]:
@@ -59,7 +57,16 @@ def by_itself(group: str, option: str, places: Sequence[str] = ()) -> dict[str, 
     """
     own = CONF / group / f"{option}.yaml"
     written = _as_written(own) if own.is_file() else None
-    return written if written is not None else dict(alone({group: option}, places)[group])
+    if written is not None:
+        return written
+    first = ["+extractor=none"] if group == "evaluation" else []  # for the evaluation to replace
+    return dict(by_hydra([*first, f"+{group}={option}"], places)[group])
+
+
+def by_hydra(words: Sequence[str], places: Sequence[str] = ()) -> dict[str, Any]:
+    """What Hydra makes of words alone, as plain containers by group."""
+    found: Any = OmegaConf.to_container(composed(None, [*places, *words]))
+    return dict(found)
 
 
 def _as_written(file: Path) -> dict[str, Any] | None:
