@@ -73,12 +73,10 @@ def by_torchrun(place, *words):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
-    [
-        ("-m", "kantor", *WORDS, "trainer.devices=2"),
-        pytest.param(("--no-python", sys.executable, "-c", PROGRAM), marks=pytest.mark.long),
-    ],
+    [("-m", "kantor", *WORDS, "trainer.devices=2"), ("--no-python", sys.executable, "-c", PROGRAM)],
     ids=["module", "program"],
 )
 def test_torchrun_starts_kantor(tmp_path, words):

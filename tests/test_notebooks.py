@@ -41,8 +41,9 @@ def test_there_is_a_notebook():
 
 
 def shortened(source):
-    """The same training in a tenth of its steps, with a quarter of the samples in each score, and no charts."""
-    tenth = re.sub(r"(budget\.steps=\d+)0\b", r"\1", source)
+    """The same in a tenth of its steps, samplers and likelihoods too, with a quarter of the samples in each score,
+    and no charts."""
+    tenth = re.sub(r"((?:budget\.steps|sampler\.steps|likelihood\.\w+)=\d+)0\b", r"\1", source)
     return re.sub(r"(evaluation\.n=)\d+", r"\g<1>128", re.sub(r"(evaluation\.every=)\d+", r"\g<1>20", tenth))
 
 

@@ -131,14 +131,14 @@ def test_a_line_by_which_training_breaks_is_a_verdict_too(kantor, run):
 
 def test_another_number_of_threads_is_named(kantor, run):
     """Whether weights differ for it depends on the networks; that it is another number is always said."""
-    words = ("verify", f"run={run}", "level=prefix", "trainer.threads=2", "steps=20")
+    words = ("verify", f"run={run}", "level=prefix", "trainer.threads=2", "steps=10")
     from kantor.cli import main as cli
 
     assert cli.main(list(words)) in (0, 1)
     (path,) = (run / "verifications").glob("*.json")
     found = json.loads(path.read_text())
     assert found["differences"] == [{"what": "number of threads", "then": "1", "now": "2"}]
-    assert any("up to step 20" in one["told"] or "at step" in one["told"] for one in found["findings"])
+    assert any("up to step 10" in one["told"] or "at step" in one["told"] for one in found["findings"])
 
 
 def test_an_evaluation_that_was_asked_for_later_breaks_nothing_and_can_be_proved(kantor, run):

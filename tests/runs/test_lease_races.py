@@ -50,7 +50,7 @@ def race(root, rounds, barrier, wins):
 @pytest.mark.parametrize("left", ["nothing", "a dead one", "released"])
 @pytest.mark.parametrize("system", FILE_SYSTEMS)
 def test_one_of_those_that_race_wins(tmp_path, monkeypatch, system, left):
-    rounds, racers = 100, 3
+    rounds, racers = 40, 3
     for number in range(rounds):
         place = tmp_path / str(number)
         place.mkdir()

@@ -22,10 +22,10 @@ def found():
     for k in range(MACHINES):
         made = machine(k, visible=6, hidden=4)
         base = base_of(torch.rand(6, generator=torch.Generator().manual_seed(k)))
-        up = log_weights_up(made, base, chains=100, temperatures=50, rng=Rng(seed(0, "up", k)))
+        up = log_weights_up(made, base, chains=100, temperatures=25, rng=Rng(seed(0, "up", k)))
         p = joint(made).sum(1)
         chosen = torch.multinomial(p, 100, replacement=True, generator=torch.Generator().manual_seed(k))
-        down = log_weights_down(made, base, states(6)[chosen], temperatures=50, rng=Rng(seed(0, "down", k)))
+        down = log_weights_down(made, base, states(6)[chosen], temperatures=25, rng=Rng(seed(0, "down", k)))
         results.append((log_z(made), up, down))
     return results
 

@@ -1,5 +1,7 @@
 """A study: trials are asked for once, whatever is killed, and are a function of the seed and of those before them."""
 
+import functools
+
 import pytest
 from optuna.samplers import RandomSampler
 
@@ -17,10 +19,13 @@ SPACE = Space.of(["a=range(0,4)", "b=x,y,z"])
 POINTS = Space.of(["a=interval(-1,1)", "b=interval(-1,1)"])
 
 
+chosen = functools.cache(lambda *words: settings(list(words), []))
+"""Composed once: nobody changes it."""
+
+
 def sampler(name, number, seed=0):
-    return targets.instantiate(
-        dict(settings([f"search={name}"], []).sampler), key="search.sampler", seed=seed_of(seed, number)
-    )
+    node = dict(chosen(f"search={name}").sampler)
+    return targets.instantiate(node, key="search.sampler", seed=seed_of(seed, number))
 
 
 def bowl(values):
@@ -101,7 +106,7 @@ def test_what_is_told_twice_is_told_once(tmp_path):
 def test_a_pruner_ends_the_worst_and_never_the_best(tmp_path, name, better):
     """Trials as good as their number, one after another: the last ones, which are the worst, are ended early."""
     study, sign = Study(tmp_path, (Goal("w1", better),)), 1 if better == "lower" else -1
-    node = dict(settings(["search=random", f"pruner={name}"], []).pruner)
+    node = dict(chosen("search=random", f"pruner={name}").pruner)
     ended = []
     for number in range(20):
         study.ask(sampler("random", number), POINTS.distributions)
@@ -120,7 +125,7 @@ def test_a_pruner_ends_the_worst_and_never_the_best(tmp_path, name, better):
 def test_a_decision_is_the_same_after_a_resumption(tmp_path):
     """What a trial reported beyond the point at which it goes on has no say there."""
     study = Study(tmp_path, (LOWER,))
-    node = dict(settings(["search=random", "pruner=median"], []).pruner)
+    node = dict(chosen("search=random", "pruner=median").pruner)
     for number in range(5):
         study.ask(sampler("random", number), POINTS.distributions)
         for point in (1, 2, 3):

@@ -111,6 +111,7 @@ def test_a_plan_never_loses_its_jobs_and_is_written_by_whoever_asks(kantor, tmp_
     assert written == [(1, True), (2, True)]
 
 
+@pytest.mark.long
 def test_killed_between_asking_and_telling_and_continued_equals_uninterrupted(kantor, tmp_path, monkeypatch):
     """Killed in the second trial, in half a checkpoint."""
     places, words = [tmp_path / "killed", tmp_path / "whole"], (*RANDOM, "search.trials=2")
@@ -127,6 +128,7 @@ def test_killed_between_asking_and_telling_and_continued_equals_uninterrupted(ka
     assert outcomes(places[0]) == [["finished"], ["killed", "finished"]]
 
 
+@pytest.mark.long
 def test_two_at_once_share_a_search(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = (*RANDOM, "search.trials=3")

@@ -61,6 +61,7 @@ def test_what_came_since_is_added(kantor, tmp_path, to):
     assert curve(to, STORES[to](run.path), "steps") == [(step, step) for step in range(5, 41, 5)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("to", TRACKERS)
 def test_a_replay_that_is_killed_half_way_is_made_whole_by_the_next(kantor, tmp_path, to):
     """SIGKILL once the tracker has something, and not all."""

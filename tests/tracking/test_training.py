@@ -138,14 +138,8 @@ def test_a_refusal_of_wandb_is_one_sentence(tmp_path, monkeypatch):
         publish(made(tmp_path / "run"), WandB(project="lab"))
 
 
-@pytest.mark.parametrize(
-    "logger",
-    [
-        "tensorboard",
-        pytest.param("wandb", marks=pytest.mark.long),
-        pytest.param("mlflow", marks=[HERE, pytest.mark.long]),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("logger", ["tensorboard", "wandb", pytest.param("mlflow", marks=HERE)])
 def test_a_training_that_is_killed_and_gone_on_with_has_each_row_once(tmp_path, kantor, logger):
     """SIGKILL in the second save, at step 20, of which the tracker has heard; it goes on from step 10."""
     words = ("train", *WORDS[:1], "budget.steps=30", *WORDS[2:], f"logger={logger}", f"outputs={tmp_path}/outputs")
