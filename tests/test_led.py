@@ -73,11 +73,12 @@ def by_torchrun(place, *words):
     )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
-    [("-m", "kantor", *WORDS, "trainer.devices=2"), ("--no-python", sys.executable, "-c", PROGRAM)],
-    ids=["module", "program"],
+    [
+        pytest.param(("-m", "kantor", *WORDS, "trainer.devices=2"), id="module"),
+        pytest.param(("--no-python", sys.executable, "-c", PROGRAM), id="program", marks=pytest.mark.long),
+    ],
 )
 def test_torchrun_starts_kantor(tmp_path, words):
     done = by_torchrun(tmp_path, *words)
