@@ -25,7 +25,7 @@ def wait_until(holds, seconds=PATIENCE):
 
 
 class Slurm:
-    """Two nodes, n1 and n2, with a core each.
+    """Two nodes, n1 and n2, with two cores each.
 
     Args:
         directory: of its files.

@@ -194,7 +194,7 @@ def test_a_plan_is_left_to_an_array_of_workers_of_which_a_node_dies(slurm, tmp_p
     kantor = (sys.executable, "-m", "kantor")
     subprocess.run([*kantor, "prepare", *sweep], cwd=tmp_path, env=slurm.environment, check=True, capture_output=True)
     (plan,) = (tmp_path / "outputs" / "sweeps").iterdir()
-    name = slurm.submit(tmp_path, f"exec $KANTOR work {plan}", "-N1", "-n1", "-t", "10", "--array=1-2")
+    name = slurm.submit(tmp_path, f"exec $KANTOR work {plan}", "-N1", "--exclusive", "-t", "10", "--array=1-2")
     wait_until(lambda: on_second(name, tmp_path))
     slurm.kill_node("n2", on_second(name, tmp_path))
     wait_until(lambda: len(states(tmp_path)) == 6 and set(states(tmp_path)) == {"finished"})
@@ -210,8 +210,8 @@ def test_a_plan_is_left_to_an_array_of_workers_of_which_a_node_dies(slurm, tmp_p
 
 def test_a_job_of_submitits_over_two_tasks_goes_back_when_it_is_preempted_and_is_done(slurm, tmp_path):
     """Its command waits on the login node meanwhile; the job has lost no step."""
-    launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.tasks_per_node=2", "hydra.launcher.timeout_min=10",
-                "+hydra.launcher.additional_parameters.overcommit=true")  # fmt: skip
+    launcher = ("hydra/launcher=submitit_slurm", "hydra.launcher.tasks_per_node=2", "hydra.launcher.timeout_min=120",
+                "+hydra.launcher.additional_parameters.requeue=true")  # fmt: skip
     words = ("-m", *(word for word in LONG if not word.startswith("budget")), "seed=0", "budget.steps=600",
              "trainer.devices=2", *launcher)  # fmt: skip
     command = subprocess.Popen(
@@ -219,7 +219,8 @@ def test_a_job_of_submitits_over_two_tasks_goes_back_when_it_is_preempted_and_is
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
-        wait_until(lambda: has_trained(tmp_path) or command.poll() is not None)
+        wait_until(lambda: command.poll() is not None or has_trained(tmp_path))
+        assert command.poll() is None, command.communicate()[0]
         (name,) = slurm.run("squeue", "-h", "-o", "%i").split()
         slurm.run("scancel", "--signal", "USR2", name)
         wait_until(lambda: slurm.state(name) == "PENDING")

@@ -20,14 +20,17 @@ from kantor.runs.lease_files import LEASE, newest
 from kantor.search.goal import Goal
 from kantor.search.study import Study
 from kantor.sweeps.plan import Plan
+from kantor.sweeps.states import Board
 
 pytestmark = pytest.mark.long
 
 SWEEP = ("-m", "experiment=point_demo_gp", *FAST, "trainer.progress=false")
 TWO = ("seed=0,1", "budget.steps=30")
-SCORED = ("experiment=point_demo_gp", "primary_score=w1", "budget.steps=20", "pictures=none", *BRIEF, *NARROW,
+SCORED = ("experiment=point_demo_gp", "primary_score=w1", "budget.steps=20", "pictures=none", *NARROW,
+          *(word for word in BRIEF if not word.startswith("trainer.check")), "trainer.checkpoint_every=2",
           "trainer.progress=false", "evaluation.n=64", "evaluation.chunk=64", "evaluation.draws=2")  # fmt: skip
 KILLS = int(20 * float(os.environ.get("KANTOR_FAULTS", "1"))) or 1
+TRIALS = 10
 BEAT = 1.0
 PATIENCE = 120.0
 MOMENTS = 3.0
@@ -198,7 +201,12 @@ def test_a_sweep_whose_outputs_are_gone_ends_and_makes_nothing_again(there, undi
 
 def test_two_drivers_of_a_search_that_are_killed_again_and_again_have_every_trial_once(there):
     rng, killed, drivers = random.Random(16), 0, []
-    words = (*SCORED, "search=random", "optimisation.generator.lr=tag(log,interval(1e-4,1e-2))", "search.trials=10")
+    words = (
+        *SCORED,
+        "search=random",
+        "optimisation.generator.lr=tag(log,interval(1e-4,1e-2))",
+        f"search.trials={TRIALS}",
+    )
 
     def drive(index):
         log = there / f"{len(drivers)}.log"
@@ -217,9 +225,12 @@ def test_two_drivers_of_a_search_that_are_killed_again_and_again_have_every_tria
     logs = "\n".join(one.log.read_text() for one in drivers)
     assert [one.wait() for one in both] == [0, 0], logs
     (plan,) = (Plan.read(path.parent) for path in there.glob("outputs/sweeps/*/plan.json"))
-    told = [plan.directory_of(job).status()["attempts"] for job in plan.jobs]
+    standings = Board(plan, code="refuse").all()
+    told = [[one["outcome"] for one in standing.status["attempts"]] for standing in standings]
     known = Study(plan.directory, (Goal("w1", "lower"),)).known()
     print(f"{killed} kills; attempts of each trial: {[len(one) for one in told]}", flush=True)
-    assert len(known) == 10 and {one.state for one in known} == {"finished"}
-    assert [[one["outcome"] for one in attempts].count("finished") for attempts in told] == [1] * 10
-    assert len({one.values["optimisation.generator.lr"] for one in known}) == 10
+    assert len(known) == len(standings) == TRIALS
+    assert len({one.values["optimisation.generator.lr"] for one in known}) == TRIALS
+    for standing, outcomes in zip(standings, told, strict=True):  # three kills before a checkpoint are a failure
+        assert standing.state == "done" or "killed 3 times in a row" in standing.reason, standing
+        assert outcomes.count("finished") == (standing.state == "done")

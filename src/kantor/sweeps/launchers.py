@@ -22,6 +22,7 @@ from kantor.config.files import CONF
 from kantor.config.grammar import quoted
 from kantor.errors import Interrupted, UserError, nearest
 from kantor.led import together
+from kantor.processes import given_rank
 from kantor.runs import provenance
 from kantor.sweeps import stops
 from kantor.sweeps.plan import Plan
@@ -98,7 +99,8 @@ def work_on(cfg: DictConfig) -> None:
             together(partial(worker.do, plan.jobs[int(cfg.job)]))
         except Interrupted as stop:
             queues.hand_over(stop.signal_number)
-            raise
+            if given_rank() == 0:  # which answers for the job: where SLURM takes the bad end of one task for all of it,
+                raise  # it would be killed before it has sent the job back
 
 
 @contextlib.contextmanager
