@@ -2,6 +2,7 @@
 again does only what is missing."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -66,7 +67,14 @@ def test_a_finished_sweep_is_told_without_hydra_and_without_torch(kantor, tmp_pa
         monkeypatch.setitem(sys.modules, heavy, None)
     again = kantor("train", "-m", "seed=0,1", *SWEEP[2:])
     assert "2 jobs: 2 done" in again.stdout and not again.stderr
-    assert "2 jobs: 2 done" in kantor("status", str(plans(tmp_path)[0])).stdout
+    words = ["status", str(plans(tmp_path)[0])]
+    assert "2 jobs: 2 done" in kantor(*words).stdout
+    code = (  # what is loaded with the modules themselves shows in a process of its own only
+        "import sys; from kantor.cli.main import main; main(sys.argv[1:]); "
+        "print([name for name in ('torch', 'hydra', 'omegaconf', 'numpy') if name in sys.modules], file=sys.stderr)"
+    )
+    alone = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, timeout=60)
+    assert alone.stderr.strip() == "[]" and "2 jobs: 2 done" in alone.stdout
 
 
 def test_objectives_are_swept(kantor, tmp_path):

@@ -10,6 +10,7 @@ from kantor.plain_files import is_plain
 from kantor.report import units
 from kantor.report.cards import Evaluation, Score, read_evaluations
 from kantor.runs import door
+from kantor.runs.attempts import is_pruned
 from kantor.runs.directory import RunDirectory
 
 
@@ -121,9 +122,7 @@ class Summary:
     @property
     def pruned(self) -> bool:
         """Whether it is a trial that its search has ended early."""
-        attempts = self.status.get("attempts") or []
-        ended = bool(attempts) and attempts[-1].get("outcome") == "pruned"
-        return self.trial is not None and self.state == "stopped" and ended
+        return self.trial is not None and is_pruned(self.status)
 
     @property
     def reason(self) -> str:

@@ -3,21 +3,23 @@
 import contextlib
 import platform
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kantor import user_code
 from kantor.atomic import write_json
 from kantor.causes import told
-from kantor.config.schema import Configuration, Trainer
 from kantor.errors import LeaseLost, UserError
 from kantor.processes import if_lost
 from kantor.runs.directory import LAYOUT, RunDirectory, now
 from kantor.runs.owners import Owner
 from kantor.runs.provenance import provenance
 from kantor.version import __version__
+
+if TYPE_CHECKING:
+    from kantor.config.schema import Configuration, Trainer
 
 PACKAGES = (
     "torch",
@@ -99,8 +101,14 @@ def new_status(counters: dict[str, int], *, steps: int | None, minutes: float | 
     }
 
 
+def is_pruned(status: Mapping[str, Any]) -> bool:
+    """Whether a search has ended the run, as its status.json says; by whatever is not one, it goes on."""
+    last = (status.get("attempts") or [{}])[-1]
+    return status.get("state") == "running" and last.get("outcome") == "pruned"
+
+
 @contextlib.contextmanager
-def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Iterator[Attempt]:
+def attempt(directory: RunDirectory, trainer: "Trainer", *, from_step: int) -> Iterator[Attempt]:
     """An attempt whose bad end is written down with its reason."""
     trying = Attempt(directory, directory.status(), {"from_step": from_step, **machine(trainer)})
     try:
@@ -115,7 +123,7 @@ def attempt(directory: RunDirectory, trainer: Trainer, *, from_step: int) -> Ite
         raise
 
 
-def machine(trainer: Trainer) -> dict[str, Any]:
+def machine(trainer: "Trainer") -> dict[str, Any]:
     """What equal bits depend on besides the configuration: device, processes, threads, torch."""
     import torch
 
@@ -128,7 +136,7 @@ def machine(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def machine_changes(directory: RunDirectory, trainer: Trainer) -> list[tuple[str, object, object]]:
+def machine_changes(directory: RunDirectory, trainer: "Trainer") -> list[tuple[str, object, object]]:
     """What differs from the attempt before: name, then, now."""
     attempts = directory.status()["attempts"]
     before, after = attempts[-1] if attempts else {}, machine(trainer)
@@ -151,7 +159,7 @@ def cpu_name() -> str:
 
 
 def environment(
-    configuration: Configuration, *, config_hash: str, code: dict[str, str], fingerprint: str
+    configuration: "Configuration", *, config_hash: str, code: dict[str, str], fingerprint: str
 ) -> dict[str, Any]:
     """What environment.json says of a run: who made it and with what."""
     trainer = configuration.trainer

@@ -17,6 +17,7 @@ from kantor.config import trust
 from kantor.errors import UserError
 from kantor.plain_files import is_plain
 from kantor.runs import door
+from kantor.runs.attempts import is_pruned
 from kantor.runs.identity import code_changes, code_hashes
 from kantor.runs.owners import Owner
 from kantor.runs.shapes import count, long_text, maybe, record, text
@@ -169,11 +170,6 @@ class Board:
     def _is_changed(self) -> bool:
         """Whether any code is another than when the plan was made."""
         return code_stamp(self.plan.stamp["own"]) != self.plan.stamp["code"]
-
-
-def is_pruned(status: Mapping[str, Any]) -> bool:
-    """Whether a search has ended the run; by whatever is not one, it goes on."""
-    return status.get("state") == "running" and [one["outcome"] for one in status["attempts"][-1:]] == ["pruned"]
 
 
 def _after_kills(attempts: list[dict[str, Any]]) -> tuple[str, str]:

@@ -15,11 +15,12 @@ from kantor.causes import is_of_machine, told
 from kantor.errors import Held, LeaseLost, OtherCode, RankLost, UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain, is_there
+from kantor.runs.attempts import is_pruned
 from kantor.runs.directory import RunDirectory
 from kantor.runs.lease_files import beat_period
 from kantor.sweeps.again import Again, ask, is_asked
 from kantor.sweeps.plan import PLAN, Job, Plan
-from kantor.sweeps.states import Board, Standing, is_pruned
+from kantor.sweeps.states import Board, Standing
 from kantor.tracking.about import of_sweep
 
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
