@@ -54,6 +54,7 @@ bench: $(READY) $(PEERS)/.ready
 	$(BIN)/python bench/images.py
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/compare.py
+	$(BIN)/python bench/sweeps.py
 	$(BIN)/python bench/processes.py
 	$(BIN)/python bench/evaluate.py
 	$(BIN)/python bench/diffusion.py --peers $(PEERS)

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ PICTURE_BYTES = 24 << 20
 """Of one picture; a page that carries it has to open on a phone."""
 DEPTH = 32
 """Of mappings and lists in one another."""
+NUMBERS = (int, float)
 LEVELS = 8
 """Of directories in one another below one of `OWN`."""
 NO_RUN = ".no_run.tmp"
@@ -95,6 +97,9 @@ def check_plain(directory: Path) -> None:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
+    with contextlib.suppress(OSError):
+        if entry.is_file(follow_symlinks=False):  # most are, and the directory itself says so
+            return "a file"
     with reading(Path(entry.path)):
         try:
             return plain_files.kind(entry.stat(follow_symlinks=False).st_mode) or "a file"
@@ -241,32 +246,43 @@ def of_shape(path: Path, value: dict[str, Any], shape: Shape) -> dict[str, Any]:
     return value
 
 
-def _tame(path: Path, value: Any, *, shown: bool, depth: int = 0) -> Any:
+def _tame(path: Path, value: Any, *, shown: bool) -> Any:
     """A value whose numbers can be computed with, and whose texts can be written; made visible where they are `shown`
     to people, and are no setting.
 
     Raises:
         UserError: there is something else in it, or it is nested too deeply.
     """
-    if depth > DEPTH:
-        raise damaged(path, f"it is nested more than {DEPTH} levels deep")
-    if isinstance(value, dict):
+    written = visible if shown else partial(_whole, path)
+
+    def tame(value: Any, depth: int) -> Any:  # thousands of times a file: what there is most of comes first
+        if depth > DEPTH:
+            raise damaged(path, f"it is nested more than {DEPTH} levels deep")
+        if isinstance(value, str):
+            return written(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, NUMBERS):
+            if not abs(value) < (MOST if isinstance(value, int) else LARGEST):
+                raise damaged(path, f"{str(value)[:20]} in it is no number that can be computed with")
+            return value
+        if isinstance(value, list):
+            return [tame(entry, depth + 1) for entry in value]
+        if not isinstance(value, dict):
+            raise damaged(path, f"there is a {type(value).__name__} in it, which is no plain value")
         if not all(isinstance(key, str) for key in value):
             raise damaged(path, "not every key in it is a text")
-        inner = {key: _tame(path, entry, shown=shown, depth=depth + 1) for key, entry in value.items()}
-        return {_tame(path, key, shown=shown): entry for key, entry in inner.items()}
-    if isinstance(value, list):
-        return [_tame(path, entry, shown=shown, depth=depth + 1) for entry in value]
-    if isinstance(value, str):
-        if shown:
-            return visible(value)
-        if any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise damaged(path, "there is half a letter in it")
-        return value
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        if not abs(value) < (MOST if isinstance(value, int) else LARGEST):
-            raise damaged(path, f"{str(value)[:20]} in it is no number that can be computed with")
-        return value
-    raise damaged(path, f"there is a {type(value).__name__} in it, which is no plain value")
+        return {written(key): tame(entry, depth + 1) for key, entry in value.items()}
+
+    return tame(value, 0)
+
+
+def _whole(path: Path, text: str) -> str:
+    """A text as it is.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise damaged(path, "there is half a letter in it")
+    return text
