@@ -101,8 +101,8 @@ def test_smallest_detectable_with_known_error():
 @pytest.mark.parametrize("methods", [2, 3, 6])
 @pytest.mark.parametrize("apart", [0.0, 0.5, 1.0, 5.0])
 def test_adjusted_intervals_leave_zero_out_where_the_adjusted_p_says_so_and_hold_the_truth(methods: int, apart: float):
-    """Against the best by five seeds, which the same data choose; docs/statistics.md has larger simulations."""
-    draw, held = np.random.default_rng(1), []
+    """Against the best by five seeds, which the same data choose; bench/differences.py simulates more of them."""
+    draw, held, together = np.random.default_rng(1), [], []
     for _ in range(300):
         truth = apart * np.arange(methods)
         means = sorted(
@@ -116,7 +116,9 @@ def test_adjusted_intervals_leave_zero_out_where_the_adjusted_p_says_so_and_hold
         for one, error, adjusted, (_, true) in zip(raw, holm_errors(p), holm(p), others, strict=True):
             assert one.at(error).includes_zero == (adjusted >= 0.05)
             held.append(one.at(error).low <= true - best_true <= one.at(error).high)
+        together.append(all(held[-len(others) :]))
     assert np.mean(held) > 0.92
+    assert np.mean(together) > 0.87  # 92% or more, less three standard errors of 300 comparisons
 
 
 def test_errors_of_intervals_worked_example():

@@ -111,7 +111,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def holm_errors(p_values: Sequence[float], error: float = 0.05) -> list[float]:
     """How often the interval of each difference may miss, so that it leaves 0 out exactly where Holm's adjusted p value
     is below `error`: error / (m - rank + 1) as far as the procedure rejects, and where it stops and beyond, what it
-    stopped at (Serlin 1993, Journal of Experimental Education 61, 350-360: "Holm on the range").
+    stopped at. It is the test of Holm (1979) turned round, difference by difference: each at the level at which it was
+    tested. That all hold at once is counted rather than proved (bench/differences.py).
 
     Each is at most `error`, and a Bonferroni interval where nothing is rejected.
     """
