@@ -14,13 +14,12 @@ from kantor.data import pixels
 from kantor.data.images import ImageData
 from kantor.data.module import BlockData
 from kantor.errors import UserError, require_at_least, require_positive
-from kantor.evaluation import tensor_files
 from kantor.evaluation.base import Evaluation, Work
 from kantor.evaluation.contest import Contest
+from kantor.evaluation.drawn_pictures import DrawnPictures
 from kantor.evaluation.extractors.base import Extractor, Features
 from kantor.evaluation.extractors.own import Own, chosen
-from kantor.evaluation.feature_cache import arithmetic, cut, from_chunk
-from kantor.evaluation.generation import Chunk
+from kantor.evaluation.feature_cache import cut
 from kantor.evaluation.likelihood_scores import PICTURE_LIKELIHOODS, LikelihoodSetting, picture_likelihoods
 from kantor.evaluation.picture_comparison import PictureScore, PictureSetting, Reference
 from kantor.evaluation.picture_features import PictureFeatures, device_of
@@ -36,7 +35,6 @@ from kantor.models.base import GenerativeModel
 from kantor.numerics import numerics
 from kantor.processes import Processes
 from kantor.progress_bar import ProgressBar
-from kantor.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +176,8 @@ class ImageEvaluation(Evaluation):
         images, device = _pictures(data), device_of(model)
         features, real = self.features(images), self.real(images)
         with numerics(threads=self.threads):
-            drawn = self._drawn(model, features, real.n, "validate", model.steps, processes=processes)
+            pictures = DrawnPictures(evaluation=self, model=model, features=features, processes=processes)
+            drawn = pictures.first(real.n, "validate", model.steps)
             values = None
             if processes.rank == 0:
                 setting = self.setting(images)
@@ -223,11 +222,10 @@ class ImageEvaluation(Evaluation):
             say(note)
         n = real.n
         with numerics(threads=self.threads):
-            key = self._key(model, features)
+            pictures = DrawnPictures(evaluation=self, model=model, features=features, processes=processes)
+            key = pictures.key()
             bar = ProgressBar("drawing", n * self.draws, unit="pictures", shown=processes.rank == 0)
-            drawn = self._drawn(
-                model, features, n * self.draws, "evaluate", processes=processes, work=work, key=key, bar=bar
-            )
+            drawn = pictures.first(n * self.draws, "evaluate", work=work, key=key, bar=bar)
 
             def features_of(r: int) -> Features:
                 return cut(drawn, slice(r * n, (r + 1) * n))
@@ -297,41 +295,6 @@ class ImageEvaluation(Evaluation):
             tests=self.asked(applying(PICTURE_TESTS, setting)),
             seed=self.seed,
         )
-
-    def _drawn(
-        self,
-        model: GenerativeModel,
-        features: PictureFeatures,
-        n: int,
-        purpose: str,
-        *counters: int,
-        processes: Processes,
-        work: Work | None = None,
-        key: dict[str, Any] | None = None,
-        bar: ProgressBar | None = None,
-    ) -> Features:
-        """Of n drawn pictures, on every process; made where they are drawn."""
-
-        def make(pictures: Tensor) -> Chunk:
-            return features.of_chunk(pictures.to(device_of(model)))
-
-        return from_chunk(
-            self.made_of_samples(
-                model, n, purpose, *counters, processes=processes, make=make, work=work, key=key, bar=bar
-            )
-        )
-
-    def _key(self, model: GenerativeModel, features: PictureFeatures) -> dict[str, Any]:
-        """All that determines the features of a drawn chunk, to the bit."""
-        return {
-            **arithmetic(features.extractor, device=device_of(model)),
-            "kantor": __version__,
-            "model": tensor_files.digest(model.state_dict()),
-            "sampling": self.sampling.describe(),
-            "drawn on": model.device.type,
-            "seed": self.seed,
-            "chunk": self.chunk,
-        }
 
 
 def _pictures(data: BlockData) -> ImageData:
