@@ -1,6 +1,7 @@
 import csv
 import io
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from report_runs import SAMPLING, Family, edit, score, write_run
 
+from kantor.atomic import write_json
 from kantor.errors import UserError
 from kantor.evaluation.score import Kind, Score
 from kantor.report.compare import compare, print_comparison
@@ -455,6 +457,37 @@ def test_a_failed_run_stops_no_comparison_and_a_score_of_what_came_before_counts
     assert "no seed has a score" in to_markdown(comparison) + page_of(comparison)
 
 
+def test_a_lost_seed_stands_in_its_place_with_how_it_was_lost(make_run: MakeRun, tmp_path: Path):
+    """A comma, its number and the badge are one thing that does not break."""
+    there = seeds(make_run, "gp", GP, [0.1, 0.2, 0.3])
+    other = seeds(make_run, "clip", CLIP, [0.2, 0.3, 0.4, 0.5])
+    gone = lost(make_run, "gp", GP, 1)
+    shutil.rmtree(there[1].path)
+    write_report(gone)
+    comparison = compare([there[0], there[2], gone, *other])
+    *_, runs = sheets(comparison)
+    assert [row[0] for row in runs.rows][-3:] == ["gp seed 0", "gp seed 1", "gp seed 2"]
+    cell = re.findall(r'data-label="training seeds">(.*?)</td>', page_of(comparison), re.DOTALL)[-1]
+    assert [re.sub("<.*?>", "", one) for one in cell.split('<span class="seed">')[1:]] == [
+        "0, ",
+        "1 diverged, ",
+        "22 of 3; 1 diverged",
+    ]
+    assert f'{gone.path.name}/report.html">1</a> <span class="state state-failed">diverged</span>,</span>' in cell
+    assert ".seed { white-space: nowrap; }" in page_of(comparison)
+
+
+def test_no_figure_says_that_a_seed_failed_which_was_left_out(make_run: MakeRun):
+    runs = [*seeds(make_run, "gp", GP, [0.1, 0.2, 0.3]), *seeds(make_run, "clip", CLIP, [0.2, 0.3, 0.4])]
+    write_json(runs[1].card_json, {})  # damaged
+    (drawing,) = score_drawings(comparison := compare(runs), comparison.main)
+    (axes,) = drawing.figure.axes
+    assert "rings alone: a seed has no value" in axes.get_xlabel()
+    assert "gp (2 of 3; 1 left out)" in {text.get_text() for text in axes.texts}
+    assert "failed" not in f"{axes.get_xlabel()} {drawing.alt} {drawing.caption}"
+    assert 'class="state state-stopped">left out<' in page_of(comparison)
+
+
 def test_a_seed_that_failed_and_was_trained_elsewhere_is_not_lost(make_run: MakeRun):
     comparison = compare([*seeds(make_run, "gp", GP, [0.1, 0.2]), lost(make_run, "gp", GP, 1, "killed")])
     assert [method.lost for method in comparison.methods] == [()] and comparison.ranks() == [1]
@@ -666,6 +699,15 @@ def test_a_refusal_stays_readable_however_many_runs_there_are():
 
     assert few(["a"]) == "a" and few(["a", "b"]) == "a, b"
     assert few([str(i) for i in range(20)]) == "0, 1 and 18 more"
+
+
+def test_what_belongs_together_does_not_break(make_run: MakeRun):
+    """A dot and the name of its method; a number and what it is of."""
+    page = page_of(compare(many(make_run, 3)))
+    assert page.count('class="chip') == len(
+        re.findall(r'<span class="method">(<span class="place">\d+</span>)?<span class="chip', page)
+    )
+    assert "n = 1" not in page and "(n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1,024)" in page
 
 
 @pytest.mark.parametrize("selector", [".verdict p", ".notes"])

@@ -32,3 +32,23 @@ def test_target_and_real_data_stay_in_sight():
     assert figure is not None
     low, high = figure.axes[0].get_xlim()
     assert low < 0.5 and high > 0.99
+
+
+def test_no_line_crosses_a_name():
+    """That of real data and that of the target end before names, however many lines these have."""
+    example = Score(0.5, better="target", target=0.6, floor=Floor(0.55, 0.54, 0.56))
+    one = MethodScore(tuple((Score(value, better="target", target=0.6), None) for value in (0.4, 0.7)))
+    names = ["a", "penalty_weight=0.1 " * 4, "penalty_weight=0.1 " * 9, "optimisation.critic.lr=0.001 " * 5]
+    figure = dot_intervals([(name, one) for name in names], example, "within 3 sigma")
+    assert figure is not None
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    down = axes.transData.transform
+    parts = [path.vertices for collection in axes.collections for path in collection.get_paths()]
+    spans = [(min(ends), max(ends)) for ends in ([down(end)[1] for end in part] for part in parts)]
+    dots = [down((0.5, row))[1] for row in {line.get_ydata()[0] for line in axes.lines}]
+    assert len(spans) == 3 * len(names) and len(dots) == len(names)
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert all(high < box.y0 or box.y1 < low for low, high in spans)
+        assert not any(box.y0 < dot < box.y1 for dot in dots)

@@ -61,7 +61,7 @@ def test_a_finished_run(make_run: MakeRun, family: Family):
     assert "state-finished" in html
     assert "[0.048, 0.054]" in html
     assert "over draws" in html
-    assert "n = 1,024" in html
+    assert "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}1,024" in html
     assert "<dt>what real data score</dt>" in html and "docs/glossary.md" in html
     assert "<small>what a test measures; good: what is good; suspicious: what is suspicious</small>" in html
     assert "300 MiB" in html

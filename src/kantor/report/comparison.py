@@ -9,7 +9,7 @@ from kantor.report import units
 from kantor.report.cards import Evaluation, Score
 from kantor.report.contestants import Contestant, read_entries
 from kantor.report.groups import groups_of
-from kantor.report.methods import Lost, Method, MethodScore, key_of, methods_of, run_labels
+from kantor.report.methods import Lost, Method, MethodScore, by_seed, key_of, methods_of, run_labels
 from kantor.report.pairs import Pair, pairs_of
 from kantor.report.protocols import of_equal_hash, shared_protocols
 from kantor.report.readings import readings
@@ -59,7 +59,7 @@ class Comparison:
     """Methods best first, their runs in this order, a round for each shared protocol, and what follows from them.
 
     Attributes:
-        methods: by the primary score; behind those that are ranked such of which a seed failed, and those without it.
+        methods: by the primary score; behind those that are ranked such of which a seed is lost, and those without it.
         contestants: the runs.
         rounds: one for each shared protocol.
         primary: the score that ranks.
@@ -89,9 +89,13 @@ class Comparison:
         bad = [one.badness for one in self.scores()]
         return [None if mine is None else 1 + sum(b is not None and b < mine for b in bad) for mine in bad]
 
-    def lost(self) -> list[tuple[str, Lost]]:
-        """The seeds that failed, each with its method's label and its seed."""
-        return [(f"{method.label} seed {one.summary.seed}", one) for method in self.methods for one in method.lost]
+    def seeds(self, method: Method) -> list[int | Lost]:
+        """The seeds of a method in their order: the place of the run of each, or how it was lost."""
+
+        def order(one: int | Lost) -> tuple[bool, int]:
+            return by_seed(one.summary if isinstance(one, Lost) else self.contestants[one].summary)
+
+        return sorted([*method.runs, *method.lost], key=order)
 
     def groups(self) -> list[tuple[int, ...]]:
         """Of the methods, the groups of those that cannot be told apart."""
@@ -162,7 +166,7 @@ def method_places(methods: Sequence[Method]) -> list[int]:
 
 
 def ranked(methods: Sequence[Method], one: Round, primary: str) -> tuple[list[Method], list[int]]:
-    """The methods best first, then those of which a seed failed, those without the score last, and the order of the
+    """The methods best first, then those of which a seed is lost, those without the score last, and the order of the
     runs that this makes."""
 
     def key(method: Method) -> tuple[bool, bool, float]:

@@ -47,7 +47,7 @@ def left_out(comparison: Comparison, drawn: int) -> str:
 
 
 def in_figure(method: Method) -> str:
-    """A method's name, with its seeds where one of them failed."""
+    """A method's name, with its seeds where one of them is lost."""
     return f"{method.label} ({method.seeds_text})" if method.lost else method.label
 
 

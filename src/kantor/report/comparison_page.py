@@ -18,9 +18,10 @@ from kantor.report.drawing import inline
 from kantor.report.figures import Drawing, Metrics
 from kantor.report.groups import group_text
 from kantor.report.labels import differences
-from kantor.report.methods import Method
+from kantor.report.methods import Lost, Method
 from kantor.report.palette import SERIES
 from kantor.report.pictures import Picture, chart
+from kantor.report.summary import Summary
 from kantor.report.tables import cell
 from kantor.report.templating import render
 
@@ -54,7 +55,7 @@ def to_html(
         methods=[method_view(comparison, out, place) for place in range(len(comparison.methods))],
         table=method_sheet(comparison),
         runs=run_sheet(comparison),
-        links={one.label: report_link(one, out) for one in comparison.contestants},
+        links=links(comparison, out),
         rounds=[round_view(comparison, one, drawings) for one, drawings in rounds],
         matrix=matrix(comparison),
         tuning=[shown(drawing) for drawing in tuning],
@@ -76,6 +77,13 @@ def title_of(comparison: Comparison) -> str:
     return f"One method by its {what}" if count == 1 else f"{count} methods compared by their {what}"
 
 
+def links(comparison: Comparison, out: Path) -> dict[str, str | None]:
+    """The page of each run by its name in the table of runs."""
+    scored = {one.label: report_link(one.summary, out) for one in comparison.contestants}
+    lost = [(method.of_seed(one.summary.seed), one) for method in comparison.methods for one in method.lost]
+    return scored | {label: report_link(one.summary, out) for label, one in lost}
+
+
 def shown(drawing: Drawing) -> Picture:
     """A figure as an inline chart."""
     return chart(inline(drawing.svg, drawing.name), drawing.alt, drawing.caption)
@@ -94,16 +102,22 @@ def method_view(comparison: Comparison, out: Path, place: int) -> dict[str, Any]
         "reading": reading(comparison.main, method, comparison.primary),
         "real": real_text(comparison.main, method, comparison.primary),
         "seeds": score.seeds_text(method),
-        "lost": [{"seed": one.summary.seed, "how": one.how} for one in method.lost],
-        "runs": [{"seed": seed_text(one), "link": report_link(one, out), "state": one.state} for one in runs],
+        "runs": [seed_view(comparison, one, out) for one in comparison.seeds(method)],
         "pictures": [picture for one in runs[: PICTURED if place < DRAWN else 0] for picture in last_samples(one)],
     }
 
 
-def seed_text(one: Contestant) -> str:
-    """`3`, or the path of somebody's samples."""
-    seed = one.summary.seed
-    return f"samples in {one.path}" if seed is None else str(seed)
+def seed_view(comparison: Comparison, one: int | Lost, out: Path) -> dict[str, Any]:
+    """A seed of a method, or the path of somebody's samples: its page, and its state where it has not finished."""
+    summary = one.summary if isinstance(one, Lost) else comparison.contestants[one].summary
+    state = one.how if isinstance(one, Lost) else comparison.contestants[one].state
+    return {
+        "seed": summary.seed,
+        "name": f"samples in {summary.run.path}" if summary.seed is None else str(summary.seed),
+        "link": report_link(summary, out),
+        "state": "" if state == "finished" else state,
+        "look": "stopped" if state == "left out" else "failed" if isinstance(one, Lost) else state,
+    }
 
 
 def last_samples(one: Contestant) -> list[Picture]:
@@ -130,9 +144,9 @@ def samples_seen(metrics: Metrics, step: int | None) -> float | None:
     return float(np.interp(step, steps, seen)) if len(steps) else None
 
 
-def report_link(one: Contestant, out: Path) -> str | None:
+def report_link(one: Summary, out: Path) -> str | None:
     """The relative path from `out` to the run's page, when it has one."""
-    page = one.summary.run.report_html
+    page = one.run.report_html
     return quote(Path(os.path.relpath(page.resolve(), out.resolve())).as_posix()) if page.is_file() else None
 
 

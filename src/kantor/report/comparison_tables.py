@@ -1,11 +1,12 @@
 """The tables of a comparison: methods, scores, pairs, runs; as Markdown and CSV."""
 
 from kantor.report import sampling, units
-from kantor.report.cards import FLOOR_NOTE
+from kantor.report.cards import FLOOR_NOTE, Evaluation
 from kantor.report.comparison import Comparison, Round
 from kantor.report.groups import group_text
-from kantor.report.methods import Method, MethodScore
+from kantor.report.methods import Lost, Method, MethodScore
 from kantor.report.protocols import few
+from kantor.report.summary import Summary
 from kantor.report.tables import REAL, Sheet, cell, csv_text, fitting, markdown, markdown_text
 
 PAIRS_LISTED = 15
@@ -163,32 +164,34 @@ def pair_sheets(comparison: Comparison) -> list[Sheet]:
 
 
 def run_sheet(comparison: Comparison) -> Sheet:
-    """One row per run: primary score, budget, sampling, state; those that failed last."""
+    """One row per run, by method and seed: primary score, budget, sampling, state; of a lost seed how it was lost."""
     primary, evaluations, counters = comparison.primary, comparison.main.evaluations, comparison.counters()
     of_sampling = sampling.columns([evaluation.sampling for evaluation in evaluations])
     spoken = [units.words(counter) for counter in counters]
-    columns = ("run", primary, "95% interval", *spoken, "seconds", *of_sampling, "state", "path")
+
+    def row(label: str, summary: Summary, evaluation: Evaluation | None, state: str) -> tuple[str, ...]:
+        score = None if evaluation is None else evaluation.scores.get(primary)
+        cost = summary.cost or summary.status.get("cost") or {}
+        sampled = [units.MISSING] * len(of_sampling)
+        return (
+            label,
+            *((units.MISSING, units.MISSING) if score is None else (score.value_text, score.interval_text)),
+            *(units.count(summary.counters.get(counter)) for counter in counters),
+            units.count(cost.get("train_seconds")),
+            *(sampled if evaluation is None else sampling.cells(evaluation.sampling, of_sampling)),
+            state,
+            str(summary.run.path),
+        )
+
     rows = []
-    for each, evaluation in zip(comparison.contestants, evaluations, strict=True):
-        score = evaluation.scores.get(primary)
-        rows.append(
-            (
-                each.label,
-                *((score.value_text, score.interval_text) if score is not None else (units.MISSING, units.MISSING)),
-                *(units.count(each.summary.counters.get(counter)) for counter in counters),
-                units.count(each.summary.cost.get("train_seconds")),
-                *sampling.cells(evaluation.sampling, of_sampling), each.state, each.path,
-            )
-        )  # fmt: skip
-    for label, one in comparison.lost():
-        rows.append(
-            (
-                label, units.MISSING, units.MISSING,
-                *(units.count(one.summary.counters.get(counter)) for counter in counters),
-                units.count((one.summary.status.get("cost") or {}).get("train_seconds")),
-                *[units.MISSING] * len(of_sampling), one.how, str(one.summary.run.path),
-            )
-        )  # fmt: skip
+    for method in comparison.methods:
+        for one in (*comparison.seeds(method), *method.copies):
+            if isinstance(one, Lost):
+                rows.append(row(method.of_seed(one.summary.seed), one.summary, None, one.how))
+            else:
+                each = comparison.contestants[one]
+                rows.append(row(each.label, each.summary, evaluations[one], each.state))
+    columns = ("run", primary, "95% interval", *spoken, "seconds", *of_sampling, "state", "path")
     numeric = frozenset({primary, "95% interval", *spoken, "seconds", "nfe"})
     covers = comparison.main.example(primary).covers
     return Sheet("Runs", columns, rows, numeric, f"intervals of runs cover {covers}" if covers else "")
@@ -199,20 +202,14 @@ CSV_COLUMNS = ("evaluation", "at_step", "protocol_hash", "score", "value", "low"
 
 
 def to_csv(comparison: Comparison) -> str:
-    """One row per run and score, in full precision, each with its protocol's hash; runs that failed have no score."""
+    """One row per run and score, in full precision, each with its protocol's hash; lost ones have no score."""
     counters = comparison.counters()
     said = sampling.keys([evaluation.sampling for one in comparison.rounds for evaluation in one.evaluations])
     run = ("method", "rank", "run", "experiment", "config_hash", "seed", "state", *counters, "seconds", *said)
     rows = [row for one in comparison.rounds for row in csv_rows(comparison, one, counters, said)]
-    for label, lost in comparison.lost():
+    for method, lost in [(each, one) for each in comparison.methods for one in each.lost]:
         one = lost.summary
-        of_run: list[object] = [
-            label.removesuffix(f" seed {one.seed}"),
-            None,
-            str(one.run.path),
-            one.experiment,
-            one.config_hash,
-        ]
+        of_run: list[object] = [method.label, None, str(one.run.path), one.experiment, one.config_hash]
         of_run += [one.seed, lost.how, *map(one.counters.get, counters)]
         rows.append([*of_run, *[None] * (len(run) - len(of_run) + len(CSV_COLUMNS))])
     return csv_text((*run, *CSV_COLUMNS), rows)

@@ -1,7 +1,8 @@
 """A score of several methods: for each every training seed as a dot, their mean and its interval, over real data's."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from kantor.report.cards import Score
 from kantor.report.curves import fitted
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+ROW = 0.52
+"""Inches from the dots of one method to those of the next, its name between them."""
+FURTHER_LINE = 0.38
+"""Of that, for each further line of a name."""
+BESIDE = 0.2
+"""Of that, above and below dots: as far as no name reaches."""
+
+
 def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, title: str) -> "Figure | None":
     """One score of methods in the order given, each with its name above its dots; None when no method has it.
 
@@ -22,41 +31,48 @@ def dot_intervals(methods: Sequence[tuple[str, MethodScore]], example: Score, ti
         example: what the scores have in common: direction, target, what real data score.
         title: on top.
     """
-    there = [(row, one) for row, (_, one) in enumerate(methods) if one.values]
+    there = [(place, one) for place, (_, one) in enumerate(methods) if one.values]
     if not there:
         return None
     names = [fitted(label) for label, _ in methods]
-    figure, axes = new_axes(title, height=1.3 + 0.52 * len(methods) + 0.2 * sum(name.count("\n") for name in names))
+    rows = [end - 1 for end in accumulate(1 + FURTHER_LINE * name.count("\n") for name in names)]
+    figure, axes = new_axes(title, height=1.3 + ROW * (rows[-1] + 1))
     caption = [example.goal]
     if example.floor is not None and example.floor.value is not None:
         low, high = example.floor.ends() or (example.floor.value, example.floor.value)
-        axes.axvspan(low, high, color=FLOOR, alpha=0.3, linewidth=0)
-        axes.axvline(example.floor.value, color=FLOOR, linewidth=1.6)
+        for row in rows:
+            axes.fill_betweenx([row - BESIDE, row + BESIDE], low, high, color=FLOOR, alpha=0.3, linewidth=0)
+        draw_mark(axes, rows, example.floor.value, color=FLOOR, linewidth=1.6)
         caption.append("grey: real data")
     if example.better == "target" and example.target is not None:
-        axes.axvline(example.target, color=INK, linewidth=1.2, linestyle=":")
+        draw_mark(axes, rows, example.target, color=INK, linewidth=1.2, linestyle=":")
         caption.append("dotted: target")
-    for row, one in there:
-        draw_method(axes, row, one)
+    for place, one in there:
+        draw_method(axes, place, rows[place], one)
     if not all(one.whole for _, one in there):
-        caption.append("rings alone: a seed failed")
-    for row, name in enumerate(names):
+        caption.append("rings alone: a seed has no value")
+    for place, (row, name) in enumerate(zip(rows, names, strict=True)):
         axes.annotate(
             name, (0, row), xycoords=("axes fraction", "data"), xytext=(0, 9), textcoords="offset points",
-            color=series_colour(row), fontsize=SIZE - 1, va="bottom", parse_math=False,
+            color=series_colour(place), fontsize=SIZE - 1, va="bottom", parse_math=False,
         )  # fmt: skip
     axes.set_yticks([])
-    axes.set_ylim(len(methods) - 0.6, -0.9)
+    axes.set_ylim(rows[-1] + 0.4, -0.9)
     marks = [example.target, *((example.floor.ends() or ()) if example.floor is not None else ())]
     fit_values(axes, [value for _, one in there for value in one.values], [mark for mark in marks if mark is not None])
     axes.set_xlabel("; ".join(caption), color=MUTED, fontsize=SIZE - 1)
     return figure
 
 
-def draw_method(axes: "Axes", row: int, one: MethodScore) -> None:
+def draw_mark(axes: "Axes", rows: Sequence[float], value: float, **look: Any) -> None:
+    """A value to hold methods against, beside the dots of each: between them stand their names."""
+    axes.vlines([value] * len(rows), [row - BESIDE for row in rows], [row + BESIDE for row in rows], **look)
+
+
+def draw_method(axes: "Axes", place: int, row: float, one: MethodScore) -> None:
     """A bar for the interval, a large dot for the mean, a small ring for each seed when there are several; of survivors
     the rings alone."""
-    colour, estimate = series_colour(row), one.estimate
+    colour, estimate = series_colour(place), one.estimate
     if estimate.low is not None and estimate.high is not None:
         axes.plot(
             [estimate.low, estimate.high], [row, row], color=colour, linewidth=3, solid_capstyle="butt", alpha=0.55

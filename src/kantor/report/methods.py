@@ -54,6 +54,10 @@ class Method:
     lost: tuple[Lost, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
+    def of_seed(self, seed: int | None) -> str:
+        """`penalty_weight=10 seed 3`, or the label alone of somebody's samples, which have no seed."""
+        return self.label if seed is None else f"{self.label} seed {seed}"
+
     @property
     def seeds_text(self) -> str:
         """`5`, `4 of 5; 1 diverged`, or `1` of somebody's samples, which have no seed."""
@@ -143,7 +147,7 @@ class MethodScore:
 
     @property
     def survivors_badness(self) -> float | None:
-        """The same, whether a seed failed or not."""
+        """The same, whether a seed is lost or not."""
         bad = self._badness()
         return math.fsum(bad) / len(bad) if bad else None
 
@@ -195,17 +199,20 @@ def methods_of(summaries: Sequence[Summary], failed: Sequence[Summary] = ()) -> 
             losses.setdefault(key_of(one), {}).setdefault(one.seed, one)
     found, examples = [], []
     for key in dict.fromkeys([*groups, *losses]):
-        ordered = sorted(
-            groups.get(key, []), key=lambda place: (summaries[place].seed is None, summaries[place].seed or 0)
-        )
-        by_seed = {summaries[place].seed: place for place in reversed(ordered)}
-        runs = tuple(place for place in ordered if by_seed[summaries[place].seed] == place)
-        lost = sorted(losses.get(key, {}).values(), key=lambda one: one.seed or 0)
+        ordered = sorted(groups.get(key, []), key=lambda place: by_seed(summaries[place]))
+        first = {summaries[place].seed: place for place in reversed(ordered)}
+        runs = tuple(place for place in ordered if first[summaries[place].seed] == place)
+        lost = sorted(losses.get(key, {}).values(), key=by_seed)
         examples.append(summaries[runs[0]] if runs else lost[0])
         copies = tuple(place for place in ordered if place not in runs)
         found.append((runs, copies, tuple(map(Lost, lost)), examples[-1].config))
     labels, notes = method_labels(examples)
     return [Method(label, *parts) for label, parts in zip(labels, found, strict=True)], notes
+
+
+def by_seed(one: Summary) -> tuple[bool, int]:
+    """What runs of a method are ordered by: their seed; somebody's samples have none, and come last."""
+    return one.seed is None, one.seed or 0
 
 
 def key_of(one: Summary) -> str:
@@ -219,9 +226,8 @@ def run_labels(methods: Sequence[Method], summaries: Sequence[Summary]) -> list[
     labels = [""] * len(summaries)
     for method in methods:
         for place in (*method.runs, *method.copies):
-            seed = summaries[place].seed
             copy = f" ({summaries[place].run.path})" if place in method.copies else ""
-            labels[place] = method.label + ("" if seed is None else f" seed {seed}") + copy
+            labels[place] = method.of_seed(summaries[place].seed) + copy
     return labels
 
 

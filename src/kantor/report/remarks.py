@@ -42,12 +42,7 @@ def remarks(
 
 def failures(methods: Sequence[Method]) -> list[str]:
     """Which seeds failed, and why."""
-    lost = [
-        (f"{method.label} seed {one.summary.seed}", one)
-        for method in methods
-        for one in method.lost
-        if one.summary.failed
-    ]
+    lost = [(method.of_seed(one.summary.seed), one) for method in methods for one in method.lost if one.summary.failed]
     said = [
         f"{label} {one.how}: {one.summary.reason.rstrip('.')} ({one.summary.run.path})." for label, one in lost[:NAMED]
     ]

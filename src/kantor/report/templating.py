@@ -1,6 +1,7 @@
 """Templates to text: one environment, escaping on, control characters visible, undefined names are errors."""
 
 import functools
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def _shown(value: object) -> object:
-    """What a template prints; what it says is safe stays as it is."""
-    return visible_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    """What a template prints, with `n = 1,024` and `p = 0.03` in one line; what it says is safe stays as it is."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return re.sub(r"\b([np]) ([=<]) (?=\d)", "\\1\N{NO-BREAK SPACE}\\2\N{NO-BREAK SPACE}", visible_lines(value))
 
 
 @functools.cache
