@@ -34,6 +34,19 @@ def test_a_bad_end_is_written_down_with_the_last_step_that_was_logged(run):
     assert of_last(run) == ("failed", "the reason", "failed", 7)
 
 
+@pytest.mark.parametrize(("logged", "expected"), [(7, (70, 7)), (2, (0, 3)), (None, (0, 3))])
+def test_what_a_failed_run_has_counted_is_of_one_moment(run, logged, expected):
+    """Of the last row that it logged, unless that is from before it began: not steps of now beside samples of then."""
+    write_json(run.status_json, {**run.status(), "counters": {"images_seen": 0, "steps": 0}})
+    with pytest.raises(RuntimeError), attempt(run, TRAINER, from_step=3):
+        if logged is not None:
+            row = {"images_seen": 10 * logged, "steps": logged}
+            append_rows(run.metrics_csv, list(row), [row], whole=True)
+        raise RuntimeError
+    counters = run.status()["counters"]
+    assert (counters["images_seen"], counters["steps"]) == expected
+
+
 def test_damaged_metrics_do_not_hide_the_error(run):
     with pytest.raises(RuntimeError, match="the reason"), attempt(run, TRAINER, from_step=3):
         run.metrics_csv.write_text("steps\nx\n")

@@ -66,10 +66,9 @@ class Attempt:
 
     def fail(self, error: BaseException) -> None:
         """Write down what ended it badly, and how far it came as far as that can be read."""
-        step = self.status["attempts"][-1]["from_step"]
+        counters = {**self.status["counters"], "steps": self.status["attempts"][-1]["from_step"]}
         with contextlib.suppress(UserError):
-            step = _last_step(self.directory)
-        counters = {**self.status["counters"], "steps": step}
+            counters |= _logged(self.directory, counters)
         if isinstance(error, KeyboardInterrupt):
             self.end(self.ended("interrupted", state="running", counters=counters))
         else:
@@ -141,6 +140,21 @@ def machine_changes(directory: RunDirectory, trainer: "Trainer") -> list[tuple[s
     attempts = directory.status()["attempts"]
     before, after = attempts[-1] if attempts else {}, machine(trainer)
     return [(name, before[name], value) for name, value in after.items() if name in before and before[name] != value]
+
+
+def _logged(directory: RunDirectory, counters: Mapping[str, int]) -> dict[str, int]:
+    """What a model had counted when it last logged; nothing where that is from before an attempt.
+
+    Args:
+        directory: of the run.
+        counters: at the beginning of the attempt.
+
+    Raises:
+        UserError: metrics.csv is damaged.
+    """
+    columns = directory.metrics()
+    last = {name: int(columns[name][-1] or 0) for name in counters if columns.get(name)}
+    return last if last.get("steps", -1) >= counters["steps"] else {}
 
 
 def _last_step(directory: RunDirectory) -> int:
