@@ -1,3 +1,5 @@
+import itertools
+
 from kantor.report.cards import Floor, Score
 from kantor.report.intervals import dot_intervals
 from kantor.report.methods import MethodScore
@@ -41,7 +43,7 @@ def test_no_line_crosses_a_name():
     names = ["a", "penalty_weight=0.1 " * 4, "penalty_weight=0.1 " * 9, "optimisation.critic.lr=0.001 " * 5]
     figure = dot_intervals([(name, one) for name in names], example, "within 3 sigma")
     assert figure is not None
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     (axes,) = figure.axes
     down = axes.transData.transform
     parts = [path.vertices for collection in axes.collections for path in collection.get_paths()]
@@ -52,3 +54,15 @@ def test_no_line_crosses_a_name():
         box = text.get_window_extent()
         assert all(high < box.y0 or box.y1 < low for low, high in spans)
         assert not any(box.y0 < dot < box.y1 for dot in dots)
+
+
+def test_long_numbers_below_the_axis_do_not_touch():
+    one = MethodScore(((Score(0.00264, 0.002554, 0.002728, better="lower"), 10),))
+    figure = dot_intervals([("a", one)], Score(0.00264, better="lower"), "score error")
+    assert figure is not None
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    low, high = axes.get_xlim()
+    there = [tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    boxes = [tick.label1.get_window_extent() for tick in there]
+    assert len(boxes) > 2 and all(left.x1 + 5 < right.x0 for left, right in itertools.pairwise(boxes))

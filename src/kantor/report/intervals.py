@@ -19,6 +19,8 @@ ROW = 0.52
 """Inches from the dots of one method to those of the next, its name between them."""
 FURTHER_LINE = 0.38
 """Of that, for each further line of a name."""
+TICKS = 6
+"""At most: more would touch where numbers are as long as 0.002625."""
 BESIDE = 0.2
 """Of that, above and below dots: as far as no name reaches."""
 
@@ -94,4 +96,5 @@ def fit_values(axes: "Axes", values: Sequence[float], marks: Sequence[float]) ->
     lowest = min([min(values) - reach, *(mark - room for mark in marks)])
     highest = max([max(values) + reach, *(mark + room for mark in marks)])
     axes.set_xlim(max(low, lowest), min(high, highest))
+    axes.locator_params(axis="x", nbins=TICKS)
     whole_numbers(axes, "x", values)
