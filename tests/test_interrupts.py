@@ -58,7 +58,7 @@ def test_a_sweep_stops_as_a_whole_at_any_moment(kantor, tmp_path, monkeypatch, m
     before = signal.getsignal(number)
     ringing(monkeypatch, MOMENTS[moment], number)
     done = kantor(*SWEEP, check=CODES[number])
-    said = "saved; the same command goes on from here" if moment == SAVED else "stopped"
+    said = f"{'saved' if moment == SAVED else 'stopped'}; the same command goes on from here"
     assert done.stderr.splitlines()[-1] == f"kantor: {said}" and "Traceback" not in done.stderr
     assert "2 jobs" not in done.stdout
     states = [json.loads(path.read_text())["state"] for path in tmp_path.rglob("status.json")]
@@ -81,7 +81,7 @@ def test_ctrl_c_while_a_run_is_scored_loses_nothing_of_it(kantor, tmp_path, monk
     with monkeypatch.context() as patch:
         ringing(patch, "kantor.engine.fit.score_once", signal.SIGINT)
         done = kantor(*words, check=130)
-    assert done.stderr.splitlines()[-1] == "kantor: stopped"
+    assert done.stderr.splitlines()[-1] == "kantor: stopped; the same command goes on from here"
     (status,) = tmp_path.rglob("status.json")
     assert json.loads(status.read_text())["attempts"][0]["outcome"] == "interrupted"
     assert "going on from step 4" in kantor(*words).stderr
@@ -178,3 +178,10 @@ with interrupts.listening():
 def test_before_the_first_word_is_read_and_when_patience_ends(code, expected, said):
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (expected, said)
+
+
+def test_little_is_imported_before_ctrl_c_is_heard():
+    """Until then Python prints a traceback."""
+    code = "import sys, kantor.__main__; print(*sorted(name for name in sys.modules if name.startswith('kantor')))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["kantor", "kantor.__main__", "kantor.errors", "kantor.version"]

@@ -1,16 +1,14 @@
 """kantor trains generative models and says, in numbers that can be trusted, how good they are.
 
 `kantor.train(overrides=[…])` does what `kantor train` does; `kantor.load(DIR)` opens a run. Importing kantor is cheap:
-torch is imported when a run needs it.
+torch is imported when a run needs it. A command line listens for Ctrl-C only after that: nothing else is imported here.
 """
 
 import os
 from typing import TYPE_CHECKING
 
 from kantor.errors import UserError
-from kantor.locks import check_platform
 from kantor.version import __version__
-from kantor.worker_ends import check_guarded
 
 if TYPE_CHECKING:
     from kantor.api import Run
@@ -27,6 +25,8 @@ def load(path: str | os.PathLike[str]) -> "Run":
     Raises:
         UserError: there is no run, or it cannot be read.
     """
+    from kantor.locks import check_platform
+
     check_platform()
     from kantor.api import Run
 
@@ -43,6 +43,9 @@ def train(overrides: list[str], *, config_dirs: list[str] | None = None) -> "Run
     Raises:
         UserError: the overrides are wrong; nothing is written.
     """
+    from kantor.locks import check_platform
+    from kantor.worker_ends import check_guarded
+
     check_platform()
     check_guarded()
     from kantor import ranks

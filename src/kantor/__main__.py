@@ -13,8 +13,8 @@ def start() -> int:
 
         code = main()
     except KeyboardInterrupt:  # before the command line could be read
-        print("kantor: stopped", file=sys.stderr)
-        code = 128 + signal.SIGINT
+        print("kantor: stopped", file=sys.stderr, flush=True)
+        os._exit(128 + signal.SIGINT)  # a package that was half imported may make Python end by the signal itself
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         sys.stdout.flush()

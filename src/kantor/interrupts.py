@@ -107,6 +107,11 @@ def _counts() -> bool:
     return counts
 
 
+def heard() -> int:
+    """How many signals that count have come."""
+    return len(_heard)
+
+
 def check() -> None:
     """Do not begin what takes long when the command has been stopped.
 

@@ -1,4 +1,5 @@
-"""A job of submitit's that is preempted, on this machine: saved, begun again by submitit, and done."""
+"""Jobs of submitit's on this machine: one that is preempted is saved, begun again by submitit, and done; Ctrl-C at the
+command that waits for them has all of them save, before it ends."""
 
 import contextlib
 import json
@@ -61,3 +62,30 @@ def test_a_job_that_is_preempted_saves_and_goes_on_where_it_was(tmp_path, device
     attempts = status(tmp_path)["attempts"]
     assert [(one["outcome"], one["processes"]) for one in attempts] == [("interrupted", devices), ("finished", devices)]
     assert attempts[1]["from_step"] == attempts[0]["to_step"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_has_every_job_save_before_the_command_ends(tmp_path, number):
+    """As a terminal sends it, to all of the group."""
+    words = (*(word for word in WORDS if not word.startswith("seed=")), "seed=0,1")
+    command = subprocess.Popen(
+        [sys.executable, "-m", "kantor", *words], cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    began = time.monotonic()
+    try:
+        while sum(path.read_text().count("\n") > 2 for path in tmp_path.rglob("metrics.csv")) < 2:
+            assert command.poll() is None and time.monotonic() - began < PATIENCE
+            time.sleep(0.1)
+        os.killpg(command.pid, number)
+        told = command.communicate(timeout=PATIENCE)[0]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+    assert command.returncode == 128 + number, told
+    assert told.splitlines()[-1] == "kantor: saved; the same command goes on from here" and "Traceback" not in told
+    assert tasks(tmp_path) == []
+    for path in tmp_path.rglob("status.json"):
+        (attempt,) = json.loads(path.read_text())["attempts"]
+        assert attempt["outcome"] == "interrupted" and attempt["to_step"] > 0
+        assert (path.parent / "checkpoints" / "last.ckpt").is_file()

@@ -67,12 +67,12 @@ def _coded(act: Callable[[], int]) -> int:
     except Interrupted as stop:
         job = queues.goes_back(stop.signal_number) if given_rank() == 0 else None
         on = "the same command goes on from here" if job is None else f"job {job} goes back to the queue"
-        say(f"saved; {on}" if stop.saved else "stopped" if job is None else f"stopped; {on}")
+        say(f"saved; {on}" if stop.saved else f"stopped; {on}" if job or _goes_on() else "stopped")
         if job is not None:
             queues.send_back(job)
         return 128 + stop.signal_number
     except KeyboardInterrupt:
-        say("stopped")
+        say("stopped; the same command goes on from here" if _goes_on() else "stopped")
         return 128 + signal.SIGINT
     except BrokenPipeError:
         sys.stderr.close()
@@ -88,6 +88,11 @@ def _coded(act: Callable[[], int]) -> int:
             return _complain(beyond_memory(error), 2)
         what = str(error) or type(error).__name__
         return _complain_of(error, f"{what} ({type(error).__name__}; KANTOR_TRACEBACK=1 shows where)", 1)
+
+
+def _goes_on() -> bool:
+    """Whether the command, given again, goes on with what there is of its runs."""
+    return provenance.given[1:2] in (["train"], ["work"])
 
 
 def _complain_of(error: Exception, sentence: str, code: int) -> int:

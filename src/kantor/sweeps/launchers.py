@@ -29,6 +29,9 @@ from kantor.sweeps.plan import Plan
 from kantor.sweeps.words import BASIC, LAUNCHER, Words
 from kantor.sweeps.work import Worker
 
+SUBMITIT_LOCAL = "submitit_local"
+"""Starts processes on this machine that it does not make known."""
+
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
@@ -46,7 +49,7 @@ def launch(plan: Plan, words: Words, numbers: Sequence[int], *, failed: str) -> 
         Interrupted: a signal came; the jobs have saved themselves.
     """
     directory = plan.directory.absolute()
-    with stops.leading(directory) as mark:
+    with stops.leading(directory, local_jobs=words.launcher == SUBMITIT_LOCAL) as mark:
         arguments = [
             *(f"{LAUNCHER}={words.launcher}", *words.launching, f"plan={quoted(str(directory))}"),
             *(f"job={','.join(map(str, numbers))}", f"code={words.code}", f"failed={failed}"),
@@ -88,19 +91,19 @@ def refused(words: Words, why: str) -> UserError:
 def work_on(cfg: DictConfig) -> None:
     """One job, in the process that a launcher has for it."""
     mark = Path(cfg.mark)
-    with stops.following(mark):
-        stops.check(mark)
-        plan = Plan.read(Path(cfg.plan))
-        if not provenance.given:
-            provenance.given = ["kantor", "train", "-m", *plan.words]
-        worker = Worker(plan, code=cfg.code, failed=cfg.failed)
-        ranks.adopt()  # a launcher such as submitit's may have started several processes for one job
-        try:
+    try:
+        with stops.following(mark):
+            stops.check(mark)
+            plan = Plan.read(Path(cfg.plan))
+            if not provenance.given:
+                provenance.given = ["kantor", "train", "-m", *plan.words]
+            worker = Worker(plan, code=cfg.code, failed=cfg.failed)
+            ranks.adopt()  # a launcher such as submitit's may have started several processes for one job
             together(partial(worker.do, plan.jobs[int(cfg.job)]))
-        except Interrupted as stop:
-            queues.hand_over(stop.signal_number)
-            if given_rank() == 0:  # which answers for the job: where SLURM takes the bad end of one task for all of it,
-                raise  # it would be killed before it has sent the job back
+    except Interrupted as stop:
+        queues.hand_over(stop.signal_number)
+        if given_rank() == 0:  # which answers for the job: where SLURM takes the bad end of one task for all of it, it
+            raise  # would be killed before it has sent the job back
 
 
 @contextlib.contextmanager

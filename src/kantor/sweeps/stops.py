@@ -1,4 +1,5 @@
-"""How a sweep stops whose jobs run in processes of their own, as joblib's do: each saves, as a run by itself does.
+"""How a sweep stops whose jobs run in processes of their own on this machine, joblib's or submitit's: each saves, as a
+run by itself does.
 
 The parent alone hears the signal, leaves a mark beside the plan and waits, since joblib kills its workers when their
 parent raises. Each job looks for the mark and takes it for its signal; those that have not begun do not begin.
@@ -11,6 +12,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from types import FrameType
 
@@ -26,11 +28,12 @@ LOOK_EVERY = 0.3
 
 
 @contextlib.contextmanager
-def leading(directory: Path) -> Iterator[Path]:
+def leading(directory: Path, *, local_jobs: bool = False) -> Iterator[Path]:
     """Pass signals on to the jobs in other processes for as long as the block lasts; where there are none, one ends it.
 
     Args:
         directory: of the plan.
+        local_jobs: whether there are jobs in processes of which this one does not know.
 
     Yields:
         Where the mark will be, for the jobs to follow.
@@ -47,16 +50,16 @@ def leading(directory: Path) -> Iterator[Path]:
             for other in others:
                 other.kill()
             interrupts.end_at_once(number)
-        if not others:
+        if not others and not local_jobs:
             interrupts.receive(number, frame)
         received.append(number)
         write_text(mark, str(number))
 
-    with interrupts.received_by(receive):
+    with interrupts.received_by(receive), _deaf_children() if local_jobs else contextlib.nullcontext():
         try:
             yield mark
-        except Exception:  # of a worker that did not listen yet
-            if not received:
+        except Exception as error:
+            if not received or not _is_of_lost_worker(error):
                 raise
         else:
             mark.unlink(missing_ok=True)
@@ -64,28 +67,50 @@ def leading(directory: Path) -> Iterator[Path]:
         raise Interrupted(received[0])
 
 
+def _is_of_lost_worker(error: Exception) -> bool:
+    """Whether joblib or submitit says that a worker is gone: it did not listen yet when the signal came."""
+    submitits = any(kind.__name__ == "UncompletedJobError" for kind in type(error).__mro__)
+    return isinstance(error, BrokenExecutor) or submitits
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes that are started meanwhile do not hear the terminal's Ctrl-C: submitit's own, which watch over the
+    jobs, would end them within a second. Here another thread hears it."""
+    done = threading.Event()
+    threading.Thread(target=done.wait, daemon=True).start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        done.set()
+
+
 @contextlib.contextmanager
 def following(mark: Path) -> Iterator[None]:
     """Do a job of a sweep, which `check`s before it begins; one in a process of its own ends without an error at the
-    mark. When the sweep is gone, so is this process.
+    mark. When whoever started the process is gone, so is it.
 
     Raises:
-        Interrupted: a signal stopped the sweep, whose process this is.
+        Interrupted: a signal stopped the sweep, whose process this is, or asks a job of submitit's for room.
     """
-    if multiprocessing.parent_process() is None:
+    of_submitit = os.environ.get("SUBMITIT_EXECUTOR") == "local"
+    if multiprocessing.parent_process() is None and not of_submitit:
         yield
         return
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)  # the terminal's Ctrl-C reaches the parent alone
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = os.getppid()
     sent = threading.Event()  # this process's signal: one that reaches all of a job would be its second
-    with (
-        contextlib.suppress(Interrupted),
-        interrupts.passed_on(sent.is_set),
-        interrupts.listening(),
-        _looking(mark, parent, sent),
-    ):
-        yield
+    alone = contextlib.nullcontext() if of_submitit else interrupts.passed_on(sent.is_set)
+    try:
+        with alone, interrupts.listening(), _looking(mark, parent, sent):
+            yield
+    except Interrupted:
+        if of_submitit and not sent.is_set() and _marked(mark) is None:
+            raise
     if os.getppid() != parent:
         os._exit(128 + signal.SIGTERM)
 
@@ -111,15 +136,16 @@ def _marked(mark: Path) -> int | None:
 
 @contextlib.contextmanager
 def _looking(mark: Path, parent: int, sent: threading.Event) -> Iterator[None]:
-    """Send this process the signal of the sweep, or SIGTERM when that is gone."""
-    done = threading.Event()
+    """Send this process the signal of the sweep, or SIGTERM when its parent is gone; not where another one came."""
+    done, before = threading.Event(), interrupts.heard()
 
     def look() -> None:
         while not done.wait(LOOK_EVERY):
             number = _marked(mark) or (signal.SIGTERM if os.getppid() != parent else None)
             if number is not None:
                 sent.set()
-                os.kill(os.getpid(), number)
+                if interrupts.heard() == before:
+                    os.kill(os.getpid(), number)
                 return
 
     looking = threading.Thread(target=look, daemon=True)
