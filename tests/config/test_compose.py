@@ -112,6 +112,17 @@ def test_threads_are_shared_out_to_devices():
     assert compose([BASE, "trainer.threads=3"]).trainer.threads == 3
 
 
+def test_all_gpus_of_a_node_are_taken_or_the_processes_that_there_are(monkeypatch):
+    words = [BASE, "trainer=ddp", "data.batch_size=12"]
+    for there, devices in ((3, 3), (0, 1)):
+        monkeypatch.setattr("torch.cuda.device_count", lambda there=there: there)
+        assert compose(words).trainer.devices == devices
+    assert compose([*words, "trainer.accelerator=cpu"]).trainer.devices == 1
+    for name, value in {"RANK": "0", "WORLD_SIZE": "8", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    assert compose(words).trainer.devices == 4
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -234,7 +245,8 @@ def test_no_experiment_is_refused_with_what_there_is():
         ("seed=x", "seed=x"),
         ("seed=null", "seed=null"),
         ("seed=1.5", "seed=1.5"),
-        ("trainer.devices=2.5", "trainer.devices=2.5"),
+        ("trainer.devices=2.5", "trainer.devices=2.5: expected a whole number or auto"),
+        ("trainer.devices=all", "trainer.devices=all: expected a whole number or auto"),
         ("trainer.compile=maybe", "trainer.compile=maybe"),
         ("outputs=null", "outputs=null"),
         ("budget=5", "budget=5"),

@@ -14,7 +14,13 @@ from kantor.sweeps.plan import PLAN, Plan, is_plan, named_plan
 from kantor.sweeps.planning import planned
 from kantor.sweeps.words import told_apart
 
-WORDS = ("experiment=point_demo_gp,point_flow", "budget.steps=4", "trainer.threads=auto", "seed=0,3")
+WORDS = (
+    "experiment=point_demo_gp,point_flow",
+    "budget.steps=4",
+    "trainer.threads=auto",
+    "trainer.devices=auto",
+    "seed=0,3",
+)
 
 
 @pytest.fixture
@@ -28,14 +34,14 @@ def test_what_is_read_is_what_was_written(plan):
 
 def test_a_job_is_what_train_would_compose(plan):
     for job in plan.jobs:
-        composed = compose([*job.words, *WORDS[1:3], f"outputs={plan.outputs}"])
+        composed = compose([*job.words, *WORDS[1:4], f"outputs={plan.outputs}"])
         assert plan.configuration(job, code="refuse") == composed
         assert job.run == f"{composed.experiment}/{config_hash(composed.plain)[:10]}-s{composed.seed}"
         assert job.code == code_hashes(composed.plain)
 
 
 def test_what_the_machine_decides_is_decided_where_it_is_trained(plan, monkeypatch):
-    assert {job.plain["trainer"]["threads"] for job in plan.jobs} == {"auto"}
+    assert {(job.plain["trainer"]["threads"], job.plain["trainer"]["devices"]) for job in plan.jobs} == {("auto",) * 2}
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(7))
     assert plan.configuration(plan.jobs[0], code="refuse").trainer.threads == 7
 

@@ -174,9 +174,8 @@ def check_crowd(plan: Plan, words: Words) -> None:
         UserError: it cannot.
     """
     trainers = [job.plain["trainer"] for job in plan.jobs if job.refused is None]
-    crowded = [key for key in ("nodes", "devices") if any(trainer[key] > 1 for trainer in trainers)]
+    crowded = [f"{key}={trainer[key]}" for key in ("nodes", "devices") for trainer in trainers if trainer[key] != 1]
     if words.launcher == "joblib" and crowded:
         raise UserError(
-            f"{LAUNCHER}=joblib with trainer.{crowded[0]} above 1: the jobs' processes would collide; take one of the "
-            "two"
+            f"{LAUNCHER}=joblib with trainer.{crowded[0]}: the jobs' processes would collide; take one of the two"
         )

@@ -23,7 +23,7 @@ KEYS = (
     of_group("stop", "none, or when to end before the budget; stop.* changes it"),
     of_group("trainer", "the machine and how it computes"),
     Key("trainer.accelerator=auto", "cpu, gpu or mps"),
-    Key("trainer.devices=1", "processes; several share each batch"),
+    Key("trainer.devices=1", "processes; several share each batch; auto: one for each GPU of the machine"),
     Key("trainer.nodes=1", "machines with so many each, which srun or torchrun has started"),
     Key("trainer.threads=auto", "per process"),
     Key("trainer.precision=32-true", "or bf16-mixed, or auto: bf16 where the machine has it"),

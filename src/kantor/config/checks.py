@@ -82,8 +82,9 @@ def check_values(plain: dict[str, Any]) -> None:
     check_code(plain["code"])
     check_budget(plain["budget"])
     trainer = plain["trainer"]
-    if not isinstance(trainer["threads"], int) or isinstance(trainer["threads"], bool):
-        raise UserError(f"trainer.threads={trainer['threads']}: expected a whole number or auto")
+    for name in ("threads", "devices"):
+        if not isinstance(trainer[name], int) or isinstance(trainer[name], bool):
+            raise UserError(f"trainer.{name}={as_given(trainer[name])}: expected a whole number or auto")
     counts = ("nodes", "devices", "threads", "log_every", "checkpoint_every")
     require_positive(**{f"trainer.{name}": trainer[name] for name in counts})
     for name, known in (

@@ -20,6 +20,7 @@ from kantor.config.grammar import literal, parse, search_path, words_of
 from kantor.config.own_files import check_files
 from kantor.config.schema import ASKED, Budget, Configuration, Schema, Trainer, of_another_version
 from kantor.errors import UserError
+from kantor.processes import started
 
 REFERENCE = re.compile(r"\$\{(?!seed\})[a-z_0-9.]+\}")
 """To the value of one key other than the seed."""
@@ -172,7 +173,7 @@ def resolved(plain: dict[str, Any], named: Mapping[str, object] | None = None) -
 
 def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
     """Values for what says `auto`."""
-    resolved = {}
+    resolved: dict[str, Any] = {}
     if "auto" in (trainer["accelerator"], trainer["precision"]):
         import torch
 
@@ -182,10 +183,25 @@ def _resolve_auto(trainer: dict[str, Any]) -> dict[str, Any]:
             on_gpu = resolved.get("accelerator", trainer["accelerator"]) == "gpu"
             has_bf16 = torch.cuda.is_bf16_supported() if on_gpu else torch.ops.mkldnn._is_mkldnn_bf16_supported()
             resolved["precision"] = "bf16-mixed" if has_bf16 else "32-true"
+    if trainer["devices"] == "auto":
+        resolved["devices"] = _devices(resolved.get("accelerator", trainer["accelerator"]))
     if trainer["threads"] == "auto":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        resolved["threads"] = max(1, cores // max(1, trainer["devices"]))
+        devices = resolved.get("devices", trainer["devices"])
+        resolved["threads"] = max(1, cores // max(1, devices)) if isinstance(devices, int) else cores
     return resolved
+
+
+def _devices(accelerator: str) -> int:
+    """How many processes there are on a node: as many as somebody has started there, else one for each of its GPUs."""
+    there = started()
+    if there is not None:
+        return there[1]
+    if accelerator != "gpu":
+        return 1
+    import torch
+
+    return max(1, torch.cuda.device_count())
 
 
 def replaced(plain: Mapping[str, Any], overrides: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class Trainer:
 
     accelerator: str = MISSING
     nodes: int = MISSING
-    devices: int = MISSING
+    devices: Any = MISSING
     threads: Any = MISSING
     precision: str = MISSING
     matmul_precision: str = MISSING

@@ -14,7 +14,7 @@ from kantor.runs import source
 from kantor.runs.identity import HASHED, code_hashes, config_hash
 from kantor.sweeps.plan import Job
 
-MACHINE = ("accelerator", "threads")
+MACHINE = ("accelerator", "devices", "threads")
 """Keys of `trainer` that change no weights: where they say `auto`, the machine that trains decides, not that of the
 plan."""
 
