@@ -17,7 +17,7 @@ from small_runs import check_run
 
 from kantor.config.compose import compose
 from kantor.engine.assembly import assemble
-from kantor.engine.trial import try_out
+from kantor.engine.rehearsal import try_out
 from kantor.runs.identity import code_hashes
 
 OUTSIDE = Path(__file__).parent / "outside"

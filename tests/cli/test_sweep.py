@@ -139,3 +139,24 @@ def test_what_other_code_has_made_is_a_state_of_its_own(kantor, tmp_path):
     assert json.loads(path.read_text())["code"] == made["code"]
     kantor(*SWEEP, "seed=0,1,2")
     assert set(map(tuple, attempts(tmp_path).values())) == {("finished",)}
+
+
+def test_a_wrong_value_in_a_file_is_mended_and_the_same_command_does_what_failed(kantor, tmp_path):
+    """Its plan is composed anew, and finds the run that was done; so it does beside one of other code."""
+    own = tmp_path / "conf" / "experiment" / "mine.yaml"
+    own.parent.mkdir(parents=True)
+    text = "# @package _global_\n# mine\ndefaults: [point_demo_gp]\noptimisation: {critic: {lr: 1.0e+20}}\n"
+    own.write_text(text)
+    sweep = (*SWEEP[:2], "experiment=mine,point_demo_gp", *SWEEP[3:], "--config-dir", str(tmp_path / "conf"))
+    assert "2 jobs: 1 done, 1 failed" in kantor(*sweep, check=1).stdout
+    own.write_text(text.replace("1.0e+20", "0.002"))
+    assert "2 jobs: 2 done" in kantor(*sweep).stdout
+    assert attempts(tmp_path) == {(1e20, 0): ["failed"], (0.002, 0): ["finished"], (1e-3, 0): ["finished"]}
+    (path,) = (tmp_path / "outputs" / "point_demo_gp").glob("*/environment.json")
+    made = json.loads(path.read_text())
+    path.write_text(json.dumps({**made, "code": {**made["code"], "kantor.nets.mlp.MLP": "0" * 64}}))
+    own.write_text(text.replace("1.0e+20", "0.003"))
+    assert "2 jobs: 1 done, 1 other code" in kantor(*sweep, check=2).stdout
+    assert "2 jobs: 2 done" in kantor(*sweep, "code=rerun").stdout
+    assert attempts(tmp_path)[1e-3, 0] == ["finished"] and json.loads(path.read_text())["code"] == made["code"]
+    assert len(plans(tmp_path)) == 1

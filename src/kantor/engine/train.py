@@ -16,8 +16,8 @@ from kantor.engine.check import check
 from kantor.engine.finished import is_complete, is_of_other_code
 from kantor.engine.fit import fit
 from kantor.engine.publication import derived, publish
+from kantor.engine.rehearsal import try_out
 from kantor.engine.resumption import check_resumable
-from kantor.engine.trial import try_out
 from kantor.errors import Interrupted, LeaseLost, UserError
 from kantor.evaluation.base import PRESETS
 from kantor.messages import say

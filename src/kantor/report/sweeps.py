@@ -14,8 +14,8 @@ from kantor.report.progress import progress_of
 from kantor.report.summary import Summary
 from kantor.report.tables import Sheet, console, terminal
 from kantor.sweeps.plan import Plan
+from kantor.sweeps.ranking import best_of, over_seeds, told
 from kantor.sweeps.states import Standing
-from kantor.sweeps.trials import best_of, over_seeds, told
 from kantor.visible import visible
 
 if TYPE_CHECKING:

@@ -21,11 +21,12 @@ from kantor.search.study import JOURNAL, Known, Study, alone, seed_of
 from kantor.search.terms import Terms
 from kantor.search.words import Settings, is_of_search, settings
 from kantor.sweeps.composer import Composer
-from kantor.sweeps.plan import MOST_JOBS, Job, Plan
+from kantor.sweeps.plan import Job, Plan
+from kantor.sweeps.plan_file import MOST_JOBS
 from kantor.sweeps.planning import stamp
+from kantor.sweeps.ranking import losses
 from kantor.sweeps.sameness import same
 from kantor.sweeps.states import Board, Standing
-from kantor.sweeps.trials import losses
 from kantor.sweeps.words import Words
 
 

@@ -5,7 +5,6 @@ Only that of a search gets one job after another.
 Beside it lie `jobs/K.json`, why job K failed as far as its run cannot say, and what launchers write.
 """
 
-import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,24 +16,16 @@ from kantor.digests import canonical
 from kantor.errors import UserError
 from kantor.paths import path_of
 from kantor.plain_files import is_plain
-from kantor.runs import door
 from kantor.runs.directory import RunDirectory
-from kantor.runs.shapes import Shape, Unlike, anything, count, listed, long_text, mapped, maybe, name, record, text
-from kantor.search import terms
 from kantor.search.terms import Terms
 from kantor.search.trial import Trial
 from kantor.signatures import is_signed, signature
+from kantor.sweeps.plan_file import LAYOUT, changed, checked, difference, leaves_of, tree_of
 
 if TYPE_CHECKING:
     from kantor.config.schema import Configuration
 
 PLAN = "plan.json"
-BYTES = 1 << 26
-MOST_JOBS = 10_000
-LAYOUT = 1
-
-Leaves = dict[str, Any]
-"""Values by dotted key."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +118,14 @@ class Plan:
     def write(self) -> None:
         """Write plan.json, whole or not at all."""
         first = next((job for job in self.jobs if job.refused is None), None)
-        base, named = ({}, {}) if first is None else (_leaves(first.plain), dict(first.named))
+        base, named = ({}, {}) if first is None else (leaves_of(first.plain), dict(first.named))
         codes = [dict(one) for one in {json.dumps(job.code, sort_keys=True): job.code for job in self.jobs}.values()]
         jobs = [
             {
                 "words": list(job.words),
                 "run": job.run,
-                "config": _difference(base, _leaves(job.plain)),
-                "named": _difference(named, dict(job.named)),
+                "config": difference(base, leaves_of(job.plain)),
+                "named": difference(named, dict(job.named)),
                 "code": codes.index(dict(job.code)),
                 "refused": job.refused,
             }
@@ -164,15 +155,15 @@ class Plan:
             UserError: there is none, or it is damaged.
         """
         path = directory / PLAN
-        value = _checked(path)
+        value = checked(path)
         base, codes = value["config"], value["codes"]
         jobs = tuple(
             Job(
                 number,
                 tuple(one["words"]),
                 one["run"],
-                _tree(_changed(base, one["config"])),
-                _changed(value["named"], one["named"]),
+                tree_of(changed(base, one["config"])),
+                changed(value["named"], one["named"]),
                 codes[one["code"]],
                 one["refused"],
             )
@@ -205,101 +196,3 @@ def named_plan(given: str) -> Plan:
             "and names"
         )
     return Plan.read(directory)
-
-
-def _difference(base: Leaves, other: Leaves) -> list[Any]:
-    """What has to be set and what has to be taken out of `base` for `other`."""
-    put = {key: value for key, value in other.items() if key not in base or not _same(base[key], value)}
-    return [put, [key for key in base if key not in other]]
-
-
-def _same(one: object, other: object) -> bool:
-    return type(one) is type(other) and one == other
-
-
-def _changed(base: Leaves, difference: list[Any]) -> Leaves:
-    put, out = difference
-    return {**{key: put.get(key, value) for key, value in base.items() if key not in out}, **put}
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Leaves:
-    """The innermost values of nested mappings; an empty mapping is one."""
-    found: Leaves = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            found |= _leaves(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
-def _tree(leaves: Leaves) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, value in leaves.items():
-        *above, last = key.split(".")
-        node = tree
-        for part in above:
-            node = node.setdefault(part, {})
-        node[last] = value
-    return tree
-
-
-def _run(value: object, place: str) -> None:
-    """Where a run lies below `outputs`, and nowhere else."""
-    if value != "":
-        parts = str(value).split("/")
-        if len(parts) != 2:
-            raise Unlike(place, "EXPERIMENT/HASH-sSEED")
-        for part in parts:
-            name(part, place)
-
-
-def _patch(value: Any, place: str) -> None:
-    if not isinstance(value, list) or len(value) != 2:
-        raise Unlike(place, "what is set and what is taken out")
-    mapped(anything)(value[0], place)
-    listed(text)(value[1], place)
-
-
-JOB: Shape = record(
-    {
-        "words": listed(long_text),
-        "run": _run,
-        "config": _patch,
-        "named": _patch,
-        "code": count,
-        "refused": maybe(long_text),
-    }
-)
-SHAPE: Shape = record(
-    {
-        "words": listed(long_text),
-        "config_dirs": listed(text),
-        "stamp": record({"files": text, "code": text, "own": listed(text)}),
-        "search": maybe(terms.SHAPE),
-        "config": mapped(anything),
-        "named": mapped(anything),
-        "codes": listed(mapped(text), most=MOST_JOBS),
-        "jobs": listed(JOB, most=MOST_JOBS),
-        "signature": text,
-    }
-)
-
-
-def _checked(path: Path) -> dict[str, Any]:
-    """What plan.json holds.
-
-    Raises:
-        UserError: it is missing or damaged.
-    """
-    written, what = door.text(path, BYTES), "it is not valid JSON"
-    with contextlib.suppress(ValueError, RecursionError, Unlike):
-        value: Any = json.loads(written)
-        if isinstance(value, dict) and value.get("layout") != LAYOUT:
-            what = f"it has layout {value.get('layout')!r}, this kantor reads {LAYOUT}"
-            raise ValueError
-        what = "it holds no jobs"
-        SHAPE(value, "")
-        if (value["jobs"] or value["search"]) and all(one["code"] < len(value["codes"]) for one in value["jobs"]):
-            return dict(value)
-    raise UserError(f"{path} is damaged ({what}): the `kantor train -m …` that made it, given again, makes it anew")

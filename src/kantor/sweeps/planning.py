@@ -15,7 +15,8 @@ from kantor.errors import UserError
 from kantor.messages import say
 from kantor.plain_files import is_plain
 from kantor.search.words import is_search
-from kantor.sweeps.plan import MOST_JOBS, PLAN, Job, Plan
+from kantor.sweeps.plan import PLAN, Job, Plan
+from kantor.sweeps.plan_file import MOST_JOBS
 from kantor.sweeps.words import Words
 from kantor.version import PACKAGE, __version__
 

@@ -1,5 +1,5 @@
-"""A trial: one step, one measurement, one sample and one score of code that nobody has tried yet, before anything is
-written.
+"""A rehearsal: one step, one measurement, one sample and one score of code that nobody has tried yet, before anything
+is written.
 
 Kantor's own parts are tried by its tests. Others are tried here, on a model of their own and with two samples in each
 pass through the networks, so that no weight, no buffer and no random state of the run knows of it.

@@ -1,4 +1,4 @@
-"""Trials: the jobs of a search, ranked by what the files of their runs say."""
+"""The ranking of a search's trials, which are its plan's jobs, by what the files of their runs say."""
 
 import shlex
 from collections.abc import Sequence
