@@ -1,6 +1,8 @@
 """A study: trials are asked for once, whatever is killed, and are a function of the seed and of those before them."""
 
+import errno
 import functools
+from types import SimpleNamespace
 
 import pytest
 from optuna.samplers import RandomSampler
@@ -91,6 +93,18 @@ def test_the_journal_outlives_half_a_line(tmp_path):
         file.write(b'{"op_code":4,"work')
     assert searched(tmp_path, "random", 4).known()[:3] == before
     assert len(Study(tmp_path, (LOWER,)).known()) == 4
+
+
+def test_a_journal_that_cannot_be_written_is_the_machines_error(tmp_path, monkeypatch):
+    """Which says nothing of the settings, and names the file."""
+    assert Study(tmp_path, (LOWER,)).known() == []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kantor.search.study._lock", lambda path: SimpleNamespace(acquire=full, release=full))
+    with pytest.raises(OSError, match=r"No space left on device: '.*study\.log'"):
+        Study(tmp_path, (LOWER,))
 
 
 def test_what_is_told_twice_is_told_once(tmp_path):

@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from kantor import fences, keyed
-from kantor.errors import UserError
+from kantor.atomic import naming
 from kantor.runs import lease, lease_files
 from kantor.search.goal import Goal
 
@@ -165,21 +165,20 @@ def _mend(journal: Path) -> None:
     """Take off half a line that a full disk has left at the end: what is written next would be part of it.
 
     Raises:
-        UserError: it cannot be.
+        OSError: it cannot be.
     """
     if not journal.exists():
         return
     lock = _lock(journal)
-    lock.acquire()
-    try:
-        with journal.open("r+b") as file:
-            content = file.read()
-            file.truncate(content.rfind(b"\n") + 1)
-    except OSError as error:
-        raise UserError(f"{journal}: {error.strerror}: have it permitted to write there") from error
-    finally:
-        with contextlib.suppress(RuntimeError):
-            lock.release()
+    with naming(journal):
+        lock.acquire()
+        try:
+            with journal.open("r+b") as file:
+                content = file.read()
+                file.truncate(content.rfind(b"\n") + 1)
+        finally:
+            with contextlib.suppress(RuntimeError):
+                lock.release()
 
 
 @contextlib.contextmanager
