@@ -76,7 +76,7 @@ def _said(plan: Plan, standings: Sequence[Standing]) -> str:
     jobs = units.counted(len(standings), "job")
     if plan.search is not None:
         jobs = f"{len(standings)} of {units.counted(max(len(standings), plan.search.trials), 'trial')}"
-    return "\n".join([f"{jobs}: {listing}", *notes])
+    return "\n".join([f"{jobs}: {listing}" if listing else jobs, *notes])
 
 
 def _found(plan: Plan, standings: Sequence[Standing]) -> list[str]:
