@@ -42,6 +42,7 @@ def verified(run, *words, verdict, code=None):
     newest = max((run / "verifications").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     found = json.loads(newest.read_text())
     assert found["verdict"] == verdict
+    assert all(f"differs  {claim}: {told}" in said.stdout for claim, told in wrong(found).items())
     return found
 
 

@@ -1,6 +1,5 @@
 """`kantor verify run=DIR level=…`: what a finished run claims, proved again from its own files."""
 
-import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from kantor.config.schema import Configuration
 from kantor.engine import rescoring, retraining
 from kantor.engine.assembly import Assembly, assemble
 from kantor.engine.check import check_data_root, check_drawing, check_machine
-from kantor.engine.differences import differences, of_settings
+from kantor.engine.differences import differences
 from kantor.engine.integrity import exported, integrity
 from kantor.engine.provable import check_words
 from kantor.engine.score import score_run
@@ -19,7 +18,7 @@ from kantor.errors import NonFiniteError, UserError
 from kantor.evaluation.base import PRESETS
 from kantor.runs import checkpoints
 from kantor.runs.directory import RunDirectory
-from kantor.runs.verification import DIFFERENT, EQUAL, UNCHECKED, Difference, Finding, Verification, looked_at
+from kantor.runs.verification import DIFFERENT, EQUAL, UNCHECKED, Finding, Verification, looked_at
 from kantor.worker_ends import WorkerError
 from kantor.workers import launch
 
@@ -49,7 +48,7 @@ def verify(
     check_words(directory, level, [*(chosen or {}), *(key for key, _ in overrides)], steps)
     findings = integrity(directory)
     if level == "files":
-        return Verification(level, findings, changed_lines(directory))
+        return Verification(level, findings)
     configuration = changed(
         Configuration(directory.config(), of_run=True), chosen=chosen, overrides=overrides, config_dirs=config_dirs
     )
@@ -61,13 +60,6 @@ def verify(
     if level == "score":
         return scored(directory, run, findings)
     return trained(directory, run, level, findings, steps)
-
-
-def changed_lines(directory: RunDirectory) -> list[Difference]:
-    """The lines of config.yaml that were changed since, as far as that can be told."""
-    with contextlib.suppress(UserError):
-        return list(of_settings(directory))
-    return []
 
 
 def of_objects(directory: RunDirectory, run: Assembly) -> str | None:
