@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
@@ -24,6 +25,8 @@ def draw_plainly() -> None:
 
     Figure.savefig = save  # type: ignore[method-assign,assignment]
     FigureCanvasAgg.draw = paint  # type: ignore[method-assign]
+    for kind in (ConstrainedLayoutEngine, TightLayoutEngine):
+        kind.execute = lay_out  # type: ignore[method-assign]
     Figure.draw_without_rendering = lay_out  # type: ignore[method-assign]
     page.charts_of = lambda summary: []
 
@@ -37,7 +40,7 @@ def save(figure: Figure, place: Any, *, format: str, **_: object) -> None:
         place.write(text if isinstance(place, io.TextIOBase) else text.encode())
 
 
-def lay_out(figure: Figure) -> None:
+def lay_out(*_: object) -> None:
     """Nothing, where nothing is drawn."""
 
 

@@ -13,17 +13,17 @@ from faults.scenarios import DIGITS, FLOW, GAN, RUN, SEARCH, SHORT
 
 pytestmark = pytest.mark.long
 
-SIZE = 4 << 20
 SWEEP = (*SHORT, "-m", "seed=0,1")
 PREPARE = ("prepare", *SWEEP[1:])
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A command, and those before it."""
+    """A command, those before it, and the megabytes of a disk that holds all of it."""
 
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = ()
+    megabytes: int = 4
 
 
 TRIALS = {
@@ -34,7 +34,7 @@ TRIALS = {
     "evaluate": Trial(("evaluate", RUN, "evaluation.seed=5"), (GAN,)),
     "sample .npz": Trial(("sample", RUN, "n=400", "out=a.npz"), (SHORT,)),
     "sample .png": Trial(("sample", RUN, "n=400", "out=a.png"), (SHORT,)),
-    "sample a directory": Trial(("sample", RUN, "n=20", "out=drawn"), (DIGITS,)),
+    "sample a directory": Trial(("sample", RUN, "n=20", "out=drawn"), (DIGITS,), 24),
     "compare": Trial(("compare", "outputs", "out=compared"), (GAN, (*GAN, "seed=1"))),
     "sweep": Trial(SWEEP),
     "work": Trial(("work", PLAN), (PREPARE,)),
@@ -60,7 +60,7 @@ SHARES = (0.0, 0.2, 0.5, 0.9)
 def disk(tmp_path_factory):
     """A file system of its own."""
     place = tmp_path_factory.mktemp("disk")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", place], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("no right to mount a file system")
     yield place
@@ -77,6 +77,11 @@ def forks(tmp_path_factory):
 def used(place):
     """Bytes of its file system that are taken."""
     return shutil.disk_usage(place).used
+
+
+def resize(place, megabytes):
+    emptied(place)
+    subprocess.run(["mount", "-o", f"remount,size={megabytes << 20}", place], check=True)
 
 
 def emptied(place):
@@ -116,7 +121,7 @@ def wrong_of(ended, disk, *, full):
 def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on_with_room(name, disk, forks, tmp_path):
     trial = TRIALS[name]
     before, whole = prepared(trial, forks, tmp_path)
-    emptied(disk)
+    resize(disk, trial.megabytes)
     shutil.copytree(before, disk, dirs_exist_ok=True)
     start = used(disk)
     shutil.copytree(whole, disk, dirs_exist_ok=True)
@@ -144,6 +149,7 @@ def test_a_disk_that_is_full_from_some_file_on_costs_a_sweep_no_job(name, disk, 
     """What the disk has failed, the same command does when there is room."""
     trial, moments = SWEEPS[name]
     before, whole = prepared(trial, forks, tmp_path)
+    resize(disk, trial.megabytes)
     wrong = []
     for moment in moments:
         emptied(disk)
