@@ -1,11 +1,14 @@
 """The command line on real files: what it prints, writes and refuses, with its exit codes."""
 
+import errno
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -427,6 +430,16 @@ def test_a_run_of_a_version_without_a_setting_is_told_so(kantor, finished, tmp_p
     said = kantor("evaluate", f"run={run}", "evaluation.n=64", check=2).stderr
     assert "likelihood: the configuration has none, so it was written by another version" in said
     assert (run / "card.json").read_bytes() == before
+
+
+def test_a_run_that_cannot_be_written_to_is_told_before_it_is_scored(kantor, finished, monkeypatch):
+    def denied(**named):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", denied)
+    said = kantor("evaluate", f"run={finished}", "evaluation.n=64", check=2)
+    assert "cannot write there (Read-only file system)" in said.stderr and "have it permitted" in said.stderr
+    assert "scoring" not in said.stderr and "out=" not in said.stderr
 
 
 def test_auto_is_resolved_for_evaluate_too(kantor, finished, tmp_path):

@@ -7,6 +7,7 @@ Torch is imported when the words are understood.
 import os
 from pathlib import Path
 
+from kantor.causes import taking
 from kantor.cli.command import Command
 from kantor.cli.named import check_changes, open_run
 from kantor.cli.words import number, typed, whole
@@ -75,7 +76,8 @@ def evaluate(command: Command, words: list[str]) -> int:
         check_changes(directory, overrides, chosen, config_dirs)
         from kantor.engine.evaluate import evaluate as score
 
-        card = score(directory, overrides, **chosen, config_dirs=config_dirs)
+        with taking(()):  # no `out`: a run's scores lie with it
+            card = score(directory, overrides, **chosen, config_dirs=config_dirs)
         place = directory.path
     from kantor.report.cards import read_evaluations
     from kantor.report.error_budget import budget_sheets

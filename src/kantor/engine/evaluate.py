@@ -61,6 +61,7 @@ def evaluate(
     check_error_budget(run.evaluation, run.model, run.data)
     check_machine(run.model, run.configuration.trainer)
     check_data_root(run.configuration)
+    directory.check_writable()
     checkpoints.read(directory, run.evaluation.checkpoint)
     run.data.prepare_data()
     result = launch(score_run, run, run.directory.evaluations, world=run.configuration.trainer.world)

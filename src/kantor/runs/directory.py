@@ -198,10 +198,24 @@ class RunDirectory:
             UserError: it cannot be written to, or something in it is no plain file.
         """
         door.check_plain(self.path)
-        with placing(str(self.path), f"expected a directory to write to: have it permitted{elsewhere()}"):
+        with self._placing():
             claim(self.path)
-            with tempfile.TemporaryFile(dir=self.path):  # without a name: two that begin at once do not meet
-                pass
+        self.check_writable()
+
+    def check_writable(self) -> None:
+        """Check that files can be made in the directory.
+
+        Raises:
+            UserError: they cannot.
+        """
+        with (
+            self._placing(),
+            tempfile.TemporaryFile(dir=self.path),
+        ):  # without a name: two that begin at once do not meet
+            pass
+
+    def _placing(self) -> contextlib.AbstractContextManager[None]:
+        return placing(str(self.path), f"expected a directory to write to: have it permitted{elsewhere()}")
 
     def check_unbegun(self) -> None:
         """Check that a directory without a run holds nothing of one but what a kill has left of its making or clearing.
