@@ -310,6 +310,15 @@ def test_a_store_of_mlflows_that_is_away_costs_a_line(tmp_path, monkeypatch, cap
     assert len(said.splitlines()) == said.count(f"got no more (nobody answers at http://127.0.0.1:{port} (") == 1
 
 
+@HERE
+@pytest.mark.long
+def test_of_two_processes_the_one_that_told_them_knows_that_the_tracker_is_away(kantor, monkeypatch, capfd):
+    """Rank 0 could not begin the run there: the process that has started it does not try at the end."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    done = kantor("train", WORDS[0], "budget.steps=20", *FAST, "trainer.devices=2", "logger=mlflow")
+    assert (done.stderr + capfd.readouterr().err).count("got no more") == 1
+
+
 def test_damaged_files_are_no_fault_of_the_tracker(tmp_path):
     run = made(tmp_path / "run")
     run.metrics_csv.write_text("steps\nx\n")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kantor.causes import DENIED
+from kantor.causes import is_denied
 from kantor.config import targets
 from kantor.config.compose import load_option, replaced
 from kantor.config.files import options
@@ -76,7 +76,7 @@ def replay(runs: Sequence[RunDirectory], sink: Sink) -> tuple[int, int]:
             refused += 1
             continue
         except OSError as error:
-            denied = error.errno in DENIED
+            denied = is_denied(error)
             say(_unwritable(run, error) if denied else untracked(run, sink, error))
             refused, failed = refused + denied, failed + (not denied)
             continue
