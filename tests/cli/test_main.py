@@ -265,7 +265,7 @@ def test_samples_as_files(kantor, finished, tmp_path):
     ("word", "sentence"),
     [
         ("out=x.jpg", "expected one of these"),
-        ("n=0", "n=0: expected at least 1 sample"),
+        ("n=0", "n=0: expected at least 1"),
         ("weights=ema:0.9", "weights=ema:0.9 were not kept (nearest: ema:0.999): expected one of raw, ema, ema:0.999"),
         ("sampler=ode", "sampler=ode is unknown: expected one of"),
         ("sampler.steps=5", "sampler.steps=5: there is no key 'sampler.steps'"),

@@ -261,7 +261,7 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "x").write_text("")
     for path in (tmp_path / "x", tmp_path / "x" / "y"):
-        with pytest.raises(UserError, match="cannot write there .*expected a directory to write to"):
+        with pytest.raises(UserError, match=r"cannot write there .*expected a directory to write to"):
             RunDirectory(path).create()
 
 
