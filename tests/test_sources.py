@@ -75,7 +75,7 @@ DOORS = {
     "config/packages.py": ({"?.read_text", "json.loads"}, "what pip wrote of an installed package"),
     "search/study.py": ({"journal.open"}, "the journal of Optuna, for half a line at its end"),
     "sweeps/stops.py": ({"mark.read_text"}, "a number that the first process of this very sweep wrote"),
-    "sweeps/plan.py": ({"json.loads"}, "text that the door has read"),
+    "sweeps/plan_file.py": ({"json.loads"}, "text that the door has read"),
     "sweeps/planning.py": ({"path.read_bytes"}, "configurations and source, for their digest"),
     "callbacks/clock.py": ({"status.read_text"}, "the system's word on memory, below /proc"),
     "runs/attempts.py": ({"info.read_text"}, "the system's word on the processor, below /proc"),

@@ -16,7 +16,7 @@ WRONG = {
     GOOD + "foo: 3\n": "mine.yaml: there is no key 'foo'",
     GOOD + "trainer: {devics: 3}\n": "mine.yaml: there is no key 'trainer.devics' (nearest: trainer.devices)",
     GOOD + "seed: x\n": "mine.yaml: seed: expected a whole number, was given x",
-    GOOD + "trainer: {devices: two}\n": "mine.yaml: trainer.devices: expected a whole number, was given two",
+    GOOD + "trainer: {nodes: two}\n": "mine.yaml: trainer.nodes: expected a whole number, was given two",
     GOOD + "trainer: {compile: perhaps}\n": "mine.yaml: trainer.compile: expected true or false, was given perhaps",
     GOOD + "trainer: {gradient_clip_val: 1}\n": "mine.yaml: there is no key 'trainer.gradient_clip_val' (nearest:",
     GOOD.replace("{steps: 5}", "5"): "mine.yaml: expected keys and values below it, was given one value",

@@ -156,7 +156,7 @@ def test_a_run_that_cannot_be_written_to_gets_its_verdict_all_the_same(kantor, r
 
     monkeypatch.setattr("kantor.runs.verification.write_json", refused)
     done = kantor("verify", f"run={run}")
-    assert "verdict  equal" in done.stdout and "could not be kept" in done.stderr
+    assert "verdict  equal" in done.stdout and "the verdict is not kept" in done.stderr
     assert not (run / "verifications").exists()
 
 
@@ -217,7 +217,7 @@ def test_a_run_that_a_callback_ended_is_proved(kantor, tmp_path):
 
 @pytest.mark.parametrize("told", [["verify", "--help"], "docs/verify.md"], ids=["help", "docs"])
 def test_what_may_be_otherwise_is_told_where_it_is_read(kantor, told):
-    from kantor.engine.verify import MACHINE
+    from kantor.engine.provable import MACHINE
     from kantor.runs.identity import UNHASHED_DATA
 
     text = kantor(*told).stdout if isinstance(told, list) else (Path(__file__).parents[2] / told).read_text()
