@@ -37,27 +37,34 @@ def status(place):
     return json.loads(file.read_text())
 
 
+@contextlib.contextmanager
+def begun(place, *words, runs):
+    """A command, once so many of its runs are in training; nothing of it is left afterwards."""
+    command = subprocess.Popen(
+        [sys.executable, "-m", "kantor", *words], cwd=place, env=environment(), text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    end = time.monotonic() + PATIENCE
+    try:
+        while sum(path.read_text().count("\n") > 2 for path in place.rglob("metrics.csv")) < runs:
+            assert command.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        yield command
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(command.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_job_that_is_preempted_saves_and_goes_on_where_it_was(tmp_path, devices):
     """With as many tasks, which are its ranks."""
     words = (*WORDS, f"trainer.devices={devices}", f"hydra.launcher.tasks_per_node={devices}")
-    command = subprocess.Popen(
-        [sys.executable, "-m", "kantor", *words], cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    began = time.monotonic()
-    try:
-        while not any(path.read_text().count("\n") > 2 for path in tmp_path.rglob("metrics.csv")):
-            assert command.poll() is None and time.monotonic() - began < PATIENCE
-            time.sleep(0.1)
+    with begun(tmp_path, *words, runs=1) as command:
         preempted = tasks(tmp_path)
         assert len(preempted) == devices
         for task in preempted:
             os.kill(task, signal.SIGUSR2)
         told = command.communicate(timeout=PATIENCE)[0]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(command.pid, signal.SIGKILL)
     assert command.returncode == 0 and "1 job: 1 done" in told, told
     attempts = status(tmp_path)["attempts"]
     assert [(one["outcome"], one["processes"]) for one in attempts] == [("interrupted", devices), ("finished", devices)]
@@ -68,20 +75,9 @@ def test_a_job_that_is_preempted_saves_and_goes_on_where_it_was(tmp_path, device
 def test_ctrl_c_has_every_job_save_before_the_command_ends(tmp_path, number):
     """As a terminal sends it, to all of the group."""
     words = (*(word for word in WORDS if not word.startswith("seed=")), "seed=0,1")
-    command = subprocess.Popen(
-        [sys.executable, "-m", "kantor", *words], cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
-    began = time.monotonic()
-    try:
-        while sum(path.read_text().count("\n") > 2 for path in tmp_path.rglob("metrics.csv")) < 2:
-            assert command.poll() is None and time.monotonic() - began < PATIENCE
-            time.sleep(0.1)
+    with begun(tmp_path, *words, runs=2) as command:
         os.killpg(command.pid, number)
         told = command.communicate(timeout=PATIENCE)[0]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(command.pid, signal.SIGKILL)
     assert command.returncode == 128 + number, told
     assert told.splitlines()[-1] == "kantor: saved; the same command goes on from here" and "Traceback" not in told
     assert tasks(tmp_path) == []

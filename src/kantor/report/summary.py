@@ -97,9 +97,10 @@ class Summary:
     @property
     def scoring_command(self) -> str:
         """The command that scores the run, with an evaluation that suits its data where its configuration has none."""
-        command = f"kantor evaluate run={shlex.quote(str(self.run.path))}"
-        has_one = bool((self.config.get("evaluation") or {}).get("_target_"))
-        return command if has_one else f"{command} evaluation={self.environment.get('preset', 'NAME')}"
+        words = ["kantor", "evaluate", f"run={self.run.path}"]
+        if not (self.config.get("evaluation") or {}).get("_target_"):
+            words.append(f"evaluation={self.environment.get('preset', 'NAME')}")
+        return shlex.join(words)
 
     @property
     def way_to_scores(self) -> str:

@@ -17,9 +17,9 @@ SHAPE = record({"runs": mapped(maybe(text))})
 
 
 def first_attempt(status: Mapping[str, Any]) -> str | None:
-    """What a run's first attempt is known by, of a run of an earlier version when it began; None of what has not."""
-    first = (status.get("attempts") or [{}])[0]
-    return first.get("id", first.get("started"))
+    """What a run's first attempt is known by; None of what has not begun."""
+    first: Mapping[str, str] = (status.get("attempts") or [{}])[0]
+    return first.get("id")
 
 
 class Again:

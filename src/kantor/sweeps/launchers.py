@@ -78,11 +78,12 @@ def check_known(words: Words) -> None:
 
 
 def refused(words: Words, why: str) -> UserError:
-    """What is said of a launcher that Hydra does not take: there is no such one, or one of its settings is wrong."""
-    try:
-        check_known(words)
-    except UserError as error:
-        return error
+    """What is said of a launcher one of whose settings Hydra does not take.
+
+    Raises:
+        UserError: there is no such launcher.
+    """
+    check_known(words)
     node = ConfigStore.instance().load(f"hydra/launcher/{words.launcher}.yaml").node
     settings = [str(key) for key in node if str(key) != "_target_"]
     return UserError(f"{LAUNCHER}={words.launcher}: {why}; its settings are {', '.join(settings)}")
