@@ -6,7 +6,6 @@ of some packages do, `check()` raises it again before long work begins, and at t
 """
 
 import contextlib
-import math
 import os
 import signal
 import time
@@ -27,8 +26,8 @@ ECHO = 3.0
 """Seconds in which a rank hears one signal: SLURM sends it to every process of a job, torchrun among them, which passes
 it on."""
 
-NOT_YET = math.inf
-"""When a signal was heard that this process knows of from another one."""
+LATE = 30.0
+"""Seconds in which a rank hears its own copy of a signal that another one has told it of."""
 
 _received: list[int] = []
 _passed_on: list[Callable[[], int]] = []
@@ -88,9 +87,9 @@ def passed_on(count: Callable[[], int]) -> Iterator[None]:
 
 
 def learn() -> None:
-    """Take note of a signal that another process of the run has heard: this one's own copy of it, which may come long
-    after on a loaded node, is no second signal."""
-    _heard.append(NOT_YET)
+    """Take note of a signal that another process of the run has heard: this one's own copy of it, which may come well
+    after on a loaded node, or never, is no second signal."""
+    _heard.append(time.monotonic() + LATE)
 
 
 def _counts() -> bool:
@@ -102,8 +101,8 @@ def _counts() -> bool:
         counts = not (ranks_exist() and _heard and now - _heard[-1] < ECHO)
     if counts:
         _heard.append(now)
-    elif _heard and _heard[-1] == NOT_YET:
-        _heard[-1] = now
+    elif _heard:
+        _heard[-1] = min(_heard[-1], now)
     return counts
 
 

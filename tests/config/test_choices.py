@@ -2,8 +2,12 @@
 
 from itertools import zip_longest
 
+import pytest
+
 from kantor.config import choices
+from kantor.config.compose import compose
 from kantor.config.files import CONF, groups, options
+from kantor.errors import UserError
 
 
 def of_others(group, name):
@@ -33,3 +37,10 @@ def test_most_options_are_read_without_hydra(monkeypatch):
     monkeypatch.setattr(choices, "by_hydra", None)
     for chosen in (("evaluation", "none"), ("pictures", "none"), ("objective", "hinge"), ("data", "gaussians8")):
         assert choices.by_itself(*chosen)
+
+
+def test_a_file_that_puts_its_keys_elsewhere_is_named(tmp_path):
+    (tmp_path / "objective").mkdir()
+    (tmp_path / "objective" / "mine.yaml").write_text("# @package _global_\nseed: 7\n")
+    with pytest.raises(UserError, match=r"^objective=mine: the file puts its keys elsewhere than into objective"):
+        compose(["experiment=point_wgan_gp", "objective=mine"], config_dirs=[str(tmp_path)])

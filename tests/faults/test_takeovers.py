@@ -1,5 +1,5 @@
 """Workers of a sweep on machines that cannot look each other up: who dies, stands still, or has what it works on taken
-away, costs no more than three beats, and changes nothing of what is somebody else's by then."""
+away, costs three beats without a sign and the one that has begun, and changes nothing of what is somebody else's."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def until(holds, workers):
         time.sleep(0.02)
 
 
-def test_whoever_waits_takes_over_within_three_beats(there, witness):
+def test_whoever_waits_takes_over_after_three_beats_and_the_one_that_has_begun(there, witness):
     """From a worker that is killed at a random moment, again and again; the bits are those of an undisturbed run."""
     rng, beats, places = random.Random(16), [], [there / "undisturbed"]
     words = ("seed=0", "budget.steps=400")

@@ -71,6 +71,9 @@ def test_a_machine_that_kills_whatever_it_is_given_leaves_the_jobs_to_others(pla
     monkeypatch.setattr(Owner, "here", lambda: Owner("broken", "", 1, ""))
     found = standing(plan)
     assert found.state == "failed" and not Worker(plan, code="refuse", failed="skip").is_missing(found)
+    assert found.here_alone  # so that a search, which others go on with, is told nothing
+    give(plan, plan.jobs[0], "running", *[("killed", 0, host) for host in ("broken", "one", "two")])
+    assert standing(plan).state == "failed" and not standing(plan).here_alone
 
 
 def test_a_failure_is_known_by_its_run_and_by_what_was_noted(plan):

@@ -1,4 +1,6 @@
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from tracking.wandb_server import serving
@@ -44,6 +46,26 @@ def test_whoever_answers_is_there_whatever_it_says():
     with serving() as server:
         for scheme in ("http", "https", "mysql+pymysql"):
             check_answers(f"{scheme}://127.0.0.1:{server.server_port}/nowhere")
+
+
+def test_who_sends_elsewhere_has_answered():
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{closed_port()}/login")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        check_answers(f"http://127.0.0.1:{server.server_port}")
+
+
+def test_a_name_that_cannot_be_one_is_away_at_once():
+    with pytest.raises(Away, match=r"nobody answers at http://a\.\.b:5000 \(.*label"):
+        check_answers("http://a..b:5000")
 
 
 @pytest.mark.parametrize("address", ["sqlite:////home/me/mlflow.db", "databricks://profile", "file:///runs", "", "x:y"])

@@ -98,7 +98,8 @@ def prepare(words: list[str], config_dirs: list[str]) -> int:
     for job in plan.jobs:
         if job.refused is not None:
             say(f"{job.label}: {job.refused}")
-    show(f"plan  {visible(str(plan.directory))}  {units.counted(len(plan.jobs), 'job')}, done by kantor work")
+    number = units.counted(len(plan.jobs), "job")
+    show(f"plan  {visible(str(plan.directory))}  {number}: `kantor work` does what is missing")
     return 0 if len(possible) == len(plan.jobs) else 2
 
 

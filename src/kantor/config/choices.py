@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from kantor.config.files import CONF
 from kantor.config.grammar import quoted, words_of
 from kantor.config.own_files import tree_of
+from kantor.errors import UserError
 
 
 def composed(name: str | None, overrides: list[str]) -> DictConfig:
@@ -60,7 +61,13 @@ def by_itself(group: str, option: str, places: Sequence[str] = ()) -> dict[str, 
     if written is not None:
         return written
     first = ["+extractor=none"] if group == "evaluation" else []  # for the evaluation to replace
-    return dict(by_hydra([*first, f"+{group}={option}"], places)[group])
+    found = by_hydra([*first, f"+{group}={option}"], places)
+    if group not in found:
+        raise UserError(
+            f"{group}={option}: the file puts its keys elsewhere than into {group}; take out its line `# @package …`, "
+            "or make it an experiment"
+        )
+    return dict(found[group])
 
 
 def by_hydra(words: Sequence[str], places: Sequence[str] = ()) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class Asker:
                 self._study.finish(number, found)
             elif standing.state == "pruned":
                 self._study.prune(number)
-            elif standing.state in ("done", "failed"):
+            elif standing.state in ("done", "failed") and not standing.here_alone:
                 self._study.fail(number)
 
 

@@ -10,6 +10,7 @@ from kantor.config.choices import by_itself
 from kantor.config.compose import Draft, drafted, resolved
 from kantor.config.schema import Configuration
 from kantor.digests import canonical
+from kantor.errors import UserError
 from kantor.runs import source
 from kantor.runs.identity import HASHED, code_hashes, config_hash
 from kantor.sweeps.plan import Job
@@ -32,7 +33,7 @@ class Composer:
         self._config_dirs = list(config_dirs)
         self._drafts: dict[tuple[str, ...], Draft] = {}
         self._options: dict[tuple[str, ...], Mapping[str, Any]] = {}
-        self._identities: dict[str, str] = {}
+        self._identities: dict[str, str | UserError] = {}
         self._codes: dict[tuple[str, ...], dict[str, str]] = {}
 
     def job(self, number: int, overrides: Sequence[str], told: Sequence[str]) -> Job:
@@ -98,8 +99,14 @@ class Composer:
             return configuration
         key = canonical(node)
         if key not in self._identities:
-            self._identities[key] = configuration.build("data", seed=configuration.seed).fingerprint
-        return configuration.replaced("data.identity", self._identities[key])
+            try:
+                self._identities[key] = configuration.build("data", seed=configuration.seed).fingerprint
+            except UserError as error:  # perhaps after a download that nobody wants twice
+                self._identities[key] = error
+        identity = self._identities[key]
+        if isinstance(identity, UserError):
+            raise identity
+        return configuration.replaced("data.identity", identity)
 
     def _code(self, plain: Mapping[str, Any]) -> dict[str, str]:
         names = tuple(targets.names({part: plain[part] for part in HASHED}))

@@ -48,6 +48,7 @@ class Standing:
         status: the run's status.json; empty where there is no run.
         wrong_input: whether that is up to the user.
         by_machine: whether it could not be done for an error of the machine's, such as a full disk.
+        here_alone: whether it has failed on this machine, and others go on with it.
     """
 
     job: Job
@@ -56,6 +57,7 @@ class Standing:
     status: Mapping[str, Any] = field(default_factory=dict)
     wrong_input: bool = False
     by_machine: bool = False
+    here_alone: bool = False
 
     @property
     def attempts(self) -> int:
@@ -121,7 +123,8 @@ class Board:
         if self.plan.search is not None and is_pruned(status):
             return Standing(job, "pruned", status["reason"] or "", status)
         if state == "running":
-            return Standing(job, *_after_kills(status["attempts"]), status)
+            state, reason, here_alone = _after_kills(status["attempts"])
+            return Standing(job, state, reason, status, here_alone=here_alone)
         return Standing(job, "stopped" if status else "new", status=status)
 
     def note(self, job: Job, error: BaseException, text: str) -> None:
@@ -172,17 +175,17 @@ class Board:
         return code_stamp(self.plan.stamp["own"]) != self.plan.stamp["code"]
 
 
-def _after_kills(attempts: list[dict[str, Any]]) -> tuple[str, str]:
-    """The state of a run that nobody works on, and the reason, where its last attempts were killed and none of them got
-    further than the one before."""
+def _after_kills(attempts: list[dict[str, Any]]) -> tuple[str, str, bool]:
+    """The state of a run that nobody works on, the reason, and whether that is of this machine alone, where its last
+    attempts were killed and none of them got further than the one before."""
     here, machines = Owner.here().host, []
     for one in reversed(attempts):
         if one["outcome"] not in (None, "killed") or one.get("from_step") != attempts[-1].get("from_step"):
             break
         machines.append(one.get("host", here))
     if len(machines) < KILLS:
-        return "stopped", ""
+        return "stopped", "", False
     names = ", ".join(sorted(set(machines)))
     reason = f"killed {len(machines)} times in a row after step {attempts[-1].get('from_step') or 0:,}, on {names}"
-    is_deadly = machines.count(here) >= KILLS or len(set(machines)) >= KILLS
-    return ("failed" if is_deadly else "stopped"), reason
+    everywhere, here_alone = len(set(machines)) >= KILLS, machines.count(here) >= KILLS
+    return ("failed" if everywhere or here_alone else "stopped"), reason, here_alone and not everywhere

@@ -7,7 +7,7 @@ import threading
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import HTTPRedirectHandler, build_opener
 
 from kantor.errors import UserError
 from kantor.tracking.addresses import without_secrets
@@ -57,12 +57,21 @@ def _silence(kind: str, host: str, port: int) -> str | None:
     """Why there is no answer; None where there is one, a refusal perhaps."""
     try:
         if kind in ("http", "https"):
-            urlopen(f"{kind}://{host}:{port}/", timeout=PATIENCE).close()
+            build_opener(_Stays).open(f"{kind}://{host}:{port}/", timeout=PATIENCE).close()
         else:
             socket.create_connection((host.strip("[]"), port), timeout=PATIENCE).close()
     except (HTTPError, HTTPException, ssl.SSLError):
         return None
+    except ValueError as error:  # a name that cannot be one
+        return str(error)
     except OSError as error:
         reason = getattr(error, "reason", error)
         return None if isinstance(reason, ssl.SSLError) else str(getattr(reason, "strerror", None) or reason)
     return None
+
+
+class _Stays(HTTPRedirectHandler):
+    """Who sends elsewhere, to a page where people log in perhaps, has answered."""
+
+    def redirect_request(self, *args: object) -> None:
+        """Nowhere: an HTTPError is raised instead."""
