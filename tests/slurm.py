@@ -24,6 +24,11 @@ def wait_until(holds, seconds=PATIENCE):
         time.sleep(0.2)
 
 
+def parent_of(pid: int) -> int:
+    """Of a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 class Slurm:
     """Two nodes, n1 and n2, with two cores each.
 
@@ -57,7 +62,8 @@ class Slurm:
 
     def kill_node(self, name: str, tasks: list[int]) -> None:
         """The daemon of a node and what runs there, at once, as where its power fails."""
-        for pid in [int((self.directory / f"slurmd.{name}.pid").read_text()), *tasks]:
+        keepers = {parent_of(task) for task in tasks}  # slurmstepd: a step whose keeper lives on keeps its node busy
+        for pid in [int((self.directory / f"slurmd.{name}.pid").read_text()), *keepers, *tasks]:
             os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
