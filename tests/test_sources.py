@@ -76,6 +76,7 @@ DOORS = {
     "search/study.py": ({"journal.open"}, "the journal of Optuna, for half a line at its end"),
     "sweeps/stops.py": ({"mark.read_text"}, "a number that the first process of this very sweep wrote"),
     "sweeps/plan_file.py": ({"json.loads"}, "text that the door has read"),
+    "tracking/answers.py": ({"?.open"}, "no file, but the address of a tracker that the user names"),
     "sweeps/planning.py": ({"path.read_bytes"}, "configurations and source, for their digest"),
     "callbacks/clock.py": ({"status.read_text"}, "the system's word on memory, below /proc"),
     "runs/attempts.py": ({"info.read_text"}, "the system's word on the processor, below /proc"),
